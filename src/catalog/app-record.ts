@@ -1,0 +1,78 @@
+/**
+ * What one PICS payload says about an app, in the names and units of the database.
+ *
+ * Keys are the columns of `apps` and, below them, the relations. A key that is absent means "this payload cannot tell"
+ * (a public-only answer lacks whole sections) and leaves the stored value as it is; `null` or an empty list means
+ * "Steam says there is none" and replaces it. A whole payload carries every key.
+ *
+ * Times are ISO 8601 in UTC, texts are trimmed and never empty, lists hold each value once.
+ */
+export interface AppRecord {
+  appid: number;
+
+  name?: string | null;
+  /** Lower-cased; an open set, since Steam adds types. */
+  type?: string | null;
+  is_free?: boolean;
+  release_state?: string | null;
+  steam_release_date?: string | null;
+  original_release_date?: string | null;
+  store_asset_mtime?: string | null;
+  /** Those of windows, macos, linux that Steam names, in that order, comma-joined. */
+  platforms?: string | null;
+  controller_support?: string | null;
+  /** 0–9. */
+  pics_review_score?: number | null;
+  /** 0–100. */
+  pics_review_percentage?: number | null;
+  /** 0–100. */
+  metacritic_score?: number | null;
+  metacritic_url?: string | null;
+  parent_appid?: number | null;
+  homepage_url?: string | null;
+  app_state?: string | null;
+  last_content_update?: string | null;
+  /** Text: build ids may outgrow 2^53 one day and are never calculated with. */
+  current_build_id?: string | null;
+  /** Ascending; null when Steam lists none. */
+  content_descriptors?: number[] | null;
+  /** By Steam's language key; null when Steam lists none. */
+  languages?: Record<string, LanguageSupport> | null;
+  has_workshop?: boolean;
+
+  /** Tag ids by rank, the most applied first. */
+  tags?: number[];
+  genres?: number[];
+  /** The genre that Steam calls primary; null when it names none. It need not be among `genres`. */
+  primary_genre?: number | null;
+  categories?: number[];
+  franchises?: string[];
+  developers?: string[];
+  publishers?: string[];
+  dlc?: number[];
+  steam_deck?: SteamDeckRecord | null;
+}
+
+export interface LanguageSupport {
+  full_audio: boolean;
+  subtitles: boolean;
+}
+
+export const deckCategories = ["unknown", "unsupported", "playable", "verified"] as const;
+export const steamosCategories = ["unknown", "unsupported", "compatible"] as const;
+
+export interface SteamDeckRecord {
+  category: (typeof deckCategories)[number];
+  /** null when Steam says nothing of SteamOS. */
+  steamos_category: (typeof steamosCategories)[number] | null;
+  test_timestamp: string | null;
+  tested_build_id: string | null;
+  /** Valve's test results in their order; null when there are none. */
+  tests: SteamDeckTest[] | null;
+}
+
+export interface SteamDeckTest {
+  /** Steam's code for the icon beside the line (1 unsupported … 4 passed); null when it is not a number. */
+  display: number | null;
+  token: string;
+}

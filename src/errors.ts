@@ -1,0 +1,60 @@
+/**
+ * Faults that the service tells apart, each classified by a code (SQLSTATE, EResult, HTTP status), never by its text.
+ */
+
+/** Bad configuration or command line: exit code 2. The message lists every fault. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+}
+
+/** What a caller of the database may do about a fault. */
+export type DatabaseFault =
+  /** Nobody answers, or the server is starting or stopping: the same call may succeed later. */
+  | "unreachable"
+  /** The server refused for a passing reason (deadlock, serialisation, too many connections): call again. */
+  | "retryable"
+  /** The statement ran into a time limit: call again with less. */
+  | "timeout"
+  /** The rows themselves are refused (SQLSTATE 22xxx, 23xxx): split the batch and find the one. */
+  | "data"
+  /** The schema is missing or older than this program. */
+  | "schema"
+  /** The key or password is refused. */
+  | "denied"
+  /** Anything else: a fault of this program. */
+  | "fatal";
+
+export class DatabaseError extends Error {
+  override readonly name = "DatabaseError";
+  readonly fault: DatabaseFault;
+  /** SQLSTATE, PostgREST code (PGRST…), HTTP status or system code (ECONNREFUSED), whichever is known. */
+  readonly code: string;
+
+  constructor(fault: DatabaseFault, code: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.fault = fault;
+    this.code = code;
+  }
+}
+
+/** Why a request to Steam has no answer. */
+export type SteamFault =
+  /** The connection was lost, or Steam logged the session off, while the request was in flight. */
+  | "disconnected"
+  /** No reply within the request's own time limit. */
+  | "timeout"
+  /** A reply that is not what the protocol promises. */
+  | "protocol";
+
+export class SteamError extends Error {
+  override readonly name = "SteamError";
+  readonly fault: SteamFault;
+  /** Steam's EResult where it gave one. */
+  readonly eresult: number | null;
+
+  constructor(fault: SteamFault, message: string, eresult: number | null = null, options?: ErrorOptions) {
+    super(message, options);
+    this.fault = fault;
+    this.eresult = eresult;
+  }
+}

@@ -1,0 +1,85 @@
+/**
+ * What the rest of the service asks of Steam. `pics.ts` answers it through steam-user; tests of the sync rooms may answer
+ * it from memory.
+ *
+ * Every call waits until the session is logged on, is paced with all others, is sent again after a reconnect, and has its
+ * own time limit per attempt. It throws `signal.reason` when aborted and {@link SteamError} otherwise.
+ */
+export interface Pics {
+  /** Resolves once the session is logged on. */
+  ready(signal?: AbortSignal): Promise<void>;
+
+  /** What changed after `since`. `since` 0 returns the current change number and no changes. */
+  changesSince(since: number, signal?: AbortSignal): Promise<ChangesSince>;
+
+  /** Change numbers of up to 5,000 apps, without their payloads. Ids that the reply does not mention are in neither list. */
+  metadata(appids: readonly number[], signal?: AbortSignal): Promise<Metadata>;
+
+  /** The app info of up to a few hundred apps, each parsed by nobody yet. Ids are made numeric and unique first. */
+  productInfo(apps: readonly AppRequest[], signal?: AbortSignal): Promise<ProductInfo>;
+
+  /** Access tokens for apps whose public answer said `missing_token`. */
+  accessTokens(appids: readonly number[], signal?: AbortSignal): Promise<AccessTokens>;
+
+  /** English names of store tags; ids without a name are left out. */
+  tagNames(tagIds: readonly number[], signal?: AbortSignal): Promise<Map<number, string>>;
+
+  /** A plain snapshot. */
+  status(): SteamStatus;
+}
+
+export interface ChangesSince {
+  currentChangeNumber: number;
+  /** The number that Steam says it counted from; differs from the asked one when it could not go back so far. */
+  sinceChangeNumber: number;
+  forceFullUpdate: boolean;
+  forceFullAppUpdate: boolean;
+  apps: { appid: number; changeNumber: number; needsToken: boolean }[];
+}
+
+export interface Metadata {
+  apps: { appid: number; changeNumber: number }[];
+  /** Ids that Steam says it does not know. */
+  unknown: number[];
+}
+
+export interface AppRequest {
+  appid: number;
+  /** Unsigned 64-bit as text. */
+  accessToken?: string | null;
+}
+
+export interface ProductInfo {
+  apps: AppPayload[];
+  unknown: number[];
+}
+
+/** One app of a product info reply, with either its text or the reason why there is none. */
+export interface AppPayload {
+  appid: number;
+  changeNumber: number;
+  /** Steam holds sections back until asked with an access token. */
+  missingToken: boolean;
+  /** The answer holds public sections only. */
+  onlyPublic: boolean;
+  /** Text KeyValues without the trailing NUL; null when Steam sent none. */
+  text: string | null;
+  /** Why there is no text (no buffer, HTTP fetch failed); null when there is one. */
+  error: string | null;
+}
+
+export interface AccessTokens {
+  granted: Map<number, string>;
+  denied: number[];
+}
+
+export interface SteamStatus {
+  connected: boolean;
+  connected_since: string | null;
+  reconnect_attempts: number;
+  last_error: string | null;
+  /** Requests sent so far, by kind. */
+  requests: Record<RequestKind, number>;
+}
+
+export type RequestKind = "changes" | "metadata" | "product_info" | "access_tokens" | "tag_names" | "http_payload";
