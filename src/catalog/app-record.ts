@@ -21,22 +21,23 @@ export interface AppRecord {
   /** Those of windows, macos, linux that Steam names, in that order, comma-joined. */
   platforms?: string | null;
   controller_support?: string | null;
-  /** 0–9. */
+  /** 0–9, from overwhelmingly negative (1) to overwhelmingly positive (9). */
   pics_review_score?: number | null;
-  /** 0–100. */
+  /** Share of positive reviews, 0–100. */
   pics_review_percentage?: number | null;
   /** 0–100. */
   metacritic_score?: number | null;
   metacritic_url?: string | null;
+  /** The game that a DLC, demo, playtest or soundtrack belongs to; it may not be stored. */
   parent_appid?: number | null;
   homepage_url?: string | null;
   app_state?: string | null;
   last_content_update?: string | null;
-  /** Text: build ids may outgrow 2^53 one day and are never calculated with. */
+  /** Of the public branch. Text: build ids may outgrow 2^53 one day and are never calculated with. */
   current_build_id?: string | null;
-  /** Ascending; null when Steam lists none. */
+  /** Steam's codes (1 some nudity … 5 general mature content), ascending; null when Steam lists none. */
   content_descriptors?: number[] | null;
-  /** By Steam's language key; null when Steam lists none. */
+  /** By Steam's language key (`english`, `schinese`); null when Steam lists none. */
   languages?: Record<string, LanguageSupport> | null;
   has_workshop?: boolean;
 
@@ -45,10 +46,12 @@ export interface AppRecord {
   genres?: number[];
   /** The genre that Steam calls primary; null when it names none. It need not be among `genres`. */
   primary_genre?: number | null;
+  /** Store categories (2 single-player, 30 Steam Workshop, …), ascending. */
   categories?: number[];
   franchises?: string[];
   developers?: string[];
   publishers?: string[];
+  /** Appids in Steam's order, never the app itself; they may not be stored. */
   dlc?: number[];
   steam_deck?: SteamDeckRecord | null;
 }
@@ -75,4 +78,10 @@ export interface SteamDeckTest {
   /** Steam's code for the icon beside the line (1 unsupported … 4 passed); null when it is not a number. */
   display: number | null;
   token: string;
+}
+
+/** Whether a record speaks of everything. Each key stands for the sections of app info that decide it. */
+export function isWhole(record: AppRecord): boolean {
+  const deciding = ["name", "is_free", "last_content_update", "parent_appid", "developers", "publishers"] as const;
+  return deciding.every((key) => key in record);
 }

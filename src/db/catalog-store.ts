@@ -1,0 +1,201 @@
+import { randomUUID } from "node:crypto";
+import { z } from "zod";
+import type { AppRecord } from "../catalog/app-record.ts";
+import type { Database } from "./database.ts";
+import type { Patience } from "./patience.ts";
+
+/**
+ * Typed calls of the SQL functions in `supabase/migrations`; what each does is written there.
+ *
+ * Every call may be repeated after a lost reply: `apply` carries a request id, a claim its lease id, and the others do the
+ * same thing twice.
+ */
+export interface CatalogStore {
+  state(): Promise<CatalogState>;
+  beginBulk(request: BulkBeginRequest): Promise<BulkBegin>;
+  finishBulk(request: { startedAt: string }): Promise<void>;
+  mark(request: MarkRequest): Promise<MarkReply>;
+  storedAppids(after: number, max: number): Promise<number[]>;
+  claim(request: ClaimRequest): Promise<Claim>;
+  renew(leaseId: string, leaseMs: number): Promise<number>;
+  release(leaseId: string): Promise<void>;
+  /** A statement that runs into a time limit throws {@link DatabaseError} `timeout`: ask for fewer apps. */
+  apply(request: ApplyRequest): Promise<ApplyReply>;
+  unnamedTags(after: number, max: number): Promise<number[]>;
+  nameTags(names: ReadonlyMap<number, string>): Promise<void>;
+  failing(max: number): Promise<FailingApp[]>;
+  summary(): Promise<CatalogSummary>;
+}
+
+const id = z.number().int();
+const time = z.string();
+
+const catalogState = z.object({
+  last_change_number: z.number().nullable(),
+  bulk_started_at: time.nullable(),
+  bulk_completed_at: time.nullable(),
+  last_verified_at: time.nullable(),
+  apps: z.number(),
+  pending: z.number(),
+  failing: z.number(),
+});
+export type CatalogState = z.infer<typeof catalogState>;
+
+export interface BulkBeginRequest {
+  /** Steam's current one, stored only if none is. */
+  changeNumber: number;
+  /** The only apps of this pass; null for a pass over everything. */
+  appids: readonly number[] | null;
+}
+const bulkBegin = z.object({
+  last_change_number: z.number().nullable(),
+  pending: z.number(),
+  highest_appid: z.number(),
+  started_at: time,
+});
+export type BulkBegin = z.infer<typeof bulkBegin>;
+
+export interface MarkRequest {
+  apps: readonly { appid: number; changeNumber: number }[];
+  unknown: readonly number[];
+  /** Mark every named app, also those that are current. */
+  full: boolean;
+}
+const markReply = z.object({ known: z.number(), marked: z.number(), now: time });
+export type MarkReply = z.infer<typeof markReply>;
+
+export interface ClaimRequest {
+  leaseId: string;
+  max: number;
+  leaseMs: number;
+  /** Only these; null for any. */
+  appids: readonly number[] | null;
+  /** Leave apps that failed so often; null for all. */
+  maxAttempts: number | null;
+}
+const claim = z.object({
+  apps: z.array(
+    z.object({
+      appid: id,
+      change_number: z.number(),
+      attempts: z.number(),
+      access_token: z.string().nullable(),
+      token_denied: z.boolean(),
+    }),
+  ),
+  waiting: z.number(),
+  due_in_seconds: z.number().nullable(),
+});
+export type Claim = z.infer<typeof claim>;
+export type ClaimedApp = Claim["apps"][number];
+
+/** A record with what the write is guarded by. */
+export interface StoredRecord extends AppRecord {
+  change_number: number;
+  partial: boolean;
+  missing_token: boolean;
+}
+
+export interface ApplyRequest {
+  leaseId: string;
+  apps: readonly StoredRecord[];
+  unknown: readonly number[];
+  failed: readonly { appid: number; error: string }[];
+  tokens: readonly { appid: number; access_token: string | null }[];
+  retryMs: number;
+  retryMaxMs: number;
+}
+const applyReply = z.object({
+  stored: z.number(),
+  older: z.number(),
+  unknown: z.number(),
+  failed: z.number(),
+  lost: z.number(),
+});
+export type ApplyReply = z.infer<typeof applyReply>;
+
+const failingApps = z.array(
+  z.object({
+    appid: id,
+    name: z.string().nullable(),
+    error: z.string().nullable(),
+    attempts: z.number(),
+    next_attempt_at: time.nullable(),
+  }),
+);
+export type FailingApp = z.infer<typeof failingApps>[number];
+
+const counted = z.object({ name: z.string(), count: z.number() });
+const catalogSummary = z.object({
+  apps: z.number(),
+  by_type: z.array(counted),
+  deck: z.array(z.object({ category: z.string(), count: z.number() })),
+  top_tags: z.array(counted),
+});
+export type CatalogSummary = z.infer<typeof catalogSummary>;
+
+/** The store over one database; `patience` decides how a call that fails for a passing reason is repeated. */
+export function createCatalogStore(db: Database, patience: Pick<Patience, "call">): CatalogStore {
+  async function rpc<T>(
+    reply: z.ZodType<T>,
+    name: string,
+    request?: Record<string, unknown>,
+    options?: { splittable: boolean },
+  ): Promise<T> {
+    const args = request === undefined ? {} : { request };
+    return reply.parse(await patience.call(() => db.rpc(name, args), options));
+  }
+  const ids = z.array(id);
+  const nothing = z.unknown();
+
+  return {
+    state: () => rpc(catalogState, "pics_state"),
+    beginBulk: ({ changeNumber, appids }) => rpc(bulkBegin, "pics_begin_bulk", { change_number: changeNumber, appids }),
+    finishBulk: async ({ startedAt }) => {
+      await rpc(nothing, "pics_finish_bulk", { started_at: startedAt });
+    },
+    mark: ({ apps, unknown, full }) =>
+      rpc(markReply, "pics_mark", { apps: apps.map((app) => [app.appid, app.changeNumber]), unknown, full }),
+    storedAppids: (after, max) => rpc(ids, "pics_stored_appids", { after, max }),
+    claim: ({ leaseId, max, leaseMs, appids, maxAttempts }) =>
+      rpc(claim, "pics_claim", {
+        lease_id: leaseId,
+        max,
+        lease_seconds: leaseMs / 1000,
+        appids,
+        max_attempts: maxAttempts,
+      }),
+    renew: async (leaseId, leaseMs) =>
+      (
+        await rpc(z.object({ renewed: z.number() }), "pics_renew", {
+          lease_id: leaseId,
+          lease_seconds: leaseMs / 1000,
+        })
+      ).renewed,
+    release: async (leaseId) => {
+      await rpc(nothing, "pics_release", { lease_id: leaseId });
+    },
+    apply: ({ leaseId, apps, unknown, failed, tokens, retryMs, retryMaxMs }) =>
+      rpc(
+        applyReply,
+        "pics_apply",
+        {
+          request_id: randomUUID(),
+          lease_id: leaseId,
+          apps,
+          unknown,
+          failed,
+          tokens,
+          retry_seconds: retryMs / 1000,
+          retry_max_seconds: retryMaxMs / 1000,
+        },
+        { splittable: true },
+      ),
+    unnamedTags: (after, max) => rpc(ids, "pics_unnamed_tags", { after, max }),
+    nameTags: async (names) => {
+      await rpc(nothing, "pics_name_tags", { tags: [...names].map(([tag_id, name]) => ({ tag_id, name })) });
+    },
+    failing: (max) => rpc(failingApps, "pics_failing", { max }),
+    summary: () => rpc(catalogSummary, "catalog_summary"),
+  };
+}

@@ -1,0 +1,155 @@
+import type { Logger } from "pino";
+import { isWhole } from "../catalog/app-record.ts";
+import { extractApp } from "../catalog/extract.ts";
+import type { ApplyReply, ApplyRequest, CatalogStore, ClaimedApp, StoredRecord } from "../db/catalog-store.ts";
+import { DatabaseError, SteamError } from "../errors.ts";
+import type { AppPayload, Pics, ProductInfo } from "../steam/port.ts";
+import type { Lease } from "./lease.ts";
+
+/**
+ * The one write path: fetch -> extract -> apply. Bulk sync and change monitor differ only in how apps come to be pending.
+ */
+export interface BatchDeps {
+  pics: Pics;
+  store: CatalogStore;
+  logger: Logger;
+  /** Most apps in one write. */
+  upsertBatchSize: number;
+  /** Delay after an app's first failure, doubled by each further one up to the limit. */
+  retryMs: number;
+  retryMaxMs: number;
+}
+
+export interface BatchOutcome extends ApplyReply {
+  failures: { appid: number; error: string }[];
+}
+
+/** What was fetched and extracted of a claim, ready to be written. */
+type Harvest = Pick<ApplyRequest, "apps" | "unknown" | "failed" | "tokens">;
+
+/**
+ * Fetches, extracts and stores claimed apps under their lease.
+ *
+ * An app that fails, whether Steam's text or Postgres refuses it, is recorded with its error and does not disturb the others.
+ * Outages are waited for; they fail nobody. Throws the reason of `lease.signal` when it aborts (nothing is lost: the apps stay pending), and
+ * errors that are no single app's fault.
+ */
+export async function applyBatch(deps: BatchDeps, lease: Lease, claimed: readonly ClaimedApp[]): Promise<BatchOutcome> {
+  const harvest = extractAll(await fetchApps(deps.pics, lease, claimed), deps.logger);
+  const outcome: BatchOutcome = { stored: 0, older: 0, unknown: 0, failed: 0, lost: 0, failures: [] };
+  for (const part of chunks(harvest, deps.upsertBatchSize)) {
+    lease.signal.throwIfAborted();
+    await write(deps, lease.id, part, outcome);
+  }
+  return outcome;
+}
+
+interface Fetched extends ProductInfo {
+  failed: { appid: number; error: string }[];
+  tokens: { appid: number; access_token: string | null }[];
+}
+
+/** App info of the claimed apps; those that hold something back are asked again with an access token, if Steam grants one. */
+async function fetchApps(pics: Pics, lease: Lease, claimed: readonly ClaimedApp[]): Promise<Fetched> {
+  const { signal } = lease;
+  const fetched: Fetched = { apps: [], unknown: [], failed: [], tokens: [] };
+  try {
+    const asked = claimed.map((app) => ({ appid: app.appid, accessToken: app.access_token }));
+    Object.assign(fetched, await pics.productInfo(asked, signal));
+  } catch (error) {
+    fetched.failed.push(...failAll(claimed, error));
+    return fetched;
+  }
+
+  const byAppid = new Map(claimed.map((app) => [app.appid, app]));
+  const withheld = fetched.apps.filter((app) => app.missingToken && !byAppid.get(app.appid)?.token_denied);
+  if (withheld.length === 0) return fetched;
+
+  await lease.renew();
+  try {
+    const { granted, denied } = await pics.accessTokens(appidsOf(withheld), signal);
+    fetched.tokens = [
+      ...[...granted].map(([appid, access_token]) => ({ appid, access_token })),
+      ...denied.map((appid) => ({ appid, access_token: null })),
+    ];
+    // A token that was sent and did not help is not sent twice.
+    const fresh = [...granted].filter(([appid, token]) => byAppid.get(appid)?.access_token !== token);
+    if (fresh.length === 0) return fetched;
+    const again = await pics.productInfo(
+      fresh.map(([appid, accessToken]) => ({ appid, accessToken })),
+      signal,
+    );
+    const richer = new Map(again.apps.map((app) => [app.appid, app]));
+    fetched.apps = fetched.apps.map((app) => richer.get(app.appid) ?? app);
+  } catch (error) {
+    fetched.failed.push(...failAll(withheld, error));
+    const failed = new Set(appidsOf(withheld));
+    fetched.apps = fetched.apps.filter((app) => !failed.has(app.appid));
+  }
+  return fetched;
+}
+
+/** A request that Steam does not answer, or not as promised, fails its apps; anything else is not theirs to answer for. */
+function failAll(apps: readonly { appid: number }[], error: unknown): { appid: number; error: string }[] {
+  if (!(error instanceof SteamError)) throw error;
+  return apps.map(({ appid }) => ({ appid, error: error.message }));
+}
+
+function extractAll({ apps, unknown, failed, tokens }: Fetched, logger: Logger): Harvest {
+  const records: StoredRecord[] = [];
+  const failures = [...failed];
+  for (const payload of apps) {
+    try {
+      records.push(toRecord(payload));
+    } catch (error) {
+      failures.push({ appid: payload.appid, error: error instanceof Error ? error.message : String(error) });
+    }
+  }
+  for (const { appid, error } of failures) logger.warn({ appid, error }, "app not stored; it is tried again later");
+  return { apps: records, unknown, failed: failures, tokens };
+}
+
+function toRecord(payload: AppPayload): StoredRecord {
+  if (payload.text === null) throw new Error(payload.error ?? "Steam sent no app info");
+  const record = extractApp(payload.appid, payload.text, payload.onlyPublic);
+  return {
+    ...record,
+    change_number: payload.changeNumber,
+    partial: !isWhole(record),
+    missing_token: payload.missingToken,
+  };
+}
+
+/** Parts of at most `size` apps; what is not an app's record is small and goes with the first. */
+function* chunks(harvest: Harvest, size: number): Generator<Harvest> {
+  yield { ...harvest, apps: harvest.apps.slice(0, size) };
+  for (let start = size; start < harvest.apps.length; start += size) {
+    yield { apps: harvest.apps.slice(start, start + size), unknown: [], failed: [], tokens: [] };
+  }
+}
+
+/** Writes a part. What Postgres refuses, or does not finish in time, is halved until the poison is alone. */
+async function write(deps: BatchDeps, leaseId: string, part: Harvest, outcome: BatchOutcome): Promise<void> {
+  const { store, logger, retryMs, retryMaxMs } = deps;
+  try {
+    const reply = await store.apply({ leaseId, ...part, retryMs, retryMaxMs });
+    for (const key of ["stored", "older", "unknown", "failed", "lost"] as const) outcome[key] += reply[key];
+    outcome.failures.push(...part.failed);
+  } catch (error) {
+    if (!(error instanceof DatabaseError) || (error.fault !== "data" && error.fault !== "timeout")) throw error;
+    const [first, ...others] = part.apps;
+    if (first === undefined) throw error;
+    if (others.length === 0) {
+      const refusal = { appid: first.appid, error: `the database refuses it: ${error.message} (${error.code})` };
+      logger.warn(refusal, "app not stored; it is tried again later");
+      await write(deps, leaseId, { ...part, apps: [], failed: [...part.failed, refusal] }, outcome);
+      return;
+    }
+    const middle = Math.ceil(part.apps.length / 2);
+    logger.debug({ apps: part.apps.length, code: error.code }, "write refused; trying its halves");
+    await write(deps, leaseId, { ...part, apps: part.apps.slice(0, middle) }, outcome);
+    await write(deps, leaseId, { apps: part.apps.slice(middle), unknown: [], failed: [], tokens: [] }, outcome);
+  }
+}
+
+const appidsOf = (apps: readonly { appid: number }[]) => apps.map((app) => app.appid);

@@ -1,0 +1,193 @@
+import type { BulkBegin, ClaimedApp } from "../db/catalog-store.ts";
+import type { Metadata } from "../steam/port.ts";
+import { idsPerRequest, type SweepDeps, sweepIdSpace, sweepIds } from "./appids.ts";
+import type { BatchDeps, BatchOutcome } from "./apply-batch.ts";
+import { createDrain } from "./drain.ts";
+import { type BulkProgress, createRateMeter } from "./progress.ts";
+import { retrySteam } from "./retry-steam.ts";
+import type { BulkSummary } from "./summary.ts";
+import { nameTags } from "./tag-names.ts";
+
+/**
+ * One pass over Steam's catalogue. A sweep asks for change numbers only and marks what is missing or changed as pending;
+ * beside it the drain fetches and stores what is pending. That is also how a pass resumes: after a kill the sweep is made
+ * again, and what is stored by then is not marked again.
+ */
+export interface BulkSyncOptions extends BatchDeps {
+  /** Exactly these apps; null for everything. */
+  appids: readonly number[] | null;
+  /** Fetch every app, also those whose change number is current. */
+  full: boolean;
+  /** End of the id space; null to find it. */
+  appIdMax: number | null;
+  /** Ids that come first, because they are known to matter (an app list); null for none. */
+  appList: ((signal: AbortSignal) => AsyncIterable<number[]>) | null;
+  batchSize: number;
+  concurrency: number;
+  maxAttempts: number;
+  leaseMs: number;
+}
+
+export interface BulkSync {
+  /** Runs the pass to its end. Rejects when it is stopped, or for a reason that no repeating cures. */
+  run(): Promise<BulkSummary>;
+  /** Takes no more work, lets what is in flight finish for a while, gives the rest back. */
+  stop(): Promise<void>;
+  status(): BulkProgress;
+  /** When an app was last stored or a window swept, in ISO 8601; null before the first. */
+  lastProgressAt(): string | null;
+}
+
+const failedInSummary = 20;
+
+export function createBulkSync(options: BulkSyncOptions): BulkSync {
+  const { pics, store, logger, appids, full } = options;
+  const stopping = new AbortController();
+  const meter = createRateMeter();
+  const failing = new Set<number>();
+  const counts = { pendingBefore: 0, marked: 0, stored: 0, unknown: 0, sweptIds: 0 };
+  let sweepEnd: number | null = appids?.length ?? null;
+  let phase: BulkProgress["phase"] = "starting";
+  let lastProgressAt: string | null = null;
+
+  const drain = createDrain({ ...options, onOutcome });
+
+  function progressed() {
+    lastProgressAt = new Date().toISOString();
+  }
+
+  function onOutcome(claimed: readonly ClaimedApp[], outcome: BatchOutcome) {
+    for (const { appid } of claimed) failing.delete(appid);
+    for (const { appid } of outcome.failures) failing.add(appid);
+    counts.stored += outcome.stored;
+    counts.unknown += outcome.unknown;
+    meter.add(outcome.stored + outcome.unknown);
+    if (outcome.lost > 0) logger.warn({ apps: outcome.lost }, "the lease had run out; these apps are fetched again");
+    progressed();
+  }
+
+  async function onWindow(ids: readonly number[], { apps, unknown }: Metadata) {
+    const reply = await store.mark({ apps, unknown, full });
+    counts.marked += reply.marked;
+    counts.sweptIds += ids.length;
+    progressed();
+    if (reply.marked > 0) drain.wake();
+  }
+
+  const sweep: SweepDeps = { pics, concurrency: options.concurrency, signal: stopping.signal, onWindow };
+
+  async function sweepAll(begin: BulkBegin): Promise<void> {
+    phase = "sweeping";
+    if (appids !== null) return sweepIds(sweep, appids);
+
+    await sweepAppList();
+    counts.sweptIds = 0;
+    const end = options.appIdMax;
+    await sweepIdSpace(sweep, {
+      end,
+      highestKnown: begin.highest_appid,
+      onEnd: (lastId) => {
+        sweepEnd = lastId;
+      },
+    });
+    // Apps beyond a given end that are stored already.
+    for (let after = end; after !== null; ) {
+      const page = await store.storedAppids(after, idsPerRequest);
+      await sweepIds(sweep, page);
+      after = page.at(-1) ?? null;
+    }
+  }
+
+  /** The list only says what to do first: without it, or where it breaks off, the sweep of the id space finds the same apps. */
+  async function sweepAppList(): Promise<void> {
+    if (options.appList === null) return;
+    try {
+      for await (const page of options.appList(stopping.signal)) await sweepIds(sweep, page);
+    } catch (error) {
+      stopping.signal.throwIfAborted();
+      logger.warn({ err: error }, "no app list; the sweep of the id space goes on without it");
+    }
+  }
+
+  async function pass(): Promise<void> {
+    await pics.ready(stopping.signal);
+    const { currentChangeNumber } = await retrySteam(() => pics.changesSince(0, stopping.signal), stopping.signal);
+    const begin = await store.beginBulk({ changeNumber: currentChangeNumber, appids });
+    counts.pendingBefore = begin.pending;
+    logger.info(
+      {
+        changeNumber: currentChangeNumber,
+        pending: begin.pending,
+        scope: appids === null ? "everything" : appids.length,
+      },
+      "bulk sync begins",
+    );
+
+    const draining = drain.run();
+    draining.catch((error: unknown) => stopping.abort(error)); // A dead drain ends the sweep, too.
+    await sweepAll(begin);
+    phase = "syncing";
+    drain.finish();
+    await draining;
+    stopping.signal.throwIfAborted();
+
+    phase = "finishing";
+    await nameTags({ pics, store, logger, signal: stopping.signal });
+    if (appids === null) await store.finishBulk({ startedAt: begin.started_at });
+    phase = "done";
+  }
+
+  function status(): BulkProgress {
+    const done = counts.stored + counts.unknown;
+    const total = Math.max(counts.pendingBefore + counts.marked, done + failing.size);
+    return {
+      phase,
+      swept_ids: counts.sweptIds,
+      sweep_end: sweepEnd,
+      total,
+      done,
+      failed: failing.size,
+      unknown: counts.unknown,
+      rate_per_second: Math.round(meter.rate() * 10) / 10,
+      eta_seconds: phase === "done" ? 0 : meter.etaSeconds(total - done - failing.size),
+    };
+  }
+
+  async function summarise(durationMs: number): Promise<BulkSummary> {
+    const [catalogue, failed] = await Promise.all([store.summary(), store.failing(failedInSummary)]);
+    const durationSeconds = durationMs / 1_000;
+    return {
+      apps_total: catalogue.apps,
+      by_type: catalogue.by_type,
+      deck: catalogue.deck,
+      top_tags: catalogue.top_tags,
+      requests: pics.status().requests,
+      stored: counts.stored,
+      unknown: counts.unknown,
+      failed: failed.map(({ appid, error }) => ({ appid, error: error ?? "unknown" })),
+      failed_count: failing.size,
+      duration_seconds: durationSeconds,
+      apps_per_second: durationSeconds > 0 ? counts.stored / durationSeconds : 0,
+    };
+  }
+
+  return {
+    async run() {
+      const startedAt = performance.now();
+      try {
+        await pass();
+      } catch (error) {
+        stopping.abort(error);
+        await drain.stop();
+        throw error;
+      }
+      return summarise(performance.now() - startedAt);
+    },
+    async stop() {
+      stopping.abort(new Error("stopped"));
+      await drain.stop();
+    },
+    status,
+    lastProgressAt: () => lastProgressAt,
+  };
+}

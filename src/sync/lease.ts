@@ -1,0 +1,33 @@
+import { randomUUID } from "node:crypto";
+import type { CatalogStore } from "../db/catalog-store.ts";
+
+/**
+ * The time a worker has for the apps it claimed. The database's clock decides; this side only gives up no later than it
+ * does, by counting from before the claim was sent.
+ */
+export interface Lease {
+  readonly id: string;
+  /** Aborts when the lease has run out here, or with the signal it was made from. */
+  readonly signal: AbortSignal;
+  /** Begins the time anew; for work of several requests, each of which may wait for its turn and its reply. */
+  renew(): Promise<void>;
+  /** Stops the clock. Safe to call twice. */
+  end(): void;
+}
+
+export function startLease(store: CatalogStore, leaseMs: number, giveUp: AbortSignal): Lease {
+  const id = randomUUID();
+  const expiry = new AbortController();
+  const startClock = () => setTimeout(() => expiry.abort(new Error("the lease ran out")), leaseMs);
+  let clock = startClock();
+  return {
+    id,
+    signal: AbortSignal.any([giveUp, expiry.signal]),
+    async renew() {
+      clearTimeout(clock);
+      clock = startClock();
+      await store.renew(id, leaseMs);
+    },
+    end: () => clearTimeout(clock),
+  };
+}

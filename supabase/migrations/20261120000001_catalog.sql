@@ -1,0 +1,355 @@
+-- The catalogue: what Steam says about its apps.
+--
+-- Additive. A database that already holds an older application's `apps` keeps every row and column and gains what is
+-- missing; only what would refuse Steam's data is loosened (see docs/decisions). Row-level security and grants are set on
+-- tables that this file creates, never on tables that were there before.
+
+-- Supabase has these three roles; elsewhere they are made so that the same grants apply. Where this login may not create
+-- roles, there is nobody to grant to and the grants are left out.
+do $$
+declare
+  role_name text;
+begin
+  foreach role_name in array array['anon', 'authenticated', 'service_role'] loop
+    if not exists (select from pg_roles where rolname = role_name) then
+      begin
+        execute format('create role %I nologin noinherit%s', role_name,
+                       case when role_name = 'service_role' then ' bypassrls' else '' end);
+      exception
+        when insufficient_privilege then
+          raise notice 'role % is absent and may not be created here: its grants are left out', role_name;
+        when duplicate_object or unique_violation then
+          null; -- another database of this cluster was migrated at the same moment
+      end;
+    end if;
+  end loop;
+end
+$$;
+
+create temporary table tables_made as
+select name
+from unnest(array[
+  'apps', 'steam_tags', 'steam_genres', 'steam_categories', 'franchises', 'developers', 'publishers',
+  'app_steam_tags', 'app_genres', 'app_categories', 'app_franchises', 'app_developers', 'app_publishers',
+  'app_dlc', 'app_steam_deck'
+]) as name
+where to_regclass('public.' || name) is null;
+
+------------------------------------------------------------------------------------------------------------------- apps
+
+create table if not exists public.apps (appid integer primary key);
+
+alter table public.apps
+  add column if not exists name text,
+  add column if not exists type text,
+  add column if not exists is_known boolean not null default true,
+  add column if not exists is_listed boolean,
+  add column if not exists is_active boolean not null default true,
+  add column if not exists is_free boolean,
+  add column if not exists release_state text,
+  add column if not exists steam_release_date timestamptz,
+  add column if not exists original_release_date timestamptz,
+  add column if not exists store_asset_mtime timestamptz,
+  add column if not exists platforms text,
+  add column if not exists controller_support text,
+  add column if not exists pics_review_score smallint,
+  add column if not exists pics_review_percentage smallint,
+  add column if not exists metacritic_score smallint,
+  add column if not exists metacritic_url text,
+  add column if not exists parent_appid integer,
+  add column if not exists homepage_url text,
+  add column if not exists app_state text,
+  add column if not exists last_content_update timestamptz,
+  add column if not exists current_build_id text,
+  add column if not exists content_descriptors jsonb,
+  add column if not exists languages jsonb,
+  add column if not exists has_workshop boolean,
+  add column if not exists created_at timestamptz not null default now(),
+  add column if not exists updated_at timestamptz not null default now();
+
+-- An older application's table: an enum cannot hold the types that Steam adds, a length limit cuts, NOT NULL refuses an app
+-- without a name. Such columns become plain nullable text; a column that holds something else altogether is an error that
+-- names it, before any row is touched.
+do $$
+declare
+  col record;
+begin
+  if exists (select from tables_made where name = 'apps') then
+    return;
+  end if;
+
+  for col in
+    select a.attname as name, a.atttypid, format_type(a.atttypid, a.atttypmod) as type, t.typcategory as category,
+           a.attnotnull as not_null, wanted.category as wanted, pg_get_expr(d.adbin, d.adrelid) as default_value
+    from (values
+      ('name', 'S'), ('type', 'S'), ('release_state', 'S'), ('platforms', 'S'), ('controller_support', 'S'),
+      ('metacritic_url', 'S'), ('homepage_url', 'S'), ('app_state', 'S'), ('current_build_id', 'S'),
+      ('is_known', 'B'), ('is_listed', 'B'), ('is_active', 'B'), ('is_free', 'B'), ('has_workshop', 'B'),
+      ('steam_release_date', 'D'), ('original_release_date', 'D'), ('store_asset_mtime', 'D'), ('last_content_update', 'D'),
+      ('created_at', 'D'), ('updated_at', 'D'),
+      ('pics_review_score', 'N'), ('pics_review_percentage', 'N'), ('metacritic_score', 'N'), ('parent_appid', 'N'),
+      ('content_descriptors', 'jsonb'), ('languages', 'jsonb')
+    ) as wanted(name, category)
+    join pg_attribute a on a.attrelid = 'public.apps'::regclass and a.attname = wanted.name and not a.attisdropped
+    join pg_type t on t.oid = a.atttypid
+    left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+  loop
+    if col.wanted = 'S' and col.category in ('S', 'E') then
+      if col.type <> 'text' then
+        execute format('alter table public.apps alter column %I drop default', col.name);
+        execute format('alter table public.apps alter column %I type text using %I::text', col.name, col.name);
+        if col.default_value is not null then
+          execute format('alter table public.apps alter column %I set default (%s)::text', col.name, col.default_value);
+        end if;
+      end if;
+    elsif col.wanted <> col.category and col.wanted <> col.type then
+      raise exception using
+        errcode = 'datatype_mismatch',
+        message = format('column apps.%s is %s, which cannot hold what Steam sends', col.name, col.type),
+        hint = 'Rename that column and migrate again: the one that is needed is then added beside it.';
+    end if;
+    if col.not_null and col.name not in ('is_known', 'is_active', 'created_at', 'updated_at') then
+      execute format('alter table public.apps alter column %I drop not null', col.name);
+    end if;
+  end loop;
+
+  if not exists (
+    select from pg_index i
+    where i.indrelid = 'public.apps'::regclass and i.indisunique and i.indpred is null and i.indnkeyatts = 1
+      and i.indkey[0] = (select attnum from pg_attribute where attrelid = i.indrelid and attname = 'appid')
+  ) then
+    create unique index apps_appid on public.apps (appid);
+  end if;
+end
+$$;
+
+create index if not exists apps_by_type on public.apps (type);
+create index if not exists apps_by_parent on public.apps (parent_appid) where parent_appid is not null;
+create index if not exists apps_by_release_date on public.apps (steam_release_date);
+
+comment on table public.apps is 'Every app Steam has or had, one row each, as PICS describes it.';
+comment on column public.apps.name is 'As Steam writes it. PICS owns it; the collector fills it in only until PICS has stored the app.';
+comment on column public.apps.type is 'Lower-cased: game, dlc, demo, beta (a playtest), tool, music, video, config, … An open set.';
+comment on column public.apps.is_known is 'False once Steam answers that it does not know the app; true again when it does.';
+comment on column public.apps.is_listed is 'Null until an app list has named the app; false when a later complete list of the same kind no longer does.';
+comment on column public.apps.is_active is 'is_known and is_listed is not false.';
+comment on column public.apps.platforms is 'Those of windows, macos, linux that Steam names, in that order, comma-joined.';
+comment on column public.apps.pics_review_score is '0 to 9; 9 is Overwhelmingly Positive.';
+comment on column public.apps.pics_review_percentage is 'Share of positive reviews, 0 to 100.';
+comment on column public.apps.parent_appid is 'The game that a DLC, demo or playtest belongs to. No foreign key: the parent may come later or never.';
+comment on column public.apps.last_content_update is 'When the public branch was last built.';
+comment on column public.apps.current_build_id is 'Build of the public branch.';
+comment on column public.apps.content_descriptors is 'Steam''s ids, ascending: 1 some nudity, 2 violence, 3 adult only, 4 frequent nudity, 5 general mature.';
+comment on column public.apps.languages is '{"english": {"full_audio": true, "subtitles": false}, …}';
+comment on column public.apps.updated_at is 'When a column of this row last changed its value.';
+
+------------------------------------------------------------------------------------------------------------- references
+
+create table if not exists public.steam_tags (
+  tag_id integer primary key,
+  name text
+);
+create table if not exists public.steam_genres (
+  genre_id integer primary key,
+  name text
+);
+create table if not exists public.steam_categories (
+  category_id integer primary key,
+  name text,
+  description text
+);
+create table if not exists public.franchises (
+  id integer generated by default as identity primary key,
+  name text not null unique
+);
+create table if not exists public.developers (
+  id integer generated by default as identity primary key,
+  name text not null unique
+);
+create table if not exists public.publishers (
+  id integer generated by default as identity primary key,
+  name text not null unique
+);
+
+comment on table public.steam_tags is 'Store tags. The name is null until Steam has told it.';
+comment on table public.steam_genres is 'Store genres. An id that Steam uses and nobody has named has a null name.';
+comment on table public.steam_categories is 'Store categories (features such as Single-player or Steam Cloud).';
+comment on table public.franchises is 'Exact names; one row each.';
+comment on table public.developers is 'Exact names; one row each.';
+comment on table public.publishers is 'Exact names; one row each.';
+
+------------------------------------------------------------------------------------------------------------- relations
+
+create table if not exists public.app_steam_tags (
+  appid integer not null references public.apps (appid) on delete cascade,
+  tag_id integer not null references public.steam_tags (tag_id),
+  rank smallint not null,
+  primary key (appid, tag_id)
+);
+create table if not exists public.app_genres (
+  appid integer not null references public.apps (appid) on delete cascade,
+  genre_id integer not null references public.steam_genres (genre_id),
+  is_primary boolean not null default false,
+  primary key (appid, genre_id)
+);
+create table if not exists public.app_categories (
+  appid integer not null references public.apps (appid) on delete cascade,
+  category_id integer not null references public.steam_categories (category_id),
+  primary key (appid, category_id)
+);
+create table if not exists public.app_franchises (
+  appid integer not null references public.apps (appid) on delete cascade,
+  franchise_id integer not null references public.franchises (id),
+  primary key (appid, franchise_id)
+);
+create table if not exists public.app_developers (
+  appid integer not null references public.apps (appid) on delete cascade,
+  developer_id integer not null references public.developers (id),
+  primary key (appid, developer_id)
+);
+create table if not exists public.app_publishers (
+  appid integer not null references public.apps (appid) on delete cascade,
+  publisher_id integer not null references public.publishers (id),
+  primary key (appid, publisher_id)
+);
+create table if not exists public.app_dlc (
+  appid integer not null references public.apps (appid) on delete cascade,
+  dlc_appid integer not null,
+  primary key (appid, dlc_appid)
+);
+create table if not exists public.app_steam_deck (
+  appid integer primary key references public.apps (appid) on delete cascade,
+  category text not null check (category in ('unknown', 'unsupported', 'playable', 'verified')),
+  steamos_category text,
+  test_timestamp timestamptz,
+  tested_build_id text,
+  tests jsonb,
+  updated_at timestamptz not null default now()
+);
+
+create index if not exists app_steam_tags_by_tag on public.app_steam_tags (tag_id, appid);
+create index if not exists app_genres_by_genre on public.app_genres (genre_id, appid);
+create index if not exists app_categories_by_category on public.app_categories (category_id, appid);
+create index if not exists app_franchises_by_franchise on public.app_franchises (franchise_id, appid);
+create index if not exists app_developers_by_developer on public.app_developers (developer_id, appid);
+create index if not exists app_publishers_by_publisher on public.app_publishers (publisher_id, appid);
+create index if not exists app_dlc_by_dlc on public.app_dlc (dlc_appid);
+create index if not exists app_steam_deck_by_category on public.app_steam_deck (category, appid);
+
+comment on table public.app_steam_tags is 'Tags of an app; rank 1 is the most applied.';
+comment on column public.app_genres.is_primary is 'Steam calls this genre the primary one.';
+comment on table public.app_dlc is 'What Steam lists as DLC of an app. No foreign key: a DLC may be stored later or never.';
+comment on table public.app_steam_deck is 'Valve''s Steam Deck verdict; no row where Steam gives none.';
+comment on column public.app_steam_deck.steamos_category is 'unknown, unsupported or compatible; null where Steam says nothing of SteamOS.';
+comment on column public.app_steam_deck.tests is 'Valve''s test results in their order: [{"display": 4, "token": "#SteamDeckVerified_…"}, …]';
+
+----------------------------------------------------------------------------------------------------------------- seeds
+-- Names as the store shows them. `on conflict do nothing`: a name that is there already stays.
+
+insert into public.steam_genres (genre_id, name) values
+  (1, 'Action'),
+  (2, 'Strategy'),
+  (3, 'RPG'),
+  (4, 'Casual'),
+  (9, 'Racing'),
+  (18, 'Sports'),
+  (23, 'Indie'),
+  (25, 'Adventure'),
+  (28, 'Simulation'),
+  (29, 'Massively Multiplayer'),
+  (37, 'Free to Play'),
+  (50, 'Accounting'),
+  (51, 'Animation & Modeling'),
+  (52, 'Audio Production'),
+  (53, 'Design & Illustration'),
+  (54, 'Education'),
+  (55, 'Photo Editing'),
+  (56, 'Software Training'),
+  (57, 'Utilities'),
+  (58, 'Video Production'),
+  (59, 'Web Publishing'),
+  (60, 'Game Development'),
+  (70, 'Early Access'),
+  (71, 'Sexual Content'),
+  (72, 'Nudity'),
+  (73, 'Violent'),
+  (74, 'Gore'),
+  (81, 'Documentary'),
+  (84, 'Tutorial')
+on conflict do nothing;
+
+insert into public.steam_categories (category_id, name) values
+  (1, 'Multi-player'),
+  (2, 'Single-player'),
+  (6, 'Mods (require HL2)'),
+  (8, 'Valve Anti-Cheat enabled'),
+  (9, 'Co-op'),
+  (10, 'Game demo'),
+  (13, 'Captions available'),
+  (14, 'Commentary available'),
+  (15, 'Stats'),
+  (16, 'Includes Source SDK'),
+  (17, 'Includes level editor'),
+  (18, 'Partial Controller Support'),
+  (19, 'Mods'),
+  (20, 'MMO'),
+  (21, 'Downloadable Content'),
+  (22, 'Steam Achievements'),
+  (23, 'Steam Cloud'),
+  (24, 'Shared/Split Screen'),
+  (25, 'Steam Leaderboards'),
+  (27, 'Cross-Platform Multiplayer'),
+  (28, 'Full controller support'),
+  (29, 'Steam Trading Cards'),
+  (30, 'Steam Workshop'),
+  (31, 'VR Support'),
+  (32, 'Steam Turn Notifications'),
+  (33, 'Native Steam Controller'),
+  (35, 'In-App Purchases'),
+  (36, 'Online PvP'),
+  (37, 'Shared/Split Screen PvP'),
+  (38, 'Online Co-op'),
+  (39, 'Shared/Split Screen Co-op'),
+  (40, 'SteamVR Collectibles'),
+  (41, 'Remote Play on Phone'),
+  (42, 'Remote Play on Tablet'),
+  (43, 'Remote Play on TV'),
+  (44, 'Remote Play Together'),
+  (47, 'LAN PvP'),
+  (48, 'LAN Co-op'),
+  (49, 'PvP'),
+  (50, 'Additional High-Quality Audio'),
+  (51, 'Steam Workshop'),
+  (52, 'Tracked Controller Support'),
+  (53, 'VR Supported'),
+  (54, 'VR Only'),
+  (61, 'HDR available'),
+  (62, 'Family Sharing'),
+  (63, 'Steam Timeline')
+on conflict do nothing;
+
+-------------------------------------------------------------------------------------------------------------- security
+-- The catalogue is public to read and only the service writes it. A hosted project's default privileges grant everything
+-- on new tables to everybody, so the revokes are needed as much as the grants.
+
+do $$
+declare
+  made record;
+  role_name name;
+begin
+  for made in select name from tables_made loop
+    execute format('alter table public.%I enable row level security', made.name);
+    for role_name in select rolname from pg_roles where rolname in ('anon', 'authenticated') loop
+      execute format('revoke all on public.%I from %I', made.name, role_name);
+      execute format('grant select on public.%I to %I', made.name, role_name);
+      execute format('create policy %I on public.%I for select to %I using (true)',
+                     role_name || ' reads the catalogue', made.name, role_name);
+    end loop;
+    if exists (select from pg_roles where rolname = 'service_role') then
+      execute format('grant all on public.%I to service_role', made.name);
+    end if;
+  end loop;
+end
+$$;
+
+drop table tables_made;

@@ -1,0 +1,100 @@
+import type { ExpectedRows } from "./read.ts";
+
+/** A made-up payload that has every field, most of them with something odd beside it. */
+export const sampleText = String.raw`
+"appinfo"
+{
+  "appid" "620"
+  "common"
+  {
+    "name" " Portal \"2\"	"  "type" "Game"  "ReleaseState" "disabled"  "releasestate" "prerelease"  "releasestate" "Released"
+    "oslist" "linux, windows,android"  "controller_support" "FULL"
+    "steam_release_date" "1303171200"  "original_release_date" "0"  "store_asset_mtime" "253402300800"
+    "review_score" "9"  "review_percentage" "101"  "metacritic_score" "095"  "metacritic_url" "pc/portal-2"
+    "parent" "620"  "workshop_visible" "1"  "primary_genre" "4"
+    "store_tags" { "10" "3" "2" "19" "0" "21" "11" "19" "12" "x" }
+    "genres" { "0" "25" "1" "4" "3" "4" }
+    "category" { "category_30" "0" "category_9" "1" "category_2" "1" "other_5" "1" }
+    "content_descriptors" { "0" "5" "1" "2" "2" "5" "3" "-1" }
+    "supported_languages"
+    {
+      "english" { "supported" "true" "full_audio" "1" }
+      "french" { "supported" "" "subtitles" "true" }
+      "german;" { "supported" "true" }
+      "dutch" "1"
+    }
+    "languages" { "italian" "1" }
+    "associations"
+    {
+      "0" { "type" "developer" "name" " Valve " }  "1" { "type" "developer" "name" "Valve" }
+      "2" { "type" "franchise" "name" "portal" }  "3" { "type" "franchise" "name" "Portal" }  "4" "odd"
+    }
+    "steam_deck_compatibility"
+    {
+      "category" "3"  "steamos_compatibility" "2"  "test_timestamp" "1643760000"  "tested_build_id" "8"
+      "tests" { "10" { "display" "4" "token" "#b" } "9" { "display" "?" "token" "#a" } "11" { "display" "1" } }
+    }
+  }
+  "extended"
+  {
+    "isfreeapp" "1"  "publisher" "Valve\\Co"  "developer" "unused"  "homepage" ""  "developer_url" "http://a/"
+    "listofdlc" "323180, 7,323180,-2"  "dlcforappid" "0"  "demoofappid" "400"  "betaforappid" "500"  "state" "eStateAvailable"
+  }
+  "depots" { "621" { } "branches" { "public" { "buildid" "00123" "timeupdated" "1700000000" } } }
+}`;
+
+/** What the tables should hold after {@link sampleText} came with change number 77. */
+export const sampleRows: ExpectedRows = {
+  partial: false,
+  changeNumber: 77,
+  apps: {
+    appid: 620,
+    name: 'Portal "2"',
+    type: "game",
+    is_known: true,
+    is_active: true,
+    is_free: true,
+    release_state: "released",
+    steam_release_date: "2011-04-19T00:00:00.000Z",
+    original_release_date: null,
+    store_asset_mtime: null,
+    platforms: "windows,linux",
+    controller_support: "full",
+    pics_review_score: 9,
+    pics_review_percentage: null,
+    metacritic_score: 95,
+    metacritic_url: "https://www.metacritic.com/game/pc/portal-2",
+    parent_appid: 400,
+    homepage_url: "http://a/",
+    app_state: "eStateAvailable",
+    last_content_update: "2023-11-14T22:13:20.000Z",
+    current_build_id: "00123",
+    content_descriptors: [2, 5],
+    languages: { english: { full_audio: true, subtitles: false } },
+    has_workshop: true,
+  },
+  tags: [
+    [21, 1],
+    [19, 2],
+    [3, 3],
+  ],
+  genres: [
+    [4, true],
+    [25, false],
+  ],
+  categories: [2, 9],
+  franchises: ["Portal", "portal"],
+  developers: ["Valve"],
+  publishers: ["Valve\\Co"],
+  dlc: [7, 323180],
+  steam_deck: {
+    category: "verified",
+    steamos_category: "compatible",
+    test_timestamp: "2022-02-02T00:00:00.000Z",
+    tested_build_id: "8",
+    tests: [
+      { display: null, token: "#a" },
+      { display: 4, token: "#b" },
+    ],
+  },
+};
