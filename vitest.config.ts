@@ -1,9 +1,21 @@
 import { defineConfig } from "vitest/config";
 
+const timeouts = { testTimeout: 60_000, hookTimeout: 60_000 };
+
+/** Unit tests start at once; all others share one Postgres, which starts only when one of them runs. */
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    projects: [
+      { test: { ...timeouts, name: "unit", include: ["test/unit/**/*.test.ts"] } },
+      {
+        test: {
+          ...timeouts,
+          name: "integration",
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/unit/**", "test/live/**"],
+          globalSetup: ["test/support/global-setup.ts"],
+        },
+      },
+    ],
   },
 });

@@ -1,0 +1,219 @@
+import {
+  type AppRecord,
+  deckCategories,
+  type LanguageSupport,
+  type SteamDeckRecord,
+  type SteamDeckTest,
+  steamosCategories,
+} from "./app-record.ts";
+import { type KeyValues, parseKeyValues } from "./key-values.ts";
+import { block, flag, id, ids, listed, lowerText, maxId, text, time, unique, type Value, whole } from "./values.ts";
+
+/** Text that parses but is not the asked app's `appinfo`. */
+export class ExtractError extends Error {
+  override readonly name = "ExtractError";
+}
+
+/**
+ * Reads what PICS says about one app.
+ *
+ * A whole payload gives every key of the record, since what it does not list does not exist. A partial one (public-only)
+ * gives the keys that its sections can tell and no others: a section that is missing, empty or not a block says nothing,
+ * and a field with a fallback in a missing section is known only where the fallback is not needed.
+ *
+ * Odd values never throw: they read as none, or are left out of a list.
+ *
+ * @param partial `only_public` of the reply; `public_only` in the text means the same.
+ * @throws {KeyValuesError} when the text is not KeyValues.
+ * @throws {ExtractError} when its root is not `appinfo`, or it names another appid.
+ */
+export function extractApp(appid: number, text: string, partial: boolean): AppRecord {
+  const appinfo = appinfoOf(appid, parseKeyValues(text));
+  const publicOnly = partial || flag(appinfo.get("public_only"));
+  const section = (name: string): KeyValues | null => {
+    const found = block(appinfo.get(name));
+    return publicOnly && found.size === 0 ? null : found;
+  };
+  const common = section("common");
+  const extended = section("extended");
+  const depots = section("depots");
+
+  const record: AppRecord = {
+    appid,
+    ...(common && fromCommon(common)),
+    ...(extended && fromExtended(extended, appid)),
+    ...(depots && fromDepots(depots)),
+  };
+  if (common === null) return record;
+
+  const parent = parentOf(appid, common, extended);
+  if (parent !== undefined) record.parent_appid = parent;
+  const developers = companies("developer", common, extended);
+  if (developers !== undefined) record.developers = developers;
+  const publishers = companies("publisher", common, extended);
+  if (publishers !== undefined) record.publishers = publishers;
+  return record;
+}
+
+function appinfoOf(appid: number, tree: KeyValues): KeyValues {
+  const appinfo = tree.get("appinfo");
+  if (typeof appinfo !== "object") {
+    throw new ExtractError(`Expected appinfo of app ${appid}, found ${named([...tree.keys()][0])}`);
+  }
+  const said = appinfo.get("appid");
+  if (said !== undefined && id(said) !== appid) {
+    throw new ExtractError(`Expected appid ${appid}, found ${named(said)}`);
+  }
+  return appinfo;
+}
+
+/** A value of the text for an error message: short, and safe wherever the message is stored. */
+function named(value: Value): string {
+  return typeof value === "string" ? JSON.stringify(text(value.slice(0, 40)) ?? "") : "a block";
+}
+
+function fromCommon(common: KeyValues) {
+  const category = block(common.get("category"));
+  return {
+    name: text(common.get("name")),
+    type: lowerText(common.get("type")),
+    release_state: lowerText(common.get("releasestate")),
+    steam_release_date: time(common.get("steam_release_date")),
+    original_release_date: time(common.get("original_release_date")),
+    store_asset_mtime: time(common.get("store_asset_mtime")),
+    platforms: platforms(common.get("oslist")),
+    controller_support: lowerText(common.get("controller_support")),
+    pics_review_score: whole(common.get("review_score"), 0, 9),
+    pics_review_percentage: whole(common.get("review_percentage"), 0, 100),
+    metacritic_score: whole(common.get("metacritic_score"), 0, 100),
+    metacritic_url: text(common.get("metacritic_fullurl")) ?? metacriticUrl(common.get("metacritic_url")),
+    content_descriptors: orNull(ids(listed(common.get("content_descriptors"))).sort((a, b) => a - b)),
+    languages: languages(common),
+    has_workshop: flag(category.get("category_30")) || flag(common.get("workshop_visible")),
+    tags: ids(listed(common.get("store_tags"))),
+    genres: ids(listed(common.get("genres"))),
+    primary_genre: id(common.get("primary_genre")),
+    categories: categories(category),
+    franchises: associated(common, "franchise"),
+    steam_deck: steamDeck(block(common.get("steam_deck_compatibility"))),
+  } satisfies Partial<AppRecord>;
+}
+
+function fromExtended(extended: KeyValues, appid: number) {
+  return {
+    is_free: flag(extended.get("isfreeapp")),
+    homepage_url: text(extended.get("homepage")) ?? text(extended.get("developer_url")),
+    app_state: text(extended.get("state")),
+    dlc: ids(commaList(extended.get("listofdlc"))).filter((dlc) => dlc !== appid),
+  } satisfies Partial<AppRecord>;
+}
+
+function fromDepots(depots: KeyValues) {
+  const branch = block(block(depots.get("branches")).get("public"));
+  return {
+    last_content_update: time(branch.get("timeupdated")),
+    current_build_id: text(branch.get("buildid")),
+  } satisfies Partial<AppRecord>;
+}
+
+/** The app that this one belongs to; `undefined` when the sections that a partial answer has cannot tell. */
+function parentOf(appid: number, common: KeyValues, extended: KeyValues | null): number | null | undefined {
+  const other = (value: Value) => {
+    const parent = id(value);
+    return parent === appid ? null : parent;
+  };
+  const parent = other(common.get("parent"));
+  if (parent !== null) return parent;
+  if (extended === null) return undefined;
+  return (
+    other(extended.get("dlcforappid")) ?? other(extended.get("demoofappid")) ?? other(extended.get("betaforappid"))
+  );
+}
+
+/**
+ * Developers or publishers: the associations, and only when there is none of that kind the older single name, which is
+ * not split (commas are part of names such as `Valve, Inc.`). `undefined` when a partial answer cannot tell.
+ */
+function companies(
+  kind: "developer" | "publisher",
+  common: KeyValues,
+  extended: KeyValues | null,
+): string[] | undefined {
+  const found = associated(common, kind);
+  if (found.length > 0) return found;
+  if (extended === null) return undefined;
+  return unique([text(extended.get(kind)) ?? text(common.get(kind))]);
+}
+
+/** Names in `associations { "0" { "type" "developer" "name" "Valve" } … }`, exact after trimming. */
+function associated(common: KeyValues, kind: string): string[] {
+  const associations = listed(common.get("associations")).map(block);
+  return unique(associations.filter((a) => lowerText(a.get("type")) === kind).map((a) => text(a.get("name"))));
+}
+
+/** Those of `oslist` (`macos, windows`) that the catalogue knows, in its own order. */
+function platforms(oslist: Value): string | null {
+  const named = commaList(oslist);
+  return ["windows", "macos", "linux"].filter((platform) => named.includes(platform)).join(",") || null;
+}
+
+function commaList(value: Value): string[] {
+  return (lowerText(value) ?? "").split(",").map((item) => item.trim());
+}
+
+/** From a path such as `pc/portal-2`. Every full address that Steam gives beside a path is of this form. */
+function metacriticUrl(path: Value): string | null {
+  const found = text(path);
+  return found === null ? null : `https://www.metacritic.com/game/${found}`;
+}
+
+/** `category { "category_2" "1" … }`: the numbers of those that are set, ascending. */
+function categories(category: KeyValues): number[] {
+  const set = [...category].filter(([, value]) => flag(value)).map(([key]) => /^category_(\d+)$/.exec(key)?.[1]);
+  return ids(set).sort((a, b) => a - b);
+}
+
+/**
+ * `supported_languages`, or the older `languages { "english" "1" }` when that block is absent. Keys such as
+ * `#lang_russian` or `german;` are mistakes of publishers and are left out.
+ */
+function languages(common: KeyValues): Record<string, LanguageSupport> | null {
+  const supported = common.get("supported_languages");
+  const entries: [string, LanguageSupport | null][] =
+    typeof supported === "object"
+      ? [...supported].map(([key, value]) => [key, languageSupport(block(value))])
+      : [...block(common.get("languages"))].map(([key, value]) => [
+          key,
+          flag(value) ? { full_audio: false, subtitles: false } : null,
+        ]);
+  const valid = entries.filter((entry): entry is [string, LanguageSupport] => /^[a-z_]+$/.test(entry[0]) && !!entry[1]);
+  return valid.length > 0 ? Object.fromEntries(valid) : null;
+}
+
+function languageSupport(language: KeyValues): LanguageSupport | null {
+  const yes = (key: string) => ["true", "1"].includes(text(language.get(key)) ?? "");
+  return yes("supported") ? { full_audio: yes("full_audio"), subtitles: yes("subtitles") } : null;
+}
+
+/** Valve's verdict; codes as in `SteamDeckRecord`, one outside of the known range reads as `unknown`. */
+function steamDeck(deck: KeyValues): SteamDeckRecord | null {
+  if (deck.size === 0) return null;
+  const steamos = deck.get("steamos_compatibility");
+  const tests = listed(deck.get("tests")).map(block).map(steamDeckTest);
+  return {
+    category: deckCategories[whole(deck.get("category"), 0, 3) ?? 0] ?? "unknown",
+    steamos_category: text(steamos) === null ? null : (steamosCategories[whole(steamos, 0, 2) ?? 0] ?? "unknown"),
+    test_timestamp: time(deck.get("test_timestamp")),
+    tested_build_id: text(deck.get("tested_build_id")),
+    tests: orNull(tests.filter((test) => test !== null)),
+  };
+}
+
+function steamDeckTest(test: KeyValues): SteamDeckTest | null {
+  const token = text(test.get("token"));
+  return token === null ? null : { display: whole(test.get("display"), 0, maxId), token };
+}
+
+function orNull<T>(list: T[]): T[] | null {
+  return list.length > 0 ? list : null;
+}

@@ -1,0 +1,74 @@
+import type { KeyValues } from "./key-values.ts";
+
+/**
+ * Tolerant readers of single values. None throws: what is not what it should be reads as `null`, `false` or empty, a block
+ * in the place of a text and a text in the place of a block included.
+ */
+
+export type Value = string | KeyValues | undefined;
+
+/** The largest app id, and the largest id of anything else: a Postgres `int`. */
+export const maxId = 2 ** 31 - 1;
+/** 9999-12-31T23:59:59Z, the last second that ISO 8601 writes with four digits of year. */
+const maxTimeSeconds = 253_402_300_799;
+
+const none: KeyValues = new Map();
+
+/**
+ * A text that Postgres takes as text and inside jsonb: without NUL, lone surrogates replaced by U+FFFD, trimmed (by
+ * JavaScript's idea of white space: zero-width spaces and joiners stay). Empty is `null`.
+ */
+export function text(value: Value): string | null {
+  if (typeof value !== "string") return null;
+  const clean = value.includes("\0") ? value.replaceAll("\0", "") : value;
+  return clean.toWellFormed().trim() || null;
+}
+
+export function lowerText(value: Value): string | null {
+  return text(value)?.toLowerCase() ?? null;
+}
+
+/** A whole number from `min` to `max`, written in decimal digits alone: `05` is 5, while `+5`, `5.0` and `0x5` are none. */
+export function whole(value: Value, min: number, max: number): number | null {
+  const digits = text(value);
+  if (digits === null || !/^\d+$/.test(digits)) return null;
+  const number = Number(digits);
+  return number >= min && number <= max ? number : null;
+}
+
+/** An id of an app, tag, genre, … */
+export function id(value: Value): number | null {
+  return whole(value, 1, maxId);
+}
+
+/** Unix seconds as ISO 8601 in UTC. Steam writes 0 for "none". */
+export function time(value: Value): string | null {
+  const seconds = whole(value, 1, maxTimeSeconds);
+  return seconds === null ? null : new Date(seconds * 1000).toISOString();
+}
+
+/** Whether Steam set a flag: `1`. */
+export function flag(value: Value): boolean {
+  return text(value) === "1";
+}
+
+/** A block, an empty one when there is none. */
+export function block(value: Value): KeyValues {
+  return typeof value === "object" ? value : none;
+}
+
+/** The values of a list (`{ "0" "19" "1" "492" … }`) by the number of their keys; keys that are no numbers come last. */
+export function listed(value: Value): Value[] {
+  const position = (key: string) => (/^\d+$/.test(key) ? Number(key) : Number.MAX_VALUE);
+  return [...block(value)].sort(([a], [b]) => position(a) - position(b)).map(([, item]) => item);
+}
+
+/** The ids among values, each once, in their order. */
+export function ids(values: readonly Value[]): number[] {
+  return unique(values.map(id));
+}
+
+/** Each value once, `null` left out. */
+export function unique<T>(values: readonly (T | null)[]): T[] {
+  return [...new Set(values)].filter((value) => value !== null);
+}

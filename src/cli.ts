@@ -1,0 +1,125 @@
+import { readFileSync } from "node:fs";
+import { Command as Commander, CommanderError, InvalidArgumentError } from "commander";
+import type { Mode } from "./config.ts";
+import { ConfigError } from "./errors.ts";
+
+/** What to run, by the names of `MODE`; `text` is an answer of the command line itself, such as its help. */
+export type Command =
+  | { kind: "sync" }
+  | { kind: "bulk_sync"; appids: number[] | null; full: boolean }
+  | { kind: "migrate" }
+  | { kind: "text"; text: string };
+
+/** What a `MODE` of this version runs. A command of a later version is added here and in `buildProgram`. */
+const commandsByMode: Partial<Record<Mode, Command>> = {
+  sync: { kind: "sync" },
+  bulk_sync: { kind: "bulk_sync", appids: null, full: false },
+  migrate: { kind: "migrate" },
+};
+
+const maxAppid = 2_147_483_647;
+const shownFaults = 5;
+
+/**
+ * Reads the command line without the program's name. Null when it names no command: then `MODE` decides, see
+ * {@link commandOfMode}.
+ *
+ * @throws {ConfigError} for an unknown command or option, or a list of appids that cannot be read.
+ */
+export function parseCommand(argv: readonly string[]): Command | null {
+  if (argv.length === 0) return null;
+  let chosen: Command | null = null;
+  const printed: string[] = [];
+  const program = buildProgram((command) => {
+    chosen = command;
+  });
+  for (const command of [program, ...program.commands]) {
+    command.exitOverride().configureOutput({ writeOut: (text) => printed.push(text), writeErr: () => {} });
+  }
+  try {
+    program.parse(argv, { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return { kind: "text", text: printed.join("") };
+    throw new ConfigError(`${error.message.replace(/^error: /, "")}\n--help lists commands and options.`);
+  }
+  return chosen;
+}
+
+/** @throws {ConfigError} when this version has no such command. */
+export function commandOfMode(mode: Mode): Command {
+  const command = commandsByMode[mode];
+  if (command) return command;
+  throw new ConfigError(`MODE=${mode} is not part of this version; it has ${Object.keys(commandsByMode).join(", ")}.`);
+}
+
+function buildProgram(choose: (command: Command) => void): Commander {
+  const program = new Commander("steam-pics-sync")
+    .description("Mirrors Steam's whole catalogue into Postgres and keeps it there.")
+    .version(packageVersion(), "--version", "print the version")
+    .helpOption("-h, --help", "print this help; `COMMAND --help` explains one command")
+    .helpCommand(false)
+    .addHelpText(
+      "after",
+      "\nWithout a command, MODE decides (default: sync).\nSettings are environment variables; .env.example explains each.",
+    );
+
+  program
+    .command("sync")
+    .description("load the whole catalogue unless that is done, then keep it up to date")
+    .action(() => choose({ kind: "sync" }));
+
+  program
+    .command("bulk-sync")
+    .description("one pass over Steam's apps; resumes, and fetches only what is missing or changed")
+    .option("--app-ids <list>", "only these: appids with commas, or @FILE with commas or one a line", parseAppids)
+    .option("--full", "fetch every app, changed or not", false)
+    .action(({ appIds, full }: { appIds?: number[]; full: boolean }) =>
+      choose({ kind: "bulk_sync", appids: appIds ?? null, full }),
+    );
+
+  program
+    .command("migrate")
+    .description("apply the database migrations that are missing and say which")
+    .action(() => choose({ kind: "migrate" }));
+
+  return program;
+}
+
+/** A list with commas or white space; in a file `#` begins a comment. Each appid once, in the order given. */
+function parseAppids(argument: string): number[] {
+  const fromFile = argument.startsWith("@");
+  const text = fromFile ? readList(argument.slice(1)) : argument;
+  const items = text.split("\n").flatMap((line, index) =>
+    (fromFile ? line.replace(/#.*/, "") : line)
+      .split(/[\s,]+/)
+      .filter((item) => item !== "")
+      .map((item) => ({ item, line: index + 1 })),
+  );
+  const faults = items.filter(({ item }) => !/^\d+$/.test(item) || Number(item) < 1 || Number(item) > maxAppid);
+  if (faults.length > 0) {
+    const shown = faults
+      .slice(0, shownFaults)
+      .map(({ item, line }) => (fromFile ? `"${item}" (line ${line})` : `"${item}"`));
+    const more = faults.length > shownFaults ? ` and ${faults.length - shownFaults} more` : "";
+    throw new InvalidArgumentError(
+      `Not an appid: ${shown.join(", ")}${more}. Expected whole numbers from 1 to ${maxAppid}.`,
+    );
+  }
+  if (items.length === 0) throw new InvalidArgumentError("The list names no appid.");
+  return [...new Set(items.map(({ item }) => Number(item)))];
+}
+
+function readList(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : error;
+    throw new InvalidArgumentError(`The file "${path}" cannot be read (${code}).`);
+  }
+}
+
+function packageVersion(): string {
+  const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
+  return String(version);
+}

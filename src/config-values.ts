@@ -1,0 +1,93 @@
+import { z } from "zod";
+
+/**
+ * The kinds of value that a variable of the environment may have. Each is a rule in words and a reading of the trimmed
+ * text, undefined when the rule is broken.
+ */
+
+/** So many requests in a period, written `200/5minutes`. */
+export interface RateLimit {
+  count: number;
+  periodMs: number;
+}
+
+/** Timers of Node turn longer delays into 1 ms, so no time may be longer. */
+const maxSeconds = 2_147_483;
+
+function kind<T>(rule: string, read: (text: string) => T | undefined) {
+  return z.string().transform((given, context): T => {
+    const value = read(given.trim());
+    if (value !== undefined) return value;
+    context.addIssue({ code: "custom", message: rule });
+    return z.NEVER;
+  });
+}
+
+export function text() {
+  return kind("must be text", (given) => given);
+}
+
+export function choice<const Name extends string>(names: readonly Name[], aliases: Record<string, Name> = {}) {
+  return kind(`must be one of ${names.join(", ")}`, (given) => {
+    const lower = given.toLowerCase();
+    return names.find((name) => name === lower) ?? aliases[lower];
+  });
+}
+
+export function flag() {
+  return kind("must be true or false (on or off, 1 or 0)", (given) => {
+    if (/^(true|on|1)$/i.test(given)) return true;
+    return /^(false|off|0)$/i.test(given) ? false : undefined;
+  });
+}
+
+export function whole(min: number, max: number) {
+  return kind(`must be a whole number from ${min} to ${max}`, (given) =>
+    /^\d+$/.test(given) ? inRange(Number(given), min, max) : undefined,
+  );
+}
+
+export function fraction(min: number, max: number) {
+  return kind(`must be a number from ${min} to ${max}`, (given) =>
+    /^(\d+\.?\d*|\.\d+)$/.test(given) ? inRange(Number(given), min, max) : undefined,
+  );
+}
+
+export function seconds(min: number) {
+  return kind(`must be seconds, a number from ${min} to ${maxSeconds}`, (given) => {
+    const value = /^(\d+\.?\d*|\.\d+)$/.test(given) ? inRange(Number(given), min, maxSeconds) : undefined;
+    return value === undefined ? undefined : Math.round(value * 1000);
+  });
+}
+
+function inRange(value: number, min: number, max: number): number | undefined {
+  return value >= min && value <= max ? value : undefined;
+}
+
+export function url(...protocols: string[]) {
+  const starts = protocols.map((protocol) => `${protocol}//`).join(" or ");
+  return kind(`must be a URL that starts with ${starts}`, (given) =>
+    protocols.includes(URL.parse(given)?.protocol ?? "") ? given : undefined,
+  );
+}
+
+/** `host:port` without a scheme is customary too. */
+export function proxy() {
+  return kind("must be a proxy's URL that starts with http:// or https://", (given) => {
+    const parsed = URL.parse(given.includes("://") ? given : `http://${given}`);
+    return parsed && /^https?:$/.test(parsed.protocol) ? given : undefined;
+  });
+}
+
+const unitMs: Record<string, number> = { second: 1000, minute: 60_000, hour: 3_600_000, day: 86_400_000 };
+
+export function rateLimit() {
+  return kind("must be a limit such as 60/minute or 200/5minutes (second, minute, hour, day)", (given) => {
+    const [, count, periods, unit] = /^(\d+)\/(\d*)(second|minute|hour|day)s?$/i.exec(given) ?? [];
+    const limit: RateLimit = {
+      count: Number(count),
+      periodMs: Number(periods || 1) * (unitMs[unit?.toLowerCase() ?? ""] ?? 0),
+    };
+    return limit.count >= 1 && limit.periodMs > 0 ? limit : undefined;
+  });
+}

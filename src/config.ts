@@ -1,0 +1,249 @@
+import { z } from "zod";
+import { choice, flag, fraction, proxy, rateLimit, seconds, text, url, whole } from "./config-values.ts";
+import { ConfigError } from "./errors.ts";
+
+/**
+ * The environment, read once, checked whole and frozen. Times are seconds outside and milliseconds (`…Ms`) inside.
+ */
+export const modes = ["sync", "bulk_sync", "change_monitor", "collect", "library_import", "migrate"] as const;
+export type Mode = (typeof modes)[number];
+
+export type DatabaseConfig =
+  | { driver: "supabase"; url: string; serviceKey: string }
+  | { driver: "postgres"; url: string }
+  | { driver: "pglite"; dataDir: string };
+
+export type Config = Frozen<ReturnType<typeof toConfig>>;
+type Frozen<T> = T extends object ? { readonly [K in keyof T]: Frozen<T[K]> } : T;
+export type Environment = Record<string, string | undefined>;
+
+const variables = {
+  MODE: choice(modes).prefault("sync"),
+  HOST: text().prefault("0.0.0.0"),
+  PORT: whole(0, 65_535).prefault("8080"),
+  LOG_LEVEL: choice(["fatal", "error", "warn", "info", "debug", "trace", "silent"], {
+    warning: "warn",
+    critical: "fatal",
+  }).prefault("info"),
+
+  SUPABASE_URL: url("http:", "https:").optional(),
+  SUPABASE_SERVICE_KEY: text().optional(),
+  DATABASE_URL: url("postgres:", "postgresql:").optional(),
+  DATA_DIR: text().prefault("./data"),
+
+  // Read by the HTTP clients and by Node itself; here they are only checked.
+  HTTPS_PROXY: proxy().optional(),
+  NO_PROXY: text().optional(),
+  NODE_EXTRA_CA_CERTS: text().optional(),
+
+  STEAM_API_KEY: text().optional(),
+  APP_ID_MAX: whole(1, 2_147_483_647).optional(),
+  BULK_BATCH_SIZE: whole(1, 1000).prefault("200"),
+  BULK_REQUEST_DELAY: seconds(0).prefault("0.5"),
+  BULK_CONCURRENCY: whole(1, 32).prefault("4"),
+  BULK_TIMEOUT: seconds(0.1).prefault("60"),
+  BULK_MAX_RETRIES: whole(0, 100).prefault("5"),
+  UPSERT_BATCH_SIZE: whole(1, 1000).prefault("500"),
+  MAX_QUEUE_SIZE: whole(1, 1_000_000).prefault("10000"),
+  LEASE_SECONDS: seconds(0.1).prefault("90"),
+  HISTORY: flag().prefault("on"),
+
+  POLL_INTERVAL: seconds(0.1).prefault("30"),
+  PROCESS_BATCH_SIZE: whole(1, 1000).prefault("100"),
+  RECONCILE_INTERVAL: seconds(0).prefault("86400"),
+  DRAIN_ONLY: flag().prefault("false"),
+
+  RECONNECT_MAX_DELAY: seconds(1).prefault("300"),
+  WATCHDOG_SECONDS: seconds(1).prefault("600"),
+  GIVE_UP_AFTER: seconds(0.1).prefault("900"),
+
+  COLLECT_INTERVAL: seconds(0).prefault("0"),
+  BATCH_SIZE: whole(1, 1000).prefault("500"),
+  MAX_DETAILS: whole(0, 1_000_000).prefault("3000"),
+  MAX_SHRINK: fraction(0, 1).prefault("0.05"),
+  MAX_WORKERS: whole(1, 32).prefault("3"),
+  RETRY_ATTEMPTS: whole(0, 100).prefault("3"),
+  STEAM_WEB_API_LIMIT: rateLimit().prefault("100000/day"),
+  STEAM_STORE_API_LIMIT: rateLimit().prefault("200/5minutes"),
+  STEAMSPY_API_LIMIT: rateLimit().prefault("60/minute"),
+  STEAMSPY_ALL_LIMIT: rateLimit().prefault("1/minute"),
+  IGDB_API_LIMIT: rateLimit().prefault("4/second"),
+  IGDB_CLIENT_ID: text().optional(),
+  IGDB_CLIENT_SECRET: text().optional(),
+  S3_BUCKET: text().optional(),
+};
+
+/** Never printed, not even when they are faulty: a URL that cannot be parsed hides its password nowhere. */
+const secretVariables = [
+  "SUPABASE_SERVICE_KEY",
+  "DATABASE_URL",
+  "STEAM_API_KEY",
+  "IGDB_CLIENT_ID",
+  "IGDB_CLIENT_SECRET",
+  "HTTPS_PROXY",
+];
+
+/** Names that begin so belong to this service alone, so an unknown one among them is a misspelling. */
+const ownPrefixes =
+  /^(BULK|UPSERT|POLL|PROCESS_BATCH|LEASE|MAX_QUEUE|RECONNECT|RECONCILE|WATCHDOG|GIVE_UP|DRAIN|APP_ID|COLLECT|STEAM_(API|WEB_API|STORE_API)|STEAMSPY|IGDB)_/;
+/** Kubernetes and Docker add such variables for every neighbour, perhaps one called `bulk-sync`. */
+const serviceLinks = /_SERVICE_(HOST|PORT)|_PORT(_|$)/;
+
+const schema = z.object(variables);
+
+/** Every variable with its default as it would be written, null where there is none. */
+export const variableDefaults: Readonly<Record<string, string | null>> = Object.fromEntries(
+  Object.entries(variables).map(([name, kind]) => [name, "defaultValue" in kind.def ? kind.def.defaultValue : null]),
+);
+
+/** The process's environment, filled up from the file `path` where that exists (what is set already wins). */
+export function readEnv(path = ".env"): Environment {
+  try {
+    process.loadEnvFile(path);
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
+  }
+  return process.env;
+}
+
+/**
+ * Checks the whole environment. Blank values count as unset.
+ *
+ * @throws {ConfigError} that lists every fault with the variable's name, the rule and, unless it is secret, the value.
+ */
+export function loadConfig(environment: Environment): Config {
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value?.trim()));
+  const parsed = schema.safeParse(given);
+  const faults = (parsed.error?.issues ?? []).map((issue) => {
+    const name = String(issue.path[0]);
+    const value = secretVariables.includes(name) ? "its value is not shown" : `it is ${JSON.stringify(given[name])}`;
+    return `${name} ${issue.message}; ${value}`;
+  });
+  for (const [one, other] of [
+    ["SUPABASE_URL", "SUPABASE_SERVICE_KEY"],
+    ["IGDB_CLIENT_ID", "IGDB_CLIENT_SECRET"],
+  ] as const) {
+    if (!given[one] !== !given[other]) {
+      faults.push(`${one} and ${other} belong together: ${given[one] ? other : one} is not set`);
+    }
+  }
+  for (const name of Object.keys(given)) {
+    if (name in variables || !ownPrefixes.test(name) || serviceLinks.test(name)) continue;
+    faults.push(`${name} is not a variable of this service; did you mean ${nearestName(name)}?`);
+  }
+  if (faults.length > 0 || !parsed.data) {
+    throw new ConfigError(`The configuration cannot be used:\n${faults.map((fault) => `  - ${fault}`).join("\n")}`);
+  }
+  return freezeDeep(toConfig(parsed.data));
+}
+
+/** What must appear in no log line: keys, and the passwords inside connection strings, plain and percent-encoded. */
+export function secretsOf(config: Config): string[] {
+  const { database, steamApiKey, library } = config;
+  const secrets = [steamApiKey, library.igdbClientId, library.igdbClientSecret];
+  if (database.driver === "supabase") secrets.push(database.serviceKey);
+  if (database.driver === "postgres") {
+    const { password } = new URL(database.url);
+    secrets.push(password, percentDecoded(password));
+  }
+  return secrets.filter((secret) => secret !== null && secret !== "") as string[];
+}
+
+function toConfig(env: z.output<typeof schema>) {
+  return {
+    mode: env.MODE,
+    host: env.HOST,
+    port: env.PORT,
+    logLevel: env.LOG_LEVEL,
+    database: databaseOf(env),
+    dataDir: env.DATA_DIR,
+    steamApiKey: env.STEAM_API_KEY ?? null,
+    reconnectMaxDelayMs: env.RECONNECT_MAX_DELAY,
+    watchdogMs: env.WATCHDOG_SECONDS,
+    giveUpAfterMs: env.GIVE_UP_AFTER,
+    history: env.HISTORY,
+    bulk: {
+      appIdMax: env.APP_ID_MAX ?? null,
+      batchSize: env.BULK_BATCH_SIZE,
+      /** Between the starts of two requests; 0 is none. */
+      requestDelayMs: env.BULK_REQUEST_DELAY,
+      concurrency: env.BULK_CONCURRENCY,
+      timeoutMs: env.BULK_TIMEOUT,
+      maxRetries: env.BULK_MAX_RETRIES,
+      upsertBatchSize: env.UPSERT_BATCH_SIZE,
+      maxQueueSize: env.MAX_QUEUE_SIZE,
+      leaseMs: env.LEASE_SECONDS,
+    },
+    monitor: {
+      pollIntervalMs: env.POLL_INTERVAL,
+      processBatchSize: env.PROCESS_BATCH_SIZE,
+      /** 0 is never. */
+      reconcileIntervalMs: env.RECONCILE_INTERVAL,
+      drainOnly: env.DRAIN_ONLY,
+    },
+    collector: {
+      /** 0 is once. */
+      intervalMs: env.COLLECT_INTERVAL,
+      batchSize: env.BATCH_SIZE,
+      maxDetails: env.MAX_DETAILS,
+      /** The largest share of a list that may disappear at once. */
+      maxShrink: env.MAX_SHRINK,
+      steamSpyLimit: env.STEAMSPY_API_LIMIT,
+      steamSpyAllLimit: env.STEAMSPY_ALL_LIMIT,
+    },
+    library: {
+      maxWorkers: env.MAX_WORKERS,
+      igdbClientId: env.IGDB_CLIENT_ID ?? null,
+      igdbClientSecret: env.IGDB_CLIENT_SECRET ?? null,
+      igdbLimit: env.IGDB_API_LIMIT,
+      s3Bucket: env.S3_BUCKET ?? null,
+    },
+    web: {
+      retryAttempts: env.RETRY_ATTEMPTS,
+      steamApiLimit: env.STEAM_WEB_API_LIMIT,
+      steamStoreLimit: env.STEAM_STORE_API_LIMIT,
+    },
+  };
+}
+
+function databaseOf(env: z.output<typeof schema>): DatabaseConfig {
+  if (env.SUPABASE_URL && env.SUPABASE_SERVICE_KEY) {
+    return { driver: "supabase", url: env.SUPABASE_URL, serviceKey: env.SUPABASE_SERVICE_KEY };
+  }
+  if (env.DATABASE_URL) return { driver: "postgres", url: env.DATABASE_URL };
+  return { driver: "pglite", dataDir: env.DATA_DIR };
+}
+
+function nearestName(name: string): string {
+  const [nearest = ""] = Object.keys(variables).sort((a, b) => editDistance(name, a) - editDistance(name, b));
+  return nearest;
+}
+
+/** Levenshtein's distance: how many letters must be changed, added or left out. */
+function editDistance(from: string, to: string): number {
+  let previous = Array.from({ length: to.length + 1 }, (_, index) => index);
+  for (const [row, letter] of [...from].entries()) {
+    const current = [row + 1];
+    for (const [column, other] of [...to].entries()) {
+      const substituted = (previous[column] ?? 0) + (letter === other ? 0 : 1);
+      current.push(Math.min(substituted, (previous[column + 1] ?? 0) + 1, (current[column] ?? 0) + 1));
+    }
+    previous = current;
+  }
+  return previous.at(-1) ?? 0;
+}
+
+function percentDecoded(value: string): string {
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    return value;
+  }
+}
+
+function freezeDeep<T extends object>(value: T): Frozen<T> {
+  for (const inner of Object.values(value)) {
+    if (typeof inner === "object" && inner !== null) freezeDeep(inner);
+  }
+  return Object.freeze(value) as Frozen<T>;
+}

@@ -1,0 +1,47 @@
+import type { Logger } from "pino";
+import type { DatabaseConfig } from "../config.ts";
+import type { Database, SqlDatabase } from "./database.ts";
+import { checkSchema, migrate, requiredVersion } from "./migrate.ts";
+import type { Patience } from "./patience.ts";
+import { openPglite } from "./pglite.ts";
+import { openPostgres } from "./postgres.ts";
+import { openSupabase } from "./supabase.ts";
+
+export interface OpenOptions {
+  logger: Logger;
+  /** Calls at the same time, where the transport allows any. */
+  maxConnections: number;
+  /** Where this process answers HTTP, for others that find the data folder in use. */
+  address: string | null;
+}
+
+/** Opens the configured database. Only PGlite touches anything yet: it takes its folder. */
+export function openDatabase(config: DatabaseConfig, options: OpenOptions): Promise<Database | SqlDatabase> {
+  const { logger, maxConnections, address } = options;
+  switch (config.driver) {
+    case "supabase":
+      return openSupabase({ url: config.url, serviceKey: config.serviceKey, logger });
+    case "postgres":
+      return openPostgres({ url: config.url, maxConnections, logger });
+    case "pglite":
+      return openPglite({ dataDir: config.dataDir, ownerAddress: address, logger });
+  }
+}
+
+/**
+ * Brings the schema up to date where plain SQL can be sent; through Supabase's REST interface only checks it. Waits for a
+ * database that is away.
+ *
+ * @returns the files that were applied now.
+ * @throws {DatabaseError} `schema` when it is missing or old and cannot be brought up to date from here.
+ */
+export async function prepareSchema(db: Database | SqlDatabase, patience: Patience, logger: Logger): Promise<string[]> {
+  if (!("transaction" in db)) {
+    const required = await requiredVersion();
+    await patience.call(() => checkSchema(db, required));
+    return [];
+  }
+  const { applied } = await patience.call(() => migrate(db));
+  if (applied.length > 0) logger.info({ applied }, "database migrated");
+  return applied;
+}

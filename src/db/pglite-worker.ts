@@ -1,0 +1,68 @@
+/**
+ * The thread that holds the embedded database. It answers one message after the other; `pglite.ts` sends the next one
+ * only after the answer to the last.
+ */
+import { parentPort, workerData } from "node:worker_threads";
+import { PGlite } from "@electric-sql/pglite";
+import type { SqlParam } from "./call.ts";
+
+export interface WorkerSetup {
+  /** Null keeps the database in memory. */
+  folder: string | null;
+}
+
+export type WorkerJob =
+  | { kind: "call"; sql: string; params: SqlParam[] }
+  | { kind: "query"; sql: string; params: unknown[] }
+  | { kind: "script"; sql: string }
+  | { kind: "close" };
+
+export type WorkerAnswer = { rows: unknown[] } | { error: WorkerError };
+
+/** What is worth keeping of a Postgres error on its way between threads. */
+export interface WorkerError {
+  message: string;
+  code?: string;
+  detail?: string;
+  hint?: string;
+  where?: string;
+  position?: string;
+}
+
+const voidType = 2278;
+
+if (!parentPort) throw new Error("to be started as a worker thread");
+const port = parentPort;
+const { folder } = workerData as WorkerSetup;
+const database = new PGlite({ ...(folder ? { dataDir: folder } : {}), parsers: { [voidType]: () => null } });
+
+port.on("message", async (job: WorkerJob) => port.postMessage(await answer(job)));
+port.postMessage(await answer(null));
+
+/** The answer to a job, or to the start itself when there is none. */
+async function answer(job: WorkerJob | null): Promise<WorkerAnswer> {
+  try {
+    return { rows: await run(job) };
+  } catch (error) {
+    return { error: transferable(error) };
+  }
+}
+
+async function run(job: WorkerJob | null): Promise<unknown[]> {
+  if (job?.kind === "call" || job?.kind === "query") return (await database.query(job.sql, job.params)).rows;
+  if (job?.kind === "script") await database.exec(job.sql);
+  else if (job?.kind === "close") await database.close();
+  else await database.waitReady;
+  return [];
+}
+
+function transferable(error: unknown): WorkerError {
+  if (!(error instanceof Error)) return { message: String(error) };
+  const kept: WorkerError = { message: error.message };
+  const source = error as Error & Partial<WorkerError>;
+  for (const key of ["code", "detail", "hint", "where", "position"] as const) {
+    const value = source[key];
+    if (typeof value === "string") kept[key] = value;
+  }
+  return kept;
+}

@@ -1,0 +1,108 @@
+import { createClient } from "@supabase/supabase-js";
+import type { Logger } from "pino";
+import { z } from "zod";
+import { ConfigError, DatabaseError } from "../errors.ts";
+import { checkName } from "./call.ts";
+import type { Database } from "./database.ts";
+import { defaultTimeoutMs, withinLimits } from "./limits.ts";
+import { databaseError, describe, faultOfCode, faultOfStatus } from "./sqlstate.ts";
+
+export interface SupabaseOptions {
+  /** `https://<project>.supabase.co`, or where `supabase start` listens. */
+  url: string;
+  /** The service role's key (a JWT, or `sb_secret_…`). Never logged. */
+  serviceKey: string;
+  logger: Logger;
+  /** What sends the requests; Node's own by default. */
+  fetch?: typeof fetch;
+}
+
+/** A hosted project ends a statement after 8 s. Silence that lasts longer than this comes from the way there. */
+const serverAnswersWithinMs = 10_000;
+
+/**
+ * A Supabase project through its REST interface (PostgREST). Nothing is sent yet when it returns, no session is kept and
+ * no realtime socket opened.
+ *
+ * @throws {ConfigError} when the URL cannot be read.
+ */
+export async function openSupabase(options: SupabaseOptions): Promise<Database> {
+  if (!/^https?:$/.test(URL.parse(options.url)?.protocol ?? ""))
+    throw new ConfigError("SUPABASE_URL is not a URL of the form https://<project>.supabase.co");
+  const { fetch: send = fetch } = options;
+  const closed = new AbortController();
+
+  const client = createClient(options.url, options.serviceKey, {
+    auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
+    // Refusals are read here: supabase-js drops the HTTP status, and takes an empty 404 of a gateway for success.
+    global: {
+      fetch: async (input, init) => {
+        const response = await send(input, init);
+        if (!response.ok) throw await refusal(response);
+        return response;
+      },
+    },
+  });
+
+  return {
+    driver: "supabase",
+    async rpc(name, args = {}, options = {}) {
+      for (const key of [name, ...Object.keys(args)]) checkName(key);
+      const { timeoutMs = defaultTimeoutMs } = options;
+      const signal = options.signal ? AbortSignal.any([options.signal, closed.signal]) : closed.signal;
+      const silence = timeoutMs > serverAnswersWithinMs ? "unreachable" : "timeout";
+      try {
+        return await withinLimits(name, { signal, timeoutMs }, silence, async (givenUp) => {
+          const { data } = await client.rpc(name, args).abortSignal(givenUp).throwOnError();
+          return data;
+        });
+      } catch (error) {
+        if (signal.aborted) throw signal.reason;
+        if (error instanceof Refusal) throw error.classified(name);
+        throw databaseError("supabase", name, error);
+      }
+    },
+    async close() {
+      closed.abort(new DatabaseError("fatal", "closed", "the connection to Supabase is closed"));
+    },
+  };
+}
+
+const refusalBody = z.object({
+  code: z.string().nullish(),
+  message: z.string().nullish(),
+  details: z.unknown(),
+  hint: z.unknown(),
+});
+
+/** An answer that is not a success: of PostgREST (with a code) or of a gateway before it (often without). */
+class Refusal extends Error {
+  override readonly name = "Refusal";
+  readonly status: number;
+  readonly code: string;
+  readonly details: unknown;
+  readonly hint: unknown;
+
+  constructor(status: number, body: z.infer<typeof refusalBody>) {
+    super(body.message || `HTTP ${status}`);
+    this.status = status;
+    this.code = body.code || String(status);
+    this.details = body.details;
+    this.hint = body.hint;
+  }
+
+  classified(what: string): DatabaseError {
+    const fault = faultOfCode(this.code) ?? faultOfStatus(this.status);
+    return new DatabaseError(fault, this.code, describe("supabase", what, fault, this.message), { cause: this });
+  }
+}
+
+async function refusal(response: Response): Promise<Refusal> {
+  const text = await response.text();
+  try {
+    return new Refusal(response.status, refusalBody.parse(JSON.parse(text)));
+  } catch {
+    // A gateway's page, or nothing.
+    return new Refusal(response.status, { details: text.slice(0, 500), hint: null });
+  }
+}

@@ -1,0 +1,55 @@
+import type { Database } from "../db/database.ts";
+import type { SteamStatus } from "../steam/port.ts";
+import type { BulkProgress } from "../sync/progress.ts";
+
+/**
+ * What a worker says of itself: plain values that the HTTP side reads without asking a worker, the database or Steam. Times
+ * are ISO 8601 in UTC. `/status` serves it as it is.
+ */
+export interface ServiceSnapshot {
+  /** The running command, in the names of `MODE`. */
+  mode: string;
+  started_at: string;
+  steam: SteamStatus;
+  database: DatabaseSnapshot;
+  /** null where no bulk sync belongs to the command. */
+  bulk: BulkProgress | null;
+  /** null where no monitor belongs to the command, or before it starts. */
+  monitor: MonitorSnapshot | null;
+  loops: LoopSnapshot[];
+}
+
+export interface DatabaseSnapshot {
+  driver: Database["driver"];
+  reachable: boolean;
+  /** Since when it has answered again; null before the first answer and while it is away. */
+  reachable_since: string | null;
+  last_error: string | null;
+}
+
+export interface MonitorSnapshot {
+  last_change_number: number | null;
+  /** Apps announced and not yet stored, without those in backoff. */
+  pending: number;
+  /** Apps in backoff after a failed attempt. */
+  failing: number;
+  last_poll_at: string | null;
+  /** Age of the oldest pending app that is not in backoff; null when there is none. */
+  lag_seconds: number | null;
+  poll_interval_seconds: number;
+  bulk_completed_at: string | null;
+  /** It only fetches what others announce, and polls nothing itself. */
+  drain_only: boolean;
+}
+
+/** One thing that the worker does over and over. */
+export interface LoopSnapshot {
+  name: string;
+  /** `waiting` is for Steam or the database; `done` ended as it should; `dead` ended by a fault. */
+  state: "starting" | "running" | "waiting" | "done" | "dead";
+  last_progress_at: string | null;
+  /** The longest time without progress that is still healthy, pauses included. */
+  limit_ms: number;
+  /** What it cannot make progress without, so that its clock stands still while that is away. Both when not given. */
+  needs?: readonly ("steam" | "database")[];
+}

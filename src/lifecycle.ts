@@ -1,0 +1,146 @@
+import { ConfigError, DatabaseError, SteamError } from "./errors.ts";
+import type { Logger } from "./logger.ts";
+
+/** What the process's exit code says; a signal that interrupts a one-off command adds its number to 128. */
+export const exitCodes = {
+  done: 0,
+  fault: 1,
+  badConfiguration: 2,
+  /** The watchdog: unhealthy for too long, the platform should restart. */
+  unhealthy: 70,
+  /** Steam or the database could not be reached in a one-off command. */
+  unreachable: 75,
+} as const;
+
+const signalNumbers = { SIGINT: 2, SIGTERM: 15 } as const;
+type StopSignal = keyof typeof signalNumbers;
+
+/** Time that the whole shutdown may take. */
+const shutdownLimitMs = 10_000;
+
+/**
+ * A signal that follows the first one sooner is its echo: at Ctrl-C the terminal signals the whole process group, and
+ * `npm start` passes its own on once more.
+ */
+const echoMs = 500;
+
+/** What the lifecycle needs of `process`. */
+export interface ProcessPort {
+  on(event: string, listener: (value: unknown) => void): unknown;
+  off(event: string, listener: (value: unknown) => void): unknown;
+  exit(code: number): void;
+}
+
+export interface LifecycleOptions {
+  /** A service that is told to stop has done its job; a one-off command was interrupted. */
+  kind: "service" | "one-off";
+  logger: Logger;
+  process?: ProcessPort;
+}
+
+export interface Lifecycle {
+  /** Aborted once the process is to stop, before any shutdown step. The reason is an `AbortError`. */
+  readonly signal: AbortSignal;
+  /**
+   * Adds a step to the shutdown. Steps run one after the other, the last added first; one that fails or exceeds `limitMs`
+   * is logged and left behind.
+   */
+  onShutdown(name: string, step: () => unknown, limitMs?: number): void;
+  /** Runs the shutdown and ends the process. The first call decides the code; a later one waits for the same end. */
+  exitWith(code: number, reason?: string): Promise<void>;
+}
+
+interface Step {
+  name: string;
+  run: () => unknown;
+  limitMs: number;
+}
+
+/** Watches signals and unexpected faults, and ends the process in order. A second signal ends it at once. */
+export function createLifecycle({ kind, logger, process: host = process }: LifecycleOptions): Lifecycle {
+  const abort = new AbortController();
+  const steps: Step[] = [];
+  let ending: Promise<void> | null = null;
+  let exitCode: number = exitCodes.done;
+  let signalledAt: number | null = null;
+
+  async function end(reason: string) {
+    abort.abort(new DOMException(reason, "AbortError"));
+    const deadline = performance.now() + shutdownLimitMs;
+    for (let step = steps.pop(); step; step = steps.pop()) {
+      await runStep(step, Math.min(step.limitMs, Math.max(0, deadline - performance.now())), logger);
+    }
+    for (const [event, listener] of listeners) host.off(event, listener);
+    host.exit(exitCode);
+  }
+
+  function exitWith(code: number, reason = "finished"): Promise<void> {
+    if (!ending) {
+      exitCode = code;
+      ending = end(reason);
+    }
+    return ending;
+  }
+
+  function onSignal(signal: StopSignal) {
+    const interrupted = 128 + signalNumbers[signal];
+    const now = performance.now();
+    if (signalledAt !== null) {
+      if (now - signalledAt < echoMs) return;
+      logger.warn(`${signal} again: leaving at once`);
+      host.exit(interrupted);
+      return;
+    }
+    signalledAt = now;
+    logger.info(`${signal}: finishing what is in flight; send it again to leave at once`);
+    void exitWith(kind === "service" ? exitCodes.done : interrupted, `stopped by ${signal}`);
+  }
+
+  function onFault(error: unknown) {
+    logger.fatal({ err: error }, "unexpected fault");
+    if (ending) exitCode ||= exitCodes.fault;
+    else void exitWith(exitCodes.fault, "unexpected fault");
+  }
+
+  const listeners: [string, (value: unknown) => void][] = [
+    ["SIGTERM", () => onSignal("SIGTERM")],
+    ["SIGINT", () => onSignal("SIGINT")],
+    ["uncaughtException", onFault],
+    ["unhandledRejection", onFault],
+  ];
+  for (const [event, listener] of listeners) host.on(event, listener);
+
+  return {
+    signal: abort.signal,
+    onShutdown(name, run, limitMs = shutdownLimitMs) {
+      steps.push({ name, run, limitMs });
+    },
+    exitWith,
+  };
+}
+
+/** The exit code that a command's fault calls for. */
+export function exitCodeOf(error: unknown): number {
+  if (error instanceof ConfigError) return exitCodes.badConfiguration;
+  if (error instanceof DatabaseError) {
+    if (error.fault === "denied") return exitCodes.badConfiguration;
+    return error.fault === "unreachable" ? exitCodes.unreachable : exitCodes.fault;
+  }
+  if (error instanceof SteamError && error.fault !== "protocol") return exitCodes.unreachable;
+  return exitCodes.fault;
+}
+
+async function runStep({ name, run }: Step, limitMs: number, logger: Logger): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<"late">((resolve) => {
+    timer = setTimeout(resolve, limitMs, "late");
+  });
+  try {
+    const outcome = await Promise.race([Promise.resolve().then(run), limit]);
+    if (outcome === "late") logger.warn({ step: name }, `shutdown: ${name} did not finish in time`);
+  } catch (error) {
+    logger.error({ err: error, step: name }, `shutdown: ${name} failed`);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,161 @@
+import { once } from "node:events";
+import { request as httpRequest } from "node:http";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Logger, pino } from "pino";
+import type { FetchHttpPayload } from "../../../src/steam/payload.ts";
+import { createPics, type PicsOptions } from "../../../src/steam/pics.ts";
+import type { Pics } from "../../../src/steam/port.ts";
+import { createSteamSession, type SteamSession, type SteamSessionOptions } from "../../../src/steam/session.ts";
+import { type Catalogue, createCatalogue } from "../../support/steam/catalogue.ts";
+import type { Fault } from "../../support/steam/faults.ts";
+import { toKeyValues } from "../../support/steam/key-values-writer.ts";
+import {
+  type SimulatedSteam,
+  type SimulatedSteamOptions,
+  startSimulatedSteam,
+} from "../../support/steam/simulated-steam.ts";
+
+export interface HarnessOptions {
+  steam?: SimulatedSteamOptions;
+  session?: Partial<SteamSessionOptions>;
+  pics?: Partial<PicsOptions>;
+  /** In force before the session starts. */
+  faults?: Fault[];
+}
+
+export interface Harness extends AsyncDisposable {
+  steam: SimulatedSteam;
+  session: SteamSession;
+  pics: Pics;
+  /** Every line logged so far. */
+  lines: LogLine[];
+  /** What reached the process instead of a caller: always empty. */
+  escaped: unknown[];
+}
+
+export interface LogLine {
+  level: number;
+  msg: string;
+  retry_in_ms?: number;
+  eresult?: number | null;
+}
+
+export const warnLevel = 40;
+
+/** A started session over a simulated Steam, with pauses short enough for tests. `await using` stops both. */
+export async function startHarness(options: HarnessOptions = {}): Promise<Harness> {
+  const steam = await startSimulatedSteam({ catalogue: smallCatalogue(), ...options.steam });
+  const distrust = steam.trustHere();
+  const lines: LogLine[] = [];
+  const logger = memoryLogger(lines);
+  const escaped: unknown[] = [];
+  const onEscape = (error: unknown) => escaped.push(error);
+  process.on("unhandledRejection", onEscape);
+  process.on("uncaughtException", onEscape);
+  const session = createSteamSession({
+    proxyUrl: steam.proxyUrl,
+    logger,
+    reconnectMinDelayMs: 5,
+    reconnectMaxDelayMs: 40,
+    requestTimeoutMs: 5_000,
+    ...options.session,
+  });
+  const pics = createPics({
+    session,
+    logger,
+    requestDelayMs: 0,
+    concurrency: 4,
+    timeoutMs: 5_000,
+    fetchHttpPayload: throughProxy(steam.proxyUrl),
+    ...options.pics,
+  });
+  for (const fault of options.faults ?? []) steam.faults.add(fault);
+  session.start();
+  return {
+    steam,
+    session,
+    pics,
+    lines,
+    escaped,
+    async [Symbol.asyncDispose]() {
+      await session.stop();
+      await steam.close();
+      distrust();
+      process.off("unhandledRejection", onEscape);
+      process.off("uncaughtException", onEscape);
+    },
+  };
+}
+
+/** Apps 10, 20, … with short texts. */
+export function smallCatalogue(count = 30): Catalogue {
+  const catalogue = createCatalogue();
+  for (let i = 1; i <= count; i += 1) catalogue.add({ appid: i * 10, text: appText(i * 10) });
+  return catalogue;
+}
+
+export function appText(appid: number): string {
+  return toKeyValues({ appinfo: { appid, common: { name: `Größe ${appid} 漢字`, type: "Game" } } });
+}
+
+export function memoryLogger(lines: LogLine[]): Logger {
+  return pino({ level: "trace" }, { write: (line: string) => lines.push(JSON.parse(line)) });
+}
+
+/** A TCP relay to the proxy that can stop passing bytes on, as a half-open connection does. */
+export async function startRelay(proxyUrl: string) {
+  const { hostname, port } = new URL(proxyUrl);
+  const sockets = new Set<Socket>();
+  const server = createServer((client) => {
+    const upstream = connect(Number(port), hostname);
+    for (const [from, to] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const) {
+      sockets.add(from);
+      from.pipe(to);
+      from.on("error", () => to.destroy());
+      from.on("close", () => {
+        sockets.delete(from);
+        to.destroy();
+      });
+    }
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    /** Connections that are open now stay open and pass nothing on any more. */
+    freeze() {
+      for (const socket of sockets) socket.unpipe().pause();
+    },
+    /** The frozen connections read again, so that they notice when the other side has closed. */
+    async thawed() {
+      for (const socket of sockets) socket.resume();
+      while (sockets.size > 0) await sleep(5);
+    },
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+/** Node's fetch takes its proxy from the environment at start; this one takes it as an argument. */
+function throughProxy(proxyUrl: string): FetchHttpPayload {
+  const { hostname, port } = new URL(proxyUrl);
+  return (url, signal) =>
+    new Promise((resolve, reject) => {
+      const headers = { host: new URL(url).host };
+      const request = httpRequest(
+        { hostname, port, path: url, headers, ...(signal && { signal }) },
+        async (response) => {
+          const body = Buffer.concat(await response.toArray());
+          if (response.statusCode === 200) resolve(body);
+          else reject(new Error(`HTTP ${response.statusCode}`));
+        },
+      );
+      request.on("error", reject);
+      request.end();
+    });
+}

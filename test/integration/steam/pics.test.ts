@@ -1,0 +1,256 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, test, vi } from "vitest";
+import type { AppPayload } from "../../../src/steam/port.ts";
+import { createCatalogue } from "../../support/steam/catalogue.ts";
+import { storeTags } from "../../support/steam/store-tags.ts";
+import { appText, smallCatalogue, startHarness } from "./harness.ts";
+
+const ids = (count: number) => Array.from({ length: count }, (_, i) => (i + 1) * 10);
+const ask = (appids: number[]) => appids.map((appid) => ({ appid }));
+const byId = (apps: AppPayload[]) => new Map(apps.map((app) => [app.appid, app]));
+
+test("changes since a number, each app with its latest", async () => {
+  await using harness = await startHarness();
+  const { pics, steam } = harness;
+  const before = steam.catalogue.currentChangeNumber;
+  expect(await pics.changesSince(0)).toMatchObject({ currentChangeNumber: before, apps: [] });
+
+  steam.catalogue.change(10);
+  const last = steam.catalogue.change(10);
+  const removal = steam.catalogue.remove(20);
+  steam.catalogue.add({ appid: 5000, text: appText(5000), access: "denied" });
+  expect(await pics.changesSince(before)).toEqual({
+    currentChangeNumber: removal + 1,
+    sinceChangeNumber: before,
+    forceFullUpdate: false,
+    forceFullAppUpdate: false,
+    apps: [
+      { appid: 10, changeNumber: last, needsToken: false },
+      { appid: 20, changeNumber: removal, needsToken: false },
+      { appid: 5000, changeNumber: removal + 1, needsToken: true },
+    ],
+  });
+  expect(pics.status()).toMatchObject({ connected: true, requests: { changes: 2, product_info: 0 } });
+});
+
+test("asked too far back, Steam's force flag comes through", async () => {
+  await using harness = await startHarness({ steam: { catalogue: smallCatalogue(), changeWindow: 5 } });
+  const since = harness.steam.catalogue.currentChangeNumber - 20;
+  const changes = await harness.pics.changesSince(since);
+  expect(changes).toMatchObject({ forceFullAppUpdate: true, apps: [] });
+});
+
+test("product info over several messages, the text as Steam holds it", async () => {
+  await using harness = await startHarness({ steam: { catalogue: smallCatalogue(), appsPerMessage: 7 } });
+  const { pics, steam } = harness;
+  const { apps, unknown } = await pics.productInfo(ask([...ids(30), 7, 33]));
+  expect(unknown.sort()).toEqual([33, 7]);
+  expect(apps.length).toBe(30);
+  for (const app of apps) {
+    expect(app).toEqual({
+      appid: app.appid,
+      changeNumber: steam.catalogue.apps.get(app.appid)?.changeNumber,
+      missingToken: false,
+      onlyPublic: false,
+      text: appText(app.appid),
+      error: null,
+    });
+  }
+  expect(pics.status().requests.product_info).toBe(1);
+});
+
+test("ids are made numbers and asked once; what is no id is named", async () => {
+  await using harness = await startHarness();
+  const { pics, steam } = harness;
+  const odd = ["10", 10, 20, "20", 30] as unknown as number[];
+  const { apps } = await pics.productInfo(ask(odd));
+  expect(apps.map(({ appid }) => appid).sort()).toEqual([10, 20, 30]);
+  expect(steam.log.of("product_info")[0]?.appids).toEqual([10, 20, 30]);
+  for (const bad of [0, -1, 1.5, 2 ** 31, Number.NaN, "ten", null]) {
+    await expect(pics.productInfo(ask([10, bad as number]))).rejects.toThrow(TypeError);
+    await expect(pics.metadata([bad as number])).rejects.toThrow(JSON.stringify(bad));
+  }
+  expect(await pics.productInfo([])).toEqual({ apps: [], unknown: [] });
+  expect(await pics.metadata([])).toEqual({ apps: [], unknown: [] });
+  expect(steam.log.counts.product_info).toBe(1);
+});
+
+test("metadata: change numbers without payloads", async () => {
+  await using harness = await startHarness();
+  const { pics, steam } = harness;
+  steam.faults.add({ kind: "omit", on: "metadata", appids: [20] });
+  const window = Array.from({ length: 5_000 }, (_, i) => i + 1);
+  const { apps, unknown } = await pics.metadata(window);
+  const expected = ids(30).filter((appid) => appid !== 20);
+  expect(apps.map(({ appid }) => appid).sort((a, b) => a - b)).toEqual(expected);
+  for (const app of apps) expect(app.changeNumber).toBe(steam.catalogue.apps.get(app.appid)?.changeNumber);
+  expect(unknown.length).toBe(5_000 - 30);
+  expect(steam.log.appsServed).toBe(0);
+  expect(pics.status().requests).toMatchObject({ metadata: 1, product_info: 0 });
+});
+
+test("access tokens: granted, denied, and used", async () => {
+  const catalogue = smallCatalogue(3);
+  catalogue.add({ appid: 1000, text: appText(1000), access: "token" });
+  catalogue.add({ appid: 1010, text: appText(1010), access: "denied" });
+  await using harness = await startHarness({ steam: { catalogue } });
+  const { pics } = harness;
+  const open = byId((await pics.productInfo(ask([10, 1000, 1010]))).apps);
+  expect(open.get(10)).toMatchObject({ missingToken: false, onlyPublic: false });
+  expect(open.get(1000)).toMatchObject({ missingToken: true });
+  expect(open.get(1010)).toMatchObject({ missingToken: true });
+  expect(open.get(1000)?.text).toContain("public_only");
+
+  const { granted, denied } = await pics.accessTokens([1000, 1010]);
+  expect(denied).toEqual([1010]);
+  const accessToken = granted.get(1000);
+  expect(accessToken).toMatch(/^\d+$/);
+  const whole = await pics.productInfo([{ appid: 1000, accessToken: accessToken ?? null }, { appid: 1000 }]);
+  expect(whole.apps).toMatchObject([{ appid: 1000, missingToken: false, text: appText(1000) }]);
+});
+
+test("tag names in groups of 200, unknown ids left out", async () => {
+  await using harness = await startHarness();
+  const known = [...storeTags.keys()];
+  const names = await harness.pics.tagNames([...known, ...known, 2_000_000_001]);
+  expect(names).toEqual(new Map(storeTags));
+  const requests = harness.steam.log.of("tag_names");
+  expect(requests.length).toBe(Math.ceil((known.length + 1) / 200));
+  for (const { count } of requests) expect(count).toBeLessThanOrEqual(200);
+});
+
+test("texts that Steam offers over HTTP are fetched there", async () => {
+  const catalogue = smallCatalogue(12);
+  await using harness = await startHarness({ steam: { catalogue, httpMinSize: 1 } });
+  const { pics, steam } = harness;
+  steam.faults.add({ kind: "http_payload", status: 404, appids: [50] });
+  const { apps } = await pics.productInfo(ask(ids(12)));
+  for (const app of apps.filter(({ appid }) => appid !== 50)) {
+    expect(app).toMatchObject({ text: appText(app.appid), error: null });
+  }
+  expect(byId(apps).get(50)).toMatchObject({ text: null, error: expect.stringContaining("/appinfo/50/sha/") });
+  expect(pics.status().requests.http_payload).toBe(12);
+});
+
+test("one bad app does not disturb the others of its batch", async () => {
+  await using harness = await startHarness();
+  const { pics, steam } = harness;
+  steam.faults.add({ kind: "no_buffer", appids: [20] });
+  steam.faults.add({ kind: "truncated", appids: [30] });
+  steam.faults.add({ kind: "omit", appids: [40] });
+  steam.faults.add({ kind: "wrong_older_change_number", appids: [50], by: 3 });
+  const { apps } = await pics.productInfo(ask(ids(6)));
+  const app = byId(apps);
+  expect(app.get(10)?.text).toBe(appText(10));
+  expect(app.get(20)).toMatchObject({ text: null, error: expect.stringContaining("no buffer") });
+  // Truncation is for the parser to find; the SHA-1 that no longer fits is only logged.
+  expect(app.get(30)).toMatchObject({ error: null });
+  expect(appText(30).startsWith(app.get(30)?.text ?? "?")).toBe(true);
+  expect(harness.lines).toContainEqual(expect.objectContaining({ appid: 30, msg: expect.stringContaining("SHA-1") }));
+  expect(app.get(40)).toMatchObject({ text: null, changeNumber: 0, error: expect.stringContaining("did not mention") });
+  expect(app.get(50)?.changeNumber).toBe((steam.catalogue.apps.get(50)?.changeNumber ?? 0) - 3);
+  expect(harness.escaped).toEqual([]);
+});
+
+test("a reply that never comes, or never ends, is a time-out for the caller", async () => {
+  await using harness = await startHarness({
+    steam: { catalogue: smallCatalogue(), appsPerMessage: 7 },
+    pics: { timeoutMs: 300 },
+  });
+  const { pics, steam } = harness;
+  steam.faults.add({ kind: "hang" });
+  await expect(pics.productInfo(ask(ids(5)))).rejects.toMatchObject({ fault: "timeout" });
+  steam.faults.add({ kind: "partial_reply" });
+  await expect(pics.productInfo(ask(ids(30)))).rejects.toMatchObject({ fault: "timeout" });
+  expect((await pics.productInfo(ask(ids(30)))).apps.length).toBe(30);
+  expect(harness.escaped).toEqual([]);
+});
+
+test("requests lost with the connection are sent again, whatever ended it", async () => {
+  await using harness = await startHarness();
+  const { pics, steam } = harness;
+  const logoffs = [0, 2, 3, 5, 6, 20, 34, 48, 84];
+  for (const eresult of logoffs) {
+    steam.faults.add({ kind: "logoff", eresult });
+    expect((await pics.productInfo(ask(ids(30)))).apps.length).toBe(30);
+  }
+  expect(pics.status().requests.product_info).toBe(2 * logoffs.length);
+  expect(steam.log.counts.product_info).toBe(2 * logoffs.length);
+  steam.faults.add({ kind: "drop", times: 3 });
+  const together = await Promise.all([10, 20, 30, 40, 50, 60].map((appid) => pics.productInfo([{ appid }])));
+  expect(together.map(({ apps }) => apps[0]?.appid)).toEqual([10, 20, 30, 40, 50, 60]);
+  expect(harness.escaped).toEqual([]);
+});
+
+test.each(["multi", "body", "frame"] as const)("garbage from Steam (%s) harms nobody", async (how) => {
+  await using harness = await startHarness({ pics: { timeoutMs: 500 } });
+  const { pics, steam } = harness;
+  steam.faults.add({ kind: "garbage", how });
+  const results = await Promise.allSettled([10, 20, 30].map((appid) => pics.productInfo([{ appid }])));
+  for (const result of results) {
+    // Random bytes may pass for an unknown message, which no request waits for.
+    if (result.status === "rejected") expect(result.reason).toMatchObject({ fault: "timeout" });
+  }
+  expect((await pics.productInfo(ask(ids(30)))).apps.length).toBe(30);
+  expect(harness.escaped).toEqual([]);
+});
+
+test("a request whose reply can never be read is given back", async () => {
+  await using harness = await startHarness();
+  harness.steam.faults.add({ kind: "garbage", how: "body", times: 100, appids: [10] });
+  await expect(harness.pics.productInfo([{ appid: 10 }])).rejects.toMatchObject({ fault: "protocol" });
+  expect(harness.steam.log.counts.product_info).toBe(3);
+  expect((await harness.pics.productInfo([{ appid: 20 }])).apps.length).toBe(1);
+});
+
+test("a signal ends the wait for the session, for the queue, and for the reply", async () => {
+  await using harness = await startHarness({ pics: { concurrency: 1 } });
+  const { pics, steam, session } = harness;
+  await session.ready();
+  steam.faults.add({ kind: "hang", times: 1 });
+  const reason = new Error("enough");
+  const controller = new AbortController();
+  const { signal } = controller;
+  const running = pics.productInfo([{ appid: 10 }], signal);
+  await vi.waitFor(() => expect(steam.log.counts.product_info).toBe(1));
+  const queued = pics.metadata([10], signal);
+  controller.abort(reason);
+  await expect(running).rejects.toBe(reason);
+  await expect(queued).rejects.toBe(reason);
+  await expect(pics.changesSince(0, signal)).rejects.toBe(reason);
+  expect(steam.log.counts.metadata).toBe(0);
+
+  steam.faults.add({ kind: "unreachable", times: 1_000 });
+  steam.disconnectAll();
+  await vi.waitFor(() => expect(session.status().connected).toBe(false));
+  const away = new AbortController();
+  const waiting = pics.productInfo([{ appid: 10 }], away.signal);
+  await sleep(20);
+  away.abort(reason);
+  await expect(waiting).rejects.toBe(reason);
+  expect(harness.escaped).toEqual([]);
+});
+
+test("the pace holds on the wire, and after a reconnect too", async () => {
+  await using harness = await startHarness({ pics: { requestDelayMs: 30 } });
+  const { pics, steam } = harness;
+  steam.faults.add({ kind: "logoff", eresult: 20, after: 5 });
+  await Promise.all(ids(20).map((appid) => pics.productInfo([{ appid }])));
+  const sent = steam.log.of("product_info").map(({ at }) => at);
+  const gaps = sent.slice(1).map((at, i) => at - (sent[i] ?? 0));
+  expect(sent.length).toBeGreaterThan(20);
+  // A request may travel some milliseconds faster than the one before it.
+  expect(Math.min(...gaps)).toBeGreaterThanOrEqual(15);
+});
+
+test("tokens beyond 2^53 reach Steam unchanged", async () => {
+  const catalogue = createCatalogue();
+  for (let appid = 10; appid <= 500; appid += 10) catalogue.add({ appid, text: appText(appid), access: "token" });
+  await using harness = await startHarness({ steam: { catalogue } });
+  const { granted } = await harness.pics.accessTokens([...catalogue.apps.keys()]);
+  expect([...granted.values()].some((token) => BigInt(token) > 2n ** 63n)).toBe(true);
+  const wanted = [...granted].map(([appid, accessToken]) => ({ appid, accessToken }));
+  const { apps } = await harness.pics.productInfo(wanted);
+  expect(apps.length).toBe(50);
+  for (const app of apps) expect(app).toMatchObject({ missingToken: false, text: appText(app.appid) });
+});

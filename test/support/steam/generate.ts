@@ -1,0 +1,123 @@
+import { type Access, type Catalogue, createCatalogue, listKindOf } from "./catalogue.ts";
+import { type AppPlan, type AppType, generateText } from "./generate-text.ts";
+import { createRandom, type Random } from "./random.ts";
+import { companionTitle, gameTitle, properName, studioName } from "./words.ts";
+
+export interface GenerateOptions {
+  seed: number;
+  count: number;
+  /** The highest appid used is at most this. Default: 25 ids for every app, Steam's spacing. */
+  maxAppid?: number;
+  /** Steam's current change number at the start; the apps' own lie below. Default 36,000,000. */
+  changeNumber?: number;
+  /** The share of apps with one of the surprising shapes found in real payloads. Default 0.08. */
+  oddShare?: number;
+  /** The share of apps that answer in full only with a token, and of those whose token is denied. Defaults 0.03, 0.03. */
+  tokenShare?: number;
+  deniedShare?: number;
+}
+
+const defaultChangeNumber = 36_000_000;
+/** Change numbers of the apps reach back this far, about ten months at 20,600 a day. */
+const changeNumberSpan = 6_000_000;
+
+/**
+ * A catalogue of made-up apps. The same options give the same apps and, after the same changes, the same texts on every
+ * machine; texts are generated when asked for, so that large catalogues stay small in memory.
+ */
+export function generateCatalogue(options: GenerateOptions): Catalogue {
+  const { seed, changeNumber = defaultChangeNumber, tokenShare = 0.03, deniedShare = 0.03 } = options;
+  const catalogue = createCatalogue(changeNumber);
+  for (const plan of planApps(options)) {
+    const random = createRandom(seed, plan.appid, 2);
+    const access = random.weighted<Access>([
+      [tokenShare, "token"],
+      [deniedShare, "denied"],
+      [1 - tokenShare - deniedShare, "public"],
+    ]);
+    catalogue.add({
+      appid: plan.appid,
+      name: plan.name,
+      changeNumber: changeNumber - Math.floor(random.next() ** 2 * changeNumberSpan),
+      access,
+      listKind: access === "public" ? listKindOf(plan.type) : null,
+      text: (version) => generateText(plan, version),
+    });
+  }
+  return catalogue;
+}
+
+/** Games with what belongs to them behind them, then the occasional app that belongs to none. */
+function planApps({ seed, count, maxAppid = count * 25, oddShare = 0.08 }: GenerateOptions): AppPlan[] {
+  const random = createRandom(seed);
+  const appids = spreadAppids(random, count, maxAppid);
+  const plans: AppPlan[] = [];
+  const add = (type: AppType, name: string, belongsTo: AppPlan | null): AppPlan => {
+    const appid = appids[plans.length] as number;
+    const studio = belongsTo ? belongsTo.developers : studios(random);
+    const plan: AppPlan = {
+      seed,
+      appid,
+      type,
+      name,
+      parent: belongsTo?.appid ?? null,
+      dlc: [],
+      demos: [],
+      developers: studio,
+      publishers: belongsTo ? belongsTo.publishers : random.chance(0.6) ? studio : [studioName(random)],
+      franchise: belongsTo ? belongsTo.franchise : random.chance(0.08) ? properName(random) : null,
+      isOdd: random.chance(oddShare),
+    };
+    plans.push(plan);
+    return plan;
+  };
+
+  while (plans.length < count) {
+    const type = random.weighted<AppType>([
+      [80, "game"],
+      [6, "application"],
+      [6, "config"],
+      [5, "tool"],
+      [3, "video"],
+    ]);
+    const game = add(type, gameTitle(random), null);
+    if (type !== "game") continue;
+    for (const companion of companions(random)) {
+      if (plans.length >= count) break;
+      const app = add(companion, companionTitle(random, companion, game.name), game);
+      if (companion === "dlc") game.dlc.push(app.appid);
+      if (companion === "demo") game.demos.push(app.appid);
+    }
+  }
+  return plans;
+}
+
+function companions(random: Random): AppType[] {
+  const list: AppType[] = [];
+  if (random.chance(0.2)) list.push(...Array<AppType>(random.int(1, random.chance(0.1) ? 12 : 3)).fill("dlc"));
+  if (random.chance(0.2)) list.push("demo");
+  if (random.chance(0.12)) list.push("music");
+  if (random.chance(0.06)) list.push("beta");
+  if (random.chance(0.12)) list.push("tool");
+  return list;
+}
+
+function studios(random: Random): string[] {
+  const list = [studioName(random)];
+  if (random.chance(0.1)) list.push(studioName(random));
+  return list;
+}
+
+/** Ascending, from 10, evenly spread with jitter; nearly all are multiples of 10. */
+function spreadAppids(random: Random, count: number, maxAppid: number): number[] {
+  const step = maxAppid / count;
+  if (step < 1) throw new Error(`${count} apps do not fit below appid ${maxAppid}.`);
+  let last = 0;
+  return Array.from({ length: count }, (_, index) => {
+    const wanted = (index + random.next()) * step;
+    const rounded = step >= 10 && !random.chance(0.06) ? Math.ceil(wanted / 10) * 10 : Math.ceil(wanted);
+    const roomLeft = maxAppid - (count - index - 1);
+    last = Math.min(Math.max(rounded, last + 1), roomLeft);
+    return last;
+  });
+}

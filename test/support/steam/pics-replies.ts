@@ -1,0 +1,184 @@
+import type { CatalogueApp, Scope } from "./catalogue.ts";
+import type { Fault } from "./faults.ts";
+import type { SimulatedRequestKind } from "./request-log.ts";
+import type { SimulationContext } from "./simulated-steam.ts";
+import { storeTags } from "./store-tags.ts";
+import { eMsg, type Header, messages, type ProductInfoApp } from "./wire.ts";
+
+/** Where PICS offers large texts; any host does, since the proxy leads all of them to the simulation. */
+export const payloadHost = "clientconfig.simulated.steamstatic.com";
+/** The least size that metadata replies of the real Steam name. */
+const usualHttpMinSize = 1024;
+const tagNamesJob = "Store.GetLocalizedNameForTags#1";
+
+/** A request that carries a job id, understood. */
+export interface PicsRequest {
+  kind: SimulatedRequestKind;
+  /** Appids or tag ids. */
+  ids: number[];
+  replyMsg: number;
+  /** Name of the service method, when it is one. */
+  job?: string;
+  since: number;
+  tokens: Map<number, string>;
+  packages: number[];
+}
+
+export interface PicsReply {
+  /** The body of each message, in order. */
+  bodies: Uint8Array[];
+  /** Apps sent with their text. */
+  appsServed: number;
+}
+
+/** null for messages that the simulation does not answer. */
+export function readPicsRequest(emsg: number, header: Header, body: Uint8Array): PicsRequest | null {
+  const nothing = { ids: [], since: 0, tokens: new Map<number, string>(), packages: [] };
+  if (emsg === eMsg.changesSinceRequest) {
+    const { since_change_number: since = 0 } = messages.changesSinceRequest.decode(body);
+    return { ...nothing, kind: "changes", replyMsg: eMsg.changesSinceResponse, since };
+  }
+  if (emsg === eMsg.productInfoRequest) {
+    const { apps, packages, meta_data_only } = messages.productInfoRequest.decode(body);
+    return {
+      ...nothing,
+      kind: meta_data_only ? "metadata" : "product_info",
+      ids: [...new Set(apps.map(({ appid }) => appid))],
+      replyMsg: eMsg.productInfoResponse,
+      tokens: new Map(apps.map(({ appid, access_token = "0" }) => [appid, access_token])),
+      packages: packages.map(({ packageid }) => packageid),
+    };
+  }
+  if (emsg === eMsg.accessTokenRequest) {
+    const { appids, packageids } = messages.accessTokenRequest.decode(body);
+    return { ...nothing, kind: "access_tokens", ids: appids, replyMsg: eMsg.accessTokenResponse, packages: packageids };
+  }
+  if (emsg === eMsg.serviceMethodCallFromClient && header.target_job_name === tagNamesJob) {
+    const { tagids } = messages.tagNamesRequest.decode(body);
+    return { ...nothing, kind: "tag_names", ids: tagids, replyMsg: eMsg.serviceMethodResponse, job: tagNamesJob };
+  }
+  return null;
+}
+
+/** `faults.apps` distorts single apps; an `incomplete` reply lacks its last part and the message that ends it. */
+export function picsReply(
+  context: SimulationContext,
+  request: PicsRequest,
+  faults: { apps: Map<number, Fault>; incomplete: boolean },
+): PicsReply {
+  if (request.kind === "changes") return { bodies: [changesSince(context, request.since)], appsServed: 0 };
+  if (request.kind === "access_tokens") return { bodies: [accessTokens(context, request)], appsServed: 0 };
+  if (request.kind === "tag_names") return { bodies: [tagNames(request.ids)], appsServed: 0 };
+  return productInfo(context, request, faults);
+}
+
+/** Unsigned 64-bit and past 2^53, so that a client that reads it as a number is found out. */
+export function accessTokenOf(appid: number): string {
+  return (0xf000_0000_0000_0001n + BigInt(appid)).toString();
+}
+
+function changesSince({ catalogue, changeWindow }: SimulationContext, since: number): Uint8Array {
+  const answer = { current_change_number: catalogue.currentChangeNumber, since_change_number: since };
+  if (since === 0) return messages.changesSinceResponse.encode(answer);
+  if (since < catalogue.currentChangeNumber - changeWindow) {
+    const force = { force_full_update: false, force_full_app_update: true, force_full_package_update: true };
+    return messages.changesSinceResponse.encode({ ...answer, ...force });
+  }
+  const { apps, packages } = catalogue.changesAfter(since);
+  return messages.changesSinceResponse.encode({
+    ...answer,
+    package_changes: packages.map(({ packageid, changeNumber }) => ({ packageid, change_number: changeNumber })),
+    app_changes: apps.map(({ appid, changeNumber, needsToken }) => ({
+      appid,
+      change_number: changeNumber,
+      ...(needsToken && { needs_token: true }),
+    })),
+  });
+}
+
+function productInfo(
+  context: SimulationContext,
+  request: PicsRequest,
+  faults: { apps: Map<number, Fault>; incomplete: boolean },
+): PicsReply {
+  const metadataOnly = request.kind === "metadata";
+  const apps: ProductInfoApp[] = [];
+  const unknown: number[] = [];
+  for (const appid of request.ids) {
+    const app = context.catalogue.apps.get(appid);
+    const fault = faults.apps.get(appid);
+    if (fault?.kind === "omit") continue;
+    if (app) apps.push(productInfoApp(context, app, request.tokens.get(appid), metadataOnly, fault));
+    else unknown.push(appid);
+  }
+
+  const offered = metadataOnly || apps.some((app) => app.buffer === undefined && app.size >= context.httpMinSize);
+  const http = offered && { http_min_size: Math.min(context.httpMinSize, 0xffffffff), http_host: payloadHost };
+  if (http && context.httpMinSize === Number.POSITIVE_INFINITY) http.http_min_size = usualHttpMinSize;
+  const perMessage = metadataOnly ? Number.POSITIVE_INFINITY : context.appsPerMessage;
+  const parts: ProductInfoApp[][] = [];
+  for (let i = 0; i < apps.length; i += perMessage) parts.push(apps.slice(i, i + perMessage));
+  if (parts.length === 0) parts.push([]);
+  // An incomplete reply of one message still sends half of it.
+  if (faults.incomplete) parts.splice(-1, 1, ...(parts.length === 1 ? [apps.slice(0, apps.length / 2)] : []));
+
+  const bodies = parts.map((part, index) => {
+    const last = index === parts.length - 1;
+    return messages.productInfoResponse.encode({
+      apps: part,
+      unknown_appids: last && !faults.incomplete ? unknown : [],
+      unknown_packageids: last ? request.packages : [],
+      meta_data_only: metadataOnly,
+      response_pending: !last || faults.incomplete,
+      ...http,
+    });
+  });
+  return { bodies, appsServed: parts.flat().filter(({ buffer }) => buffer !== undefined).length };
+}
+
+function productInfoApp(
+  { catalogue, httpMinSize }: SimulationContext,
+  app: CatalogueApp,
+  token: string | undefined,
+  metadataOnly: boolean,
+  fault: Fault | undefined,
+): ProductInfoApp {
+  const mayReadAll = app.access === "public" || (app.access === "token" && token === accessTokenOf(app.appid));
+  const scope: Scope = mayReadAll ? "whole" : "public";
+  const { sha, size } = catalogue.sha(app, scope);
+  const older = fault?.kind === "wrong_older_change_number" ? (fault.by ?? 1_000) : 0;
+  const info: ProductInfoApp = {
+    appid: app.appid,
+    change_number: app.changeNumber - older,
+    missing_token: !mayReadAll,
+    sha,
+    only_public: !mayReadAll,
+    // The NUL that the wire adds is counted, though the SHA-1 leaves it out; so in captured replies.
+    size: size + 1,
+  };
+  if (metadataOnly || fault?.kind === "no_buffer" || info.size >= httpMinSize) return info;
+  const { bytes, wire } = catalogue.body(app, scope);
+  const cut = fault?.kind === "truncated" && Buffer.concat([bytes.subarray(0, bytes.length / 2), Buffer.of(0)]);
+  return { ...info, buffer: cut || wire };
+}
+
+function accessTokens({ catalogue }: SimulationContext, { ids, packages }: PicsRequest): Uint8Array {
+  // Apps without secrets have the token 0, as Steam grants it; unknown ones are denied.
+  const isDenied = (appid: number) => (catalogue.apps.get(appid)?.access ?? "denied") === "denied";
+  const isPublic = (appid: number) => catalogue.apps.get(appid)?.access === "public";
+  return messages.accessTokenResponse.encode({
+    app_access_tokens: ids
+      .filter((appid) => !isDenied(appid))
+      .map((appid) => ({ appid, access_token: isPublic(appid) ? "0" : accessTokenOf(appid) })),
+    app_denied_tokens: ids.filter(isDenied),
+    package_denied_tokens: packages,
+  });
+}
+
+function tagNames(ids: number[]): Uint8Array {
+  const tags = ids.flatMap((tagid) => {
+    const name = storeTags.get(tagid);
+    return name ? [{ tagid, english_name: name, name }] : [];
+  });
+  return messages.tagNamesResponse.encode({ tags });
+}

@@ -1,0 +1,133 @@
+/**
+ * A simulated Steam on loopback. The product talks to it as it would to the real one, without a hook: through a CONNECT
+ * proxy that leads every host to one TLS server.
+ *
+ *     const steam = await startSimulatedSteam({ catalogue: generateCatalogue({ seed: 1, count: 2_000 }) });
+ *     const distrust = steam.trustHere();              // in this process; another one gets steam.env in its environment
+ *     const client = new SteamUser({ httpProxy: steam.proxyUrl, protocol: SteamUser.EConnectionProtocol.WebSocket, … });
+ *     steam.faults.add({ kind: "hang", on: "product_info", times: 2 });
+ *     steam.catalogue.change(10);                      // a new version of app 10, announced to ChangesSince
+ *     steam.log.of("product_info");                    // what was asked
+ *     distrust();
+ *     await steam.close();
+ *
+ * Loops that must not share an event loop with the simulation use `forkSimulatedSteam` of `child.ts`.
+ */
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import tls from "node:tls";
+import type { Catalogue } from "./catalogue.ts";
+import { createCertificates } from "./certificates.ts";
+import { createContentManager } from "./content-manager.ts";
+import { createFaults, type Faults } from "./faults.ts";
+import { generateCatalogue } from "./generate.ts";
+import { startProxy, type WebRoute } from "./proxy.ts";
+import { createRequestLog, type RequestLog } from "./request-log.ts";
+import { steamWebRoutes } from "./web-routes.ts";
+
+export interface SimulatedSteamOptions {
+  /** Default: 2,000 generated apps. */
+  catalogue?: Catalogue;
+  /** Every reply waits this long; 0, the default, answers at once. */
+  latencyMs?: number;
+  /** How many change numbers back ChangesSince answers; past it come the force flags. Default 5,000. */
+  changeWindow?: number;
+  /** Apps in one message of a product info reply; all but the last say `response_pending`. Default 100. */
+  appsPerMessage?: number;
+  /** Texts of at least this many bytes are offered over HTTP instead of in the reply. Default: none. */
+  httpMinSize?: number;
+  /** The Web API key that the app list accepts. Default: any. */
+  apiKey?: string;
+  /** Default 9, as Steam's. */
+  heartbeatSeconds?: number;
+  /** false keeps counters only, for long runs. Default true. */
+  keepRequests?: boolean;
+  /** Further web APIs, tried before Steam's own. */
+  routes?: WebRoute[];
+}
+
+export interface SimulatedSteam {
+  proxyUrl: string;
+  /** PEM file of the throwaway certificate authority. */
+  caFile: string;
+  caPem: string;
+  /** HTTPS_PROXY, HTTP_PROXY, NO_PROXY (loopback stays direct) and NODE_EXTRA_CA_CERTS for a child process. */
+  env: Record<string, string>;
+  catalogue: Catalogue;
+  log: RequestLog;
+  faults: Faults;
+  /** Logged-on connections. */
+  readonly sessions: number;
+  /** Makes this process trust the certificate authority; the result undoes it. */
+  trustHere(): () => void;
+  /** Destroys every connection; with an EResult, Steam says goodbye (ClientLoggedOff) first. */
+  disconnectAll(eresult?: number): void;
+  close(): Promise<void>;
+}
+
+export async function startSimulatedSteam(options: SimulatedSteamOptions = {}): Promise<SimulatedSteam> {
+  const { catalogue = generateCatalogue({ seed: 1, count: 2_000 }), keepRequests = true, routes = [] } = options;
+  const log = createRequestLog(keepRequests);
+  const faults = createFaults();
+  const certificates = await createCertificates();
+  const context = { catalogue, log, faults, ...picsSettings(options) };
+  const contentManager = createContentManager(context);
+  const proxy = await startProxy({
+    certificates,
+    routes: [...routes, ...steamWebRoutes(context)],
+    isRefused: (host) => faults.unreachable(host),
+    onUpgrade: contentManager.accept,
+  });
+  const folder = await mkdtemp(join(tmpdir(), "simulated-steam-"));
+  const caFile = join(folder, "ca.pem");
+  await writeFile(caFile, certificates.caPem);
+  const env = {
+    HTTPS_PROXY: proxy.url,
+    HTTP_PROXY: proxy.url,
+    NO_PROXY: "127.0.0.1,localhost,::1",
+    NODE_EXTRA_CA_CERTS: caFile,
+  };
+
+  return {
+    proxyUrl: proxy.url,
+    caFile,
+    caPem: certificates.caPem,
+    env,
+    catalogue,
+    log,
+    faults,
+    get sessions() {
+      return contentManager.sessions;
+    },
+    trustHere() {
+      const before = tls.getCACertificates("default");
+      tls.setDefaultCACertificates([...before, certificates.caPem]);
+      return () => tls.setDefaultCACertificates(before);
+    },
+    disconnectAll: contentManager.disconnectAll,
+    async close() {
+      contentManager.disconnectAll();
+      await proxy.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** What the parts of the simulation share. */
+export interface SimulationContext extends Required<PicsSettings> {
+  catalogue: Catalogue;
+  log: RequestLog;
+  faults: Faults;
+}
+
+type PicsSettings = Pick<
+  SimulatedSteamOptions,
+  "latencyMs" | "changeWindow" | "appsPerMessage" | "httpMinSize" | "apiKey" | "heartbeatSeconds"
+>;
+
+function picsSettings(options: SimulatedSteamOptions): Required<PicsSettings> {
+  const { latencyMs = 0, changeWindow = 5_000, appsPerMessage = 100, heartbeatSeconds = 9, apiKey = "" } = options;
+  const { httpMinSize = Number.POSITIVE_INFINITY } = options;
+  return { latencyMs, changeWindow, appsPerMessage, httpMinSize, apiKey, heartbeatSeconds };
+}

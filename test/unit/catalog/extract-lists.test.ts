@@ -1,0 +1,198 @@
+import { describe, expect, it } from "vitest";
+import { common, extended, whole } from "./sample-app.ts";
+import { numbered, type Tree } from "./writer.ts";
+
+describe("ordered lists", () => {
+  it("are in numeric order of their keys, each id once at its first place", () => {
+    const unordered: Tree = [
+      ["10", "1000"],
+      ["2", "200"],
+      ["0", "19"],
+      ["11", "19"],
+      ["1", "492"],
+      ["3", "200"],
+    ];
+    const ordered = [19, 492, 200, 1000];
+    expect(common({ store_tags: unordered, genres: unordered })).toMatchObject({ tags: ordered, genres: ordered });
+  });
+
+  it("put keys that are no numbers last", () => {
+    expect(common({ store_tags: { x: "1", "7": "2", "-1": "3" } }).tags).toEqual([2, 1, 3]);
+  });
+
+  it("leave out what is no id", () => {
+    expect(common({ store_tags: numbered("19", "", "x", "0", numbered("5"), "492") }).tags).toEqual([19, 492]);
+  });
+
+  it("of content descriptors are ascending, and null when none is valid", () => {
+    expect(common({ content_descriptors: numbered("5", "1", "5") }).content_descriptors).toEqual([1, 5]);
+    expect(common({ content_descriptors: numbered("x") }).content_descriptors).toBeNull();
+    expect(common({ content_descriptors: {} }).content_descriptors).toBeNull();
+  });
+
+  it("of DLC are in Steam's order, and never have the app itself", () => {
+    expect(extended({ listofdlc: "30, 20,500,,x,30,10" }).dlc).toEqual([30, 20, 10]);
+    expect(extended({ listofdlc: "7" }).dlc).toEqual([7]);
+    expect(extended({ listofdlc: "" }).dlc).toEqual([]);
+  });
+});
+
+describe("genres and categories", () => {
+  it("the primary genre need not be among the genres, and 0 is none", () => {
+    expect(common({ genres: numbered("1"), primary_genre: "23" })).toMatchObject({ genres: [1], primary_genre: 23 });
+    expect(common({ primary_genre: "0" }).primary_genre).toBeNull();
+  });
+
+  it("categories are those that are set, ascending", () => {
+    const set = { category_22: "1", category_2: "1", category_02: "1" };
+    const unset = { category_9: "0", category_30: "", category_41: numbered("1") };
+    const odd = { category_0: "1", category_99999999999: "1", category_x: "1", category_: "1", "category_8 ": "1" };
+    const others = { Category_8: "1", subcategory_8: "1" };
+    const record = common({ category: { ...set, ...unset, ...odd, ...others } });
+    expect(record).toMatchObject({ categories: [2, 22], has_workshop: false });
+  });
+});
+
+describe("companies and franchises", () => {
+  it("are the associations of their type in order, exact after trimming, each once", () => {
+    const associations = numbered(
+      { type: "developer", name: " Studio B " },
+      { type: "developer", name: "Studio A" },
+      { type: "Developer", name: "Studio A" },
+      { type: "developer", name: "studio a" },
+      { type: "publisher", name: "Big, Inc." },
+      { type: "franchise", name: "Saga" },
+      { type: "award", name: "Best" },
+      { type: "developer", name: "" },
+      { type: "", name: "Nobody" },
+      { type: "developer" },
+      "developer",
+    );
+    expect(common({ associations })).toMatchObject({
+      developers: ["Studio B", "Studio A", "studio a"],
+      publishers: ["Big, Inc."],
+      franchises: ["Saga"],
+    });
+  });
+
+  it.each<[string, Tree, Tree, object]>([
+    [
+      "associations of one kind do not stand for the other",
+      { associations: numbered({ type: "developer", name: "New" }), developer: "Old" },
+      { developer: "Old", publisher: " Old Pub " },
+      { developers: ["New"], publishers: ["Old Pub"] },
+    ],
+    [
+      "extended before common, and names are not split",
+      { developer: "Old, Ltd.", publisher: "Common" },
+      { developer: "", publisher: "Extended" },
+      { developers: ["Old, Ltd."], publishers: ["Extended"] },
+    ],
+    ["no name anywhere", { associations: {}, developer: "\0" }, { publisher: " " }, { developers: [], publishers: [] }],
+    ["franchises have no fallback", { franchise: "Saga" }, { franchise: "Saga" }, { franchises: [] }],
+  ])("fall back to older names: %s", (_, inCommon, inExtended, expected) => {
+    expect(whole({ common: inCommon, extended: inExtended })).toMatchObject(expected);
+  });
+});
+
+describe("languages", () => {
+  const both = { full_audio: true, subtitles: true };
+  const neither = { full_audio: false, subtitles: false };
+
+  it("are those that are supported, with what Steam says of each", () => {
+    const supported = {
+      english: { supported: "true", full_audio: "true", subtitles: "true" },
+      german: { supported: "1", full_audio: "1", subtitles: "1" },
+      french: { supported: "true", full_audio: "false", subtitles: "" },
+      latam_spanish: { supported: " true ", full_audio: numbered("1") },
+      polish: { supported: "", full_audio: "true" },
+      czech: { full_audio: "true" },
+      danish: "true",
+    };
+    const expected = { english: both, german: both, french: neither, latam_spanish: neither };
+    expect(common({ supported_languages: supported, languages: { thai: "1" } }).languages).toEqual(expected);
+  });
+
+  it.each(["#lang_russian*#lang_full_audio", "english (full audio)", "german;", "Korean", "thai ", ""])(
+    "leave the key %j out",
+    (key) => {
+      expect(common({ supported_languages: { [key]: { supported: "true" } } }).languages).toBeNull();
+      expect(common({ languages: { [key]: "1" } }).languages).toBeNull();
+    },
+  );
+
+  it("come from the older block only when the newer is absent", () => {
+    const languages = { english: "1", german: "0", greek: numbered("1") };
+    expect(common({ languages }).languages).toEqual({ english: neither });
+    expect(common({ supported_languages: "", languages }).languages).toEqual({ english: neither });
+    expect(common({ supported_languages: {}, languages }).languages).toBeNull();
+  });
+
+  it("are null when there is none, and plain data with any key", () => {
+    expect(common({ languages: { english: "0" } }).languages).toBeNull();
+    const { languages } = common({ languages: { ["__proto__"]: "1", constructor: "1" } });
+    expect(JSON.stringify(languages)).toBe(
+      '{"__proto__":{"full_audio":false,"subtitles":false},"constructor":{"full_audio":false,"subtitles":false}}',
+    );
+  });
+});
+
+describe("Steam Deck", () => {
+  const deck = (inner: Tree) => common({ steam_deck_compatibility: inner }).steam_deck;
+
+  it("has verdicts, the tested build and the tests in order", () => {
+    const tests: Tree = [
+      ["10", { display: "1", token: "#Last" }],
+      ["1", { display: "x", token: " #Second " }],
+      ["0", { display: "4", token: "#First" }],
+      ["2", { display: "4", token: "" }],
+      ["3", "4"],
+    ];
+    const verdict = { category: "2", steamos_compatibility: "2" };
+    expect(deck({ ...verdict, test_timestamp: "1647648000", tested_build_id: "8226293", tests })).toEqual({
+      category: "playable",
+      steamos_category: "compatible",
+      test_timestamp: "2022-03-19T00:00:00.000Z",
+      tested_build_id: "8226293",
+      tests: [
+        { display: 4, token: "#First" },
+        { display: null, token: "#Second" },
+        { display: 1, token: "#Last" },
+      ],
+    });
+  });
+
+  it.each([
+    ["0", "unknown"],
+    ["1", "unsupported"],
+    ["2", "playable"],
+    ["3", "verified"],
+    ["4", "unknown"],
+    ["-1", "unknown"],
+    ["", "unknown"],
+  ])("category %j is %j", (raw, expected) => {
+    expect(deck({ category: raw })?.category).toBe(expected);
+  });
+
+  it.each([
+    ["0", "unknown"],
+    ["1", "unsupported"],
+    ["2", "compatible"],
+    ["3", "unknown"],
+    ["x", "unknown"],
+    ["", null],
+  ])("SteamOS %j is %j", (raw, expected) => {
+    expect(deck({ steamos_compatibility: raw })?.steamos_category).toBe(expected);
+  });
+
+  it("is a row of unknowns when the block says something else, and none when it is empty", () => {
+    expect(deck({ configuration: {} })).toEqual({
+      category: "unknown",
+      steamos_category: null,
+      test_timestamp: null,
+      tested_build_id: null,
+      tests: null,
+    });
+    expect(deck({})).toBeNull();
+  });
+});

@@ -1,0 +1,199 @@
+import { describe, expect, it } from "vitest";
+import { common, extended, whole } from "./sample-app.ts";
+import { numbered, type Tree } from "./writer.ts";
+
+describe("text", () => {
+  it.each([
+    ["  Spaced out\t\n", "Spaced out"],
+    ["", null],
+    [" \u00a0\r\n", null],
+    ["\0", null],
+    [" \0 ", null],
+    ["A\0B", "AB"],
+    ["\0 A", "A"],
+    ["\ud83d!", "\ufffd!"],
+    ["\ude00\ud83d", "\ufffd\ufffd"],
+    ["\ud83d\0\ude00", "\u{1f600}"],
+    ["\u{1f600}", "\u{1f600}"],
+    ["\u200bA\u200b", "\u200bA\u200b"],
+    ["12345", "12345"],
+    ["\ufffd", "\ufffd"],
+  ])("%j reads as %j", (raw, expected) => {
+    expect(common({ name: raw }).name).toBe(expected);
+  });
+
+  it("is lower-cased where it is a code, and only there", () => {
+    const codes = { name: "NAME", type: " DLC ", releasestate: "Released", controller_support: "FULL" };
+    expect(whole({ common: codes, extended: { state: "eStateAvailable" } })).toMatchObject({
+      name: "NAME",
+      type: "dlc",
+      release_state: "released",
+      controller_support: "full",
+      app_state: "eStateAvailable",
+    });
+  });
+
+  it("keeps codes that nobody knows yet", () => {
+    const record = common({ type: "Hologram", releasestate: "preloadonly" });
+    expect(record).toMatchObject({ type: "hologram", release_state: "preloadonly" });
+  });
+
+  it("of a repeated key is the last one", () => {
+    const twice: Tree = [
+      ["releasestate", "prerelease"],
+      ["releasestate", "Released"],
+    ];
+    expect(common(twice).release_state).toBe("released");
+  });
+
+  it("of a build is text, however large, and never a number", () => {
+    const build = { branches: { public: { buildid: " 90071992547409931 " } } };
+    expect(whole({ depots: build }).current_build_id).toBe("90071992547409931");
+  });
+});
+
+describe("numbers", () => {
+  it.each([
+    ["0", 0],
+    ["100", 100],
+    ["101", null],
+    ["-1", null],
+    ["+5", null],
+    ["05", 5],
+    [" 5 ", 5],
+    ["5\0", 5],
+    ["5.0", null],
+    ["5e1", null],
+    ["0x5", null],
+    ["5 5", null],
+    ["٥", null],
+    ["", null],
+    ["9".repeat(400), null],
+    ["Infinity", null],
+    ["NaN", null],
+  ])("%j as a percentage is %j", (raw, expected) => {
+    const record = common({ review_percentage: raw, metacritic_score: raw });
+    expect(record).toMatchObject({ pics_review_percentage: expected, metacritic_score: expected });
+  });
+
+  it.each([
+    ["0", 0],
+    ["9", 9],
+    ["10", null],
+  ])("%j as a review score is %j", (raw, expected) => {
+    expect(common({ review_score: raw }).pics_review_score).toBe(expected);
+  });
+
+  it.each([
+    ["1", 1],
+    ["2147483647", 2147483647],
+    ["2147483648", null],
+    ["0", null],
+    ["9007199254740993", null],
+  ])("%j as an id is %j", (raw, expected) => {
+    const ids = expected === null ? [] : [expected];
+    const ofCommon = { primary_genre: raw, parent: raw, store_tags: numbered(raw), genres: numbered(raw) };
+    expect(whole({ common: ofCommon, extended: { listofdlc: raw } })).toMatchObject({
+      primary_genre: expected,
+      parent_appid: expected,
+      tags: ids,
+      genres: ids,
+      dlc: ids,
+    });
+  });
+});
+
+describe("times", () => {
+  it.each([
+    ["1", "1970-01-01T00:00:01.000Z"],
+    ["1303171200", "2011-04-19T00:00:00.000Z"],
+    ["253402300799", "9999-12-31T23:59:59.000Z"],
+    ["253402300800", null],
+    ["0", null],
+    ["-5", null],
+    ["2011-04-19", null],
+    ["", null],
+  ])("%j is %j", (raw, expected) => {
+    const dates = { steam_release_date: raw, original_release_date: raw, store_asset_mtime: raw };
+    expect(whole({ common: dates, depots: { branches: { public: { timeupdated: raw } } } })).toMatchObject({
+      steam_release_date: expected,
+      original_release_date: expected,
+      store_asset_mtime: expected,
+      last_content_update: expected,
+    });
+  });
+});
+
+describe("platforms", () => {
+  it.each([
+    ["windows", "windows"],
+    ["linux,windows,macos", "windows,macos,linux"],
+    [" Windows , MACOS", "windows,macos"],
+    ["windows,android", "windows"],
+    ["macos,macos", "macos"],
+    ["android", null],
+    ["windowsxp", null],
+    [",", null],
+    ["", null],
+  ])("%j is %j", (raw, expected) => {
+    expect(common({ oslist: raw }).platforms).toBe(expected);
+  });
+});
+
+describe("addresses", () => {
+  const built = "https://www.metacritic.com/game/pc/portal-2";
+  const full = `${built}?ftag=x`;
+
+  it.each<[Tree, string | null]>([
+    [{ metacritic_fullurl: full, metacritic_url: "pc/other" }, full],
+    [{ metacritic_fullurl: " ", metacritic_url: " pc/portal-2 " }, built],
+    [{ metacritic_url: "pc/portal-2" }, built],
+    [{ metacritic_url: "" }, null],
+    [{ metacritic_name: "Portal 2" }, null],
+  ])("metacritic: %j is %j", (inner, expected) => {
+    expect(common(inner).metacritic_url).toBe(expected);
+  });
+
+  it.each<[Tree, string | null]>([
+    [{ homepage: "http://a.example", developer_url: "http://b.example" }, "http://a.example"],
+    [{ homepage: "", developer_url: "http://b.example" }, "http://b.example"],
+    [{ developer_url: " http://b.example " }, "http://b.example"],
+    [{ homepage: "" }, null],
+  ])("homepage: %j is %j", (inner, expected) => {
+    expect(extended(inner).homepage_url).toBe(expected);
+  });
+});
+
+describe("parent", () => {
+  it.each<[Tree, Tree, number | null]>([
+    [{ parent: "10" }, { dlcforappid: "20" }, 10],
+    [{}, { dlcforappid: "20", demoofappid: "30", betaforappid: "40" }, 20],
+    [{}, { demoofappid: "30", betaforappid: "40" }, 30],
+    [{}, { betaforappid: "40" }, 40],
+    [{ parent: "500" }, { dlcforappid: "20" }, 20],
+    [{ parent: "500" }, { dlcforappid: "500" }, null],
+    [{ parent: "garbage" }, { dlcforappid: "0", demoofappid: "30" }, 30],
+    [{ parent: "-10" }, {}, null],
+  ])("common %j, extended %j is %j", (inCommon, inExtended, expected) => {
+    expect(whole({ common: inCommon, extended: inExtended }).parent_appid).toBe(expected);
+  });
+});
+
+describe("flags", () => {
+  it.each([
+    ["1", true],
+    [" 1 ", true],
+    ["0", false],
+    ["true", false],
+    ["2", false],
+    ["", false],
+  ])("%j is %j", (raw, expected) => {
+    expect(extended({ isfreeapp: raw }).is_free).toBe(expected);
+    expect(common({ workshop_visible: raw }).has_workshop).toBe(expected);
+    expect(common({ category: { category_30: raw } }).has_workshop).toBe(expected);
+  });
+
+  it("is_free is read from extended alone", () => {
+    expect(common({ isfreeapp: "1" }).is_free).toBe(false);
+  });
+});

@@ -1,0 +1,63 @@
+import { describe, expect, test } from "vitest";
+import { databaseError, faultOfCode, faultOfStatus } from "../../../src/db/sqlstate.ts";
+
+describe("faultOfCode", () => {
+  test.each([
+    ["08006", "unreachable"],
+    ["57P01", "unreachable"],
+    ["53300", "unreachable"],
+    ["ECONNREFUSED", "unreachable"],
+    ["PGRST003", "unreachable"],
+    ["40001", "retryable"],
+    ["40P01", "retryable"],
+    ["55P03", "retryable"],
+    ["57014", "timeout"],
+    ["22003", "data"],
+    ["23505", "data"],
+    ["42P01", "schema"],
+    ["42883", "schema"],
+    ["PGRST202", "schema"],
+    ["28P01", "denied"],
+    ["42501", "denied"],
+    ["PGRST301", "denied"],
+    ["42601", null],
+    ["XX000", null],
+    // Two leading digits do not make a SQLSTATE.
+    ["22", null],
+    ["", null],
+  ])("%s is %s", (code, fault) => expect(faultOfCode(code)).toBe(fault));
+});
+
+describe("faultOfStatus", () => {
+  test.each([
+    [401, "denied"],
+    [403, "denied"],
+    [413, "timeout"],
+    [429, "retryable"],
+    [502, "unreachable"],
+    [503, "unreachable"],
+    [504, "unreachable"],
+    [522, "unreachable"],
+    [404, "fatal"],
+    [500, "fatal"],
+  ])("%i is %s", (status, fault) => expect(faultOfStatus(status)).toBe(fault));
+});
+
+describe("databaseError", () => {
+  test("finds the code of what caused an error", () => {
+    const refused = Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" });
+    const error = databaseError("supabase", "claim", new TypeError("fetch failed", { cause: refused }));
+    expect(error).toMatchObject({ fault: "unreachable", code: "ECONNREFUSED" });
+  });
+
+  test("judges by code, not by words", () => {
+    const error = databaseError("postgres", "claim", new Error("connection refused, deadlock detected, 57014"));
+    expect(error).toMatchObject({ fault: "fatal", code: "unknown" });
+  });
+
+  test("says what to do about a missing schema", () => {
+    const missing = Object.assign(new Error("no function"), { code: "42883" });
+    expect(databaseError("supabase", "claim", missing).message).toContain("supabase db push");
+    expect(databaseError("postgres", "claim", missing).message).toContain("npm start -- migrate");
+  });
+});
