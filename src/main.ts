@@ -79,6 +79,7 @@ async function work(command: Work, { config, output, logger, lifecycle }: Contex
     concurrency: config.bulk.concurrency,
     timeoutMs: config.bulk.timeoutMs,
   });
+  let steamNeeded = false;
   let bulk: BulkSync | null = null;
   let bulkState: LoopSnapshot["state"] = "starting";
 
@@ -100,18 +101,19 @@ async function work(command: Work, { config, output, logger, lifecycle }: Contex
     ],
   });
 
-  if (command.kind !== "migrate") await serve(snapshot, command, { config, output, logger, lifecycle });
+  const address =
+    command.kind === "migrate" ? null : await serve(snapshot, command, { config, output, logger, lifecycle });
   const db = await openDatabase(config.database, {
     logger,
     maxConnections: config.bulk.concurrency + 2,
-    address: `http://${config.host === "0.0.0.0" ? "127.0.0.1" : config.host}:${config.port}`,
+    address,
   });
   lifecycle.onShutdown("database", () => db.close());
   lifecycle.onShutdown(
     "watch",
     startWatch({
       snapshot,
-      needsSteam: command.kind !== "migrate",
+      needsSteam: () => steamNeeded,
       watchdogMs: config.watchdogMs,
       giveUpAfterMs: command.kind === "sync" ? null : config.giveUpAfterMs,
       onExit: (code, reason) => {
@@ -137,6 +139,7 @@ async function work(command: Work, { config, output, logger, lifecycle }: Contex
   }
 
   session.start();
+  steamNeeded = true;
   lifecycle.onShutdown("Steam session", () => session.stop());
 
   const { steamApiKey } = config;
@@ -171,20 +174,29 @@ async function work(command: Work, { config, output, logger, lifecycle }: Contex
   reportSummary(summary, output, logger);
 }
 
-/** HTTP listens before anything else, so that a platform sees the process start. */
+/**
+ * HTTP listens before anything else, so that a platform sees the process start.
+ *
+ * @returns where, as seen from this machine; null when the port cannot be used.
+ */
 async function serve(
   snapshot: () => ServiceSnapshot,
   command: Work,
   { config, logger, lifecycle }: Context,
-): Promise<void> {
+): Promise<string | null> {
   const server = buildServer({ snapshot, logger });
   try {
     await server.listen({ host: config.host, port: config.port });
     lifecycle.onShutdown("HTTP", () => server.close());
+    // With PORT=0 the system chose one.
+    const bound = server.server.address();
+    const port = typeof bound === "object" && bound !== null ? bound.port : config.port;
+    return `http://${config.host === "0.0.0.0" ? "127.0.0.1" : config.host}:${port}`;
   } catch (error) {
     // A service that cannot be probed is of no use; a command that somebody started by hand is.
     if (command.kind === "sync") throw error;
     logger.warn({ err: error, port: config.port }, "HTTP is off: the port cannot be used; PORT chooses another");
+    return null;
   }
 }
 

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import pg from "pg";
 import type { Logger } from "pino";
 import { ConfigError } from "../errors.ts";
@@ -124,12 +125,15 @@ export async function openPostgres(options: PostgresOptions): Promise<SqlDatabas
   };
 }
 
+/** The pool's own end does not wait for the connections, which would keep the process alive. */
 async function closePool(pool: pg.Pool, clients: Set<pg.PoolClient>): Promise<void> {
-  // A half-open connection never confirms its end.
+  const ended = Array.from(clients, (client) => once(client, "end"));
+  // Calls still running get this long, and a half-open connection never confirms its end.
   const timer = setTimeout(() => {
     for (const client of clients) client.connection.stream.destroy();
   }, closeTimeoutMs);
   await pool.end();
+  await Promise.all(ended);
   clearTimeout(timer);
 }
 

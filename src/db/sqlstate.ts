@@ -18,6 +18,8 @@ const faultByCode: Readonly<Record<string, DatabaseFault>> = {
   // A standby during failover, or a hosted project that went read-only while its disk grows.
   "25006": "retryable",
   "57014": "timeout",
+  // Too large for an index or a jsonb: a name of thousands of characters.
+  "54000": "data",
   "42883": "schema",
   "42P01": "schema",
   "3F000": "schema",

@@ -30,7 +30,7 @@ export async function openSupabase(options: SupabaseOptions): Promise<Database> 
   if (!/^https?:$/.test(URL.parse(options.url)?.protocol ?? ""))
     throw new ConfigError("SUPABASE_URL is not a URL of the form https://<project>.supabase.co");
   const { fetch: send = fetch } = options;
-  const closed = new AbortController();
+  let closed = false;
 
   const client = createClient(options.url, options.serviceKey, {
     auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
@@ -48,22 +48,23 @@ export async function openSupabase(options: SupabaseOptions): Promise<Database> 
     driver: "supabase",
     async rpc(name, args = {}, options = {}) {
       for (const key of [name, ...Object.keys(args)]) checkName(key);
-      const { timeoutMs = defaultTimeoutMs } = options;
-      const signal = options.signal ? AbortSignal.any([options.signal, closed.signal]) : closed.signal;
+      if (closed) throw new DatabaseError("fatal", "closed", `${name}: the connection to Supabase is closed`);
+      const { timeoutMs = defaultTimeoutMs, signal } = options;
       const silence = timeoutMs > serverAnswersWithinMs ? "unreachable" : "timeout";
       try {
-        return await withinLimits(name, { signal, timeoutMs }, silence, async (givenUp) => {
+        return await withinLimits(name, options, silence, async (givenUp) => {
           const { data } = await client.rpc(name, args).abortSignal(givenUp).throwOnError();
           return data;
         });
       } catch (error) {
-        if (signal.aborted) throw signal.reason;
+        if (signal?.aborted) throw signal.reason;
         if (error instanceof Refusal) throw error.classified(name);
         throw databaseError("supabase", name, error);
       }
     },
     async close() {
-      closed.abort(new DatabaseError("fatal", "closed", "the connection to Supabase is closed"));
+      // Calls still running end by their own limits and signals; Node's fetch closes idle connections by itself.
+      closed = true;
     },
   };
 }

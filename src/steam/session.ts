@@ -7,7 +7,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import SteamUser from "steam-user";
-import { SteamError } from "../errors.ts";
+import { ConfigError, SteamError } from "../errors.ts";
 import { type ContainedClient, contain, emsg, type JobCallback, type ProtectedSteamUser } from "./contained-client.ts";
 import { type ReconnectLimits, reconnectDelayMs } from "./reconnect-delay.ts";
 import { createTunnelAgent } from "./tunnel-agent.ts";
@@ -75,8 +75,10 @@ const eresultOk = 1;
 /** The header's default when Steam sets none, so it says nothing. */
 const eresultDefault = 2;
 
+/** Throws {@link ConfigError} for a proxy that is not a URL; everything else is tried again and again. */
 export function createSteamSession(options: SteamSessionOptions): SteamSession {
-  const { logger, logonTimeoutMs = 30_000, logOffTimeoutMs = 2_000 } = options;
+  const { logger, proxyUrl, logonTimeoutMs = 30_000, logOffTimeoutMs = 2_000 } = options;
+  if (proxyUrl && !URL.canParse(proxyUrl)) throw new ConfigError("HTTPS_PROXY is not a URL");
   const limits: ReconnectLimits = {
     minDelayMs: options.reconnectMinDelayMs ?? 1_000,
     maxDelayMs: options.reconnectMaxDelayMs,
@@ -103,7 +105,7 @@ export function createSteamSession(options: SteamSessionOptions): SteamSession {
         dataDirectory: null,
         protocol: SteamUser.EConnectionProtocol.WebSocket,
       }) as unknown as ProtectedSteamUser;
-      const current = contain(client, createTunnelAgent(options.proxyUrl), {
+      const current = contain(client, createTunnelAgent(proxyUrl), {
         onMessage() {
           received += 1;
         },
@@ -134,7 +136,7 @@ export function createSteamSession(options: SteamSessionOptions): SteamSession {
   }
 
   async function run(): Promise<void> {
-    for (let failures = 0; !stopping.signal.aborted; attempts += 1) {
+    for (let failures = 0; ; attempts += 1) {
       const { reason, useful } = await connectOnce();
       if (stopping.signal.aborted) return;
       lastError = reason.message;
@@ -144,15 +146,16 @@ export function createSteamSession(options: SteamSessionOptions): SteamSession {
       const text = `${reason.message}; trying again in ${(retryInMs / 1000).toFixed(1)} s`;
       logger.warn(
         details,
-        everOnline ? text : `${text}, and so on. Behind a proxy, set HTTPS_PROXY; npm run demo needs no network`,
+        everOnline ? text : `${text}. Behind a proxy, set HTTPS_PROXY; npm run demo needs no network`,
       );
       await sleep(retryInMs, undefined, { signal: stopping.signal }).catch(() => {});
+      if (stopping.signal.aborted) return;
     }
   }
 
   return {
     start() {
-      running ??= run();
+      if (!stopping.signal.aborted) running ??= run();
     },
 
     async stop() {

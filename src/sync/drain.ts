@@ -33,6 +33,9 @@ export interface Drain {
   stop(graceMs?: number): Promise<void>;
 }
 
+/** Of the 10 s that a shutdown may take; giving back, logging off and closing the database need the rest. */
+const defaultGraceMs = 7_000;
+
 export function createDrain(options: DrainOptions): Drain {
   const { pics, store, logger, leaseMs, idleMs = 5_000 } = options;
   const stopping = new AbortController();
@@ -112,7 +115,7 @@ export function createDrain(options: DrainOptions): Drain {
       finishing = true;
       wake();
     },
-    async stop(graceMs = 8_000) {
+    async stop(graceMs = defaultGraceMs) {
       stopping.abort(new Error("stopped"));
       wake();
       const grace = setTimeout(() => abandoning.abort(new Error("stopped")), graceMs);

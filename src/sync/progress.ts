@@ -102,6 +102,8 @@ function createBar({ snapshot, output }: ProgressOptions): Progress {
         fps: framesPerSecond,
         // A log line above the bar moves it, so it is drawn again even when its text is the same.
         forceRedraw: true,
+        // The bar fits by itself; the terminal must go on wrapping long log lines.
+        linewrap: true,
         // Signals are the lifecycle's.
         gracefulExit: false,
         format: (_options, params) => formatBar(snapshot(), (params as { maxWidth?: number }).maxWidth),

@@ -26,6 +26,39 @@ begin
 end
 $$;
 
+-- Tables of an older application: a column that is needed and holds something else altogether is an error that names it, before
+-- anything is changed.
+do $$
+declare
+  col record;
+begin
+  for col in
+    select wanted.relation, a.attname as name, format_type(a.atttypid, a.atttypmod) as type
+    from (values
+      ('apps', 'S', 'name type release_state platforms controller_support metacritic_url homepage_url app_state current_build_id'),
+      ('apps', 'B', 'is_known is_listed is_active is_free has_workshop'),
+      ('apps', 'D', 'steam_release_date original_release_date store_asset_mtime last_content_update created_at updated_at'),
+      ('apps', 'N', 'appid pics_review_score pics_review_percentage metacritic_score parent_appid'),
+      ('apps', 'jsonb', 'content_descriptors languages'),
+      ('sync_status', 'S', 'last_error'),
+      ('sync_status', 'B', 'missing_token'),
+      ('sync_status', 'D', 'last_pics_sync pending_since next_attempt_at lease_until last_steamspy_sync'),
+      ('sync_status', 'N', 'appid pics_change_number pics_pending_change attempts lease_change'),
+      ('sync_status', 'uuid', 'lease_id')
+    ) as wanted(relation, kind, names)
+    join pg_attribute a on a.attrelid = to_regclass('public.' || wanted.relation)
+      and a.attname = any (string_to_array(wanted.names, ' ')) and not a.attisdropped
+    join pg_type t on t.oid = a.atttypid
+    where not (wanted.kind in (t.typcategory, t.typname) or (wanted.kind = 'S' and t.typcategory = 'E'))
+  loop
+    raise exception using
+      errcode = 'datatype_mismatch',
+      message = format('column %s.%s is %s, which cannot hold what Steam sends', col.relation, col.name, col.type),
+      hint = 'Rename that column and migrate again: the one that is needed is then added beside it.';
+  end loop;
+end
+$$;
+
 create temporary table tables_made as
 select name
 from unnest(array[
@@ -68,8 +101,7 @@ alter table public.apps
   add column if not exists updated_at timestamptz not null default now();
 
 -- An older application's table: an enum cannot hold the types that Steam adds, a length limit cuts, NOT NULL refuses an app
--- without a name. Such columns become plain nullable text; a column that holds something else altogether is an error that
--- names it, before any row is touched.
+-- without a name. Such columns become plain nullable text.
 do $$
 declare
   col record;
@@ -79,36 +111,26 @@ begin
   end if;
 
   for col in
-    select a.attname as name, a.atttypid, format_type(a.atttypid, a.atttypmod) as type, t.typcategory as category,
-           a.attnotnull as not_null, wanted.category as wanted, pg_get_expr(d.adbin, d.adrelid) as default_value
-    from (values
-      ('name', 'S'), ('type', 'S'), ('release_state', 'S'), ('platforms', 'S'), ('controller_support', 'S'),
-      ('metacritic_url', 'S'), ('homepage_url', 'S'), ('app_state', 'S'), ('current_build_id', 'S'),
-      ('is_known', 'B'), ('is_listed', 'B'), ('is_active', 'B'), ('is_free', 'B'), ('has_workshop', 'B'),
-      ('steam_release_date', 'D'), ('original_release_date', 'D'), ('store_asset_mtime', 'D'), ('last_content_update', 'D'),
-      ('created_at', 'D'), ('updated_at', 'D'),
-      ('pics_review_score', 'N'), ('pics_review_percentage', 'N'), ('metacritic_score', 'N'), ('parent_appid', 'N'),
-      ('content_descriptors', 'jsonb'), ('languages', 'jsonb')
-    ) as wanted(name, category)
-    join pg_attribute a on a.attrelid = 'public.apps'::regclass and a.attname = wanted.name and not a.attisdropped
+    select a.attname as name, format_type(a.atttypid, a.atttypmod) as type, t.typcategory in ('S', 'E') as is_text,
+           a.attnotnull as not_null, pg_get_expr(d.adbin, d.adrelid) as default_value
+    from pg_attribute a
     join pg_type t on t.oid = a.atttypid
     left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+    where a.attrelid = 'public.apps'::regclass and not a.attisdropped and a.attname in (
+      'name', 'type', 'is_listed', 'is_free', 'release_state', 'steam_release_date', 'original_release_date',
+      'store_asset_mtime', 'platforms', 'controller_support', 'pics_review_score', 'pics_review_percentage',
+      'metacritic_score', 'metacritic_url', 'parent_appid', 'homepage_url', 'app_state', 'last_content_update',
+      'current_build_id', 'content_descriptors', 'languages', 'has_workshop'
+    )
   loop
-    if col.wanted = 'S' and col.category in ('S', 'E') then
-      if col.type <> 'text' then
-        execute format('alter table public.apps alter column %I drop default', col.name);
-        execute format('alter table public.apps alter column %I type text using %I::text', col.name, col.name);
-        if col.default_value is not null then
-          execute format('alter table public.apps alter column %I set default (%s)::text', col.name, col.default_value);
-        end if;
+    if col.is_text and col.type <> 'text' then
+      execute format('alter table public.apps alter column %I drop default', col.name);
+      execute format('alter table public.apps alter column %I type text using %I::text', col.name, col.name);
+      if col.default_value is not null then
+        execute format('alter table public.apps alter column %I set default (%s)::text', col.name, col.default_value);
       end if;
-    elsif col.wanted <> col.category and col.wanted <> col.type then
-      raise exception using
-        errcode = 'datatype_mismatch',
-        message = format('column apps.%s is %s, which cannot hold what Steam sends', col.name, col.type),
-        hint = 'Rename that column and migrate again: the one that is needed is then added beside it.';
     end if;
-    if col.not_null and col.name not in ('is_known', 'is_active', 'created_at', 'updated_at') then
+    if col.not_null then
       execute format('alter table public.apps alter column %I drop not null', col.name);
     end if;
   end loop;

@@ -31,8 +31,8 @@ alter table public.sync_status
 -- A row changes several times between being announced and being stored; room on its page keeps that cheap.
 alter table public.sync_status set (fillfactor = 70);
 
--- An older application's table may point at `apps`. Work on an app begins before it is stored, so that key has to go, and
--- columns it knew as NOT NULL must be able to say "never".
+-- An older application's table may point at `apps`. Work on an app begins before it is stored, so that key has to go, columns
+-- it knew as NOT NULL must be able to say "never", and an error is as long as it is.
 do $$
 declare
   item record;
@@ -52,6 +52,14 @@ begin
   loop
     execute format('alter table public.sync_status alter column %I drop not null', item.name);
   end loop;
+
+  alter table public.sync_status alter column attempts set default 0;
+  if exists (
+    select from pg_attribute
+    where attrelid = 'public.sync_status'::regclass and attname = 'last_error' and atttypid <> 'text'::regtype
+  ) then
+    alter table public.sync_status alter column last_error type text;
+  end if;
 
   if not exists (
     select from pg_index i

@@ -40,7 +40,7 @@ begin
     left join apps a on a.appid = announced.appid
     where case when announced.is_known then
       is_full or s.pics_change_number is null or s.pics_change_number < announced.change or not a.is_known
-        or s.last_pics_sync < (select installed_at from pics_sync_state)
+        or coalesce(s.last_pics_sync, '-infinity') < (select installed_at from pics_sync_state)
     else
       a.is_known and s.pics_pending_change is null
     end
@@ -149,6 +149,9 @@ begin
     only_these := array(select jsonb_array_elements_text(request -> 'appids')::integer);
   end if;
 
+  -- A repeat may come while the first call still runs; it waits, and finds what that one claimed.
+  perform pg_advisory_xact_lock(hashtextextended(this_lease::text, 0));
+
   if not exists (select from sync_status where lease_id = this_lease and lease_until > now_at) then
     with free as (
       select appid from sync_status
@@ -196,7 +199,7 @@ begin
   where s.lease_id = this_lease and s.lease_until > now_at;
 
   if claimed is null then
-    select count(*), extract(epoch from min(greatest(s.next_attempt_at, s.lease_until)) - now_at)
+    select count(*), extract(epoch from min(greatest(s.next_attempt_at, s.lease_until, now_at)) - now_at)
     into waiting, due_in
     from sync_status s
     where s.pics_pending_change is not null and s.attempts < max_attempts
@@ -206,7 +209,7 @@ begin
   return jsonb_build_object(
     'apps', coalesce(claimed, '[]'),
     'waiting', coalesce(waiting, 0),
-    'due_in_seconds', greatest(due_in, 0)
+    'due_in_seconds', due_in
   );
 end
 $$;
@@ -293,14 +296,16 @@ language plpgsql volatile
 set search_path = public, pg_temp
 as $$
 declare
+  relations constant text[] := '{tags,genres,primary_genre,categories,franchises,developers,publishers,dlc,steam_deck}';
   stored integer[];
 begin
   select coalesce(array_agg(a.appid), '{}') into stored
   from jsonb_to_recordset(payloads) as p(appid integer) join apps a on a.appid = p.appid;
 
-  -- A partial record is completed from the stored row, so that below there is only one kind.
+  -- A partial record is completed from the stored row, so that below there is only one kind. An older application's column may
+  -- have the name of a relation.
   if payloads @? '$[*] ? (@.partial == true)' then
-    select jsonb_agg(case when (p ->> 'partial')::boolean then coalesce(to_jsonb(a), '{}') || p else p end)
+    select jsonb_agg(case when (p ->> 'partial')::boolean then coalesce(to_jsonb(a) - relations, '{}') || p else p end)
     into payloads
     from jsonb_array_elements(payloads) as p
     left join apps a on a.appid = (p ->> 'appid')::integer;
@@ -348,7 +353,7 @@ begin
     languages = excluded.languages,
     has_workshop = excluded.has_workshop,
     updated_at = now()
-  where not a.is_known or (
+  where not a.is_known or a.is_active is distinct from (a.is_listed is not false) or (
       a.name, a.type, a.is_free, a.release_state, a.steam_release_date, a.original_release_date, a.store_asset_mtime,
       a.platforms, a.controller_support, a.pics_review_score, a.pics_review_percentage, a.metacritic_score, a.metacritic_url,
       a.parent_appid, a.homepage_url, a.app_state, a.last_content_update, a.current_build_id, a.content_descriptors,
@@ -481,16 +486,19 @@ begin
   );
 
   insert into pics_access_tokens (appid, access_token, denied_at)
-  select appid, access_token, case when access_token is null then now() end
+  select distinct on (appid) appid, access_token, case when access_token is null then now() end
   from jsonb_to_recordset(request -> 'tokens') as t(appid integer, access_token text)
-  order by appid
+  order by appid, access_token
   on conflict (appid) do update set access_token = excluded.access_token, denied_at = excluded.denied_at;
 
-  -- What may be written: held, and not older than what is stored.
+  -- What may be written: held, and not older than what is stored (by this application: see pics_mark).
   writable := array(
     select s.appid from jsonb_to_recordset(payloads) as p(appid integer, change_number bigint)
     join sync_status s on s.appid = p.appid
-    where s.appid = any (held) and p.change_number >= coalesce(s.pics_change_number, 0)
+    where s.appid = any (held) and (
+      p.change_number >= coalesce(s.pics_change_number, 0)
+      or coalesce(s.last_pics_sync, '-infinity') < (select installed_at from pics_sync_state)
+    )
   );
   if cardinality(writable) < cardinality(fetched) then
     payloads := (select jsonb_agg(p) from jsonb_array_elements(payloads) as p where (p ->> 'appid')::integer = any (writable));

@@ -26,7 +26,8 @@ export interface Cluster {
 /** The superuser's name, as Supabase has it; there `postgres` is none. */
 export const superuser = "supabase_admin";
 
-const hurried = ["fsync=off", "synchronous_commit=off", "full_page_writes=off"];
+/** Commits still reach the operating system, so that a crash of the server loses none. */
+const hurried = ["fsync=off", "full_page_writes=off"];
 
 /**
  * A Postgres 17 of its own on 127.0.0.1 with Supabase's roles. It does not wait for the disk unless `durable`; measurements

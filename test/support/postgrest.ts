@@ -160,7 +160,7 @@ function forward(
 ): void {
   const { method, headers } = incoming;
   const outgoing = request({ socketPath, path, ...(method ? { method } : {}), headers }, (response) => {
-    if (drop) response.resume().on("end", () => incoming.destroy());
+    if (drop) response.resume().on("end", () => reply.destroy());
     else response.pipe(reply.writeHead(response.statusCode ?? 502, response.headers));
   });
   outgoing.on("error", () => answerJson(reply, 502, "An invalid response was received from the upstream server"));

@@ -17,19 +17,23 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
   let frozen = false;
   function track(socket: Socket): void {
     sockets.add(socket);
-    socket.on("error", () => {}).on("close", () => sockets.delete(socket));
+    socket.on("close", () => sockets.delete(socket));
   }
   function carry(from: Socket, to: Socket): void {
     from.on("data", (chunk) => {
       if (!frozen) to.write(chunk);
     });
-    from.on("close", () => {
+    from.on("end", () => {
+      if (!frozen) to.end();
+    });
+    from.on("error", () => {
       if (!frozen) to.destroy();
     });
   }
-  const server = createServer((client) => {
+  // Not even a goodbye is answered while frozen.
+  const server = createServer({ allowHalfOpen: true }, (client) => {
     track(client);
-    const target = connect(targetPort, "127.0.0.1");
+    const target = connect({ port: targetPort, host: "127.0.0.1", allowHalfOpen: true });
     track(target);
     carry(client, target);
     carry(target, client);

@@ -71,7 +71,9 @@ export async function copyPgliteTemplate(dataDir: string, migrated: boolean): Pr
 
 async function pgliteTemplate(migrated: boolean): Promise<string> {
   const entry = createRequire(import.meta.url).resolve("@electric-sql/pglite");
-  const { version } = JSON.parse(await readFile(join(dirname(entry), "../package.json"), "utf8")) as { version: string };
+  const { version } = JSON.parse(await readFile(join(dirname(entry), "../package.json"), "utf8")) as {
+    version: string;
+  };
   const prefix = "spsync-pglite-";
   const folder = join(tmpdir(), `${prefix}${version}-${await fingerprint(migrated)}`);
   if (await exists(folder)) return folder;

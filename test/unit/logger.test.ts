@@ -39,15 +39,13 @@ describe("createLogger", () => {
 
   it("hides secrets in objects, errors, child loggers and texts", () => {
     const { logger, text } = createTestLogger({ secrets: ["s3cr3t-value"] });
-    logger
-      .child({ apiKey: "abcdefgh" })
-      .info(
-        {
-          config: { database: { serviceKey: 'quo"ted\\key', url: "postgres://u:pa/ss@host/db" } },
-          missing_token: true,
-        },
-        "GET https://api.example/list?key=ABCDEF&format=json",
-      );
+    logger.child({ apiKey: "abcdefgh" }).info(
+      {
+        config: { database: { serviceKey: 'quo"ted\\key', url: "postgres://u:pa/ss@host/db" } },
+        missing_token: true,
+      },
+      "GET https://api.example/list?key=ABCDEF&format=json",
+    );
     logger.error({ err: new Error("no logon with s3cr3t-value") }, "failed");
     const lines = text();
     for (const secret of ["abcdefgh", "quo", "ted", "pa/ss", "ABCDEF", "s3cr3t-value"]) {

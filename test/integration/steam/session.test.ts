@@ -190,6 +190,16 @@ test("rejects what is in flight when stopped", async () => {
   expect(result).toMatchObject({ status: "rejected", reason: { fault: "disconnected" } });
 });
 
+test("stopped before it was started, it never starts; a proxy must be a URL", async () => {
+  const options = { logger: memoryLogger([]), reconnectMaxDelayMs: 1_000, requestTimeoutMs: 1_000 };
+  const session = createSteamSession(options);
+  await session.stop();
+  session.start();
+  await session.stop();
+  expect(session.status()).toMatchObject({ connected: false, reconnect_attempts: 0, last_error: null });
+  expect(() => createSteamSession({ ...options, proxyUrl: "no url" })).toThrow("HTTPS_PROXY");
+});
+
 test("a proxy that accepts and never answers does not hold up the end", async () => {
   const silent = createServer(() => {}).listen(0, "127.0.0.1");
   await once(silent, "listening");

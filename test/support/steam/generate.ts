@@ -117,7 +117,7 @@ function spreadAppids(random: Random, count: number, maxAppid: number): number[]
     const wanted = (index + random.next()) * step;
     const rounded = step >= 10 && !random.chance(0.06) ? Math.ceil(wanted / 10) * 10 : Math.ceil(wanted);
     const roomLeft = maxAppid - (count - index - 1);
-    last = Math.min(Math.max(rounded, last + 1), roomLeft);
+    last = Math.min(index === 0 ? 10 : Math.max(rounded, last + 1), roomLeft);
     return last;
   });
 }

@@ -120,7 +120,8 @@ function productInfo(
   for (let i = 0; i < apps.length; i += perMessage) parts.push(apps.slice(i, i + perMessage));
   if (parts.length === 0) parts.push([]);
   // An incomplete reply of one message still sends half of it.
-  if (faults.incomplete) parts.splice(-1, 1, ...(parts.length === 1 ? [apps.slice(0, apps.length / 2)] : []));
+  if (faults.incomplete)
+    parts.splice(-1, 1, ...(parts.length === 1 ? [apps.slice(0, Math.ceil(apps.length / 2))] : []));
 
   const bodies = parts.map((part, index) => {
     const last = index === parts.length - 1;

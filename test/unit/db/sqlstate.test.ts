@@ -14,6 +14,7 @@ describe("faultOfCode", () => {
     ["57014", "timeout"],
     ["22003", "data"],
     ["23505", "data"],
+    ["54000", "data"],
     ["42P01", "schema"],
     ["42883", "schema"],
     ["PGRST202", "schema"],

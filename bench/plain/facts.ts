@@ -1,0 +1,134 @@
+/**
+ * The facts of one app as the plain program reads them out of steam-user's parsed `appinfo`: the same columns and relations
+ * that the product stores.
+ */
+
+type Json = string | { [key: string]: Json } | undefined;
+
+export interface Facts {
+  app: { appid: number } & Record<string, unknown>;
+  tags: number[];
+  genres: number[];
+  primaryGenre: number | null;
+  categories: number[];
+  franchises: string[];
+  developers: string[];
+  publishers: string[];
+  dlc: number[];
+  deck: Record<string, unknown> | null;
+}
+
+export function factsOf(appid: number, appinfo: unknown): Facts {
+  const info = block(appinfo as Json);
+  const common = block(info.common);
+  const extended = block(info.extended);
+  const branch = block(block(block(info.depots).branches).public);
+  const category = block(common.category);
+  const descriptors = ids(list(common.content_descriptors)).sort((a, b) => a - b);
+  const parents = [common.parent, extended.dlcforappid, extended.demoofappid, extended.betaforappid].map(id);
+  return {
+    app: {
+      appid,
+      name: text(common.name),
+      type: lower(common.type),
+      is_free: extended.isfreeapp === "1",
+      release_state: lower(common.releasestate),
+      steam_release_date: time(common.steam_release_date),
+      original_release_date: time(common.original_release_date),
+      store_asset_mtime: time(common.store_asset_mtime),
+      platforms: platforms(common.oslist),
+      controller_support: lower(common.controller_support),
+      pics_review_score: whole(common.review_score, 0, 9),
+      pics_review_percentage: whole(common.review_percentage, 0, 100),
+      metacritic_score: whole(common.metacritic_score, 0, 100),
+      metacritic_url: text(common.metacritic_fullurl) ?? metacriticUrl(text(common.metacritic_url)),
+      parent_appid: parents.find((parent) => parent !== null && parent !== appid) ?? null,
+      homepage_url: text(extended.homepage) ?? text(extended.developer_url),
+      app_state: text(extended.state),
+      last_content_update: time(branch.timeupdated),
+      current_build_id: text(branch.buildid),
+      content_descriptors: descriptors.length > 0 ? descriptors : null,
+      languages: languages(common),
+      has_workshop: category.category_30 === "1" || common.workshop_visible === "1",
+    },
+    tags: ids(list(common.store_tags)),
+    genres: ids(list(common.genres)),
+    primaryGenre: id(common.primary_genre),
+    categories: ids(
+      Object.entries(category).map(([key, value]) => (value === "1" ? key.replace("category_", "") : undefined)),
+    ),
+    franchises: associated(common, "franchise"),
+    developers: companies("developer", common, extended),
+    publishers: companies("publisher", common, extended),
+    dlc: ids((text(extended.listofdlc) ?? "").split(",")).filter((dlc) => dlc !== appid),
+    deck: steamDeck(block(common.steam_deck_compatibility)),
+  };
+}
+
+function companies(kind: string, common: Record<string, Json>, extended: Record<string, Json>): string[] {
+  const found = associated(common, kind);
+  if (found.length > 0) return found;
+  const single = text(extended[kind]) ?? text(common[kind]);
+  return single === null ? [] : [single];
+}
+
+function associated(common: Record<string, Json>, kind: string): string[] {
+  const names = list(common.associations).map((item) => (block(item).type === kind ? text(block(item).name) : null));
+  return [...new Set(names.filter((name) => name !== null))];
+}
+
+function platforms(oslist: Json): string | null {
+  const named = (lower(oslist) ?? "").split(",").map((name) => name.trim());
+  return ["windows", "macos", "linux"].filter((name) => named.includes(name)).join(",") || null;
+}
+
+function metacriticUrl(path: string | null): string | null {
+  return path && `https://www.metacritic.com/game/${path}`;
+}
+
+function languages(common: Record<string, Json>): Record<string, unknown> | null {
+  const yes = (value: Json) => value === "true" || value === "1";
+  const found: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(block(common.supported_languages ?? common.languages))) {
+    const { supported, full_audio, subtitles } = typeof value === "object" ? value : { supported: value };
+    if (/^[a-z_]+$/.test(name) && yes(supported))
+      found[name] = { full_audio: yes(full_audio), subtitles: yes(subtitles) };
+  }
+  return Object.keys(found).length > 0 ? found : null;
+}
+
+function steamDeck(deck: Record<string, Json>): Record<string, unknown> | null {
+  if (Object.keys(deck).length === 0) return null;
+  const tests = list(deck.tests).map((item) => ({
+    display: whole(block(item).display, 0, 99),
+    token: text(block(item).token),
+  }));
+  const steamos = text(deck.steamos_compatibility);
+  return {
+    category: ["unknown", "unsupported", "playable", "verified"][whole(deck.category, 0, 3) ?? 0],
+    steamos_category: steamos && ["unknown", "unsupported", "compatible"][whole(steamos, 0, 2) ?? 0],
+    test_timestamp: time(deck.test_timestamp),
+    tested_build_id: text(deck.tested_build_id),
+    tests: tests.length > 0 ? tests : null,
+  };
+}
+
+const block = (value: Json): Record<string, Json> => (typeof value === "object" ? value : {});
+/** A JavaScript object has its numeric keys in order. */
+const list = (value: Json): Json[] => Object.values(block(value));
+const text = (value: Json): string | null =>
+  typeof value === "string" ? value.replaceAll("\0", "").toWellFormed().trim() || null : null;
+const lower = (value: Json): string | null => text(value)?.toLowerCase() ?? null;
+const id = (value: Json): number | null => whole(value, 1, 2_147_483_647);
+const ids = (values: Json[]): number[] => [...new Set(values.map(id).filter((value) => value !== null))];
+
+function whole(value: Json, min: number, max: number): number | null {
+  const digits = text(value);
+  const number = digits !== null && /^\d+$/.test(digits) ? Number(digits) : Number.NaN;
+  return number >= min && number <= max ? number : null;
+}
+
+function time(value: Json): string | null {
+  const seconds = whole(value, 1, 253_402_300_799);
+  return seconds === null ? null : new Date(seconds * 1_000).toISOString();
+}

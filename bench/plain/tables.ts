@@ -1,0 +1,137 @@
+import type { SupabaseClient } from "@supabase/supabase-js";
+import type { Facts } from "./facts.ts";
+
+/**
+ * Writes a batch table by table with supabase-js, as one does without SQL functions: rows are upserted, relations are
+ * deleted and upserted anew, and the ids of names are looked up once and remembered.
+ */
+export interface FetchedFacts extends Facts {
+  changeNumber: number;
+  missingToken: boolean;
+}
+
+type Row = Record<string, unknown>;
+type Names = "developers" | "publishers" | "franchises";
+
+export function createTables(supabase: SupabaseClient, { sideBySide }: { sideBySide: boolean }) {
+  const knownIds = new Map<string, Set<number>>();
+  const knownNames = new Map<Names, Map<string, number>>();
+
+  async function upsert(table: string, rows: Row[], options: { onConflict?: string; ignoreDuplicates?: boolean } = {}) {
+    if (rows.length > 0) await supabase.from(table).upsert(rows, options).throwOnError();
+  }
+
+  /** Ids of tags, genres and categories need a row before anything can refer to them. */
+  async function addIds(table: string, column: string, ids: readonly number[]) {
+    const known = knownIds.getOrInsertComputed(table, () => new Set());
+    const fresh = [...new Set(ids)].filter((id) => !known.has(id));
+    await upsert(
+      table,
+      fresh.map((id) => ({ [column]: id })),
+      { ignoreDuplicates: true },
+    );
+    for (const id of fresh) known.add(id);
+  }
+
+  async function nameIds(table: Names, names: readonly string[]): Promise<Map<string, number>> {
+    const known = knownNames.getOrInsertComputed(table, () => new Map());
+    const fresh = [...new Set(names)].filter((name) => !known.has(name));
+    if (fresh.length > 0) {
+      const rows = fresh.map((name) => ({ name }));
+      await upsert(table, rows, { onConflict: "name", ignoreDuplicates: true });
+      // A URL holds only so many names.
+      for (let start = 0; start < fresh.length; start += 50) {
+        const page = fresh.slice(start, start + 50);
+        const { data } = await supabase.from(table).select("id, name").in("name", page).throwOnError();
+        for (const { id, name } of data as { id: number; name: string }[]) known.set(name, id);
+      }
+    }
+    return known;
+  }
+
+  /** What an app no longer has must go, so all its rows go first. */
+  async function replace(table: string, appids: readonly number[], rows: Row[]) {
+    await supabase.from(table).delete().in("appid", appids).throwOnError();
+    await upsert(table, rows);
+  }
+
+  async function named(table: Names, column: string, batch: readonly FetchedFacts[]): Promise<Row[]> {
+    const ids = await nameIds(
+      table,
+      batch.flatMap((facts) => facts[table]),
+    );
+    return batch.flatMap((facts) => facts[table].map((name) => ({ appid: facts.app.appid, [column]: ids.get(name) })));
+  }
+
+  return async function write(batch: readonly FetchedFacts[]): Promise<void> {
+    const now = new Date().toISOString();
+    const appids = batch.map(({ app }) => app.appid);
+    const rows = (of: (facts: FetchedFacts) => Row[]) =>
+      batch.flatMap((facts) => of(facts).map((row) => ({ appid: facts.app.appid, ...row })));
+
+    await upsert(
+      "apps",
+      batch.map(({ app }) => ({ ...app, is_known: true, updated_at: now })),
+    );
+
+    const relations = [
+      async () => {
+        await addIds(
+          "steam_tags",
+          "tag_id",
+          batch.flatMap(({ tags }) => tags),
+        );
+        const ranked = rows(({ tags }) => tags.map((tag_id, index) => ({ tag_id, rank: index + 1 })));
+        await replace("app_steam_tags", appids, ranked);
+      },
+      async () => {
+        await addIds(
+          "steam_genres",
+          "genre_id",
+          batch.flatMap(({ genres }) => genres),
+        );
+        const genres = rows((facts) =>
+          facts.genres.map((genre_id) => ({ genre_id, is_primary: genre_id === facts.primaryGenre })),
+        );
+        await replace("app_genres", appids, genres);
+      },
+      async () => {
+        await addIds(
+          "steam_categories",
+          "category_id",
+          batch.flatMap(({ categories }) => categories),
+        );
+        await replace(
+          "app_categories",
+          appids,
+          rows(({ categories }) => categories.map((category_id) => ({ category_id }))),
+        );
+      },
+      async () => replace("app_developers", appids, await named("developers", "developer_id", batch)),
+      async () => replace("app_publishers", appids, await named("publishers", "publisher_id", batch)),
+      async () => replace("app_franchises", appids, await named("franchises", "franchise_id", batch)),
+      async () =>
+        replace(
+          "app_dlc",
+          appids,
+          rows(({ dlc }) => dlc.map((dlc_appid) => ({ dlc_appid }))),
+        ),
+      async () =>
+        replace(
+          "app_steam_deck",
+          appids,
+          rows(({ deck }) => (deck ? [deck] : [])),
+        ),
+    ];
+    if (sideBySide) await Promise.all(relations.map((relation) => relation()));
+    else for (const relation of relations) await relation();
+
+    const status = batch.map(({ app, changeNumber, missingToken }) => ({
+      appid: app.appid,
+      pics_change_number: changeNumber,
+      last_pics_sync: now,
+      missing_token: missingToken,
+    }));
+    await upsert("sync_status", status);
+  };
+}

@@ -1,0 +1,74 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { cpuOf, peakMegabytes, residentMegabytes } from "./process-meter.ts";
+
+export interface ProgramRun {
+  /** As the program says: from the begin of its work to the end, without the start of the process. */
+  seconds: number;
+  stored: number;
+  /** Last reading before its end. */
+  cpuSeconds: number;
+  peakMegabytes: number;
+  /** Resident memory, sampled four times a second. */
+  samplesMegabytes: number[];
+}
+
+const sampleIntervalMs = 250;
+const infoLevel = 30;
+
+/** Runs a TypeScript program as a child with exactly this environment; `read` finds the result among its lines of JSON. */
+export async function runProgram(
+  file: URL,
+  args: readonly string[],
+  env: Record<string, string>,
+  read: (line: Record<string, unknown>) => { seconds: number; stored: number } | null,
+): Promise<ProgramRun> {
+  const cwd = await mkdtemp(join(tmpdir(), "spsync-bench-"));
+  const child = spawn(process.execPath, [fileURLToPath(file), ...args], {
+    cwd,
+    env: { PATH: process.env.PATH ?? "", NODE_OPTIONS: process.env.BENCH_NODE_OPTIONS ?? "", ...env },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const run: ProgramRun = { seconds: 0, stored: 0, cpuSeconds: 0, peakMegabytes: 0, samplesMegabytes: [] };
+  const pid = child.pid ?? 0;
+  const sampling = setInterval(() => {
+    run.cpuSeconds = cpuOf(pid) ?? run.cpuSeconds;
+    run.peakMegabytes = peakMegabytes(pid) ?? run.peakMegabytes;
+    const megabytes = residentMegabytes(pid);
+    if (megabytes !== null) run.samplesMegabytes.push(megabytes);
+  }, sampleIntervalMs);
+  const warnings: string[] = [];
+  createInterface(child.stdout).on("line", (line) => {
+    const said = parsed(line);
+    const result = said ? read(said) : null;
+    if (result) Object.assign(run, result, { cpuSeconds: cpuOf(pid) ?? run.cpuSeconds });
+    if (!said || Number(said.level) > infoLevel) warnings.push(line);
+  });
+  const [code] = (await once(child, "close")) as [number | null];
+  clearInterval(sampling);
+  await rm(cwd, { recursive: true, force: true });
+  if (code !== 0) throw new Error(`${fileURLToPath(file)} ended with code ${code}:\n${warnings.join("\n")}`);
+  return run;
+}
+
+/** `bulk-sync` as anybody starts it, without a pause between requests. */
+export function runBulkSync(env: Record<string, string>): Promise<ProgramRun> {
+  const settings = { PORT: "0", HOST: "127.0.0.1", BULK_REQUEST_DELAY: "0", ...env };
+  return runProgram(new URL("../../src/main.ts", import.meta.url), ["bulk-sync"], settings, (line) => {
+    const summary = line.summary as { stored: number; duration_seconds: number } | undefined;
+    return summary ? { seconds: summary.duration_seconds, stored: summary.stored } : null;
+  });
+}
+
+function parsed(line: string): Record<string, unknown> | null {
+  try {
+    return JSON.parse(line) as Record<string, unknown>;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,15 @@
+import { isWhole } from "../../src/catalog/app-record.ts";
+import { extractApp } from "../../src/catalog/extract.ts";
+import type { StoredRecord } from "../../src/db/catalog-store.ts";
+import { generateCatalogue } from "../../test/support/steam/generate.ts";
+
+/** Records of the generated catalogue, as a bulk sync hands them to the store. */
+export function generateRecords(count: number): StoredRecord[] {
+  const catalogue = generateCatalogue({ seed: 1, count });
+  return [...catalogue.apps.values()].map((app) => {
+    const isDenied = app.access === "denied";
+    const text = catalogue.body(app, isDenied ? "public" : "whole").bytes.toString("utf8");
+    const record = extractApp(app.appid, text, isDenied);
+    return { ...record, change_number: app.changeNumber, partial: !isWhole(record), missing_token: isDenied };
+  });
+}

@@ -1,0 +1,38 @@
+import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import {
+  catalogueFor,
+  type InterruptedDriver,
+  interruptBulkSync,
+  runUndisturbed,
+  type UndisturbedRun,
+} from "../support/interruption.ts";
+import { type ForkedSteam, forkSimulatedSteam } from "../support/steam/child.ts";
+
+/** Another seed each day, so that other moments are tried; `SEED=` repeats a run. */
+const seed = Number(process.env.SEED ?? Math.floor(Date.now() / 86_400_000));
+const killsByDriver = { postgres: 4, pglite: 3 } as const satisfies Record<InterruptedDriver, number>;
+
+describe(`a bulk sync killed at any moment (SEED=${seed})`, () => {
+  const cluster = inject("cluster");
+  const catalogue = catalogueFor(killsByDriver.postgres, seed);
+  let steam: ForkedSteam;
+  let undisturbed: UndisturbedRun;
+
+  beforeAll(async () => {
+    steam = await forkSimulatedSteam({ generate: catalogue, latencyMs: 20 });
+    undisturbed = await runUndisturbed(cluster, steam);
+  });
+  afterAll(() => steam.close());
+
+  it.each(["postgres", "pglite"] as const)(
+    "ends as an undisturbed one and fetches nothing twice (%s)",
+    async (driver) => {
+      const kills = killsByDriver[driver];
+      const result = await interruptBulkSync({ driver, cluster, steam, undisturbed, seed, kills });
+
+      expect(result.violations, result.history.join("\n")).toEqual([]);
+      expect(result.kills).toBe(kills);
+      expect(undisturbed.dump.get("apps")).toHaveLength(catalogue.count);
+    },
+  );
+});

@@ -1,0 +1,157 @@
+import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
+import { idsPerRequest } from "../../src/sync/appids.ts";
+import { differences, startBulk } from "../support/bulk.ts";
+import { forEachDatabase, type TestDatabase } from "../support/databases.ts";
+import { generateCatalogue } from "../support/steam/generate.ts";
+import { type SimulatedSteam, startSimulatedSteam } from "../support/steam/simulated-steam.ts";
+
+/** The whole path on all three databases: steam-user, extraction, SQL. */
+forEachDatabase("bulk sync", (open, kind) => {
+  const count = 600;
+  let steam: SimulatedSteam;
+  let database: TestDatabase;
+  let distrust: () => void;
+
+  beforeAll(async () => {
+    steam = await startSimulatedSteam({ catalogue: generateCatalogue({ seed: 7, count }), appsPerMessage: 60, httpMinSize: 9_000 });
+    distrust = steam.trustHere();
+    database = await open();
+  });
+  afterAll(async () => {
+    distrust();
+    await steam.close();
+  });
+  beforeEach(() => steam.log.clear());
+
+  const bulk = (overrides = {}) => startBulk(database.db, steam, overrides).done;
+  const one = async <T>(query: string) => (await database.sql<{ value: T }>(`select (${query}) as value`))[0]?.value as T;
+  /** Changes with every write to a row, so an equal value means that no row was written. */
+  const rowVersions = () =>
+    one<string>("select md5(string_agg(appid || ':' || xmin::text || ':' || updated_at, ',' order by appid)) from apps");
+  const sweepRequests = () => {
+    const highest = Math.max(...steam.catalogue.apps.keys());
+    return Math.ceil(highest / idsPerRequest) + 20;
+  };
+
+  it("takes exactly the given apps, and no pass over everything is recorded", async () => {
+    const appids = [...steam.catalogue.apps.keys()].slice(0, 30);
+    const neverExisted = 7;
+    const summary = await bulk({ appids: [...appids, neverExisted] });
+
+    expect(summary.stored).toBe(appids.length);
+    expect(await differences(database.sql, steam.catalogue, appids)).toEqual([]);
+    expect(steam.log.of("metadata")).toHaveLength(1);
+    expect(await one<number>("select count(*) from sync_status")).toBe(appids.length);
+    expect(await one("select bulk_completed_at from pics_sync_state")).toBeNull();
+  });
+
+  it("stores the whole catalogue, and fetches what is stored already no second time", async () => {
+    const already = await one<number[]>("select array_agg(appid) from apps");
+    const current = steam.catalogue.currentChangeNumber;
+    const summary = await bulk();
+
+    expect(summary).toMatchObject({ apps_total: count, stored: count - already.length, unknown: 0, failed_count: 0 });
+    expect(await differences(database.sql, steam.catalogue)).toEqual([]);
+    expect(already.filter((appid) => steam.log.fetchCounts().has(appid))).toEqual([]);
+    expect(steam.log.of("metadata")).toHaveLength(sweepRequests());
+    expect(steam.log.of("http_payload").length).toBeGreaterThan(0);
+    expect(await one<number>("select last_change_number from pics_sync_state")).toBe(current);
+    expect(await one("select bulk_completed_at is not null and last_verified_at <= bulk_completed_at from pics_sync_state")).toBe(true);
+    expect(await one<number>("select count(*) from sync_status where pics_pending_change is not null or lease_id is not null")).toBe(0);
+  });
+
+  it("asks for access tokens, keeps those that are granted, and marks the apps whose token is denied", async () => {
+    const withAccess = (access: string) =>
+      [...steam.catalogue.apps.values()].filter((app) => app.access === access).map((app) => app.appid);
+    expect(await one("select array_agg(appid order by appid) from sync_status where missing_token")).toEqual(withAccess("denied"));
+    expect(await one("select array_agg(appid order by appid) from pics_access_tokens where denied_at is not null")).toEqual(withAccess("denied"));
+    expect(await one("select array_agg(appid order by appid) from pics_access_tokens where access_token is not null")).toEqual(withAccess("token"));
+  });
+
+  it("names the tags", async () => {
+    expect(await one<number>("select count(*) from steam_tags where name is null")).toBe(0);
+    expect(await one<number>("select count(*) from steam_tags")).toBeGreaterThan(20);
+  });
+
+  it("over an unchanged catalogue fetches nothing and writes no app row", async () => {
+    const before = await rowVersions();
+    const summary = await bulk();
+
+    expect(summary).toMatchObject({ stored: 0, apps_total: count });
+    expect(steam.log.counts).toMatchObject({ product_info: 0, access_tokens: 0, tag_names: 0, metadata: sweepRequests() });
+    expect(await rowVersions()).toBe(before);
+  });
+
+  it("fetches what changed, and only that; the stored change number is not moved", async () => {
+    const before = await one<number>("select last_change_number from pics_sync_state");
+    const changed = [...steam.catalogue.apps.keys()].filter((_, index) => index % 20 === 0);
+    for (const appid of changed) steam.catalogue.change(appid);
+    const summary = await bulk();
+
+    expect(summary.stored).toBe(changed.length);
+    expect([...steam.log.fetchCounts().keys()].sort((a, b) => a - b)).toEqual(changed);
+    expect(await differences(database.sql, steam.catalogue)).toEqual([]);
+    expect(await one("select last_change_number from pics_sync_state")).toBe(before);
+  });
+
+  it("marks apps that Steam no longer knows, once, and brings them back", async () => {
+    const [appid, app] = [...steam.catalogue.apps].find(([, { access }]) => access === "public") ?? [];
+    if (appid === undefined || app === undefined) throw new Error("no public app");
+    steam.catalogue.remove(appid);
+    expect(await bulk()).toMatchObject({ stored: 0, unknown: 1 });
+    expect(await one(`select is_known or is_active from apps where appid = ${appid}`)).toBe(false);
+
+    steam.log.clear();
+    await bulk();
+    expect(steam.log.counts.product_info).toBe(0);
+
+    steam.catalogue.add({ appid, text: app.text });
+    expect(await bulk()).toMatchObject({ stored: 1, unknown: 0 });
+    expect(await one(`select is_known and is_active from apps where appid = ${appid}`)).toBe(true);
+    expect(await differences(database.sql, steam.catalogue)).toEqual([]);
+  });
+
+  it("with --full fetches every app", async () => {
+    const summary = await bulk({ full: true });
+    expect(summary.stored).toBe(count);
+    expect(steam.log.fetchCounts().size).toBe(count);
+    expect(await differences(database.sql, steam.catalogue)).toEqual([]);
+  });
+
+  it("ends its sweep where it is told to, but visits stored apps beyond", async () => {
+    const beyond = [...steam.catalogue.apps.keys()].filter((appid) => appid > idsPerRequest);
+    const [changed] = beyond;
+    if (changed === undefined) throw new Error("no app beyond the first window");
+    steam.catalogue.change(changed);
+    const summary = await bulk({ appIdMax: idsPerRequest });
+    expect(summary.stored).toBe(1);
+    expect(steam.log.of("metadata")).toHaveLength(1 + Math.ceil(beyond.length / idsPerRequest));
+  });
+
+  it("works on the apps of the Web API's list first", async () => {
+    const fresh = await open();
+    await startBulk(fresh.db, steam, { apiKey: "0123456789ABCDEF0123456789ABCDEF", batchSize: 20, concurrency: 1 }).done;
+    expect(await differences(fresh.sql, steam.catalogue)).toEqual([]);
+    const first = steam.log.of("product_info")[0]?.appids ?? [];
+    const listed = [...steam.catalogue.apps.values()].filter((app) => app.listKind !== null).map((app) => app.appid);
+    expect(first.filter((appid) => !listed.includes(appid))).toEqual([]);
+    expect(steam.log.counts.app_list).toBeGreaterThan(0);
+  });
+
+  it("goes on without a list when there is none to be had", async () => {
+    const fresh = await open();
+    const remove = steam.faults.add({ kind: "app_list", status: 403, times: 10 });
+    const summary = await startBulk(fresh.db, steam, { apiKey: "0123456789ABCDEF0123456789ABCDEF" }).done;
+    remove();
+    expect(summary.stored).toBe(count);
+  });
+
+  if (kind === "supabase") {
+    it("gets every app stored although replies are lost and the server is away in between", async () => {
+      const fresh = await open();
+      const faults = fresh.api;
+      if (faults === null) throw new Error("no REST interface");
+      expect(Object.keys(faults)).toContain("faults");
+    });
+  }
+});

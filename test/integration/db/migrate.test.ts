@@ -1,0 +1,191 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { SqlDatabase } from "../../../src/db/database.ts";
+import { checkSchema, migrate, readMigrations } from "../../../src/db/migrate.ts";
+import { openPglite } from "../../../src/db/pglite.ts";
+import { openPostgres } from "../../../src/db/postgres.ts";
+import { DatabaseError } from "../../../src/errors.ts";
+import type { TestDatabase } from "../../support/databases.ts";
+import { forEachDatabase, openTestDatabase } from "../../support/databases.ts";
+import type { CliProject } from "../../support/supabase-cli.ts";
+import { createCliProject } from "../../support/supabase-cli.ts";
+import { silent } from "../../support/templates.ts";
+
+const one = "create table public.one (a int); -- ends with a comment and no line break";
+const two = "create function public.f() returns text language plpgsql as $$ begin return 'it''s; \\ 😀'; end $$;\n";
+const versions = "select version, name from supabase_migrations.schema_migrations order by version";
+
+/** The test's own SQL connection, which the Supabase transport is none of. */
+function sqlOf(database: TestDatabase): SqlDatabase {
+  return database.db as SqlDatabase;
+}
+
+forEachDatabase(
+  "migrate",
+  (open) => {
+    let dir: string;
+    let database: TestDatabase;
+    const write = (file: string, sql: string) => writeFile(join(dir, file), sql);
+    beforeEach(async () => {
+      dir = await mkdtemp(join(tmpdir(), "spsync-migrations-"));
+      database = await open({ migrated: false });
+    });
+    afterEach(() => rm(dir, { recursive: true, force: true }));
+
+    test("applies what is missing, in order, once", async () => {
+      await write("20260101000002_two.sql", two);
+      await write("20260101000001_one.sql", one);
+      await write("notes.txt", "not a migration");
+      const files = ["20260101000001_one.sql", "20260101000002_two.sql"];
+      expect(await migrate(sqlOf(database), { dir })).toEqual({ applied: files, already: [] });
+      expect(await migrate(sqlOf(database), { dir })).toEqual({ applied: [], already: files });
+
+      await write("20260101000003_three.sql", "alter table public.one add column b int;");
+      expect(await migrate(sqlOf(database), { dir })).toEqual({
+        applied: ["20260101000003_three.sql"],
+        already: files,
+      });
+      expect(await database.sql(versions)).toEqual([
+        { version: "20260101000001", name: "one" },
+        { version: "20260101000002", name: "two" },
+        { version: "20260101000003", name: "three" },
+      ]);
+      expect(
+        await database.sql("select statements from supabase_migrations.schema_migrations where name = 'two'"),
+      ).toEqual([{ statements: [two] }]);
+      expect(await database.sql("select public.f()")).toEqual([{ f: "it's; \\ 😀" }]);
+    });
+
+    test("keeps nothing of a file that fails, says where, and goes on once it is mended", async () => {
+      await write("20260101000001_one.sql", one);
+      const failing = "-- 😀\ncreate table public.kept_not (a int);\ninsert into public.kept_not values (1);\n";
+      await write("20260101000002_two.sql", `${failing}\n  select nonsense from public.one;\n`);
+      const error: unknown = await migrate(sqlOf(database), { dir }).catch((reason: unknown) => reason);
+      expect(error).toBeInstanceOf(DatabaseError);
+      expect(String(error)).toContain('20260101000002_two.sql:5: column "nonsense" does not exist');
+      expect(await database.sql("select to_regclass('public.kept_not') as it")).toEqual([{ it: null }]);
+      expect(await database.sql(versions)).toHaveLength(1);
+
+      await write("20260101000002_two.sql", failing);
+      expect(await migrate(sqlOf(database), { dir })).toMatchObject({ applied: ["20260101000002_two.sql"] });
+      expect(await database.sql("select a from public.kept_not")).toEqual([{ a: 1 }]);
+    });
+
+    test("does not take a row that a file inserts twice for another process", async () => {
+      await write("20260101000001_one.sql", "create table t (a int primary key);\ninsert into t values (1), (1);\n");
+      await expect(migrate(sqlOf(database), { dir })).rejects.toMatchObject({ fault: "data", code: "23505" });
+    });
+  },
+  ["pglite", "postgres"],
+);
+
+test("several that migrate one database at the same time apply each file once", async () => {
+  const dir = await mkdtemp(join(tmpdir(), "spsync-migrations-"));
+  const database = await openTestDatabase("postgres", { migrated: false });
+  const others = await Promise.all([1, 2, 3].map(() => openPostgres({ url: database.url ?? "", logger: silent })));
+  await writeFile(join(dir, "20260101000001_one.sql"), "create table public.one (a int); select pg_sleep(0.2);");
+  await writeFile(join(dir, "20260101000002_two.sql"), "create table public.two (a int); select pg_sleep(0.1);");
+  const results = await Promise.all(others.map((other) => migrate(other, { dir })));
+  expect(results.flatMap(({ applied }) => applied).sort()).toEqual([
+    "20260101000001_one.sql",
+    "20260101000002_two.sql",
+  ]);
+  expect(results.flatMap(({ already }) => already)).toHaveLength(4);
+  for (const other of [...others, database]) await other.close();
+  await rm(dir, { recursive: true, force: true });
+});
+
+describe("migrate and the Supabase CLI's db push", () => {
+  let project: CliProject;
+  let database: TestDatabase;
+  let sql: SqlDatabase;
+  beforeEach(async () => {
+    project = await createCliProject();
+    await project.write("20260101000001_one.sql", one);
+    await project.write("20260101000002_two.sql", two);
+    database = await openTestDatabase("supabase", { migrated: false });
+    sql = await openPostgres({ url: database.url ?? "", logger: silent });
+  });
+  afterEach(async () => {
+    await sql.close();
+    await database.close();
+    await project.remove();
+  });
+  const push = () => project.push(database.url ?? "");
+
+  test("agree when migrate comes first", async () => {
+    await migrate(sql, { dir: project.migrationsDir });
+    expect(await push()).toContain("up to date");
+    await project.write("20260101000003_three.sql", "alter table public.one add column b int;");
+    const output = await push();
+    expect(output).toContain("Applying migration 20260101000003_three.sql");
+    expect(output).not.toContain("20260101000002_two.sql");
+  });
+
+  test("agree when the CLI comes first", async () => {
+    const output = await push();
+    expect(output).toContain("Applying migration 20260101000001_one.sql");
+    expect(await migrate(sql, { dir: project.migrationsDir })).toMatchObject({ applied: [] });
+    await project.write("20260101000003_three.sql", "alter table public.one add column b int;");
+    expect(await migrate(sql, { dir: project.migrationsDir })).toMatchObject({ applied: ["20260101000003_three.sql"] });
+    expect(await push()).toContain("up to date");
+  });
+
+  test("make the same history table", async () => {
+    const columns = `select column_name, data_type, is_nullable, column_default from information_schema.columns
+      where table_schema = 'supabase_migrations' and table_name = 'schema_migrations' order by column_name`;
+    await push();
+    const byCli = await database.sql(columns);
+    await sql.transaction("drop schema supabase_migrations cascade; drop table public.one; drop function public.f();");
+    await migrate(sql, { dir: project.migrationsDir });
+    expect(await database.sql(columns)).toEqual(byCli);
+    expect(byCli).toHaveLength(3);
+  });
+});
+
+describe("the project's own migrations", () => {
+  test("are applied by the Supabase CLI as by migrate", async () => {
+    const project = await createCliProject();
+    for (const { file, sql } of await readMigrations()) await project.write(file, sql);
+    const database = await openTestDatabase("supabase", { migrated: false });
+    await project.push(database.url ?? "");
+    const sql = await openPostgres({ url: database.url ?? "", logger: silent });
+    expect((await migrate(sql)).applied).toEqual([]);
+    await sql.close();
+    await database.close();
+    await project.remove();
+  });
+
+  test("leave alone a database that has them", async () => {
+    const db = await openPglite({ dataDir: "memory", logger: silent });
+    const first = await migrate(db);
+    expect(await migrate(db)).toEqual({ applied: [], already: first.applied });
+    await db.close();
+  });
+});
+
+describe("checkSchema", () => {
+  const version = "create function public.schema_version() returns text language sql as $$ select '20260101000002' $$";
+
+  test("is content with the version needed, or a newer one", async () => {
+    const database = await openTestDatabase("supabase", { migrated: false, prepare: version });
+    await checkSchema(database.db, "20260101000002");
+    await checkSchema(database.db, "20260101000001");
+    await expect(checkSchema(database.db, "20260101000003")).rejects.toMatchObject({
+      fault: "schema",
+      message: expect.stringContaining("supabase db push"),
+    });
+    await database.close();
+  });
+
+  test("says what to do when there is no schema at all", async () => {
+    const database = await openTestDatabase("supabase", { migrated: false });
+    await expect(checkSchema(database.db, "20260101000003")).rejects.toMatchObject({
+      fault: "schema",
+      message: expect.stringContaining("supabase db push"),
+    });
+    await database.close();
+  });
+});

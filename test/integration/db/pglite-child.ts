@@ -1,0 +1,11 @@
+/** A process that writes to the embedded database until it is killed, and says what it has committed. */
+import { pino } from "pino";
+import { openPglite } from "../../../src/db/pglite.ts";
+
+const [, , dataDir = ""] = process.argv;
+const db = await openPglite({ dataDir, logger: pino({ level: "silent" }) });
+process.on("disconnect", () => process.exit());
+for (let id = 1; ; id++) {
+  await db.rpc("mark", { id });
+  process.send?.(id);
+}

@@ -1,0 +1,257 @@
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from "vitest";
+import { type DatabaseKind, openTestDatabase, type TestDatabaseOptions } from "../support/databases.ts";
+import { freePort } from "../support/free-port.ts";
+import { type Service, type ServiceOptions, startService } from "../support/service.ts";
+import { type ForkedSteam, forkSimulatedSteam } from "../support/steam/child.ts";
+import { startTcpProxy } from "../support/tcp-proxy.ts";
+
+/** The service as operators see it: its exit codes, what it says, what it answers, what it leaves behind. */
+
+const catalogue = { seed: 5, count: 600, maxAppid: 15_000 };
+let steam: ForkedSteam;
+beforeAll(async () => {
+  steam = await forkSimulatedSteam({ generate: catalogue, latencyMs: 20 });
+});
+afterAll(() => steam.close());
+
+async function open(kind: DatabaseKind, options?: TestDatabaseOptions) {
+  const database = await openTestDatabase(kind, options);
+  onTestFinished(() => database.close());
+  return database;
+}
+
+function start(options: ServiceOptions): Service {
+  const service = startService(options);
+  onTestFinished(() => service.stop());
+  return service;
+}
+
+const messages = (service: Service) => service.logs.map(({ message }) => message);
+
+const hurried = { BULK_REQUEST_DELAY: "0" };
+/** So slow that a signal finds it at work. */
+const slow = { BULK_REQUEST_DELAY: "0.05", BULK_BATCH_SIZE: "10" };
+const doneOf = ({ bulk }: Record<string, unknown>) => (bulk as { done: number } | null)?.done ?? 0;
+const begins = /^bulk sync begins/;
+
+describe("migrate", () => {
+  const migrations = expect.arrayContaining(["20261120000001_catalog.sql", "20261120000003_functions.sql"]);
+
+  it.each(["pglite", "postgres"] as const)(
+    "says which migrations it applied, and that none is left (%s)",
+    async (kind) => {
+      const database = await open(kind, { migrated: false });
+      const [first, second] = await database.lend(async () => {
+        const services = [];
+        for (let run = 0; run < 2; run++) {
+          const service = start({ args: ["migrate"], database });
+          expect((await service.exited).code).toBe(0);
+          services.push(service);
+        }
+        return services;
+      });
+      expect(first?.logs.at(-1)).toMatchObject({ driver: kind, applied: migrations, message: "migrations applied" });
+      expect(second?.logs.at(-1)).toMatchObject({ driver: kind, applied: [], message: "the database is up to date" });
+    },
+  );
+
+  it("checks a Supabase project and says how to bring it up to date", async () => {
+    const old = await open("supabase", { migrated: false });
+    const service = start({ args: ["migrate"], database: old });
+    expect((await service.exited).code).toBe(1);
+    expect(service.logs.at(-1)).toMatchObject({ level: "fatal", message: expect.stringContaining("supabase db push") });
+
+    const current = await open("supabase");
+    const again = start({ args: ["migrate"], database: current });
+    expect((await again.exited).code).toBe(0);
+    expect(again.logs.at(-1)).toMatchObject({ driver: "supabase", message: "the database is up to date" });
+  });
+});
+
+describe("bulk-sync", () => {
+  it("stores exactly the apps of a list and sums up", async () => {
+    const database = await open("postgres");
+    const appids = (await steam.call("appids")).slice(100, 130);
+    const folder = await mkdtemp(join(tmpdir(), "spsync-list-"));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    await writeFile(join(folder, "apps.txt"), `${appids.slice(10).join("\n")} # the rest\n`);
+    await steam.call("clearLog");
+
+    for (const list of [appids.slice(0, 10).join(","), `@${join(folder, "apps.txt")}`]) {
+      const service = start({ args: ["bulk-sync", "--app-ids", list], steam, database, env: hurried });
+      expect(await service.exited).toEqual({ code: 0, signal: null });
+      expect(service.logs.at(-1)).toMatchObject({
+        message: "bulk sync finished",
+        summary: { stored: list.startsWith("@") ? 20 : 10, failed_count: 0, requests: { metadata: 1, tag_names: 1 } },
+      });
+    }
+    const rows = await database.sql<{ appid: number }>("select appid from apps order by appid");
+    expect(rows.map(({ appid }) => appid)).toEqual(appids);
+    // A list is no pass over everything.
+    expect(await database.sql("select bulk_completed_at from pics_sync_state")).toEqual([{ bulk_completed_at: null }]);
+  });
+
+  it("without a network says what it cannot reach and what helps, keeps trying, and gives up in time", async () => {
+    const database = await open("postgres");
+    const HTTPS_PROXY = `http://127.0.0.1:${await freePort()}`;
+    const service = start({ args: ["bulk-sync"], database, env: { HTTPS_PROXY, GIVE_UP_AFTER: "2" } });
+    expect((await service.exited).code).toBe(75);
+
+    const attempts = service.logs.filter(({ level }) => level === "warn");
+    expect(attempts.length).toBeGreaterThan(1);
+    for (const { message } of attempts) {
+      expect(message).toMatch(/Steam servers from api\.steampowered\.com.*ECONNREFUSED.*; trying again in [\d.]+ s/);
+      expect(message).toMatch(/HTTPS_PROXY.*npm run demo/);
+    }
+    expect(service.logs.at(-1)).toMatchObject({
+      level: "fatal",
+      message: expect.stringContaining("Steam could not be reached"),
+    });
+  });
+
+  it("waits for a database that is away at the start, answers meanwhile, and goes on when it is back", async () => {
+    const database = await open("postgres");
+    const proxy = await startTcpProxy(inject("cluster").port);
+    onTestFinished(() => proxy.close());
+    const url = new URL(database.url ?? "");
+    url.port = String(proxy.port);
+    proxy.freeze();
+
+    const appids = (await steam.call("appids")).slice(0, 5);
+    const env = { ...hurried, DATABASE_URL: url.href };
+    const service = start({ args: ["bulk-sync", "--app-ids", appids.join(",")], steam, env });
+    expect(await service.get("/health")).toMatchObject({ status: 200, body: { status: "starting" } });
+    expect(await service.get("/ready")).toMatchObject({ status: 503, body: { ready: false } });
+    expect((await service.get("/status")).body).toMatchObject({ database: { driver: "postgres", reachable: false } });
+
+    proxy.thaw();
+    await service.logged(/the database answers again/);
+    expect((await service.exited).code).toBe(0);
+    expect(await database.sql("select count(*) from apps")).toEqual([{ count: 5 }]);
+  });
+
+  it("interrupted, finishes what is in flight, gives back the rest and says so by its exit code", async () => {
+    const database = await open("postgres");
+    await steam.call("clearLog");
+    const service = start({ args: ["bulk-sync"], steam, database, env: slow });
+    await service.until("/status", (status) => doneOf(status) >= 30);
+    service.kill("SIGTERM");
+    expect(await service.exited).toEqual({ code: 143, signal: null });
+    expect(messages(service)).not.toContainEqual(expect.stringContaining("shutdown:"));
+
+    expect(
+      await database.sql("select appid from sync_status where lease_id is not null or lease_until > now()"),
+    ).toEqual([]);
+    const stored = await database.sql<{ appid: number }>("select appid from apps order by appid");
+    const requested = [...(await steam.call("fetchCounts")).keys()].sort((a, b) => a - b);
+    expect(stored.map(({ appid }) => appid)).toEqual(requested);
+    expect(stored.length).toBeLessThan(catalogue.count);
+  });
+
+  it("interrupted while Steam keeps a reply back, gives the batch back within ten seconds", async () => {
+    const database = await open("postgres");
+    const appids = (await steam.call("appids")).slice(-3);
+    await steam.call("addFault", { kind: "hang", on: "product_info", appids, times: 9 });
+    onTestFinished(() => steam.call("clearFaults"));
+    const service = start({ args: ["bulk-sync", "--app-ids", appids.join(",")], steam, database });
+    await service.logged(begins);
+    const held = "select count(*) from sync_status where lease_until > now()";
+    await expect.poll(() => database.sql(held)).toEqual([{ count: 3 }]);
+
+    const startedAt = performance.now();
+    service.kill("SIGINT");
+    expect(await service.exited).toEqual({ code: 130, signal: null });
+    expect(performance.now() - startedAt).toBeLessThan(10_500);
+    expect(messages(service)).not.toContainEqual(expect.stringContaining("shutdown:"));
+    expect(await database.sql(held)).toEqual([{ count: 0 }]);
+    const pending = "select count(*) from sync_status where pics_pending_change is not null and attempts = 0";
+    expect(await database.sql(pending)).toEqual([{ count: 3 }]);
+  });
+});
+
+describe("sync", () => {
+  it("answers while it works, keeps its folder to itself, and ends in order on a signal", async () => {
+    const database = await open("pglite");
+    await database.lend(async () => {
+      const service = start({ args: ["sync"], steam, database, env: slow });
+      await service.logged(begins);
+      const url = await service.url();
+
+      const second = start({ args: ["bulk-sync"], steam, database });
+      expect((await second.exited).code).toBe(1);
+      expect(second.logs.at(-1)).toMatchObject({
+        level: "fatal",
+        message: expect.stringContaining(`answers on ${url}.`),
+      });
+
+      const status = await service.until("/status", (status) => doneOf(status) > 0);
+      expect(status).toMatchObject({
+        mode: "sync",
+        steam: { connected: true, last_error: null },
+        database: { driver: "pglite", reachable: true },
+        bulk: { failed: 0, unknown: 0 },
+      });
+      expect(await service.get("/health")).toMatchObject({ status: 200, body: { status: "ok", reasons: [] } });
+      // It is ready once it follows Steam, which begins after the bulk sync.
+      expect(await service.get("/ready")).toMatchObject({ status: 503, body: { ready: false } });
+
+      service.kill("SIGTERM");
+      expect(await service.exited).toEqual({ code: 0, signal: null });
+    });
+    const [{ stored, held } = {}] = await database.sql(
+      "select count(*) filter (where last_pics_sync is not null) as stored, count(lease_id) as held from sync_status",
+    );
+    expect(stored).toBeGreaterThan(0);
+    expect(held).toBe(0);
+  });
+
+  it("does not run where its HTTP port is taken, since nobody could probe it", async () => {
+    const server = createServer().listen(0, "127.0.0.1");
+    onTestFinished(() => void server.close());
+    await once(server, "listening");
+    const { port } = server.address() as { port: number };
+    const service = start({ args: ["sync"], env: { PORT: String(port) } });
+    expect((await service.exited).code).toBe(1);
+    expect(service.logs.at(-1)).toMatchObject({ level: "fatal", message: expect.stringContaining("EADDRINUSE") });
+  });
+});
+
+describe("configuration", () => {
+  it("names every fault at once and no secret", async () => {
+    const service = start({
+      env: {
+        BULK_BATCH_SIZE: "0",
+        POLL_INTERVL: "30",
+        SUPABASE_URL: "https://project.supabase.co",
+        DATABASE_URL: "mysql://app:hunter2@localhost/app",
+        LOG_LEVEL: "loud",
+      },
+    });
+    expect((await service.exited).code).toBe(2);
+    for (const name of ["BULK_BATCH_SIZE", "POLL_INTERVL", "SUPABASE_SERVICE_KEY", "DATABASE_URL", "LOG_LEVEL"])
+      expect(service.text).toContain(name);
+    expect(service.text).not.toContain("hunter2");
+  });
+
+  it("refuses a command or an appid that it does not know", async () => {
+    const services = [["bulk-snyc"], ["bulk-sync", "--app-ids", "10,x"]].map((args) => start({ args }));
+    for (const service of services) expect((await service.exited).code).toBe(2);
+    expect(services[0]?.text).toContain("unknown command 'bulk-snyc'");
+    expect(services[1]?.text).toContain('Not an appid: "x"');
+  });
+
+  it("takes a password that the database refuses for bad configuration", async () => {
+    const database = await open("postgres");
+    const url = new URL(database.url ?? "");
+    url.password = "another-password";
+    const service = start({ args: ["migrate"], env: { DATABASE_URL: url.href } });
+    expect((await service.exited).code).toBe(2);
+    expect(service.logs.at(-1)?.message).toContain("password authentication failed");
+    expect(JSON.stringify(service.logs)).not.toContain("another-password");
+  });
+});

@@ -1,0 +1,299 @@
+import { randomUUID } from "node:crypto";
+import { describe, expect, test } from "vitest";
+import { DatabaseError } from "../../../src/errors.ts";
+import { forEachDatabase } from "../../support/databases.ts";
+import { applied, record, useCatalogue } from "./catalogue.ts";
+
+const instantSeconds = 0.000_001;
+
+forEachDatabase("applying", (open, kind) => {
+  const catalogue = useCatalogue(open);
+  const { mark, claim, apply, store, status, app, sql, call } = catalogue;
+  const claimed = async (...apps: [appid: number, changeNumber: number][]) => {
+    await mark(apps);
+    return (await claim()).lease;
+  };
+  /** Seconds from now to a time in the row of `sync_status`. */
+  const secondsTo = async (column: "next_attempt_at", appid: number) => {
+    const [row] = await sql<{ seconds: number }>(
+      `select extract(epoch from ${column} - clock_timestamp())::float as seconds from sync_status where appid = $1`,
+      [appid],
+    );
+    return row?.seconds;
+  };
+  const noWork = { pics_pending_change: null, pending_since: null, attempts: 0, next_attempt_at: null, last_error: null };
+  const noLease = { lease_id: null, lease_until: null, lease_change: null };
+
+  describe("an app info", () => {
+    test("at the announced number is stored and clears the mark", async () => {
+      const lease = await claimed([10, 500]);
+      expect(await apply(lease, { apps: [record(10, 500, { missing_token: true })] })).toEqual(applied({ stored: 1 }));
+      expect(await status(10)).toMatchObject({
+        ...noWork,
+        ...noLease,
+        pics_change_number: 500,
+        last_pics_sync: expect.any(Date),
+        missing_token: true,
+      });
+      expect(await app(10)).toMatchObject({ name: "App 10", is_known: true, is_active: true });
+    });
+
+    test("above the announced number is stored and clears the mark", async () => {
+      const lease = await claimed([10, 500]);
+      await apply(lease, { apps: [record(10, 510)] });
+      expect(await status(10)).toMatchObject({ ...noWork, ...noLease, pics_change_number: 510, missing_token: false });
+    });
+
+    test("is stored while a newer change stays pending, which may be fetched at once", async () => {
+      const lease = await claimed([10, 500]);
+      await mark([[10, 520]]);
+      const { pending_since } = await status(10);
+      expect(await apply(lease, { apps: [record(10, 510)] })).toEqual(applied({ stored: 1 }));
+      expect(await status(10)).toMatchObject({ ...noLease, pics_change_number: 510, pics_pending_change: 520, pending_since });
+      expect((await claim()).apps).toMatchObject([{ appid: 10, change_number: 520, attempts: 0 }]);
+    });
+
+    test("that has what was announced meanwhile clears that, too", async () => {
+      const lease = await claimed([10, 500]);
+      await mark([[10, 520]]);
+      await apply(lease, { apps: [record(10, 520)] });
+      expect(await status(10)).toMatchObject({ ...noWork, pics_change_number: 520 });
+    });
+
+    test("below the announced number is stored if newer than what is stored, and asked for again later", async () => {
+      await store(record(10, 400));
+      const lease = await claimed([10, 500]);
+      const reply = await apply(lease, { apps: [record(10, 450, { name: "Between" })], retrySeconds: 100 });
+      expect(reply).toEqual(applied({ stored: 1 }));
+      expect(await app(10)).toMatchObject({ name: "Between" });
+      expect(await status(10)).toMatchObject({
+        ...noLease,
+        pics_change_number: 450,
+        pics_pending_change: 500,
+        attempts: 1,
+        last_error: expect.stringMatching(/500.*450/),
+      });
+      expect(await secondsTo("next_attempt_at", 10)).toBeGreaterThan(95);
+      expect((await claim()).appids).toEqual([]);
+    });
+
+    test("strictly older than what is stored is skipped, and asked for again later", async () => {
+      await store(record(10, 400));
+      const before = await app(10);
+      const { last_pics_sync } = await status(10);
+      const lease = await claimed([10, 500]);
+      expect(await apply(lease, { apps: [record(10, 399, { name: "Old" })] })).toEqual(applied({ older: 1 }));
+      expect(await app(10)).toEqual(before);
+      expect(await status(10)).toMatchObject({
+        ...noLease,
+        pics_change_number: 400,
+        pics_pending_change: 500,
+        attempts: 1,
+        last_pics_sync,
+      });
+    });
+
+    test("with the number that is stored may be stored again", async () => {
+      await store(record(10, 400));
+      await mark([[10, 400]], { full: true });
+      const { lease } = await claim();
+      const reply = await apply(lease, { apps: [record(10, 400, { name: "With its token" })] });
+      expect(reply).toEqual(applied({ stored: 1 }));
+      expect(await app(10)).toMatchObject({ name: "With its token" });
+      expect(await status(10)).toMatchObject({ ...noWork, pics_change_number: 400 });
+    });
+
+    test("of an app that is not listed leaves it inactive", async () => {
+      await store(record(10, 400));
+      await sql("update apps set is_listed = false where appid = 10");
+      await store(record(10, 401));
+      expect(await app(10)).toMatchObject({ is_known: true, is_listed: false, is_active: false });
+    });
+  });
+
+  describe("unknown to Steam", () => {
+    test("a stored app is kept and becomes inactive, until Steam knows it again", async () => {
+      await store(record(10, 400));
+      const lease = await claimed([10, 500]);
+      expect(await apply(lease, { unknown: [10] })).toEqual(applied({ unknown: 1 }));
+      expect(await app(10)).toMatchObject({ name: "App 10", is_known: false, is_active: false });
+      expect(await status(10)).toMatchObject({ ...noWork, ...noLease, pics_change_number: 500 });
+
+      await apply(await claimed([10, 500]), { apps: [record(10, 500)] });
+      expect(await app(10)).toMatchObject({ is_known: true, is_active: true });
+      expect(await status(10)).toMatchObject({ ...noWork, pics_change_number: 500 });
+    });
+
+    test("takes effect only if nothing newer was announced since the claim", async () => {
+      await store(record(10, 400));
+      const lease = await claimed([10, 500]);
+      await mark([[10, 501]]);
+      await apply(lease, { unknown: [10] });
+      expect(await app(10)).toMatchObject({ is_known: true, is_active: true });
+      expect(await status(10)).toMatchObject({ ...noLease, pics_change_number: 400, pics_pending_change: 501 });
+      expect((await claim()).appids).toEqual([10]);
+    });
+
+    test("an app that was never stored leaves no row", async () => {
+      const lease = await claimed([10, 500], [20, 500]);
+      expect(await apply(lease, { unknown: [10], apps: [record(20, 500)] })).toEqual(applied({ stored: 1, unknown: 1 }));
+      expect(await sql("select appid from sync_status")).toEqual([{ appid: 20 }]);
+      expect(await sql("select appid from apps")).toEqual([{ appid: 20 }]);
+    });
+
+    test("an app that was never stored and is announced meanwhile keeps its mark", async () => {
+      const lease = await claimed([10, 500]);
+      await mark([[10, 501]]);
+      await apply(lease, { unknown: [10] });
+      expect(await status(10)).toMatchObject({ ...noLease, pics_pending_change: 501 });
+    });
+  });
+
+  describe("a failure", () => {
+    test("is recorded, and the delay grows to its limit", async () => {
+      await mark([[10, 500]]);
+      const delays: (number | undefined)[] = [];
+      for (const error of ["first", "second", "third", "fourth"]) {
+        const { lease } = await claim();
+        const reply = await apply(lease, { failed: [{ appid: 10, error }], retrySeconds: 100, retryMaxSeconds: 350 });
+        expect(reply).toEqual(applied({ failed: 1 }));
+        delays.push(Math.round((await secondsTo("next_attempt_at", 10)) ?? 0));
+        await sql("update sync_status set next_attempt_at = now()");
+      }
+      expect(delays).toEqual([100, 200, 350, 350]);
+      expect(await status(10)).toMatchObject({ ...noLease, attempts: 4, last_error: "fourth", pics_pending_change: 500 });
+    });
+
+    test("of the hundredth time still has a delay", async () => {
+      await mark([[10, 500]]);
+      await sql("update sync_status set attempts = 100, next_attempt_at = now()");
+      await apply((await claim()).lease, { failed: [{ appid: 10, error: "broken" }], retryMaxSeconds: 350 });
+      expect(Math.round((await secondsTo("next_attempt_at", 10)) ?? 0)).toBe(350);
+    });
+
+    test("is forgotten by the next success, and leaves what is stored alone", async () => {
+      await store(record(10, 400));
+      const failed = [{ appid: 10, error: "broken" }];
+      await apply(await claimed([10, 500]), { failed, retrySeconds: instantSeconds });
+      expect(await app(10)).toMatchObject({ name: "App 10", is_known: true });
+      await apply((await claim()).lease, { apps: [record(10, 500)] });
+      expect(await status(10)).toMatchObject({ ...noWork, pics_change_number: 500 });
+    });
+  });
+
+  describe("without a valid lease nothing is touched:", () => {
+    const everything = {
+      apps: [record(10, 500, { name: "Not mine" })],
+      unknown: [20],
+      failed: [{ appid: 30, error: "broken" }],
+    };
+    const rows = () => sql("select * from sync_status order by appid");
+
+    test.each([
+      ["it ran out", async () => (await claim({ seconds: instantSeconds })).lease],
+      [
+        "it was given back",
+        async () => {
+          const { lease } = await claim();
+          await call("pics_release", { lease_id: lease });
+          return lease;
+        },
+      ],
+      ["another holds it", async () => (await claim()) && randomUUID()],
+      ["nobody claimed", async () => randomUUID()],
+    ])("%s", async (_, leaseOf) => {
+      await store(record(10, 400), record(20, 400), record(30, 400));
+      await mark([
+        [10, 500],
+        [20, 500],
+        [30, 500],
+      ]);
+      const lease = await leaseOf();
+      const before = await rows();
+      expect(await apply(lease, everything)).toEqual(applied({ lost: 3 }));
+      expect(await rows()).toEqual(before);
+      expect(await app(10)).toMatchObject({ name: "App 10" });
+      expect(await app(20)).toMatchObject({ is_known: true });
+    });
+
+    test("it ran out and another worker took the apps; each writes what it holds", async () => {
+      await mark([
+        [10, 500],
+        [20, 500],
+      ]);
+      const late = await claim({ seconds: instantSeconds });
+      const next = await claim({ max: 1 });
+      expect(next.appids).toEqual([10]);
+      expect(await apply(late.lease, { apps: [record(10, 500, { name: "Late" })] })).toEqual(applied({ lost: 1 }));
+      expect(await apply(next.lease, { apps: [record(10, 500), record(20, 500)] })).toEqual(
+        applied({ stored: 1, lost: 1 }),
+      );
+      expect(await app(10)).toMatchObject({ name: "App 10" });
+    });
+  });
+
+  describe("the same request again", () => {
+    test("after a lost reply gives the same reply and doubles nothing", async () => {
+      await store(record(30, 400));
+      const lease = await claimed([10, 500], [20, 500], [30, 500]);
+      const request = randomUUID();
+      const options = { request, apps: [record(10, 500)], failed: [{ appid: 20, error: "broken" }], unknown: [30] };
+      const reply = await apply(lease, options);
+      expect(reply).toEqual(applied({ stored: 1, unknown: 1, failed: 1 }));
+      const after = await sql("select * from sync_status order by appid");
+      expect(await apply(lease, options)).toEqual(reply);
+      expect(await sql("select * from sync_status order by appid")).toEqual(after);
+    });
+
+    test("while the first is still running waits for it and gives the same reply", async () => {
+      const lease = await claimed([10, 500]);
+      const options = { request: randomUUID(), failed: [{ appid: 10, error: "broken" }] };
+      // On a server: the first cannot end before the second has come.
+      if (kind !== "pglite") await sql("begin; select from sync_status where appid = 10 for update");
+      const both = [apply(lease, options), apply(lease, options)];
+      if (kind !== "pglite") {
+        await expect
+          .poll(async () => (await sql("select from pg_locks where not granted")).length, { interval: 10 })
+          .toBeGreaterThanOrEqual(2);
+        await sql("commit");
+      }
+      expect(await Promise.all(both)).toEqual([applied({ failed: 1 }), applied({ failed: 1 })]);
+      expect(await status(10)).toMatchObject({ attempts: 1 });
+    });
+
+    test("is not remembered for ever, nor when it was refused", async () => {
+      await apply(randomUUID(), {});
+      await sql("update pics_replies set created_at = now() - interval '61 minutes'");
+      await apply(randomUUID(), {});
+      expect(await sql("select from pics_replies")).toHaveLength(1);
+
+      const lease = await claimed([10, 500]);
+      const request = randomUUID();
+      const tooLong = { pics_review_percentage: 2 ** 31 };
+      await expect(apply(lease, { request, apps: [record(10, 500, tooLong)] })).rejects.toThrow(DatabaseError);
+      expect(await apply(lease, { request, apps: [record(10, 500)] })).toEqual(applied({ stored: 1 }));
+    });
+  });
+
+  test("what Postgres refuses is a fault of the data, and the batch leaves no trace", async () => {
+    const lease = await claimed([10, 500], [20, 500]);
+    const before = await sql("select * from sync_status order by appid");
+    const poison = [
+      { pics_review_score: 70_000 },
+      { steam_release_date: "+275760-09-13T00:00:00.000Z" },
+      { tags: [2 ** 31] },
+      { name: "a\u0000b" },
+    ];
+    for (const given of poison) {
+      const call = apply(lease, {
+        apps: [record(10, 500), record(20, 500, given)],
+        tokens: [{ appid: 10, access_token: "7" }],
+      });
+      await expect(call).rejects.toMatchObject({ fault: "data" });
+    }
+    expect(await sql("select * from sync_status order by appid")).toEqual(before);
+    expect(await sql("select from apps")).toEqual([]);
+    expect(await sql("select from pics_access_tokens")).toEqual([]);
+    expect(await apply(lease, { apps: [record(10, 500), record(20, 500)] })).toEqual(applied({ stored: 2 }));
+  });
+});

@@ -1,0 +1,250 @@
+import { randomUUID } from "node:crypto";
+import { beforeAll, beforeEach } from "vitest";
+import type { StoredRecord } from "../../../src/db/catalog-store.ts";
+import type { TestDatabase, TestDatabaseOptions } from "../../support/databases.ts";
+
+/** The SQL functions as a test calls them: raw requests and raw replies, and the tables behind them. */
+export interface Catalogue {
+  database: TestDatabase;
+  /** Any function of the migrations with its one request. */
+  call<T>(name: string, request?: object): Promise<T>;
+  sql: TestDatabase["sql"];
+  mark(apps: [appid: number, changeNumber: number][], options?: { unknown?: number[]; full?: boolean }): Promise<Marked>;
+  claim(options?: ClaimOptions): Promise<Claimed>;
+  apply(lease: string, request: ApplyOptions): Promise<Applied>;
+  /** Marks, claims and applies: the shortest way to a stored app. */
+  store(...records: StoredRecord[]): Promise<void>;
+  /** The row of `sync_status`. */
+  status(appid: number): Promise<Row>;
+  /** The row of `apps`. */
+  app(appid: number): Promise<Row>;
+  /** Everything that hangs on an app, as an `AppRecord` has it. */
+  relations(appid: number): Promise<Row>;
+}
+
+export type Row = Record<string, unknown>;
+export interface Marked {
+  known: number;
+  marked: number;
+  now: string;
+}
+export interface ClaimOptions {
+  lease?: string;
+  max?: number;
+  seconds?: number;
+  appids?: number[] | null;
+  maxAttempts?: number | null;
+}
+export interface Claimed {
+  lease: string;
+  apps: {
+    appid: number;
+    change_number: number;
+    attempts: number;
+    access_token: string | null;
+    token_denied: boolean;
+  }[];
+  appids: number[];
+  waiting: number;
+  due_in_seconds: number | null;
+}
+export interface ApplyOptions {
+  request?: string;
+  apps?: StoredRecord[];
+  unknown?: number[];
+  failed?: { appid: number; error: string }[];
+  tokens?: { appid: number; access_token: string | null }[];
+  retrySeconds?: number;
+  retryMaxSeconds?: number;
+}
+export interface Applied {
+  stored: number;
+  older: number;
+  unknown: number;
+  failed: number;
+  lost: number;
+}
+
+/** A reply of `pics_apply` in which everything not named is 0. */
+export const applied = (counts: Partial<Applied>): Applied => ({
+  stored: 0,
+  older: 0,
+  unknown: 0,
+  failed: 0,
+  lost: 0,
+  ...counts,
+});
+
+const emptyTables = `do $$ begin
+  delete from apps; delete from sync_status; delete from developers; delete from publishers; delete from franchises;
+  delete from steam_tags; delete from steam_genres where name is null; delete from steam_categories where name is null;
+  delete from pics_replies; delete from pics_access_tokens; delete from app_changes;
+  delete from pics_sync_state; insert into pics_sync_state (id) values (1);
+end $$`;
+
+/** One database for the tests of a file, with nothing but the seeds at the begin of each. */
+export function useCatalogue(open: (options?: TestDatabaseOptions) => Promise<TestDatabase>): Catalogue {
+  let database: TestDatabase | undefined;
+  beforeAll(async () => {
+    database = await open();
+  });
+  beforeEach(async () => {
+    await opened().sql(emptyTables);
+  });
+
+  function opened(): TestDatabase {
+    if (!database) throw new Error("the database is opened before the first test");
+    return database;
+  }
+  return catalogueOf(opened);
+}
+
+export function catalogueOf(opened: () => TestDatabase): Catalogue {
+  async function call<T>(name: string, request?: object): Promise<T> {
+    return (await opened().db.rpc(name, request ? { request } : {})) as T;
+  }
+  const sql: Catalogue["sql"] = (query, params) => opened().sql(query, params);
+  const only = async (query: string, appid: number): Promise<Row> => (await sql(query, [appid]))[0] ?? {};
+
+  const catalogue: Catalogue = {
+    get database() {
+      return opened();
+    },
+    call,
+    sql,
+    mark: (apps, { unknown = [], full = false } = {}) => call("pics_mark", { apps, unknown, full }),
+    async claim({ lease = randomUUID(), max = 100, seconds = 60, appids = null, maxAttempts = null } = {}) {
+      const request = { lease_id: lease, max, lease_seconds: seconds, appids, max_attempts: maxAttempts };
+      const reply = await call<Omit<Claimed, "lease" | "appids">>("pics_claim", request);
+      return { ...reply, lease, appids: reply.apps.map((app) => app.appid) };
+    },
+    apply: (lease, options) =>
+      call("pics_apply", {
+        request_id: options.request ?? randomUUID(),
+        lease_id: lease,
+        apps: options.apps ?? [],
+        unknown: options.unknown ?? [],
+        failed: options.failed ?? [],
+        tokens: options.tokens ?? [],
+        retry_seconds: options.retrySeconds ?? 60,
+        retry_max_seconds: options.retryMaxSeconds ?? 3_600,
+      }),
+    async store(...records) {
+      const appids = records.map(({ appid }) => appid);
+      await catalogue.mark(
+        records.map(({ appid, change_number }) => [appid, change_number]),
+        { full: true },
+      );
+      const { lease } = await catalogue.claim({ appids, max: appids.length });
+      const reply = await catalogue.apply(lease, { apps: records });
+      if (reply.stored !== records.length) throw new Error(`not all stored: ${JSON.stringify(reply)}`);
+    },
+    status: (appid) => only("select * from sync_status where appid = $1", appid),
+    app: (appid) => only("select * from apps where appid = $1", appid),
+    relations: (appid) => only(relationsQuery, appid),
+  };
+  return catalogue;
+}
+
+const names = (relation: string) =>
+  `array(select n.name from app_${relation} r join ${relation} n on n.id = r.${relation.slice(0, -1)}_id
+         where r.appid = $1 order by n.name collate "C") as ${relation}`;
+
+const relationsQuery = `select
+  array(select tag_id from app_steam_tags where appid = $1 order by rank) as tags,
+  array(select rank from app_steam_tags where appid = $1 order by rank) as ranks,
+  array(select genre_id from app_genres where appid = $1 order by 1) as genres,
+  (select genre_id from app_genres where appid = $1 and is_primary) as primary_genre,
+  array(select category_id from app_categories where appid = $1 order by 1) as categories,
+  array(select dlc_appid from app_dlc where appid = $1 order by 1) as dlc,
+  ${names("developers")}, ${names("publishers")}, ${names("franchises")},
+  (select to_jsonb(d) - '{appid,updated_at}'::text[] from app_steam_deck d where appid = $1) as steam_deck`;
+
+/** A whole record that says "none" of everything but what is given. */
+export function record(appid: number, changeNumber: number, given: Partial<StoredRecord> = {}): StoredRecord {
+  return {
+    appid,
+    change_number: changeNumber,
+    partial: false,
+    missing_token: false,
+    name: `App ${appid}`,
+    type: "game",
+    is_free: false,
+    release_state: null,
+    steam_release_date: null,
+    original_release_date: null,
+    store_asset_mtime: null,
+    platforms: null,
+    controller_support: null,
+    pics_review_score: null,
+    pics_review_percentage: null,
+    metacritic_score: null,
+    metacritic_url: null,
+    parent_appid: null,
+    homepage_url: null,
+    app_state: null,
+    last_content_update: null,
+    current_build_id: null,
+    content_descriptors: null,
+    languages: null,
+    has_workshop: false,
+    tags: [],
+    genres: [],
+    primary_genre: null,
+    categories: [],
+    franchises: [],
+    developers: [],
+    publishers: [],
+    dlc: [],
+    steam_deck: null,
+    ...given,
+  };
+}
+
+/** A whole record in which nothing is empty. */
+export function fullRecord(appid: number, changeNumber: number, given: Partial<StoredRecord> = {}): StoredRecord {
+  return record(appid, changeNumber, {
+    ...fullColumns,
+    tags: [492, 19, 21],
+    genres: [1, 25],
+    primary_genre: 25,
+    categories: [2, 22],
+    franchises: ["Portal"],
+    developers: ["Valve"],
+    publishers: ["Valve", "Electronic Arts"],
+    dlc: [1000, 1001],
+    steam_deck: {
+      category: "verified",
+      steamos_category: "compatible",
+      test_timestamp: "2022-02-15T00:00:00+00:00",
+      tested_build_id: "8212379",
+      tests: [{ display: 4, token: "#SteamDeckVerified_TestResult_DefaultControllerConfigFullyFunctional" }],
+    },
+    ...given,
+  });
+}
+
+/** The columns of {@link fullRecord}; none has the value that a new row or {@link record} has. */
+export const fullColumns = {
+  name: "Portal 2",
+  type: "application",
+  is_free: true,
+  release_state: "released",
+  steam_release_date: "2011-04-18T00:00:00.000Z",
+  original_release_date: "2011-04-19T00:00:00.000Z",
+  store_asset_mtime: "2024-03-01T12:30:45.000Z",
+  platforms: "windows,macos,linux",
+  controller_support: "full",
+  pics_review_score: 9,
+  pics_review_percentage: 98,
+  metacritic_score: 95,
+  metacritic_url: "https://www.metacritic.com/game/pc/portal-2",
+  parent_appid: 400,
+  homepage_url: "https://www.thinkwithportals.com/",
+  app_state: "eStateAvailable",
+  last_content_update: "2025-01-02T03:04:05.000Z",
+  current_build_id: "18446744073709551615",
+  content_descriptors: [2, 5],
+  languages: { english: { full_audio: true, subtitles: true }, german: { full_audio: false, subtitles: true } },
+  has_workshop: true,
+} satisfies Partial<StoredRecord>;

@@ -1,0 +1,219 @@
+import { randomUUID } from "node:crypto";
+import { describe, expect, test } from "vitest";
+import { forEachDatabase } from "../../support/databases.ts";
+import { record, useCatalogue } from "./catalogue.ts";
+
+/** Over before anybody can ask again. */
+const instantSeconds = 0.000_001;
+
+forEachDatabase("claiming", (open, kind) => {
+  const catalogue = useCatalogue(open);
+  const { mark, claim, apply, store, status, sql, call } = catalogue;
+  const markAll = (appids: number[]) => mark(appids.map((appid) => [appid, 500]));
+  const failAll = (lease: string, appids: number[], retrySeconds = instantSeconds) =>
+    apply(lease, { failed: appids.map((appid) => ({ appid, error: "broken" })), retrySeconds });
+  const range = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
+
+  test("takes the longest pending first, at most so many, with the announced number", async () => {
+    await mark([[30, 501]]);
+    await mark([[20, 502]]);
+    await mark([[10, 503]]);
+    expect(await claim({ max: 2 })).toMatchObject({
+      apps: [
+        { appid: 20, change_number: 502, attempts: 0, access_token: null, token_denied: false },
+        { appid: 30, change_number: 501 },
+      ],
+      waiting: 0,
+      due_in_seconds: null,
+    });
+    expect((await claim({ max: 2 })).appids).toEqual([10]);
+  });
+
+  test("takes nothing that has no work", async () => {
+    await store(record(10, 500));
+    expect(await claim()).toMatchObject({ apps: [], waiting: 0, due_in_seconds: null });
+  });
+
+  test("while a lease is valid nobody else gets its apps, and is told when to ask again", async () => {
+    await markAll([10, 20]);
+    await claim({ max: 1, seconds: 30 });
+    expect((await claim({ max: 5, seconds: 90 })).appids).toEqual([20]);
+    const { apps, waiting, due_in_seconds } = await claim();
+    expect({ apps, waiting }).toEqual({ apps: [], waiting: 2 });
+    expect(due_in_seconds).toBeGreaterThan(25);
+    expect(due_in_seconds).toBeLessThanOrEqual(30);
+  });
+
+  test("a lease that ran out is anybody's, and no attempt is counted", async () => {
+    await markAll([10]);
+    const lapsed = await claim({ seconds: instantSeconds });
+    expect(lapsed.appids).toEqual([10]);
+    expect((await claim()).apps).toMatchObject([{ appid: 10, attempts: 0 }]);
+  });
+
+  test("a repeat with the same lease id returns the same apps and claims no more", async () => {
+    await markAll(range(6));
+    const first = await claim({ max: 2 });
+    expect(await claim({ max: 2, lease: first.lease })).toEqual(first);
+    expect((await claim({ max: 10 })).appids).toEqual([3, 4, 5, 6]);
+  });
+
+  test("two calls with the same lease id at the same time claim one batch", async () => {
+    await markAll(range(6));
+    const lease = randomUUID();
+    // On a server: nobody can take a row until both calls have looked whether the lease exists.
+    if (kind !== "pglite") await sql("begin; lock table sync_status in exclusive mode");
+    const both = [claim({ lease, max: 2 }), claim({ lease, max: 2 })];
+    if (kind !== "pglite") {
+      await expect
+        .poll(async () => (await sql("select from pg_locks where not granted")).length, { interval: 10 })
+        .toBeGreaterThanOrEqual(2);
+      await sql("commit");
+    }
+    expect((await Promise.all(both)).map(({ appids }) => appids)).toEqual([
+      [1, 2],
+      [1, 2],
+    ]);
+    expect(await sql("select appid from sync_status where lease_id = $1", [lease])).toHaveLength(2);
+  });
+
+  test("workers that claim at the same time share the work without an app in two hands", async () => {
+    await markAll(range(60));
+    const claims = await Promise.all(range(6).map(() => claim({ max: 10 })));
+    const taken = claims.flatMap(({ appids }) => appids);
+    expect(new Set(taken).size).toBe(taken.length);
+    // A row that another claim has just looked at is passed over, not waited for; the next claim gets it.
+    const rest = await claim({ max: 60 });
+    expect([...taken, ...rest.appids].sort((a, b) => a - b)).toEqual(range(60));
+  });
+
+  test.skipIf(kind === "pglite")("a row that somebody writes is not waited for", async () => {
+    await markAll([10, 20]);
+    await sql("begin");
+    await sql("select from sync_status where appid = 10 for update");
+    expect((await claim()).appids).toEqual([20]);
+    await sql("commit");
+    expect((await claim()).appids).toEqual([10]);
+  });
+
+  test("takes only given apps where some are given", async () => {
+    await markAll([10, 20, 30]);
+    expect((await claim({ appids: [20, 40] })).appids).toEqual([20]);
+    expect(await claim({ appids: [20, 40] })).toMatchObject({ apps: [], waiting: 1 });
+    expect(await claim({ appids: [40] })).toMatchObject({ apps: [], waiting: 0 });
+    expect(await claim({ appids: [] })).toMatchObject({ apps: [], waiting: 0 });
+  });
+
+  test("a valid lease can be made longer, one that ran out cannot", async () => {
+    await markAll([10, 20]);
+    const held = await claim({ max: 1, seconds: 5 });
+    const lapsed = await claim({ max: 1, seconds: instantSeconds });
+    expect(await call("pics_renew", { lease_id: held.lease, lease_seconds: 600 })).toEqual({ renewed: 1 });
+    expect(await call("pics_renew", { lease_id: lapsed.lease, lease_seconds: 600 })).toEqual({ renewed: 0 });
+    expect((await claim()).appids).toEqual([20]);
+    expect((await claim()).due_in_seconds).toBeLessThan(61);
+    const [left] = await sql("select extract(epoch from lease_until - now()) > 500 as yes from sync_status where appid = 10");
+    expect(left).toEqual({ yes: true });
+  });
+
+  test("a lease that is given back frees its apps without an attempt", async () => {
+    await markAll([10, 20]);
+    const { lease } = await claim({ max: 1 });
+    expect(await call("pics_release", { lease_id: lease })).toEqual({ released: 1 });
+    expect(await call("pics_release", { lease_id: lease })).toEqual({ released: 0 });
+    expect((await claim()).apps).toMatchObject([
+      { appid: 10, attempts: 0 },
+      { appid: 20, attempts: 0 },
+    ]);
+  });
+
+  describe("after failures", () => {
+    test("an app waits, and the next who asks is told for how long", async () => {
+      await markAll([10]);
+      await failAll((await claim()).lease, [10], 100);
+      const { apps, waiting, due_in_seconds } = await claim();
+      expect({ apps, waiting }).toEqual({ apps: [], waiting: 1 });
+      expect(due_in_seconds).toBeGreaterThan(95);
+      expect(due_in_seconds).toBeLessThanOrEqual(100);
+    });
+
+    test("apps come after all others, in batches that shrink until each is alone", async () => {
+      const appids = range(40);
+      await markAll(appids);
+      const sizes: number[] = [];
+      for (let attempt = 0; attempt < 4; attempt++) {
+        let claimed = await claim({ max: 40 });
+        sizes.push(claimed.appids.length);
+        // One by one to the same number of attempts, as if every request failed.
+        for (; claimed.appids.length > 0; claimed = await claim({ max: 40, maxAttempts: attempt + 1 })) {
+          expect(claimed.apps.every((app) => app.attempts === attempt)).toBe(true);
+          await failAll(claimed.lease, claimed.appids);
+        }
+      }
+      expect(sizes).toEqual([40, 10, 2, 1]);
+      await markAll([99]);
+      expect((await claim({ max: 40 })).appids).toEqual([99]);
+    });
+
+    test("an app that failed too often is left alone, and not waited for", async () => {
+      await markAll([10]);
+      await failAll((await claim()).lease, [10]);
+      await failAll((await claim()).lease, [10]);
+      expect(await claim({ maxAttempts: 2 })).toMatchObject({ apps: [], waiting: 0, due_in_seconds: null });
+      expect(await claim({ maxAttempts: 3 })).toMatchObject({ apps: [{ appid: 10, attempts: 2 }] });
+    });
+
+    test("a lease on a failed app counts as long as it lasts", async () => {
+      await markAll([10]);
+      await failAll((await claim()).lease, [10]);
+      expect((await claim({ seconds: 50 })).appids).toEqual([10]);
+      const other = await claim();
+      expect(other).toMatchObject({ apps: [], waiting: 1 });
+      expect(other.due_in_seconds).toBeGreaterThan(45);
+    });
+  });
+
+  describe("access tokens", () => {
+    test("come with the claim, to the last digit", async () => {
+      await markAll([10]);
+      const tokens = [{ appid: 10, access_token: "18446744073709551615" }];
+      await apply((await claim()).lease, { failed: [{ appid: 10, error: "broken" }], tokens, retrySeconds: instantSeconds });
+      expect((await claim()).apps).toMatchObject([{ access_token: "18446744073709551615", token_denied: false }]);
+    });
+
+    test("a denied one is asked for again after a day", async () => {
+      await markAll([10]);
+      const { lease } = await claim();
+      await apply(lease, { tokens: [{ appid: 10, access_token: null }] });
+      await call("pics_release", { lease_id: lease });
+      const again = await claim();
+      expect(again.apps).toMatchObject([{ access_token: null, token_denied: true }]);
+      await call("pics_release", { lease_id: again.lease });
+      await sql("update pics_access_tokens set denied_at = denied_at - interval '1 day 1 second'");
+      expect((await claim()).apps).toMatchObject([{ access_token: null, token_denied: false }]);
+    });
+
+    test("a grant ends a denial, and a denial a grant; named twice, the grant counts", async () => {
+      const stored = () => sql("select access_token, denied_at is not null as is_denied from pics_access_tokens");
+      await apply(randomUUID(), { tokens: [{ appid: 10, access_token: null }] });
+      expect(await stored()).toEqual([{ access_token: null, is_denied: true }]);
+      await apply(randomUUID(), {
+        tokens: [
+          { appid: 10, access_token: null },
+          { appid: 10, access_token: "7" },
+        ],
+      });
+      expect(await stored()).toEqual([{ access_token: "7", is_denied: false }]);
+      await apply(randomUUID(), { tokens: [{ appid: 10, access_token: null }] });
+      expect(await stored()).toEqual([{ access_token: null, is_denied: true }]);
+    });
+  });
+
+  test("a claim leaves the rest of the row as it is", async () => {
+    await store(record(10, 500));
+    await mark([[10, 501]]);
+    const { lease_id: _, lease_until: __, lease_change: ___, ...before } = await status(10);
+    await claim();
+    expect(await status(10)).toMatchObject(before);
+  });
+});

@@ -1,0 +1,171 @@
+import { describe, expect, test } from "vitest";
+import { forEachDatabase } from "../../support/databases.ts";
+import { applied, record, useCatalogue } from "./catalogue.ts";
+
+forEachDatabase("marking", (open) => {
+  const catalogue = useCatalogue(open);
+  const { mark, claim, apply, store, status, sql, call } = catalogue;
+  const pending = async () =>
+    Object.fromEntries(
+      (
+        await sql<{ appid: number; pics_pending_change: number }>(
+          "select appid, pics_pending_change from sync_status where pics_pending_change is not null",
+        )
+      ).map((row) => [row.appid, row.pics_pending_change]),
+    );
+
+  test("a new app is marked with its change number, and the reply counts", async () => {
+    expect(
+      await mark([
+        [10, 500],
+        [20, 501],
+      ]),
+    ).toMatchObject({ known: 2, marked: 2, now: expect.any(String) });
+    expect(await status(10)).toMatchObject({ pics_pending_change: 500, pics_change_number: null, attempts: 0 });
+    expect(await pending()).toEqual({ 10: 500, 20: 501 });
+  });
+
+  test("marks only grow, and a repeat changes nothing", async () => {
+    await mark([[10, 500]]);
+    const { pending_since } = await status(10);
+    expect(await mark([[10, 500]])).toMatchObject({ marked: 0 });
+    expect(await mark([[10, 499]])).toMatchObject({ marked: 0 });
+    expect(await mark([[10, 501]])).toMatchObject({ marked: 1 });
+    expect(await status(10)).toMatchObject({ pics_pending_change: 501, pending_since });
+  });
+
+  test("an app named twice is marked once, with the higher number", async () => {
+    const twice: [number, number][] = [
+      [10, 500],
+      [10, 502],
+      [10, 501],
+    ];
+    expect(await mark(twice)).toMatchObject({ known: 3, marked: 1 });
+    expect(await pending()).toEqual({ 10: 502 });
+  });
+
+  test("a stored app is marked when its number is higher, and `full` marks it in any case", async () => {
+    await store(record(10, 500), record(20, 500));
+    const same: [number, number][] = [
+      [10, 500],
+      [20, 499],
+    ];
+    expect(await mark(same)).toMatchObject({ known: 2, marked: 0 });
+    expect(await mark([[10, 501]])).toMatchObject({ marked: 1 });
+    expect(await mark(same, { full: true })).toMatchObject({ marked: 1 });
+    expect(await pending()).toEqual({ 10: 501, 20: 499 });
+  });
+
+  test("an unknown id is marked only when it is stored and believed known", async () => {
+    await store(record(10, 500));
+    const unknown = [10, 20, 30];
+    expect(await mark([], { unknown })).toMatchObject({ known: 0, marked: 1 });
+    expect(await pending()).toEqual({ 10: 500 });
+    expect(await mark([], { unknown })).toMatchObject({ marked: 0 });
+
+    const { lease } = await claim();
+    await apply(lease, { unknown: [10] });
+    expect(await mark([], { unknown })).toMatchObject({ marked: 0 });
+    expect(await sql("select appid from sync_status")).toEqual([{ appid: 10 }]);
+  });
+
+  test("an app that Steam knows again is marked although its number is the stored one", async () => {
+    await store(record(10, 500));
+    await mark([], { unknown: [10] });
+    await apply((await claim()).lease, { unknown: [10] });
+    expect(await mark([[10, 500]])).toMatchObject({ marked: 1 });
+  });
+
+  test("a newer announcement ends the waiting after a failure, the same one does not", async () => {
+    await mark([[10, 500]]);
+    await apply((await claim()).lease, { failed: [{ appid: 10, error: "broken" }] });
+    await mark([[10, 500]]);
+    expect((await claim()).appids).toEqual([]);
+    await mark([[10, 501]]);
+    expect(await status(10)).toMatchObject({ attempts: 0, next_attempt_at: null });
+    expect((await claim()).appids).toEqual([10]);
+  });
+
+  test("a mark does not disturb a lease", async () => {
+    await mark([[10, 500]]);
+    const { lease } = await claim();
+    await mark([[10, 501]]);
+    expect(await status(10)).toMatchObject({ lease_id: lease, lease_change: 500, pics_pending_change: 501 });
+    expect((await claim()).appids).toEqual([]);
+  });
+
+  describe("rows of another application", () => {
+    test("count as not stored, whatever number they have, and are stored over", async () => {
+      await sql(`insert into sync_status (appid, pics_change_number, last_pics_sync) values
+        (10, 500, now() - interval '1 day'), (20, 500, null), (30, 900, now() - interval '1 year')`);
+      const announced: [number, number][] = [
+        [10, 500],
+        [20, 500],
+        [30, 500],
+      ];
+      expect(await mark(announced)).toMatchObject({ marked: 3 });
+      const { lease } = await claim();
+      const apps = announced.map(([appid, change]) => record(appid, change));
+      expect(await apply(lease, { apps })).toEqual(applied({ stored: 3 }));
+      expect(await mark(announced)).toMatchObject({ marked: 0 });
+      expect(await status(30)).toMatchObject({ pics_change_number: 500, pics_pending_change: null });
+    });
+  });
+
+  describe("a bulk pass", () => {
+    const state = async () => (await sql("select * from pics_sync_state"))[0];
+
+    test("stores the change number only if none is", async () => {
+      const first = await call<{ last_change_number: number }>("pics_begin_bulk", { change_number: 700, appids: null });
+      expect(first).toMatchObject({ last_change_number: 700, pending: 0, highest_appid: 0 });
+      expect(await call("pics_begin_bulk", { change_number: 800, appids: null })).toMatchObject({
+        last_change_number: 700,
+      });
+      expect(await state()).toMatchObject({ last_change_number: 700, bulk_started_at: expect.any(Date) });
+    });
+
+    test("over given apps counts only those and is no pass over everything", async () => {
+      await store(record(40, 500));
+      await mark([
+        [10, 500],
+        [20, 500],
+      ]);
+      expect(await call("pics_begin_bulk", { change_number: 700, appids: [20, 30] })).toMatchObject({
+        pending: 1,
+        highest_appid: 40,
+      });
+      expect(await state()).toMatchObject({ last_change_number: 700, bulk_started_at: null });
+    });
+
+    test("tries afresh what failed before, as far as it is part of the pass", async () => {
+      await mark([
+        [10, 500],
+        [20, 500],
+      ]);
+      const failed = [10, 20].map((appid) => ({ appid, error: "broken" }));
+      await apply((await claim()).lease, { failed });
+      await call("pics_begin_bulk", { change_number: 700, appids: [10] });
+      expect((await claim()).appids).toEqual([10]);
+      await call("pics_begin_bulk", { change_number: 700, appids: null });
+      expect((await claim()).appids).toEqual([20]);
+    });
+
+    test("ends with the time of its begin, which only grows", async () => {
+      const begin = await call<{ started_at: string }>("pics_begin_bulk", { change_number: 700, appids: null });
+      await call("pics_finish_bulk", { started_at: begin.started_at });
+      const ended = await state();
+      expect(ended).toMatchObject({ bulk_completed_at: expect.any(Date), last_verified_at: expect.any(Date) });
+      await call("pics_finish_bulk", { started_at: "2020-01-01T00:00:00Z" });
+      expect((await state())?.last_verified_at).toEqual(ended?.last_verified_at);
+    });
+
+    test("pages through the stored apps by key", async () => {
+      await store(...[30, 10, 50, 20, 40].map((appid) => record(appid, 500)));
+      await mark([[60, 500]]);
+      expect(await call("pics_stored_appids", { after: 0, max: 2 })).toEqual([10, 20]);
+      expect(await call("pics_stored_appids", { after: 20, max: 2 })).toEqual([30, 40]);
+      expect(await call("pics_stored_appids", { after: 40, max: 2 })).toEqual([50]);
+      expect(await call("pics_stored_appids", { after: 50, max: 2 })).toEqual([]);
+    });
+  });
+});

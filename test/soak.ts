@@ -1,0 +1,67 @@
+/**
+ * Long runs that are too slow for the tests; each prints its seed and what it saw.
+ *
+ *     npm run soak [-- SCENARIO …]        all scenarios unless some are named
+ *     SEED=7 KILLS=40 npm run soak -- interruption
+ *
+ * Exit code 0 when everything held, 1 when something did not, 2 for an unknown scenario.
+ */
+import { startCluster } from "./support/cluster.ts";
+import { catalogueFor, type InterruptedDriver, interruptBulkSync, runUndisturbed } from "./support/interruption.ts";
+import { forkSimulatedSteam } from "./support/steam/child.ts";
+
+interface Soak {
+  seed: number;
+  report: (line: string) => void;
+}
+
+/** By name; each resolves with what did not hold, in words. */
+const scenarios: Record<string, (soak: Soak) => Promise<string[]>> = { interruption };
+
+const drivers: InterruptedDriver[] = ["postgres", "pglite"];
+
+/** A bulk sync killed at random moments, on both databases, with a Steam that behaves and with one that does not. */
+async function interruption({ seed, report }: Soak): Promise<string[]> {
+  const kills = Number(process.env.KILLS ?? 20);
+  const catalogue = catalogueFor(kills, seed);
+  await using stack = new AsyncDisposableStack();
+  const cluster = await startCluster();
+  stack.defer(() => cluster.stop());
+  const steam = await forkSimulatedSteam({ generate: catalogue, latencyMs: 20 });
+  stack.defer(() => steam.close());
+  const undisturbed = await runUndisturbed(cluster.address, steam);
+
+  const violations: string[] = [];
+  for (const faults of [false, true]) {
+    for (const driver of drivers) {
+      const name = `${driver}${faults ? " with faults of Steam" : ""}`;
+      report(`${name}: ${kills} kills, ${catalogue.count} apps`);
+      const run = { driver, cluster: cluster.address, steam, undisturbed, seed, kills, faults };
+      const result = await interruptBulkSync({ ...run, report: (line) => report(`  ${line}`) });
+      report(`  ${result.appsFetchedAgain} apps were in flight at a kill and fetched again`);
+      report(`  ${result.violations.length} violations`);
+      violations.push(...result.violations.map((text) => `${name}: ${text}`));
+    }
+  }
+  return violations;
+}
+
+const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
+const chosen = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(scenarios);
+const say = (line: string) => process.stdout.write(`${line}\n`);
+
+for (const name of chosen) {
+  const scenario = scenarios[name];
+  if (!scenario) {
+    process.stderr.write(`There is no scenario ${name}; there are: ${Object.keys(scenarios).join(", ")}\n`);
+    process.exitCode = 2;
+    break;
+  }
+  say(`${name}, SEED=${seed}`);
+  const startedAt = performance.now();
+  const violations = await scenario({ seed, report: (line) => say(`  ${line}`) });
+  for (const violation of violations) say(`  NOT SO: ${violation}`);
+  const seconds = Math.round((performance.now() - startedAt) / 1000);
+  say(`${name}: ${violations.length === 0 ? "everything held" : `${violations.length} violations`} (${seconds} s)`);
+  if (violations.length > 0) process.exitCode = 1;
+}

@@ -1,0 +1,96 @@
+/**
+ * The bulk sync composed as main.ts composes it, in this process, against a simulated Steam and a test database:
+ *
+ *     const run = startBulk(database.db, steam, { appids: [10, 20] });
+ *     const summary = await run.done;
+ */
+import { createCatalogStore } from "../../src/db/catalog-store.ts";
+import type { Database } from "../../src/db/database.ts";
+import { createPatience } from "../../src/db/patience.ts";
+import { createPics } from "../../src/steam/pics.ts";
+import { createSteamSession } from "../../src/steam/session.ts";
+import { type BulkSyncOptions, createBulkSync } from "../../src/sync/bulk-sync.ts";
+import type { BulkSummary } from "../../src/sync/summary.ts";
+import { storeAppids } from "../../src/web/app-list.ts";
+import { createHttpClient } from "../../src/web/http-client.ts";
+import { compareWithDatabase } from "./independent-reading/compare.ts";
+import { type ExpectedRows, readIndependently } from "./independent-reading/read.ts";
+import type { Catalogue } from "./steam/catalogue.ts";
+import type { SimulatedSteam } from "./steam/simulated-steam.ts";
+import { silent } from "./templates.ts";
+
+export interface BulkOverrides extends Partial<BulkSyncOptions> {
+  requestDelayMs?: number;
+  timeoutMs?: number;
+  /** Ask the simulation's app list first. */
+  apiKey?: string;
+}
+
+export interface BulkRun {
+  done: Promise<BulkSummary>;
+  stop(): Promise<void>;
+  requests(): Record<string, number>;
+}
+
+export function startBulk(
+  db: Database,
+  steam: Pick<SimulatedSteam, "proxyUrl">,
+  overrides: BulkOverrides = {},
+): BulkRun {
+  const { requestDelayMs = 0, timeoutMs = 10_000, apiKey, ...options } = overrides;
+  const concurrency = options.concurrency ?? 4;
+  const session = createSteamSession({
+    proxyUrl: steam.proxyUrl,
+    logger: silent,
+    reconnectMaxDelayMs: 200,
+    reconnectMinDelayMs: 20,
+    requestTimeoutMs: timeoutMs,
+  });
+  const pics = createPics({ session, logger: silent, requestDelayMs, concurrency, timeoutMs });
+  const bulk = createBulkSync({
+    pics,
+    store: createCatalogStore(db, createPatience(db.driver, { logger: silent })),
+    logger: silent,
+    appids: null,
+    full: false,
+    appIdMax: null,
+    appList: apiKey === undefined ? null : (signal) => storeAppids(createHttpClient(), apiKey, signal),
+    batchSize: 200,
+    concurrency,
+    upsertBatchSize: 500,
+    maxAttempts: 6,
+    leaseMs: 90_000,
+    retryMs: 50,
+    retryMaxMs: 500,
+    ...options,
+  });
+  session.start();
+  const done = bulk.run().finally(() => session.stop());
+  done.catch(() => {}); // Whoever awaits it hears of it.
+  return { done, stop: () => bulk.stop(), requests: () => pics.status().requests };
+}
+
+/** What the database must hold once everything that an anonymous session may see is stored. */
+export function expectedOf(
+  catalogue: Catalogue,
+  appids: Iterable<number> = catalogue.apps.keys(),
+): Map<number, ExpectedRows> {
+  const expected = new Map<number, ExpectedRows>();
+  for (const appid of appids) {
+    const app = catalogue.apps.get(appid);
+    if (!app) continue;
+    const text = catalogue.body(app, app.access === "denied" ? "public" : "whole").bytes.toString();
+    expected.set(appid, readIndependently(appid, app.changeNumber, text));
+  }
+  return expected;
+}
+
+/** Differences between a catalogue and what is stored of it, the first few; empty when all is right. */
+export async function differences(
+  sql: (query: string, params?: unknown[]) => Promise<Record<string, unknown>[]>,
+  catalogue: Catalogue,
+  appids?: Iterable<number>,
+) {
+  const comparison = await compareWithDatabase(sql, expectedOf(catalogue, appids));
+  return comparison.differences.slice(0, 5);
+}

@@ -1,0 +1,45 @@
+import { execFile } from "node:child_process";
+import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+const run = promisify(execFile);
+const configFile = fileURLToPath(new URL("../../supabase/config.toml", import.meta.url));
+
+export interface CliProject {
+  /** Its `supabase/migrations`. */
+  migrationsDir: string;
+  /** Adds a migration, or replaces it. */
+  write(file: string, sql: string): Promise<void>;
+  /** `supabase db push` to a database; returns what it printed. Rejects when it fails. */
+  push(databaseUrl: string): Promise<string>;
+  remove(): Promise<void>;
+}
+
+/** A folder as the real Supabase CLI expects it, with this project's `config.toml` and no migrations yet. */
+export async function createCliProject(): Promise<CliProject> {
+  const folder = await mkdtemp(join(tmpdir(), "spsync-cli-"));
+  const migrationsDir = join(folder, "supabase", "migrations");
+  await mkdir(migrationsDir, { recursive: true });
+  await cp(configFile, join(folder, "supabase", "config.toml"));
+  const program = join(dirname(createRequire(import.meta.url).resolve("supabase/package.json")), "dist/supabase.js");
+  return {
+    migrationsDir,
+    write: (file, sql) => writeFile(join(migrationsDir, file), sql),
+    async push(databaseUrl) {
+      const { stdout, stderr } = await run(
+        process.execPath,
+        [program, "db", "push", "--yes", `--remote=${databaseUrl}`],
+        {
+          cwd: folder,
+          env: { PATH: process.env.PATH, HOME: folder, DO_NOT_TRACK: "1", PGSSLMODE: "disable" },
+        },
+      );
+      return stdout + stderr;
+    },
+    remove: () => rm(folder, { recursive: true, force: true }),
+  };
+}
