@@ -11,19 +11,26 @@ export interface FetchedFacts extends Facts {
 }
 
 type Row = Record<string, unknown>;
-type Names = "developers" | "publishers" | "franchises";
 
 export function createTables(supabase: SupabaseClient, { sideBySide }: { sideBySide: boolean }) {
-  const knownIds = new Map<string, Set<number>>();
-  const knownNames = new Map<Names, Map<string, number>>();
+  const knownIds = {
+    steam_tags: new Set<number>(),
+    steam_genres: new Set<number>(),
+    steam_categories: new Set<number>(),
+  };
+  const knownNames = {
+    developers: new Map<string, number>(),
+    publishers: new Map<string, number>(),
+    franchises: new Map<string, number>(),
+  };
 
   async function upsert(table: string, rows: Row[], options: { onConflict?: string; ignoreDuplicates?: boolean } = {}) {
     if (rows.length > 0) await supabase.from(table).upsert(rows, options).throwOnError();
   }
 
   /** Ids of tags, genres and categories need a row before anything can refer to them. */
-  async function addIds(table: string, column: string, ids: readonly number[]) {
-    const known = knownIds.getOrInsertComputed(table, () => new Set());
+  async function addIds(table: keyof typeof knownIds, column: string, ids: readonly number[]) {
+    const known = knownIds[table];
     const fresh = [...new Set(ids)].filter((id) => !known.has(id));
     await upsert(
       table,
@@ -33,8 +40,8 @@ export function createTables(supabase: SupabaseClient, { sideBySide }: { sideByS
     for (const id of fresh) known.add(id);
   }
 
-  async function nameIds(table: Names, names: readonly string[]): Promise<Map<string, number>> {
-    const known = knownNames.getOrInsertComputed(table, () => new Map());
+  async function nameIds(table: keyof typeof knownNames, names: readonly string[]): Promise<Map<string, number>> {
+    const known = knownNames[table];
     const fresh = [...new Set(names)].filter((name) => !known.has(name));
     if (fresh.length > 0) {
       const rows = fresh.map((name) => ({ name }));
@@ -55,7 +62,7 @@ export function createTables(supabase: SupabaseClient, { sideBySide }: { sideByS
     await upsert(table, rows);
   }
 
-  async function named(table: Names, column: string, batch: readonly FetchedFacts[]): Promise<Row[]> {
+  async function named(table: keyof typeof knownNames, column: string, batch: readonly FetchedFacts[]): Promise<Row[]> {
     const ids = await nameIds(
       table,
       batch.flatMap((facts) => facts[table]),

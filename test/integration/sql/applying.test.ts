@@ -21,7 +21,13 @@ forEachDatabase("applying", (open, kind) => {
     );
     return row?.seconds;
   };
-  const noWork = { pics_pending_change: null, pending_since: null, attempts: 0, next_attempt_at: null, last_error: null };
+  const noWork = {
+    pics_pending_change: null,
+    pending_since: null,
+    attempts: 0,
+    next_attempt_at: null,
+    last_error: null,
+  };
   const noLease = { lease_id: null, lease_until: null, lease_change: null };
 
   describe("an app info", () => {
@@ -49,7 +55,12 @@ forEachDatabase("applying", (open, kind) => {
       await mark([[10, 520]]);
       const { pending_since } = await status(10);
       expect(await apply(lease, { apps: [record(10, 510)] })).toEqual(applied({ stored: 1 }));
-      expect(await status(10)).toMatchObject({ ...noLease, pics_change_number: 510, pics_pending_change: 520, pending_since });
+      expect(await status(10)).toMatchObject({
+        ...noLease,
+        pics_change_number: 510,
+        pics_pending_change: 520,
+        pending_since,
+      });
       expect((await claim()).apps).toMatchObject([{ appid: 10, change_number: 520, attempts: 0 }]);
     });
 
@@ -136,7 +147,9 @@ forEachDatabase("applying", (open, kind) => {
 
     test("an app that was never stored leaves no row", async () => {
       const lease = await claimed([10, 500], [20, 500]);
-      expect(await apply(lease, { unknown: [10], apps: [record(20, 500)] })).toEqual(applied({ stored: 1, unknown: 1 }));
+      expect(await apply(lease, { unknown: [10], apps: [record(20, 500)] })).toEqual(
+        applied({ stored: 1, unknown: 1 }),
+      );
       expect(await sql("select appid from sync_status")).toEqual([{ appid: 20 }]);
       expect(await sql("select appid from apps")).toEqual([{ appid: 20 }]);
     });
@@ -161,7 +174,12 @@ forEachDatabase("applying", (open, kind) => {
         await sql("update sync_status set next_attempt_at = now()");
       }
       expect(delays).toEqual([100, 200, 350, 350]);
-      expect(await status(10)).toMatchObject({ ...noLease, attempts: 4, last_error: "fourth", pics_pending_change: 500 });
+      expect(await status(10)).toMatchObject({
+        ...noLease,
+        attempts: 4,
+        last_error: "fourth",
+        pics_pending_change: 500,
+      });
     });
 
     test("of the hundredth time still has a delay", async () => {

@@ -9,7 +9,10 @@ export interface Catalogue {
   /** Any function of the migrations with its one request. */
   call<T>(name: string, request?: object): Promise<T>;
   sql: TestDatabase["sql"];
-  mark(apps: [appid: number, changeNumber: number][], options?: { unknown?: number[]; full?: boolean }): Promise<Marked>;
+  mark(
+    apps: [appid: number, changeNumber: number][],
+    options?: { unknown?: number[]; full?: boolean },
+  ): Promise<Marked>;
   claim(options?: ClaimOptions): Promise<Claimed>;
   apply(lease: string, request: ApplyOptions): Promise<Applied>;
   /** Marks, claims and applies: the shortest way to a stored app. */
