@@ -20,6 +20,8 @@ export interface Facts {
 
 export function factsOf(appid: number, appinfo: unknown): Facts {
   const info = block(appinfo as Json);
+  // Without an access token Steam tells less, and what is absent is unknown.
+  const isPartial = info.public_only === "1";
   const common = block(info.common);
   const extended = block(info.extended);
   const branch = block(block(block(info.depots).branches).public);
@@ -31,7 +33,7 @@ export function factsOf(appid: number, appinfo: unknown): Facts {
       appid,
       name: text(common.name),
       type: lower(common.type),
-      is_free: extended.isfreeapp === "1",
+      is_free: isPartial && !info.extended ? null : extended.isfreeapp === "1",
       release_state: lower(common.releasestate),
       steam_release_date: time(common.steam_release_date),
       original_release_date: time(common.original_release_date),
@@ -49,7 +51,7 @@ export function factsOf(appid: number, appinfo: unknown): Facts {
       current_build_id: text(branch.buildid),
       content_descriptors: descriptors.length > 0 ? descriptors : null,
       languages: languages(common),
-      has_workshop: category.category_30 === "1" || common.workshop_visible === "1",
+      has_workshop: isPartial && !info.common ? null : category.category_30 === "1" || common.workshop_visible === "1",
     },
     tags: ids(list(common.store_tags)),
     genres: ids(list(common.genres)),
@@ -90,7 +92,7 @@ function languages(common: Record<string, Json>): Record<string, unknown> | null
   const yes = (value: Json) => value === "true" || value === "1";
   const found: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(block(common.supported_languages ?? common.languages))) {
-    const { supported, full_audio, subtitles } = typeof value === "object" ? value : { supported: value };
+    const { supported, full_audio, subtitles } = common.supported_languages ? block(value) : { supported: value };
     if (/^[a-z_]+$/.test(name) && yes(supported))
       found[name] = { full_audio: yes(full_audio), subtitles: yes(subtitles) };
   }

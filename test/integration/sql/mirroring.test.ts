@@ -1,0 +1,239 @@
+import { describe, expect, test } from "vitest";
+import type { StoredRecord } from "../../../src/db/catalog-store.ts";
+import { forEachDatabase } from "../../support/databases.ts";
+import { applied, fullColumns, fullRecord, type Row, record, useCatalogue } from "./catalogue.ts";
+
+const dateColumns = ["steam_release_date", "original_release_date", "store_asset_mtime", "last_content_update"];
+/** The columns of an app as a record has them. */
+const columnsOf = (row: Row): Row =>
+  Object.fromEntries(
+    columns.map((key) => {
+      const value = row[key];
+      return [key, dateColumns.includes(key) && value instanceof Date ? value.toISOString() : value];
+    }),
+  );
+const columns = Object.keys(fullColumns) as (keyof typeof fullColumns)[];
+const fullRelations = {
+  tags: [492, 19, 21],
+  ranks: [1, 2, 3],
+  genres: [1, 25],
+  primary_genre: 25,
+  categories: [2, 22],
+  dlc: [1000, 1001],
+  developers: ["Valve"],
+  publishers: ["Electronic Arts", "Valve"],
+  franchises: ["Portal"],
+  steam_deck: fullRecord(10, 1).steam_deck,
+};
+const noRelations = {
+  tags: [],
+  ranks: [],
+  genres: [],
+  primary_genre: null,
+  categories: [],
+  dlc: [],
+  developers: [],
+  publishers: [],
+  franchises: [],
+  steam_deck: null,
+};
+
+forEachDatabase("mirroring", (open) => {
+  const catalogue = useCatalogue(open);
+  const { mark, claim, apply, store, app, relations, sql, call } = catalogue;
+  /** A partial record: the keys that are given and no others. */
+  const partial = (appid: number, changeNumber: number, given: Partial<StoredRecord> = {}): StoredRecord => ({
+    appid,
+    change_number: changeNumber,
+    partial: true,
+    missing_token: true,
+    ...given,
+  });
+  const apps = () => sql("select * from apps order by appid");
+  /** Which version of a row is stored, of everything in the catalogue: a row that is written has a new one. */
+  const versions = async () => {
+    const tables = ["apps", "developers", "publishers", "franchises", "steam_tags", "steam_genres", "steam_categories"];
+    for (const name of ["steam_tags", "genres", "categories", "dlc", "developers", "publishers", "franchises"])
+      tables.push(`app_${name}`);
+    tables.push("app_steam_deck", "app_changes");
+    const queries = tables.map((name) => `select '${name}' as name, xmin::text || ctid::text as version from ${name}`);
+    return await sql(`${queries.join(" union all ")} order by 1, 2`);
+  };
+
+  test("every column and relation is stored as it is", async () => {
+    await store(fullRecord(10, 500));
+    expect(columnsOf(await app(10))).toEqual(fullColumns);
+    expect(await relations(10)).toEqual(fullRelations);
+  });
+
+  test("a whole record that says none of everything empties every column and relation", async () => {
+    await store(fullRecord(10, 500), fullRecord(20, 500));
+    await store(record(10, 501, { name: null, type: null }));
+    const nothing = { ...fullColumns, is_free: false, has_workshop: false };
+    for (const [key, value] of Object.entries(nothing)) if (value !== false) Object.assign(nothing, { [key]: null });
+    expect(columnsOf(await app(10))).toEqual(nothing);
+    expect(await relations(10)).toEqual(noRelations);
+    expect(columnsOf(await app(20))).toEqual(fullColumns);
+    expect(await relations(20)).toEqual(fullRelations);
+  });
+
+  test("a whole record deletes what it no longer lists, and adds what is new", async () => {
+    await store(fullRecord(10, 500));
+    const changed = {
+      tags: [19, 7],
+      genres: [1, 3],
+      primary_genre: 3,
+      categories: [22, 23],
+      dlc: [1001, 1002],
+      developers: ["Valve", "Valve South"],
+      publishers: ["Electronic Arts"],
+      franchises: ["Half-Life"],
+    };
+    await store(fullRecord(10, 501, { ...changed, steam_deck: null }));
+    expect(await relations(10)).toEqual({ ...changed, ranks: [1, 2], steam_deck: null });
+  });
+
+  test("tags change places, and the primary genre moves", async () => {
+    await store(fullRecord(10, 500));
+    await store(fullRecord(10, 501, { tags: [21, 19, 492], primary_genre: 1 }));
+    expect(await relations(10)).toEqual({ ...fullRelations, tags: [21, 19, 492], primary_genre: 1 });
+    await store(fullRecord(10, 502, { primary_genre: 70 }));
+    expect(await relations(10)).toMatchObject({ genres: [1, 25], primary_genre: null });
+  });
+
+  test("the Steam Deck verdict changes as a whole", async () => {
+    await store(fullRecord(10, 500));
+    const verdict = { steamos_category: null, test_timestamp: null, tested_build_id: null, tests: null };
+    await store(fullRecord(10, 501, { steam_deck: { category: "unsupported", ...verdict } }));
+    expect(await relations(10)).toMatchObject({ steam_deck: { category: "unsupported", ...verdict } });
+  });
+
+  describe("a partial record", () => {
+    test("that says nothing erases nothing", async () => {
+      await store(fullRecord(10, 500));
+      const { updated_at } = await app(10);
+      await store(partial(10, 501));
+      expect(columnsOf(await app(10))).toEqual(fullColumns);
+      expect((await app(10)).updated_at).toEqual(updated_at);
+      expect(await relations(10)).toEqual(fullRelations);
+      expect(await catalogue.status(10)).toMatchObject({ pics_change_number: 501, missing_token: true });
+    });
+
+    test("replaces exactly the columns that it has", async () => {
+      await store(...columns.map((_, index) => fullRecord(index + 1, 500)));
+      const emptied = columns.map((key) => ({ [key]: typeof fullColumns[key] === "boolean" ? false : null }));
+      await store(...emptied.map((given, index) => partial(index + 1, 501, given)));
+      expect((await apps()).map(columnsOf)).toEqual(emptied.map((given) => ({ ...fullColumns, ...given })));
+      for (let appid = 1; appid <= columns.length; appid++) expect(await relations(appid)).toEqual(fullRelations);
+    });
+
+    test.each([
+      ["tags", { tags: [], ranks: [] }],
+      ["genres", { genres: [], primary_genre: null }],
+      ["categories", { categories: [] }],
+      ["dlc", { dlc: [] }],
+      ["developers", { developers: [] }],
+      ["publishers", { publishers: [] }],
+      ["franchises", { franchises: [] }],
+      ["steam_deck", { steam_deck: null }],
+    ])("mirrors its own %s and leaves the rest", async (key, emptied) => {
+      await store(fullRecord(10, 500));
+      await store(partial(10, 501, { [key]: key === "steam_deck" ? null : [] }));
+      expect(await relations(10)).toEqual({ ...fullRelations, ...emptied });
+      expect(columnsOf(await app(10))).toEqual(fullColumns);
+    });
+
+    test("of an app that was never stored is a row with what it says", async () => {
+      await store(partial(10, 500), partial(20, 500, { name: "Hidden", tags: [19] }));
+      expect(await app(10)).toMatchObject({ name: null, is_free: null, is_known: true, is_active: true });
+      expect(await app(20)).toMatchObject({ name: "Hidden", type: null });
+      expect(await relations(20)).toEqual({ ...noRelations, tags: [19], ranks: [1] });
+    });
+
+    test("in one batch with whole ones leaves each its own way", async () => {
+      await store(fullRecord(10, 500), fullRecord(20, 500));
+      await store(partial(10, 501), record(20, 501), record(30, 501));
+      expect(columnsOf(await app(10))).toEqual(fullColumns);
+      expect(await relations(10)).toEqual(fullRelations);
+      expect(await app(20)).toMatchObject({ name: "App 20", platforms: null });
+      expect(await relations(20)).toEqual(noRelations);
+    });
+  });
+
+  describe("rows that would not change are not written:", () => {
+    test("an unchanged app, all that hangs on it, and no history", async () => {
+      await store(fullRecord(10, 500), record(20, 500), partial(30, 500, { tags: [19] }));
+      const before = await versions();
+      const { updated_at } = await app(10);
+      await store(fullRecord(10, 501), record(20, 501), partial(30, 501, { tags: [19] }));
+      expect(await versions()).toEqual(before);
+      expect(await app(10)).toMatchObject({ updated_at });
+      expect(await sql("select from app_changes")).toEqual([]);
+    });
+
+    test("a change of any one column is written, to that app only", async () => {
+      const before = columns.map((_, index) => record(index + 1, 500, { name: "Same", type: "game" }));
+      await store(...before, record(9_999, 500));
+      const [clock] = await sql<{ now: Date }>("select clock_timestamp() as now");
+      const changes = columns.map((key) => ({ [key]: fullColumns[key] }));
+      await store(
+        ...before.map((same, index) => ({ ...same, ...changes[index], change_number: 501 })),
+        record(9_999, 501),
+      );
+      const after = (await apps()).slice(0, columns.length).map(columnsOf);
+      expect(after).toEqual(before.map((same, index) => ({ ...columnsOf({ ...same }), ...changes[index] })));
+      expect(await sql("select appid from apps where updated_at < $1", [clock?.now])).toEqual([{ appid: 9_999 }]);
+    });
+
+    test("a Steam Deck verdict keeps its time until it changes", async () => {
+      const time = async () => (await sql("select updated_at from app_steam_deck"))[0]?.updated_at;
+      await store(fullRecord(10, 500));
+      const before = await time();
+      await store(fullRecord(10, 501, { name: "Renamed" }));
+      expect(await time()).toEqual(before);
+    });
+  });
+
+  describe("ids without a name", () => {
+    test("get a row of their own, and what is named keeps its name", async () => {
+      await store(fullRecord(10, 500, { tags: [19, 99_001], genres: [1, 99_002], categories: [2, 99_003] }));
+      expect(await sql("select * from steam_tags order by 1")).toEqual([
+        { tag_id: 19, name: null },
+        { tag_id: 99_001, name: null },
+      ]);
+      expect(await sql("select name from steam_genres where genre_id in (1, 99002) order by genre_id")).toEqual([
+        { name: "Action" },
+        { name: null },
+      ]);
+      expect(
+        await sql("select name from steam_categories where category_id in (2, 99003) order by category_id"),
+      ).toEqual([{ name: "Single-player" }, { name: null }]);
+    });
+
+    test("of tags are listed by key, and named by real names only", async () => {
+      await store(fullRecord(10, 500, { tags: [21, 19, 492] }));
+      expect(await call("pics_unnamed_tags", { after: 0, max: 2 })).toEqual([19, 21]);
+      expect(await call("pics_unnamed_tags", { after: 21, max: 2 })).toEqual([492]);
+      const tags = [
+        { tag_id: 19, name: "Action" },
+        { tag_id: 21, name: "" },
+        { tag_id: 77, name: "Nobody's" },
+      ];
+      expect(await call("pics_name_tags", { tags })).toEqual({ named: 1 });
+      expect(await call("pics_name_tags", { tags })).toEqual({ named: 0 });
+      expect(await call("pics_unnamed_tags", { after: 0, max: 9 })).toEqual([21, 492]);
+      await store(fullRecord(10, 501));
+      expect(await sql("select name from steam_tags where tag_id = 19")).toEqual([{ name: "Action" }]);
+    });
+  });
+
+  test("an app's own rows are the only ones that its record touches", async () => {
+    await store(fullRecord(10, 500), fullRecord(20, 500));
+    await mark([[10, 501]]);
+    const { lease } = await claim();
+    const reply = await apply(lease, { apps: [record(10, 501), record(20, 501)] });
+    expect(reply).toEqual(applied({ stored: 1, lost: 1 }));
+    expect(await relations(10)).toEqual(noRelations);
+    expect(await relations(20)).toEqual(fullRelations);
+  });
+});
