@@ -1,0 +1,86 @@
+import { existsSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { gunzipSync } from "node:zlib";
+import { afterAll, describe, expect, it } from "vitest";
+import { startBulk } from "../support/bulk.ts";
+import { openTestDatabase, type TestDatabase } from "../support/databases.ts";
+import { type CommonSection, commonToText } from "../support/independent-reading/common-to-text.ts";
+import { compareWithDatabase } from "../support/independent-reading/compare.ts";
+import { readIndependently } from "../support/independent-reading/read.ts";
+import { fromPayloads } from "../support/steam/catalogue.ts";
+import { startSimulatedSteam } from "../support/steam/simulated-steam.ts";
+
+/**
+ * Real payloads all the way: simulated Steam, steam-user, extraction, Postgres. For each stored field a reading of the raw
+ * text that shares no code with the extractor must agree, on every app.
+ *
+ * The data lies beside the repository and is never part of it; where it is absent, these tests say that they are skipped.
+ */
+const folder = fileURLToPath(new URL("../../../shared/pics/", import.meta.url));
+const present = existsSync(folder);
+
+interface Payload {
+  appid: number;
+  changeNumber: number;
+  text: string;
+}
+
+function lines<T>(file: string): T[] {
+  const text = gunzipSync(readFileSync(`${folder}${file}`)).toString();
+  return text
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as T);
+}
+
+const sources: [string, number, () => Payload[]][] = [
+  [
+    "appinfo.jsonl.gz",
+    1_690,
+    () =>
+      lines<{ appid: number; change_number: number; text: string }>("appinfo.jsonl.gz").map((line) => ({
+        ...line,
+        changeNumber: line.change_number,
+      })),
+  ],
+  [
+    "common-2026.jsonl.gz",
+    7_743,
+    () =>
+      lines<{ appid: number; common: CommonSection }>("common-2026.jsonl.gz").map(({ appid, common }, index) => ({
+        appid,
+        changeNumber: 37_000_000 + index,
+        text: commonToText(appid, common),
+      })),
+  ],
+];
+
+describe.skipIf(!present)(`real payloads${present ? "" : " (skipped: ../shared/pics is not there)"}`, () => {
+  let database: TestDatabase | null = null;
+  afterAll(() => database?.close());
+
+  it.each(sources)(
+    "every field of every app in %s is stored as an independent reading has it",
+    async (_, count, read) => {
+      const payloads = read();
+      const steam = await startSimulatedSteam({ catalogue: fromPayloads(payloads), keepRequests: false });
+      const distrust = steam.trustHere();
+      database = await openTestDatabase("postgres");
+      // The rest of the id space is empty and swept elsewhere.
+      const summary = await startBulk(database.db, steam, { appids: payloads.map(({ appid }) => appid) }).done;
+      distrust();
+      await steam.close();
+      expect(summary).toMatchObject({ stored: count, failed_count: 0, unknown: 0 });
+
+      const expected = new Map(
+        payloads.map(({ appid, changeNumber, text }) => [appid, readIndependently(appid, changeNumber, text)]),
+      );
+      const comparison = await compareWithDatabase(database.sql, expected);
+      expect(comparison.differences.slice(0, 5)).toEqual([]);
+      expect(comparison.apps).toBe(count);
+      process.stdout.write(
+        `${count} real apps, ${comparison.fields} fields compared, ${comparison.differences.length} differ\n`,
+      );
+    },
+  );
+});

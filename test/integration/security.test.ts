@@ -1,0 +1,219 @@
+import { createClient, type SupabaseClient } from "@supabase/supabase-js";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { openTestDatabase, type TestDatabase } from "../support/databases.ts";
+import { signedKey } from "../support/postgrest.ts";
+import { catalogueOf, fullRecord, record } from "./sql/catalogue.ts";
+
+/** Functions that anybody may call. They must not write. */
+const publicFunctions: readonly string[] = [];
+const privateTables = ["sync_status", "pics_sync_state", "pics_gaps", "pics_access_tokens", "pics_replies", "workers"];
+
+describe("through Supabase", () => {
+  let database: TestDatabase;
+  let tables: string[];
+  let functions: string[];
+  const storedApps = 1_200;
+
+  beforeAll(async () => {
+    database = await openTestDatabase("supabase");
+    const { store, sql, mark } = catalogueOf(() => database);
+    await store(fullRecord(10, 500), record(20, 500));
+    await sql(
+      `insert into apps (appid, name) select 1000 + i, 'App ' || i from generate_series(1, ${storedApps - 2}) i`,
+    );
+    await sql("insert into app_changes (appid, change_number, field) values (10, 500, 'name')");
+    await mark([[30, 500]]);
+    await sql("insert into pics_gaps (from_change, to_change) values (1, 2)");
+    await sql("insert into pics_access_tokens (appid, access_token) values (10, '7')");
+    await sql("insert into workers (id, mode, snapshot) values (gen_random_uuid(), 'sync', '{}')");
+
+    tables = (
+      await sql<{ name: string }>("select tablename as name from pg_tables where schemaname = 'public' order by 1")
+    ).map(({ name }) => name);
+    functions = (
+      await sql<{ name: string }>(
+        "select distinct proname as name from pg_proc where pronamespace = 'public'::regnamespace order by 1",
+      )
+    ).map(({ name }) => name);
+  });
+  afterAll(() => database.close());
+
+  function clientAs(role: "anon" | "authenticated" | "service_role"): SupabaseClient {
+    const { api } = database;
+    if (!api) throw new Error("no API");
+    const key = role === "service_role" ? api.serviceKey : api.anonKey;
+    // A signed-in user sends the project's key and a token of his own.
+    const headers = role === "authenticated" ? { Authorization: `Bearer ${signedKey(role)}` } : {};
+    return createClient(api.url, key, { auth: { persistSession: false }, global: { headers } });
+  }
+
+  test("there is something to protect", () => {
+    expect(tables).toEqual(expect.arrayContaining([...privateTables, "apps", "app_steam_deck", "app_changes"]));
+    expect(functions).toEqual(expect.arrayContaining(["pics_mark", "pics_claim", "pics_apply", "schema_version"]));
+  });
+
+  test("every table has row-level security", async () => {
+    const open = "select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')";
+    expect(await database.sql(`${open} and not relrowsecurity`)).toEqual([]);
+  });
+
+  test("only reading is granted to the public, and on no sequence or private table", async () => {
+    const granted = await database.sql<{ name: string; privileges: string }>(
+      `select c.relname as name, string_agg(distinct a.privilege_type, ',' order by a.privilege_type) as privileges
+       from pg_class c, aclexplode(c.relacl) a
+       where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v', 'm')
+         and a.grantee in (0, 'anon'::regrole, 'authenticated'::regrole)
+       group by 1 order by 1`,
+    );
+    const catalogue = tables.filter((name) => !privateTables.includes(name));
+    expect(granted).toEqual(catalogue.map((name) => ({ name, privileges: "SELECT" })));
+  });
+
+  describe.each(["anon", "authenticated"] as const)("%s", (role) => {
+    let client: SupabaseClient;
+    beforeAll(() => {
+      client = clientAs(role);
+    });
+
+    test("reads every table of the catalogue", async () => {
+      for (const table of tables.filter((name) => !privateTables.includes(name))) {
+        const { data, error } = await client.from(table).select("*").limit(3);
+        expect({ table, error, some: (data?.length ?? 0) > 0 }).toEqual({ table, error: null, some: true });
+      }
+    });
+
+    test("reads an app with all that hangs on it in one request", async () => {
+      const { data, error } = await client
+        .from("apps")
+        .select(
+          `name, app_steam_tags(rank, steam_tags(tag_id, name)), app_genres(is_primary, steam_genres(name)),
+           app_categories(steam_categories(name)), developers(name), publishers(name), franchises(name),
+           app_dlc(dlc_appid), app_steam_deck(category)`,
+        )
+        .eq("appid", 10)
+        .order("rank", { referencedTable: "app_steam_tags" })
+        .single();
+      expect(error).toBeNull();
+      expect(data).toMatchObject({
+        name: "Portal 2",
+        app_steam_tags: [
+          { rank: 1, steam_tags: { tag_id: 492, name: null } },
+          { rank: 2, steam_tags: { tag_id: 19 } },
+          { rank: 3, steam_tags: { tag_id: 21 } },
+        ],
+        app_genres: expect.arrayContaining([{ is_primary: true, steam_genres: { name: "Adventure" } }]),
+        app_categories: expect.arrayContaining([{ steam_categories: { name: "Steam Achievements" } }]),
+        developers: [{ name: "Valve" }],
+        publishers: expect.arrayContaining([{ name: "Electronic Arts" }]),
+        franchises: [{ name: "Portal" }],
+        app_dlc: expect.arrayContaining([{ dlc_appid: 1000 }]),
+        app_steam_deck: { category: "verified" },
+      });
+    });
+
+    test("finds apps by a tag, a developer and a verdict", async () => {
+      const { data } = await client
+        .from("apps")
+        .select("appid, app_steam_tags!inner(tag_id), developers!inner(name), app_steam_deck!inner(category)")
+        .eq("app_steam_tags.tag_id", 19)
+        .eq("developers.name", "Valve")
+        .eq("app_steam_deck.category", "verified");
+      expect(data).toMatchObject([{ appid: 10 }]);
+    });
+
+    test("gets at most a thousand rows at once, and the rest by key", async () => {
+      const first = await client.from("apps").select("appid").order("appid");
+      expect(first.data).toHaveLength(1_000);
+      const last = first.data?.at(-1)?.appid;
+      const rest = await client.from("apps").select("appid").order("appid").gt("appid", last);
+      expect(rest.data).toHaveLength(storedApps - 1_000);
+    });
+
+    test("sees nothing of the state of the work", async () => {
+      for (const table of privateTables) {
+        const { data, error } = await client.from(table).select("*");
+        expect({ table, data, code: error?.code }).toEqual({ table, data: null, code: "42501" });
+      }
+      const { error } = await client.from("apps").select("appid, sync_status(*)").limit(1);
+      expect(error).not.toBeNull();
+    });
+
+    test("is refused every write on every table", async () => {
+      for (const table of tables) {
+        const [column] = await database.sql<{ name: string }>(
+          `select attname as name from pg_attribute where attrelid = $1::regclass and attnum > 0 and attidentity = ''
+           order by attnum limit 1`,
+          [`public.${table}`],
+        );
+        const key = column?.name ?? "";
+        const row: Record<string, unknown> = { [key]: 77 };
+        const attempts = {
+          insert: await client.from(table).insert(row),
+          upsert: await client.from(table).upsert(row),
+          update: await client.from(table).update(row).not(key, "is", null),
+          delete: await client.from(table).delete().not(key, "is", null),
+        };
+        for (const [what, { error }] of Object.entries(attempts))
+          expect({ table, what, code: error?.code }).toEqual({ table, what, code: "42501" });
+      }
+    });
+
+    test("is refused every function", async () => {
+      const arguments_: Record<string, object> = {
+        schema_version: {},
+        pics_state: {},
+        catalog_summary: {},
+        get_apps_for_sync: { source: "pics", max_apps: 1 },
+        pics_write_apps: { payloads: [] },
+        pics_mirror_names: { payloads: [], relation: "developers", stored: [] },
+      };
+      for (const name of functions.filter((each) => !publicFunctions.includes(each))) {
+        const { error } = await client.rpc(name, arguments_[name] ?? { request: {} });
+        expect({ name, code: error?.code }).toEqual({ name, code: "42501" });
+      }
+    });
+  });
+
+  test("no function is executable by the public, whatever its arguments", async () => {
+    const executable = await database.sql<{ name: string }>(
+      `select p.proname as name, r.rolname as role from pg_proc p, pg_roles r
+       where p.pronamespace = 'public'::regnamespace and r.rolname in ('anon', 'authenticated')
+         and has_function_privilege(r.oid, p.oid, 'execute')`,
+    );
+    expect(executable.filter(({ name }) => !publicFunctions.includes(name))).toEqual([]);
+  });
+
+  test("no function runs with its owner's rights, or with somebody else's search path", async () => {
+    const loose = await database.sql(
+      `select proname from pg_proc where pronamespace = 'public'::regnamespace
+         and (prosecdef or proconfig is null or not 'search_path=public, pg_temp' = any (proconfig))`,
+    );
+    expect(loose).toEqual([]);
+  });
+
+  test("the service may do all", async () => {
+    const client = clientAs("service_role");
+    for (const table of tables) {
+      const { error } = await client.from(table).select("*").limit(1);
+      expect({ table, error }).toEqual({ table, error: null });
+    }
+    const failed: string[] = [];
+    const [state] = await database.sql(
+      `select bool_and(has_function_privilege('service_role', oid, 'execute')) as functions from pg_proc
+       where pronamespace = 'public'::regnamespace`,
+    );
+    expect(state).toEqual({ functions: true });
+    for (const privilege of ["insert", "update", "delete", "truncate"]) {
+      for (const table of tables) {
+        const [row] = await database.sql("select has_table_privilege('service_role', $1, $2) as may", [
+          `public.${table}`,
+          privilege,
+        ]);
+        if (!row?.may) failed.push(`${privilege} on ${table}`);
+      }
+    }
+    expect(failed).toEqual([]);
+    expect((await client.from("developers").insert({ name: "By hand" })).error).toBeNull();
+    expect((await client.from("apps").delete().eq("appid", 20)).error).toBeNull();
+  });
+});

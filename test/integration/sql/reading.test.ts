@@ -1,0 +1,170 @@
+import { randomUUID } from "node:crypto";
+import { describe, expect, test } from "vitest";
+import { createCatalogStore } from "../../../src/db/catalog-store.ts";
+import { requiredVersion } from "../../../src/db/migrate.ts";
+import { forEachDatabase } from "../../support/databases.ts";
+import { applied, fullRecord, record, useCatalogue } from "./catalogue.ts";
+
+forEachDatabase("reading", (open) => {
+  const catalogue = useCatalogue(open);
+  const { mark, claim, apply, store, sql, call } = catalogue;
+  const rpc = (name: string, args: Record<string, unknown> = {}) => catalogue.database.db.rpc(name, args);
+
+  test("the schema's version is that of the newest migration", async () => {
+    expect(await rpc("schema_version")).toBe(await requiredVersion());
+  });
+
+  test("the state counts apps, work and failures", async () => {
+    await store(record(10, 500), record(20, 500));
+    await mark([
+      [20, 501],
+      [30, 501],
+      [40, 501],
+    ]);
+    const { lease } = await claim({ appids: [40] });
+    await apply(lease, { failed: [{ appid: 40, error: "broken" }] });
+    await sql("update pics_sync_state set last_change_number = 4294967295");
+    expect(await rpc("pics_state")).toMatchObject({
+      last_change_number: 4_294_967_295,
+      bulk_started_at: null,
+      bulk_completed_at: null,
+      last_verified_at: null,
+      apps: 2,
+      pending: 3,
+      failing: 1,
+    });
+  });
+
+  test("failing apps come with their error, the most often failed first", async () => {
+    await store(record(10, 500));
+    await mark([
+      [10, 501],
+      [20, 501],
+      [30, 501],
+    ]);
+    for (const appids of [[10, 20], [20]]) {
+      await sql("update sync_status set next_attempt_at = now() where attempts > 0");
+      const { lease } = await claim({ appids, max: 10 });
+      await apply(lease, { failed: appids.map((appid) => ({ appid, error: `broken ${appid}` })) });
+    }
+    const failing = { next_attempt_at: expect.any(String) };
+    expect(await call("pics_failing", { max: 5 })).toEqual([
+      { ...failing, appid: 20, name: null, error: "broken 20", attempts: 2 },
+      { ...failing, appid: 10, name: "App 10", error: "broken 10", attempts: 1 },
+    ]);
+    expect(await call("pics_failing", { max: 1 })).toHaveLength(1);
+  });
+
+  test("the summary counts types, verdicts and the ten most used tags", async () => {
+    const verdict = fullRecord(1, 1).steam_deck ?? null;
+    const tags = Array.from({ length: 12 }, (_, index) => 1_001 + index);
+    await store(
+      record(10, 500, { type: "game", tags, steam_deck: verdict }),
+      record(20, 500, {
+        type: "game",
+        tags: tags.slice(1),
+        steam_deck: verdict && { ...verdict, category: "playable" },
+      }),
+      record(30, 500, { type: "dlc", tags: [1_012], steam_deck: verdict }),
+      record(40, 500, { type: null }),
+    );
+    await call("pics_name_tags", { tags: [{ tag_id: 1_012, name: "Indie" }] });
+    expect(await rpc("catalog_summary")).toEqual({
+      apps: 4,
+      by_type: [
+        { name: "game", count: 2 },
+        { name: "dlc", count: 1 },
+        { name: "none", count: 1 },
+      ],
+      deck: [
+        { category: "verified", count: 2 },
+        { category: "playable", count: 1 },
+      ],
+      top_tags: [{ name: "Indie", count: 3 }, ...tags.slice(1, 10).map((tag) => ({ name: `tag ${tag}`, count: 2 }))],
+    });
+  });
+
+  test("an empty catalogue is no special case", async () => {
+    expect(await rpc("catalog_summary")).toEqual({ apps: 0, by_type: [], deck: [], top_tags: [] });
+    expect(await rpc("pics_state")).toMatchObject({ apps: 0, pending: 0, failing: 0, last_change_number: null });
+    expect(await call("pics_failing", { max: 5 })).toEqual([]);
+    expect(await rpc("get_apps_for_sync", { source: "pics", max_apps: 5 })).toEqual([]);
+  });
+
+  describe("get_apps_for_sync", () => {
+    const due = (source: string, max_apps: number) => rpc("get_apps_for_sync", { source, max_apps });
+
+    test("names those never synced, then the longest pending, then the longest synced", async () => {
+      await sql("insert into apps (appid) values (10), (20), (30), (40), (50), (60)");
+      await sql(`insert into sync_status (appid, last_pics_sync, pics_pending_change, pending_since) values
+        (20, now() - interval '1 day', null, null),
+        (30, now() - interval '9 days', null, null),
+        (40, now() - interval '1 day', 7, now() - interval '1 minute'),
+        (50, now() - interval '1 hour', 7, now() - interval '1 hour'),
+        (60, null, 7, now() - interval '1 minute'),
+        (70, null, 7, now() - interval '1 hour')`);
+      expect(await due("pics", 100)).toEqual([70, 60, 10, 50, 40, 30, 20]);
+      expect(await due("pics", 3)).toEqual([70, 60, 10]);
+      expect(await due("pics", 0)).toEqual([]);
+    });
+
+    test("has an order of its own for SteamSpy", async () => {
+      await sql("insert into apps (appid) values (10), (20), (30), (40)");
+      await sql(`insert into sync_status (appid, last_steamspy_sync, pics_pending_change, pending_since) values
+        (20, now() - interval '1 day', 7, now()), (30, now() - interval '9 days', null, null), (40, null, 7, now())`);
+      expect(await due("steamspy", 100)).toEqual([10, 40, 30, 20]);
+    });
+
+    test("returns more than the thousand rows at which a hosted project cuts", async () => {
+      await sql("insert into apps (appid) select generate_series(1, 2500)");
+      expect(await due("pics", 2_400)).toHaveLength(2_400);
+    });
+
+    test("refuses a source that there is not", async () => {
+      await expect(due("Pics", 5)).rejects.toMatchObject({ code: "22023", message: expect.stringContaining("'Pics'") });
+    });
+  });
+
+  test("the store understands every reply", async () => {
+    const typed = createCatalogStore(catalogue.database.db, { call: (work) => work() });
+    const begin = await typed.beginBulk({ changeNumber: 500, appids: null });
+    expect(begin).toMatchObject({ last_change_number: 500, pending: 0, highest_appid: 0 });
+    const apps = [10, 20, 30].map((appid) => ({ appid, changeNumber: 500 }));
+    expect(await typed.mark({ apps, unknown: [40], full: false })).toMatchObject({ known: 3, marked: 3 });
+
+    const leaseId = randomUUID();
+    const request = { leaseId, max: 5, leaseMs: 60_000, appids: null, maxAttempts: 5 };
+    const claimed = await typed.claim(request);
+    expect(claimed.apps.map(({ appid }) => appid)).toEqual([10, 20, 30]);
+    expect(await typed.claim({ ...request, leaseId: randomUUID() })).toMatchObject({ waiting: 3 });
+    expect(await typed.renew(leaseId, 60_000)).toBe(3);
+    const reply = await typed.apply({
+      leaseId,
+      apps: [fullRecord(10, 500)],
+      unknown: [20],
+      failed: [{ appid: 30, error: "broken" }],
+      tokens: [{ appid: 10, access_token: "7" }],
+      retryMs: 60_000,
+      retryMaxMs: 3_600_000,
+    });
+    expect(reply).toEqual(applied({ stored: 1, unknown: 1, failed: 1 }));
+    await typed.release(leaseId);
+
+    expect(await typed.storedAppids(0, 10)).toEqual([10]);
+    expect(await typed.unnamedTags(0, 10)).toEqual([19, 21, 492]);
+    await typed.nameTags(new Map([[19, "Action"]]));
+    expect(await typed.unnamedTags(0, 10)).toEqual([21, 492]);
+    expect(await typed.failing(10)).toMatchObject([{ appid: 30, name: null, error: "broken", attempts: 1 }]);
+    await typed.finishBulk({ startedAt: begin.started_at });
+    expect(await typed.state()).toMatchObject({
+      apps: 1,
+      pending: 1,
+      failing: 1,
+      bulk_completed_at: expect.any(String),
+    });
+    expect(await typed.summary()).toMatchObject({
+      apps: 1,
+      top_tags: expect.arrayContaining([{ name: "Action", count: 1 }]),
+    });
+  });
+});
