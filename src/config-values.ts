@@ -74,8 +74,7 @@ export function url(...protocols: string[]) {
 /** `host:port` without a scheme is customary too. */
 export function proxy() {
   return kind("must be a proxy's URL that starts with http:// or https://", (given) => {
-    const parsed = URL.parse(given.includes("://") ? given : `http://${given}`);
-    return parsed && /^https?:$/.test(parsed.protocol) ? given : undefined;
+    return /^https?:$/.test(URL.parse(given)?.protocol ?? "") ? given : undefined;
   });
 }
 

@@ -21,6 +21,9 @@ import { createHttpClient } from "./web/http-client.ts";
 
 /** The composition root: a command, or MODE, becomes a wired worker. */
 
+/** What is left of the shutdown's 10 s is for logging off and closing the database. */
+const workerStopLimitMs = 7_000;
+
 type Work = Exclude<Command, { kind: "text" }>;
 
 async function main(): Promise<void> {
@@ -164,7 +167,7 @@ async function work(command: Work, { config, output, logger, lifecycle }: Contex
   });
   const progress = createProgress({ snapshot: bulk.status, output, logger });
   lifecycle.onShutdown("progress", () => progress.stop());
-  lifecycle.onShutdown("bulk sync", () => bulk?.stop());
+  lifecycle.onShutdown("bulk sync", () => bulk?.stop(), workerStopLimitMs);
 
   progress.start();
   bulkState = "running";

@@ -1,4 +1,4 @@
-import type { Database } from "../db/database.ts";
+import type { DatabaseStatus } from "../db/patience.ts";
 import type { SteamStatus } from "../steam/port.ts";
 import type { BulkProgress } from "../sync/progress.ts";
 
@@ -11,20 +11,12 @@ export interface ServiceSnapshot {
   mode: string;
   started_at: string;
   steam: SteamStatus;
-  database: DatabaseSnapshot;
+  database: DatabaseStatus;
   /** null where no bulk sync belongs to the command. */
   bulk: BulkProgress | null;
   /** null where no monitor belongs to the command, or before it starts. */
   monitor: MonitorSnapshot | null;
   loops: LoopSnapshot[];
-}
-
-export interface DatabaseSnapshot {
-  driver: Database["driver"];
-  reachable: boolean;
-  /** Since when it has answered again; null before the first answer and while it is away. */
-  reachable_since: string | null;
-  last_error: string | null;
 }
 
 export interface MonitorSnapshot {

@@ -57,7 +57,7 @@ describe("through Supabase", () => {
     expect(await database.sql(`${open} and not relrowsecurity`)).toEqual([]);
   });
 
-  test("only reading is granted to the public, and on no sequence or private table", async () => {
+  test("only reading is granted to the public, and nothing on private tables", async () => {
     const granted = await database.sql<{ name: string; privileges: string }>(
       `select c.relname as name, string_agg(distinct a.privilege_type, ',' order by a.privilege_type) as privileges
        from pg_class c, aclexplode(c.relacl) a

@@ -1,0 +1,266 @@
+import { beforeAll, describe, expect, test } from "vitest";
+import type { StoredRecord } from "../../src/db/catalog-store.ts";
+import { migrate, readMigrations } from "../../src/db/migrate.ts";
+import { openPglite } from "../../src/db/pglite.ts";
+import { openPostgres } from "../../src/db/postgres.ts";
+import { forEachDatabase, type TestDatabase } from "../support/databases.ts";
+import { silent } from "../support/templates.ts";
+import { applied, type Catalogue, catalogueOf, fullRecord } from "./sql/catalogue.ts";
+
+/** An older application's database, with what such schemas have and this one has not. */
+const olderTables = `
+  create type app_type as enum ('game', 'dlc', 'demo', 'tool');
+  create table apps (
+    appid integer primary key,
+    name text not null,
+    type app_type not null default 'game',
+    is_free boolean not null default false,
+    release_state varchar(12) default 'released',
+    platforms varchar(30) not null default '',
+    controller_support char(7),
+    pics_review_score integer,
+    pics_review_percentage numeric(5, 2),
+    steam_release_date timestamp,
+    store_asset_mtime date,
+    has_workshop boolean not null default false,
+    is_active boolean not null default true,
+    current_build_id varchar(8),
+    price_cents integer not null default 0,
+    notes text not null default '',
+    tags text[],
+    developers text,
+    created_at timestamptz default now(),
+    updated_at timestamptz default now()
+  );
+  create index apps_type on apps (type);
+  create view cheap_apps as select appid, price_cents, notes from apps where price_cents < 500 and is_active;
+  alter table apps enable row level security;
+  create policy "priced apps only" on apps for select using (price_cents >= 0);
+  grant select on apps to public;
+
+  create table sync_status (
+    appid integer primary key references apps (appid) on delete cascade,
+    last_pics_sync timestamptz not null default now(),
+    pics_change_number integer not null default 0,
+    last_error varchar(20) not null default '',
+    attempts integer,
+    last_steamspy_sync timestamptz,
+    priority smallint not null default 5,
+    locked_by text
+  );
+  grant all on sync_status to public;
+`;
+
+const olderRows = `
+  insert into apps (appid, name, type, release_state, controller_support, pics_review_percentage, steam_release_date,
+                    store_asset_mtime, is_active, current_build_id, price_cents, notes, tags, developers)
+  select i * 10, 'Old ' || i, (array['game', 'dlc', 'demo', 'tool'])[1 + i % 4]::app_type, 'prerelease',
+         case when i % 2 = 0 then 'full' end, i % 100 + 0.5, '2015-01-01'::timestamp + i * interval '1 hour', '2016-02-03',
+         i % 3 > 0, 'b' || i, i, 'by hand', array['indie', 'tag ' || i], 'A & B'
+  from generate_series(1, 1000) i;
+  insert into sync_status (appid, last_pics_sync, pics_change_number, attempts, priority, locked_by)
+  select i * 10, now() - i * interval '1 minute', 1000000 + i, i % 3, i % 7, 'worker ' || i % 4 from generate_series(1, 900) i;
+`;
+
+forEachDatabase(
+  "an older application's database",
+  (open) => {
+    let database: TestDatabase;
+    let catalogue: Catalogue;
+    let before: Awaited<ReturnType<typeof snapshot>>;
+
+    async function openOlder(changes = ""): Promise<TestDatabase> {
+      return await open({ migrated: false, prepare: olderTables + changes + olderRows });
+    }
+
+    beforeAll(async () => {
+      database = await openOlder();
+      catalogue = catalogueOf(() => database);
+      await database.sql("create table older_apps as select appid, to_jsonb(a) as content from apps a");
+      await database.sql("create table older_sync_status as select appid, to_jsonb(s) as content from sync_status s");
+      before = await snapshot(database);
+      expect((await migrateIn(database)).applied).toHaveLength((await readMigrations()).length);
+    });
+
+    /** Rows of which some older column is gone or has another value. */
+    async function changedRows(table: "apps" | "sync_status") {
+      return await database.sql(
+        `select before.appid from older_${table} before left join ${table} after on after.appid = before.appid
+         where before.content is distinct from
+           (select jsonb_object_agg(key, to_jsonb(after) -> key) from jsonb_object_keys(before.content) key)`,
+      );
+    }
+
+    test("keeps every row and every column with its value", async () => {
+      expect(await changedRows("apps")).toEqual([]);
+      expect(await changedRows("sync_status")).toEqual([]);
+      expect(
+        await database.sql("select (select count(*) from apps), (select count(*) from sync_status) as synced"),
+      ).toEqual([{ count: 1_000, synced: 900 }]);
+      expect(await database.sql("select count(*) from cheap_apps")).toEqual([{ count: 333 }]);
+    });
+
+    test("keeps its rules about who may see its tables", async () => {
+      expect((await snapshot(database)).access).toEqual(before.access);
+    });
+
+    test("gains what is missing, and what would refuse Steam's data is loosened", async () => {
+      const after = await snapshot(database);
+      expect(after.tables).toEqual(
+        expect.arrayContaining(["app_steam_tags", "app_steam_deck", "pics_sync_state", "workers"]),
+      );
+      expect(after.columns).toMatchObject({
+        "apps.is_known": "boolean not null",
+        "apps.parent_appid": "integer",
+        "apps.languages": "jsonb",
+        "apps.name": "text",
+        "apps.type": "text",
+        "apps.platforms": "text",
+        "apps.controller_support": "text",
+        "apps.current_build_id": "text",
+        "apps.is_free": "boolean",
+        "apps.notes": "text not null",
+        "apps.tags": "text[]",
+        "sync_status.pics_pending_change": "bigint",
+        "sync_status.lease_id": "uuid",
+        "sync_status.last_pics_sync": "timestamp with time zone",
+        "sync_status.last_error": "text",
+        "sync_status.priority": "smallint not null",
+      });
+      const [row] = await database.sql(
+        "insert into apps (appid) values (7) returning type, release_state, platforms, notes",
+      );
+      expect(row).toEqual({ type: "game", release_state: "released", platforms: "", notes: "" });
+      await database.sql("delete from apps where appid = 7");
+    });
+
+    test("is migrated once; a second time is harmless", async () => {
+      expect((await migrateIn(database)).applied).toEqual([]);
+      const after = await snapshot(database);
+      await database.sql("delete from supabase_migrations.schema_migrations");
+      expect((await migrateIn(database)).applied).toHaveLength((await readMigrations()).length);
+      expect(await snapshot(database)).toEqual(after);
+      expect(await changedRows("apps")).toEqual([]);
+      expect(await changedRows("sync_status")).toEqual([]);
+    });
+
+    test("is filled: its rows are fetched again, and nothing of Steam's is refused", async () => {
+      const { mark, claim, apply, app, status, relations, sql } = catalogue;
+      // What the older application called current is not taken for stored.
+      const announced = Array.from({ length: 1_000 }, (_, i): [number, number] => [(i + 1) * 10, 1_000_000 + i]);
+      expect(await mark([...announced, [5, 2_000_000], [15, 2_000_000]])).toMatchObject({ marked: 1_002 });
+      const special: Record<number, Partial<StoredRecord>> = {
+        10: { type: "music", release_state: "disabled by its publisher" },
+        20: { name: null, type: null, platforms: null, is_free: null as never },
+        5: { current_build_id: "123456789012345", name: "New" },
+      };
+      for (let left = 1_002; left > 0; ) {
+        const { lease, apps } = await claim({ max: 334 });
+        const records = apps.map(({ appid, change_number }) =>
+          appid === 30
+            ? { appid, change_number, partial: true, missing_token: true, name: "Partial" }
+            : fullRecord(appid, change_number, special[appid]),
+        );
+        const longError = { appid: 15, error: `refused: ${"x".repeat(300)}` };
+        const failed = records.some(({ appid }) => appid === 15) ? [longError] : [];
+        const apps_ = records.filter(({ appid }) => appid !== 15);
+        expect(await apply(lease, { apps: apps_, failed })).toEqual(
+          applied({ stored: apps_.length, failed: failed.length }),
+        );
+        left -= apps.length;
+      }
+
+      expect(await app(10)).toMatchObject({
+        type: "music",
+        release_state: "disabled by its publisher",
+        is_active: true,
+      });
+      expect(await app(20)).toMatchObject({ name: null, type: null, platforms: null, is_free: null });
+      expect(await app(5)).toMatchObject({ name: "New", current_build_id: "123456789012345", notes: "" });
+      expect(await relations(40)).toMatchObject({ tags: [492, 19, 21], developers: ["Valve"] });
+      // Its own columns are not taken for what a partial answer says.
+      expect(await app(30)).toMatchObject({
+        name: "Partial",
+        type: "tool",
+        tags: ["indie", "tag 3"],
+        developers: "A & B",
+      });
+      expect(await relations(30)).toMatchObject({ tags: [], developers: [] });
+      expect(await status(15)).toMatchObject({ attempts: 1, last_error: expect.stringMatching(/^refused: x{300}$/) });
+      expect(await status(10)).toMatchObject({ pics_change_number: 1_000_000, priority: 1, locked_by: "worker 1" });
+      expect(
+        await sql(
+          `select count(*) from apps where notes = 'by hand' and price_cents * 10 = appid and tags[2] = 'tag ' || price_cents`,
+        ),
+      ).toEqual([{ count: 1_000 }]);
+
+      expect(await mark(announced)).toMatchObject({ marked: 0 });
+      const rows = await sql("select appid, xmin::text from apps order by appid");
+      await mark([[40, 3_000_000]]);
+      await apply((await claim()).lease, { apps: [fullRecord(40, 3_000_000)] });
+      expect(await sql("select appid, xmin::text from apps order by appid")).toEqual(rows);
+    });
+
+    test("an app that Steam does not know keeps its row and becomes inactive", async () => {
+      const { mark, claim, apply, app } = catalogue;
+      await mark([], { unknown: [50, 51] });
+      const { lease, appids } = await claim();
+      expect(appids).toEqual([50]);
+      await apply(lease, { unknown: [50] });
+      expect(await app(50)).toMatchObject({ is_known: false, is_active: false, notes: "by hand" });
+    });
+
+    describe("with a column that cannot hold what is needed", () => {
+      test.each([
+        ["apps.languages is text[]", "alter table apps add languages text[];"],
+        ["apps.pics_review_score is text", "alter table apps alter pics_review_score type text;"],
+        ["apps.metacritic_url is jsonb", "alter table apps add metacritic_url jsonb;"],
+        ["sync_status.lease_until is integer", "alter table sync_status add lease_until integer;"],
+        ["sync_status.pics_pending_change is text", "alter table sync_status add pics_pending_change text;"],
+      ])("is left as it is, and the error says that %s", async (what, change) => {
+        const refused = await openOlder(change);
+        const untouched = await snapshot(refused);
+        await expect(migrateIn(refused)).rejects.toMatchObject({
+          code: "42804",
+          message: expect.stringContaining(what),
+        });
+        expect(await snapshot(refused)).toEqual(untouched);
+        await refused.close();
+      });
+    });
+  },
+  ["pglite", "postgres"],
+);
+
+async function migrateIn(database: TestDatabase) {
+  return await database.lend(async () => {
+    const db = database.url
+      ? await openPostgres({ url: database.url, logger: silent })
+      : await openPglite({ dataDir: database.env.DATA_DIR ?? "", logger: silent });
+    try {
+      return await migrate(db);
+    } finally {
+      await db.close();
+    }
+  });
+}
+
+/** What there is in a database, and who may see the older tables. */
+async function snapshot({ sql }: TestDatabase) {
+  const columns = await sql<{ name: string; type: string }>(
+    `select c.relname || '.' || a.attname as name,
+            format_type(a.atttypid, a.atttypmod) || case when a.attnotnull then ' not null' else '' end as type
+     from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+     where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'v')`,
+  );
+  const byName = columns.map(({ name, type }): [string, string] => [name, type]).sort();
+  return {
+    columns: Object.fromEntries(byName),
+    tables: [...new Set(byName.map(([name]) => name.split(".")[0]))],
+    access: await sql(
+      `select c.relname, c.relrowsecurity, c.relacl::text,
+              array(select polname::text || pg_get_expr(polqual, polrelid) from pg_policy where polrelid = c.oid) as policies
+       from pg_class c where c.relname in ('apps', 'sync_status', 'cheap_apps') order by 1`,
+    ),
+  };
+}
