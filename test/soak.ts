@@ -39,7 +39,7 @@ async function interruption({ seed, report }: Soak): Promise<string[]> {
       const run = { driver, cluster: cluster.address, steam, undisturbed, seed, kills, faults };
       const result = await interruptBulkSync({ ...run, report: (line) => report(`  ${line}`) });
       report(`  ${result.appsFetchedAgain} apps were in flight at a kill and fetched again`);
-      report(`  ${result.violations.length} violations`);
+      report(`  the last start took ${(result.restartMs / 1000).toFixed(1)} s; ${result.violations.length} violations`);
       violations.push(...result.violations.map((text) => `${name}: ${text}`));
     }
   }

@@ -31,7 +31,7 @@ export async function runProgram(
   const cwd = await mkdtemp(join(tmpdir(), "spsync-bench-"));
   const child = spawn(process.execPath, [fileURLToPath(file), ...args], {
     cwd,
-    env: { PATH: process.env.PATH ?? "", NODE_OPTIONS: process.env.BENCH_NODE_OPTIONS ?? "", ...env },
+    env: { PATH: process.env.PATH ?? "", NODE_OPTIONS: process.env.BENCH_NODE_OPTIONS ?? "", ...JSON.parse(process.env.BENCH_ENV ?? "{}"), ...env },
     stdio: ["ignore", "pipe", "inherit"],
   });
   const run: ProgramRun = { seconds: 0, stored: 0, cpuSeconds: 0, peakMegabytes: 0, samplesMegabytes: [] };

@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import { DatabaseError } from "../errors.ts";
+import { sleep } from "../time.ts";
 import type { Database } from "./database.ts";
 
 /**
@@ -63,7 +63,7 @@ export function createPatience(
           const delayMs = Math.min(maxDelayMs, firstDelayMs * 2 ** attempt) * (0.5 + random() / 2);
           failed(error, delayMs);
           try {
-            await sleep(delayMs, undefined, { signal });
+            await sleep(delayMs, signal);
           } catch {
             throw error;
           }

@@ -4,10 +4,10 @@
  * Each attempt uses a fresh steam-user instance (see contained-client.ts), so that none of its state survives a failure,
  * and the reconnect is the same for every EResult and every error. steam-user itself reconnects only for some.
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import SteamUser from "steam-user";
 import { ConfigError, SteamError } from "../errors.ts";
+import { sleep } from "../time.ts";
 import { type ContainedClient, contain, emsg, type JobCallback, type ProtectedSteamUser } from "./contained-client.ts";
 import { type ReconnectLimits, reconnectDelayMs } from "./reconnect-delay.ts";
 import { createTunnelAgent } from "./tunnel-agent.ts";
@@ -148,7 +148,7 @@ export function createSteamSession(options: SteamSessionOptions): SteamSession {
         details,
         everOnline ? text : `${text}. Behind a proxy, set HTTPS_PROXY; npm run demo needs no network`,
       );
-      await sleep(retryInMs, undefined, { signal: stopping.signal }).catch(() => {});
+      await sleep(retryInMs, stopping.signal).catch(() => {});
       if (stopping.signal.aborted) return;
     }
   }

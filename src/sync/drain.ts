@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { ClaimedApp } from "../db/catalog-store.ts";
+import { sleep } from "../time.ts";
 import { applyBatch, type BatchDeps, type BatchOutcome } from "./apply-batch.ts";
 import { type Lease, startLease } from "./lease.ts";
 
@@ -94,7 +94,7 @@ export function createDrain(options: DrainOptions): Drain {
   }
 
   async function pause(ms: number): Promise<void> {
-    await sleep(ms, undefined, { signal: stopping.signal }).catch(() => {});
+    await sleep(ms, stopping.signal).catch(() => {});
   }
 
   return {

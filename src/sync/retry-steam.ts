@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { SteamError } from "../errors.ts";
+import { sleep } from "../time.ts";
 
 const firstDelayMs = 1_000;
 const maxDelayMs = 60_000;
@@ -11,7 +11,7 @@ export async function retrySteam<T>(ask: () => Promise<T>, signal: AbortSignal):
       return await ask();
     } catch (error) {
       if (!(error instanceof SteamError)) throw error;
-      await sleep(Math.min(maxDelayMs, firstDelayMs * 2 ** attempt), undefined, { signal });
+      await sleep(Math.min(maxDelayMs, firstDelayMs * 2 ** attempt), signal);
     }
   }
 }

@@ -303,7 +303,7 @@ begin
   from jsonb_to_recordset(payloads) as p(appid integer) join apps a on a.appid = p.appid;
 
   -- A partial record is completed from the stored row, so that below there is only one kind. An older application's column may
-  -- have the name of a relation.
+  -- have the name of a relation, and a fraction as a score (read as numeric below).
   if payloads @? '$[*] ? (@.partial == true)' then
     select jsonb_agg(case when (p ->> 'partial')::boolean then coalesce(to_jsonb(a) - relations, '{}') || p else p end)
     into payloads
@@ -323,7 +323,7 @@ begin
   from jsonb_to_recordset(payloads) as p(
     appid integer, name text, type text, is_free boolean, release_state text, steam_release_date timestamptz,
     original_release_date timestamptz, store_asset_mtime timestamptz, platforms text, controller_support text,
-    pics_review_score smallint, pics_review_percentage smallint, metacritic_score smallint, metacritic_url text,
+    pics_review_score numeric, pics_review_percentage numeric, metacritic_score numeric, metacritic_url text,
     parent_appid integer, homepage_url text, app_state text, last_content_update timestamptz, current_build_id text,
     content_descriptors jsonb, languages jsonb, has_workshop boolean
   )

@@ -5,7 +5,8 @@
  * - an app that was stored when the process died is never fetched again;
  * - what the process had reported as done before it died is in the database;
  * - besides what is stored, no more is fetched again than the batches that were in flight;
- * - an app has its rows exactly when it counts as stored.
+ * - an app has its row exactly when it counts as stored, and then no work is left for it;
+ * - the next process can take the embedded database's folder at once.
  *
  * The moments are drawn from a seed and fall into every phase: the start, the logon, the sweep, between a fetch and its write, the names
  * of the tags.
@@ -48,6 +49,8 @@ export interface Interruption {
   history: string[];
   /** Apps that were asked for more often than in an undisturbed run. */
   appsFetchedAgain: number;
+  /** From the last start to its first step after the database was open. */
+  restartMs: number;
   /** What did not hold, in words; empty when all did. */
   violations: string[];
 }
@@ -68,6 +71,8 @@ const batchSize = 25;
 const concurrency = 3;
 const mostInFlight = batchSize * concurrency;
 const pollMs = 3;
+/** So long the embedded database's folder would stay taken if it could not be seen that its owner is dead. */
+const lockStaleMs = 15_000;
 
 const pace = {
   BULK_BATCH_SIZE: String(batchSize),
@@ -120,7 +125,7 @@ export async function interruptBulkSync(options: InterruptionOptions): Promise<I
   const env = options.faults ? paceWithFaults : pace;
   const start = () => startService({ args: ["bulk-sync"], steam, database: target, env });
   const random = createRandom(options.seed);
-  const result: Interruption = { kills: 0, history: [], appsFetchedAgain: 0, violations: [] };
+  const result: Interruption = { kills: 0, history: [], appsFetchedAgain: 0, restartMs: 0, violations: [] };
   const violated = (text: string) => result.violations.push(text);
   /** Apps that were stored when a process died, with how many product info requests had been made by then. */
   const storedAt = new Map<number, number>();
@@ -151,10 +156,10 @@ export async function interruptBulkSync(options: InterruptionOptions): Promise<I
       result.kills += 1;
 
       const requested = (await steam.call("requests", "product_info")).length;
-      const { stored, torn } = await target.inspect(readStored);
-      for (const appid of torn) violated(`kill ${result.kills}: app ${appid} is stored in part`);
-      for (const appid of storedAt.keys())
-        if (!stored.has(appid)) violated(`kill ${result.kills}: app ${appid} had been stored and is not any more`);
+      const { stored, halfDone } = await target.inspect(readStored);
+      const lost = [...storedAt.keys()].filter((appid) => !stored.has(appid));
+      if (lost.length > 0) violated(`kill ${result.kills}: stored before and not any more: ${sample(lost)}`);
+      if (halfDone.length > 0) violated(`kill ${result.kills}: neither stored nor missing: ${sample(halfDone)}`);
       for (const appid of stored) if (!storedAt.has(appid)) storedAt.set(appid, requested);
       const gained = storedAt.size - before;
       if (turn.reportedDone > gained)
@@ -166,7 +171,11 @@ export async function interruptBulkSync(options: InterruptionOptions): Promise<I
     }
 
     await steam.call("clearFaults");
+    const startedAt = performance.now();
     const last = start();
+    await last.logged(/^bulk sync begins/);
+    result.restartMs = performance.now() - startedAt;
+    if (result.restartMs >= lockStaleMs) violated(`the last start took ${Math.round(result.restartMs)} ms`);
     const { code } = await last.exited;
     leasesLost += leasesLostBy(last);
     if (code !== 0) throw new Error(`the last run ended with ${code}: ${JSON.stringify(last.logs.at(-1))}`);
@@ -177,10 +186,10 @@ export async function interruptBulkSync(options: InterruptionOptions): Promise<I
   }
 
   const requests = await steam.call("requests", "product_info");
-  for (const [index, { appids }] of requests.entries())
-    for (const appid of appids)
-      if (index >= (storedAt.get(appid) ?? Number.POSITIVE_INFINITY))
-        violated(`app ${appid} was fetched again although it was stored`);
+  const needless = requests.flatMap(({ appids }, index) =>
+    appids.filter((appid) => index >= (storedAt.get(appid) ?? Number.POSITIVE_INFINITY)),
+  );
+  if (needless.length > 0) violated(`fetched again although they were stored at a kill: ${sample(needless)}`);
 
   const fetches = await steam.call("fetchCounts");
   const usual = options.undisturbed.fetches;
@@ -279,19 +288,18 @@ function leasesLostBy(service: Service): number {
   return told.reduce((sum, { apps }) => sum + Number(apps), 0);
 }
 
-async function readStored(sql: Sql): Promise<{ stored: Set<number>; torn: number[] }> {
+/** Apps that count as stored, and rows of those that are in no state that a single bulk sync should ever commit. */
+async function readStored(sql: Sql): Promise<{ stored: Set<number>; halfDone: unknown[] }> {
   const rows = await sql(`
-    select coalesce(s.appid, a.appid) as appid, a.appid is not null as has_row,
-      s.last_pics_sync is not null and s.pics_pending_change is null as is_stored
-    from sync_status s full join apps a on a.appid = s.appid
+    select s.*, a.appid is not null as has_row, s.last_pics_sync is not null and s.pics_pending_change is null as is_stored
+    from sync_status s left join apps a on a.appid = s.appid
   `);
-  const stored = new Set<number>();
-  const torn: number[] = [];
-  for (const { appid, has_row, is_stored } of rows as { appid: number; has_row: boolean; is_stored: boolean }[]) {
-    if (is_stored) stored.add(appid);
-    if (has_row !== is_stored) torn.push(appid);
-  }
-  return { stored, torn };
+  const stored = rows.filter((row) => row.is_stored).map(({ appid }) => Number(appid));
+  return { stored: new Set(stored), halfDone: rows.filter((row) => row.has_row !== row.is_stored) };
+}
+
+function sample(list: readonly unknown[]): string {
+  return `${list.length}, such as ${JSON.stringify(list.slice(0, 3))}`;
 }
 
 /** A database that processes use one after the other, and that can be read after one has been killed. */

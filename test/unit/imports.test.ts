@@ -21,12 +21,13 @@ interface Rule {
   types?: string[];
 }
 
-const worker: Rule = { rooms: ["catalog", "db", "web", "steam/port", "errors", "logger"] };
-const edge: Rule = { rooms: ["errors", "logger"], types: ["catalog"] };
+const worker: Rule = { rooms: ["catalog", "db", "web", "steam/port", "errors", "logger", "time"] };
+const edge: Rule = { rooms: ["errors", "logger", "time"], types: ["catalog"] };
 
 /** Who may import whom. `main` and `cli` may import everything, every room may import itself. */
 const rules: Record<string, Rule> = {
   errors: { rooms: [] },
+  time: { rooms: [] },
   logger: { rooms: [] },
   "config-values": { rooms: [] },
   config: { rooms: ["config-values", "errors"] },

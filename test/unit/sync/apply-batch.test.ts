@@ -1,0 +1,167 @@
+import { describe, expect, it } from "vitest";
+import type { ApplyReply, ApplyRequest, CatalogStore, ClaimedApp } from "../../../src/db/catalog-store.ts";
+import { DatabaseError, SteamError } from "../../../src/errors.ts";
+import type { AppPayload, AppRequest, Pics } from "../../../src/steam/port.ts";
+import { applyBatch } from "../../../src/sync/apply-batch.ts";
+import { silent } from "../../support/templates.ts";
+
+const claimed = (appid: number, more: Partial<ClaimedApp> = {}): ClaimedApp => ({
+  appid,
+  change_number: 100,
+  attempts: 0,
+  access_token: null,
+  token_denied: false,
+  ...more,
+});
+const payload = (appid: number, more: Partial<AppPayload> = {}): AppPayload => ({
+  appid,
+  changeNumber: 100,
+  missingToken: false,
+  onlyPublic: false,
+  text: `"appinfo"\n{\n"appid" "${appid}"\n"common"\n{\n"name" "App ${appid}"\n}\n}`,
+  error: null,
+  ...more,
+});
+
+/** A store that takes any batch `refuse` does not throw for, and remembers what it was given. */
+function setUp(
+  refuse: (request: ApplyRequest) => void = () => {},
+  answer: (apps: readonly AppRequest[]) => AppPayload[] = (apps) => apps.map(({ appid }) => payload(appid)),
+) {
+  const written: ApplyRequest[] = [];
+  const asked: (readonly AppRequest[])[] = [];
+  const store: Pick<CatalogStore, "apply"> = {
+    async apply(request): Promise<ApplyReply> {
+      refuse(request);
+      written.push(request);
+      return {
+        stored: request.apps.length,
+        older: 0,
+        unknown: request.unknown.length,
+        failed: request.failed.length,
+        lost: 0,
+      };
+    },
+  };
+  const pics: Pick<Pics, "productInfo" | "accessTokens"> = {
+    async productInfo(apps) {
+      asked.push(apps);
+      return { apps: answer(apps), unknown: [] };
+    },
+    async accessTokens(appids) {
+      const granted = appids.filter((appid) => appid % 2 === 0);
+      return {
+        granted: new Map(granted.map((appid) => [appid, `token ${appid}`])),
+        denied: appids.filter((appid) => appid % 2 === 1),
+      };
+    },
+  };
+  const renewals: number[] = [];
+  const lease = {
+    id: "lease",
+    signal: new AbortController().signal,
+    renew: async () => void renewals.push(1),
+    end() {},
+  };
+  const deps = {
+    pics: pics as Pics,
+    store: store as CatalogStore,
+    logger: silent,
+    upsertBatchSize: 500,
+    retryMs: 1,
+    retryMaxMs: 10,
+  };
+  const run = (apps: ClaimedApp[], more = {}) => applyBatch({ ...deps, ...more }, lease, apps);
+  return { run, written, asked, renewals };
+}
+
+const sizes = (written: ApplyRequest[]) => written.map((request) => request.apps.length);
+const many = (count: number) => Array.from({ length: count }, (_, index) => claimed(index + 1));
+
+describe("writing", () => {
+  it("halves a batch that the database does not finish in time", async () => {
+    const { run, written } = setUp((request) => {
+      if (request.apps.length > 60) throw new DatabaseError("timeout", "57014", "canceling statement");
+    });
+    expect(await run(many(200))).toMatchObject({ stored: 200, failed: 0 });
+    expect(sizes(written)).toEqual([50, 50, 50, 50]);
+  });
+
+  it("halves until the app that the database refuses is alone, records it and writes all others", async () => {
+    const { run, written } = setUp((request) => {
+      if (request.apps.some((app) => app.appid === 77)) throw new DatabaseError("data", "22003", "out of range");
+    });
+    const outcome = await run(many(200));
+    expect(outcome).toMatchObject({ stored: 199, failed: 1 });
+    expect(outcome.failures).toEqual([{ appid: 77, error: expect.stringContaining("22003") }]);
+    expect(written.flatMap((request) => request.failed)).toEqual(outcome.failures);
+  });
+
+  it("writes at most so many apps at once", async () => {
+    const { run, written } = setUp();
+    await run(many(25), { upsertBatchSize: 10 });
+    expect(sizes(written)).toEqual([10, 10, 5]);
+  });
+
+  it("does not halve for a reason that fewer apps cannot cure", async () => {
+    const { run } = setUp(() => {
+      throw new DatabaseError("denied", "42501", "no");
+    });
+    await expect(run(many(4))).rejects.toMatchObject({ fault: "denied" });
+  });
+});
+
+describe("fetching", () => {
+  it("asks once for tokens, again for what they open, and remembers what was denied", async () => {
+    const { run, written, asked, renewals } = setUp(undefined, (apps) =>
+      apps.map(({ appid, accessToken }) =>
+        accessToken
+          ? payload(appid, { text: payload(appid).text?.replace("App", "Whole") ?? null })
+          : payload(appid, { missingToken: true, onlyPublic: true }),
+      ),
+    );
+    await run([claimed(1), claimed(2), claimed(3, { token_denied: true }), claimed(4, { access_token: "kept" })]);
+
+    expect(asked).toHaveLength(2);
+    expect(asked[1]).toEqual([{ appid: 2, accessToken: "token 2" }]);
+    expect(renewals).toHaveLength(1);
+    const [request] = written;
+    expect(request?.tokens).toEqual([
+      { appid: 2, access_token: "token 2" },
+      { appid: 1, access_token: null },
+    ]);
+    expect(
+      request?.apps.map(({ appid, name, missing_token, partial }) => [appid, name, missing_token, partial]),
+    ).toEqual([
+      [1, "App 1", true, true],
+      [2, "Whole 2", false, false],
+      [3, "App 3", true, true],
+      [4, "Whole 4", false, false],
+    ]);
+  });
+
+  it("fails the apps of a request that Steam does not answer, without failing the batch", async () => {
+    const { run, written } = setUp(undefined, () => {
+      throw new SteamError("timeout", "no reply within 60 s");
+    });
+    expect(await run(many(3))).toMatchObject({ stored: 0, failed: 3 });
+    expect(written[0]?.failed.map(({ error }) => error)).toEqual(Array(3).fill("no reply within 60 s"));
+  });
+
+  it("fails an app without a text, and one whose text is cut, and stores the others", async () => {
+    const { run, written } = setUp(undefined, (apps) =>
+      apps.map(({ appid }) =>
+        appid === 1
+          ? payload(1, { text: null, error: "no buffer" })
+          : appid === 2
+            ? payload(2, { text: '"appinfo"\n{\n"appid" "2' })
+            : payload(appid),
+      ),
+    );
+    expect(await run(many(3))).toMatchObject({ stored: 1, failed: 2 });
+    expect(written[0]?.failed).toEqual([
+      { appid: 1, error: "no buffer" },
+      { appid: 2, error: expect.stringContaining("line 3") },
+    ]);
+  });
+});

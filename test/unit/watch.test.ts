@@ -1,0 +1,69 @@
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import type { ServiceSnapshot } from "../../src/http/snapshots.ts";
+import { startWatch, type WatchOptions } from "../../src/watch.ts";
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+function setUp(options: Partial<WatchOptions> = {}) {
+  const now = new Date().toISOString();
+  const steam = { connected: true, connected_since: now, reconnect_attempts: 0, last_error: null };
+  const snapshot: ServiceSnapshot = {
+    mode: "bulk_sync",
+    started_at: now,
+    steam: {
+      ...steam,
+      requests: { changes: 0, metadata: 0, product_info: 0, access_tokens: 0, tag_names: 0, http_payload: 0 },
+    },
+    database: { driver: "postgres", reachable: true, reachable_since: now, last_error: null },
+    bulk: null,
+    monitor: null,
+    loops: [{ name: "bulk_sync", state: "running", last_progress_at: now, limit_ms: 10_000 }],
+  };
+  const exits: [number, string][] = [];
+  const stop = startWatch({
+    snapshot: () => snapshot,
+    needsSteam: () => true,
+    watchdogMs: 60_000,
+    giveUpAfterMs: 30_000,
+    onExit: (code, reason) => exits.push([code, reason]),
+    ...options,
+  });
+  return { snapshot, exits, stop };
+}
+
+it("ends a wedged worker with 70, WATCHDOG_SECONDS after it turned unhealthy", async () => {
+  const { exits } = setUp();
+  await vi.advanceTimersByTimeAsync(69_000);
+  expect(exits).toEqual([]);
+  await vi.advanceTimersByTimeAsync(4_000);
+  expect(exits).toEqual([[70, expect.stringContaining("no progress")]]);
+});
+
+it.each(["steam", "database"] as const)(
+  "gives up with 75 when the %s is away too long, and only then",
+  async (missing) => {
+    const { snapshot, exits } = setUp();
+    if (missing === "steam") snapshot.steam.connected = false;
+    else snapshot.database.reachable = false;
+    await vi.advanceTimersByTimeAsync(29_000);
+    snapshot.steam.connected = snapshot.database.reachable = true;
+    await vi.advanceTimersByTimeAsync(2_000);
+    if (missing === "steam") snapshot.steam.connected = false;
+    else snapshot.database.reachable = false;
+    await vi.advanceTimersByTimeAsync(29_000);
+    expect(exits).toEqual([]);
+    await vi.advanceTimersByTimeAsync(4_000);
+    expect(exits).toEqual([[75, expect.stringContaining(missing === "steam" ? "Steam" : "database")]]);
+  },
+);
+
+it("lets a service wait for ever, and stops when told to", async () => {
+  const { snapshot, exits, stop } = setUp({ giveUpAfterMs: null });
+  snapshot.database.reachable = false;
+  await vi.advanceTimersByTimeAsync(3_600_000);
+  stop();
+  snapshot.database.reachable = true;
+  await vi.advanceTimersByTimeAsync(3_600_000);
+  expect(exits).toEqual([]);
+});
