@@ -129,6 +129,7 @@ async function loadByApply(cluster: ClusterAddress, batches: readonly StoredReco
       tokens: [],
       retryMs: 1_000,
       retryMaxMs: 1_000,
+      history: true,
     });
     if (reply.stored !== apps.length) throw new Error(`stored ${reply.stored} of ${apps.length} apps`);
   }

@@ -164,6 +164,7 @@ async function work(command: Work, { config, output, logger, lifecycle }: Contex
     leaseMs: config.bulk.leaseMs,
     retryMs: 2_000,
     retryMaxMs: 60_000,
+    history: config.history,
   });
   const progress = createProgress({ snapshot: bulk.status, output, logger });
   lifecycle.onShutdown("progress", () => progress.stop());

@@ -21,6 +21,17 @@ export interface CatalogStore {
   release(leaseId: string): Promise<void>;
   /** A statement that runs into a time limit throws {@link DatabaseError} `timeout`: ask for fewer apps. */
   apply(request: ApplyRequest): Promise<ApplyReply>;
+  /** Takes or keeps the lease of the one worker that polls. */
+  lead(workerId: string, leaseMs: number): Promise<LeadReply>;
+  resign(workerId: string): Promise<void>;
+  poll(request: PollRequest): Promise<PollReply>;
+  openGap(request: { workerId: string; from: number; to: number }): Promise<void>;
+  /** `seconds`: since the sweep began. `changeNumber`: up to where polls have been made durable. */
+  finishSweep(request: { workerId: string; seconds: number; changeNumber: number }): Promise<{ accepted: boolean }>;
+  backlog(): Promise<Backlog>;
+  /** Writes a worker's snapshot and returns those of all workers seen in the last minute. */
+  report(request: { id: string; mode: string; snapshot: object }): Promise<WorkerReport[]>;
+  forget(workerId: string): Promise<void>;
   unnamedTags(after: number, max: number): Promise<number[]>;
   nameTags(names: ReadonlyMap<number, string>): Promise<void>;
   failing(max: number): Promise<FailingApp[]>;
@@ -80,6 +91,9 @@ const claim = z.object({
       change_number: z.number(),
       attempts: z.number(),
       access_token: z.string().nullable(),
+      /** Steam is known to hold sections back from who has no access token. */
+      needs_token: z.boolean(),
+      /** Denied less than a day ago. */
       token_denied: z.boolean(),
     }),
   ),
@@ -104,6 +118,8 @@ export interface ApplyRequest {
   tokens: readonly { appid: number; access_token: string | null }[];
   retryMs: number;
   retryMaxMs: number;
+  /** Record each field that changes on an app that was stored before. */
+  history: boolean;
 }
 const applyReply = z.object({
   stored: z.number(),
@@ -113,6 +129,26 @@ const applyReply = z.object({
   lost: z.number(),
 });
 export type ApplyReply = z.infer<typeof applyReply>;
+
+const leadReply = z.object({
+  leading: z.boolean(),
+  last_change_number: z.number().nullable(),
+  bulk_completed_at: time.nullable(),
+  reconciled_seconds_ago: z.number().nullable(),
+  gap: z.object({ from_change: z.number(), to_change: z.number() }).nullable(),
+});
+export type LeadReply = z.infer<typeof leadReply>;
+
+export interface PollRequest {
+  workerId: string;
+  /** Where the poll counted from. */
+  since: number;
+  /** Steam's current one. */
+  changeNumber: number;
+  apps: readonly { appid: number; changeNumber: number; needsToken: boolean }[];
+}
+const pollReply = z.object({ accepted: z.boolean(), last_change_number: z.number().nullable(), marked: z.number() });
+export type PollReply = z.infer<typeof pollReply>;
 
 const failingApps = z.array(
   z.object({
@@ -124,6 +160,19 @@ const failingApps = z.array(
   }),
 );
 export type FailingApp = z.infer<typeof failingApps>[number];
+
+const backlog = z.object({
+  pending: z.number(),
+  failing: z.number(),
+  lag_seconds: z.number().nullable(),
+  failing_apps: failingApps,
+});
+export type Backlog = z.infer<typeof backlog>;
+
+const workerReports = z.array(
+  z.object({ id: z.string(), mode: z.string(), snapshot: z.unknown(), seen_at: time, seen_seconds_ago: z.number() }),
+);
+export type WorkerReport = z.infer<typeof workerReports>[number];
 
 const counted = z.object({ name: z.string(), count: z.number() });
 const catalogSummary = z.object({
@@ -175,7 +224,7 @@ export function createCatalogStore(db: Database, patience: Pick<Patience, "call"
     release: async (leaseId) => {
       await rpc(nothing, "pics_release", { lease_id: leaseId });
     },
-    apply: ({ leaseId, apps, unknown, failed, tokens, retryMs, retryMaxMs }) =>
+    apply: ({ leaseId, apps, unknown, failed, tokens, retryMs, retryMaxMs, history }) =>
       rpc(
         applyReply,
         "pics_apply",
@@ -188,9 +237,35 @@ export function createCatalogStore(db: Database, patience: Pick<Patience, "call"
           tokens,
           retry_seconds: retryMs / 1000,
           retry_max_seconds: retryMaxMs / 1000,
+          history,
         },
         { splittable: true },
       ),
+    lead: (workerId, leaseMs) => rpc(leadReply, "pics_lead", { worker_id: workerId, lease_seconds: leaseMs / 1000 }),
+    resign: async (workerId) => {
+      await rpc(nothing, "pics_resign", { worker_id: workerId });
+    },
+    poll: ({ workerId, since, changeNumber, apps }) =>
+      rpc(pollReply, "pics_poll", {
+        worker_id: workerId,
+        since,
+        change_number: changeNumber,
+        apps: apps.map((app) => [app.appid, app.changeNumber, app.needsToken]),
+      }),
+    openGap: async ({ workerId, from, to }) => {
+      await rpc(nothing, "pics_open_gap", { worker_id: workerId, from_change: from, to_change: to });
+    },
+    finishSweep: ({ workerId, seconds, changeNumber }) =>
+      rpc(z.object({ accepted: z.boolean() }), "pics_finish_sweep", {
+        worker_id: workerId,
+        seconds,
+        change_number: changeNumber,
+      }),
+    backlog: () => rpc(backlog, "pics_backlog"),
+    report: (request) => rpc(workerReports, "report_worker", request),
+    forget: async (workerId) => {
+      await rpc(nothing, "forget_worker", { id: workerId });
+    },
     unnamedTags: (after, max) => rpc(ids, "pics_unnamed_tags", { after, max }),
     nameTags: async (names) => {
       await rpc(nothing, "pics_name_tags", { tags: [...names].map(([tag_id, name]) => ({ tag_id, name })) });

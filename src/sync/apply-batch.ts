@@ -18,6 +18,7 @@ export interface BatchDeps {
   /** Delay after an app's first failure, doubled by each further one up to the limit. */
   retryMs: number;
   retryMaxMs: number;
+  history: boolean;
 }
 
 export interface BatchOutcome extends ApplyReply {
@@ -49,41 +50,51 @@ interface Fetched extends ProductInfo {
   tokens: { appid: number; access_token: string | null }[];
 }
 
-/** App info of the claimed apps; those that hold something back are asked again with an access token, if Steam grants one. */
+/**
+ * App info of the claimed apps. Those that Steam tells in full only to who has an access token get theirs first, where that is known
+ * beforehand; where the answer shows it, they are asked for again.
+ */
 async function fetchApps(pics: Pics, lease: Lease, claimed: readonly ClaimedApp[]): Promise<Fetched> {
-  const { signal } = lease;
   const fetched: Fetched = { apps: [], unknown: [], failed: [], tokens: [] };
-  try {
-    const asked = claimed.map((app) => ({ appid: app.appid, accessToken: app.access_token }));
-    Object.assign(fetched, await pics.productInfo(asked, signal));
-  } catch (error) {
-    fetched.failed.push(...failAll(claimed, error));
-    return fetched;
+  const tokens = new Map(claimed.flatMap(({ appid, access_token }) => (access_token ? [[appid, access_token]] : [])));
+  const settled = new Set(claimed.filter((app) => app.token_denied).map((app) => app.appid));
+  const withTokens = (apps: readonly { appid: number }[]) =>
+    apps.map(({ appid }) => ({ appid, accessToken: tokens.get(appid) ?? null }));
+
+  /** Asks for tokens and returns the apps that got one which they did not have. */
+  async function askTokens(apps: readonly { appid: number }[]): Promise<{ appid: number }[]> {
+    const { granted, denied } = await pics.accessTokens(appidsOf(apps), lease.signal);
+    for (const { appid } of apps) settled.add(appid);
+    for (const appid of denied) fetched.tokens.push({ appid, access_token: null });
+    const fresh = [...granted].filter(([appid, token]) => tokens.get(appid) !== token);
+    for (const [appid, access_token] of fresh) {
+      tokens.set(appid, access_token);
+      fetched.tokens.push({ appid, access_token });
+    }
+    return fresh.map(([appid]) => ({ appid }));
   }
 
-  const byAppid = new Map(claimed.map((app) => [app.appid, app]));
-  const withheld = fetched.apps.filter((app) => app.missingToken && !byAppid.get(app.appid)?.token_denied);
-  if (withheld.length === 0) return fetched;
+  try {
+    const announced = claimed.filter((app) => app.needs_token && !tokens.has(app.appid) && !settled.has(app.appid));
+    if (announced.length > 0) await askTokens(announced);
+    Object.assign(fetched, await pics.productInfo(withTokens(claimed), lease.signal));
+  } catch (error) {
+    return { ...fetched, failed: failAll(claimed, error) };
+  }
 
+  const withheld = fetched.apps.filter((app) => app.missingToken && !settled.has(app.appid));
+  if (withheld.length === 0) return fetched;
+  // Each request may wait for its turn and for its reply; the lease must outlast them.
   await lease.renew();
   try {
-    const { granted, denied } = await pics.accessTokens(appidsOf(withheld), signal);
-    fetched.tokens = [
-      ...[...granted].map(([appid, access_token]) => ({ appid, access_token })),
-      ...denied.map((appid) => ({ appid, access_token: null })),
-    ];
-    // A token that was sent and did not help is not sent twice.
-    const fresh = [...granted].filter(([appid, token]) => byAppid.get(appid)?.access_token !== token);
+    const fresh = await askTokens(withheld);
     if (fresh.length === 0) return fetched;
-    const again = await pics.productInfo(
-      fresh.map(([appid, accessToken]) => ({ appid, accessToken })),
-      signal,
-    );
+    const again = await pics.productInfo(withTokens(fresh), lease.signal);
     const richer = new Map(again.apps.map((app) => [app.appid, app]));
     fetched.apps = fetched.apps.map((app) => richer.get(app.appid) ?? app);
   } catch (error) {
-    fetched.failed.push(...failAll(withheld, error));
     const failed = new Set(appidsOf(withheld));
+    fetched.failed = failAll(withheld, error);
     fetched.apps = fetched.apps.filter((app) => !failed.has(app.appid));
   }
   return fetched;
@@ -130,9 +141,9 @@ function* chunks(harvest: Harvest, size: number): Generator<Harvest> {
 
 /** Writes a part. What Postgres refuses, or does not finish in time, is halved until the poison is alone. */
 async function write(deps: BatchDeps, leaseId: string, part: Harvest, outcome: BatchOutcome): Promise<void> {
-  const { store, logger, retryMs, retryMaxMs } = deps;
+  const { store, logger, retryMs, retryMaxMs, history } = deps;
   try {
-    const reply = await store.apply({ leaseId, ...part, retryMs, retryMaxMs });
+    const reply = await store.apply({ leaseId, ...part, retryMs, retryMaxMs, history });
     for (const key of ["stored", "older", "unknown", "failed", "lost"] as const) outcome[key] += reply[key];
     outcome.failures.push(...part.failed);
   } catch (error) {

@@ -1,5 +1,4 @@
 import type { ClaimedApp } from "../db/catalog-store.ts";
-import { sleep } from "../time.ts";
 import { applyBatch, type BatchDeps, type BatchOutcome } from "./apply-batch.ts";
 import { type Lease, startLease } from "./lease.ts";
 
@@ -29,6 +28,8 @@ export interface Drain {
   wake(): void;
   /** No more work will be announced: end once everything pending is stored or has failed too often. */
   finish(): void;
+  /** When the database last answered a claim, or a batch came to its end; ISO 8601. */
+  lastProgressAt(): string | null;
   /** Takes no more work, lets what is in flight finish for `graceMs`, then gives it back. */
   stop(graceMs?: number): Promise<void>;
 }
@@ -41,20 +42,35 @@ export function createDrain(options: DrainOptions): Drain {
   const stopping = new AbortController();
   const abandoning = new AbortController();
   let finishing = false;
-  let wakeUp = Promise.withResolvers<void>();
+  let progressAt: string | null = null;
+  /** Counts the calls of `wake`, so that one that comes during a claim is not slept through. */
+  let wakes = 0;
+  const napping = new Set<() => void>();
   let ended: Promise<void> = Promise.resolve();
 
   function wake() {
-    wakeUp.resolve();
-    wakeUp = Promise.withResolvers();
+    wakes += 1;
+    for (const end of napping) end();
+  }
+
+  function nap(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const end = () => {
+        clearTimeout(timer);
+        napping.delete(end);
+        resolve();
+      };
+      const timer = setTimeout(end, ms);
+      napping.add(end);
+    });
   }
 
   async function loop(): Promise<void> {
     while (!stopping.signal.aborted) {
       await pics.ready(stopping.signal);
-      // Read before the claim: what is announced while it runs must not be slept through.
+      // Read before the claim: it may not have seen what is announced while it runs.
       const lastRound = finishing;
-      const woken = wakeUp.promise;
+      const wakesBefore = wakes;
       let due: number | null = null;
       const lease = startLease(store, leaseMs, abandoning.signal);
       try {
@@ -65,8 +81,10 @@ export function createDrain(options: DrainOptions): Drain {
           appids: options.appids,
           maxAttempts: options.maxAttempts,
         });
+        progressAt = new Date().toISOString();
         if (claim.apps.length > 0) {
           await work(lease, claim.apps);
+          progressAt = new Date().toISOString();
           wake(); // A sibling may be waiting for the last batch to come to an end.
           continue;
         }
@@ -76,7 +94,7 @@ export function createDrain(options: DrainOptions): Drain {
         lease.end();
       }
       const dueMs = due === null ? idleMs : due * 1_000;
-      await Promise.race([woken, pause(Math.min(Math.max(dueMs, 20), idleMs))]);
+      if (wakes === wakesBefore) await nap(Math.min(Math.max(dueMs, 20), idleMs));
     }
   }
 
@@ -93,10 +111,6 @@ export function createDrain(options: DrainOptions): Drain {
     }
   }
 
-  async function pause(ms: number): Promise<void> {
-    await sleep(ms, stopping.signal).catch(() => {});
-  }
-
   return {
     async run() {
       const loops = Array.from({ length: options.concurrency }, () =>
@@ -111,6 +125,7 @@ export function createDrain(options: DrainOptions): Drain {
       await Promise.all(loops);
     },
     wake,
+    lastProgressAt: () => progressAt,
     finish() {
       finishing = true;
       wake();

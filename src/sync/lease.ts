@@ -15,19 +15,26 @@ export interface Lease {
   end(): void;
 }
 
-export function startLease(store: CatalogStore, leaseMs: number, giveUp: AbortSignal): Lease {
+export function startLease(store: Pick<CatalogStore, "renew">, leaseMs: number, giveUp: AbortSignal): Lease {
   const id = randomUUID();
-  const expiry = new AbortController();
-  const startClock = () => setTimeout(() => expiry.abort(new Error("the lease ran out")), leaseMs);
+  const lease = new AbortController();
+  // Not AbortSignal.any: what it makes of a signal that lives as long as the process is not collected.
+  const onGiveUp = () => lease.abort(giveUp.reason);
+  giveUp.addEventListener("abort", onGiveUp);
+  if (giveUp.aborted) onGiveUp();
+  const startClock = () => setTimeout(() => lease.abort(new Error("the lease ran out")), leaseMs);
   let clock = startClock();
   return {
     id,
-    signal: AbortSignal.any([giveUp, expiry.signal]),
+    signal: lease.signal,
     async renew() {
       clearTimeout(clock);
       clock = startClock();
       await store.renew(id, leaseMs);
     },
-    end: () => clearTimeout(clock),
+    end() {
+      clearTimeout(clock);
+      giveUp.removeEventListener("abort", onGiveUp);
+    },
   };
 }

@@ -39,7 +39,7 @@ begin
     left join sync_status s on s.appid = announced.appid
     left join apps a on a.appid = announced.appid
     where case when announced.is_known then
-      is_full or s.pics_change_number is null or s.pics_change_number < announced.change or not a.is_known
+      is_full or s.pics_change_number is null or s.pics_change_number < announced.change or a.is_known is not true
         or coalesce(s.last_pics_sync, '-infinity') < (select installed_at from pics_sync_state)
     else
       a.is_known and s.pics_pending_change is null
@@ -85,11 +85,11 @@ begin
   returning * into state;
 
   update sync_status set attempts = 0, next_attempt_at = null
-  where pics_pending_change is not null and attempts > 0 and (is_whole or appid = any (only_these));
+  where pics_pending_change is not null and attempts > 0 and (is_whole or appid in (select unnest(only_these)));
 
   return jsonb_build_object(
     'last_change_number', state.last_change_number,
-    'pending', (select count(*) from sync_status where pics_pending_change is not null and (is_whole or appid = any (only_these))),
+    'pending', (select count(*) from sync_status where pics_pending_change is not null and (is_whole or appid in (select unnest(only_these)))),
     'highest_appid', (select coalesce(max(appid), 0) from apps),
     'started_at', now()
   );
@@ -125,7 +125,7 @@ $$;
 -- Takes pending apps under a lease.
 --   request  {"lease_id": uuid, "max": apps, "lease_seconds": n, "appids": [only these] or absent,
 --             "max_attempts": leave apps that failed so often, or absent}
---   reply    {"apps": [{"appid", "change_number", "attempts", "access_token", "token_denied"}, …],
+--   reply    {"apps": [{"appid", "change_number", "attempts", "access_token", "needs_token", "token_denied"}, …],
 --             "waiting": apps that will be due later (leased by others or in backoff), "due_in_seconds": the soonest, or null}
 -- The longest pending first. Apps that failed before come when no others are left, in batches that shrink with every failure
 -- until one that makes every request fail is alone. The same lease_id again returns the same apps.
@@ -156,7 +156,7 @@ begin
     with free as (
       select appid from sync_status
       where pics_pending_change is not null and attempts = 0 and (lease_until is null or lease_until <= now_at)
-        and (only_these is null or appid = any (only_these))
+        and (only_these is null or appid in (select unnest(only_these)))
       order by pending_since, appid
       limit max_apps
       for update skip locked
@@ -168,14 +168,14 @@ begin
     if not found then
       select attempts into retried from sync_status
       where pics_pending_change is not null and attempts between 1 and max_attempts - 1 and next_attempt_at <= now_at
-        and (lease_until is null or lease_until <= now_at) and (only_these is null or appid = any (only_these))
+        and (lease_until is null or lease_until <= now_at) and (only_these is null or appid in (select unnest(only_these)))
       order by next_attempt_at
       limit 1;
 
       with free as (
         select appid from sync_status
         where pics_pending_change is not null and attempts = retried and next_attempt_at <= now_at
-          and (lease_until is null or lease_until <= now_at) and (only_these is null or appid = any (only_these))
+          and (lease_until is null or lease_until <= now_at) and (only_these is null or appid in (select unnest(only_these)))
         order by next_attempt_at, appid
         limit greatest(1, max_apps / (4 ^ least(retried, 10))::integer)
         for update skip locked
@@ -191,6 +191,7 @@ begin
       'change_number', s.lease_change,
       'attempts', s.attempts,
       'access_token', t.access_token,
+      'needs_token', s.needs_token or s.missing_token,
       'token_denied', coalesce(t.denied_at > now_at - interval '1 day', false)
     ) order by s.appid)
   into claimed
@@ -203,7 +204,7 @@ begin
     into waiting, due_in
     from sync_status s
     where s.pics_pending_change is not null and s.attempts < max_attempts
-      and (only_these is null or s.appid = any (only_these));
+      and (only_these is null or s.appid in (select unnest(only_these)));
   end if;
 
   return jsonb_build_object(
@@ -353,7 +354,7 @@ begin
     languages = excluded.languages,
     has_workshop = excluded.has_workshop,
     updated_at = now()
-  where not a.is_known or a.is_active is distinct from (a.is_listed is not false) or (
+  where a.is_known is not true or a.is_active is distinct from (a.is_listed is not false) or (
       a.name, a.type, a.is_free, a.release_state, a.steam_release_date, a.original_release_date, a.store_asset_mtime,
       a.platforms, a.controller_support, a.pics_review_score, a.pics_review_percentage, a.metacritic_score, a.metacritic_url,
       a.parent_appid, a.homepage_url, a.app_state, a.last_content_update, a.current_build_id, a.content_descriptors,
@@ -442,12 +443,35 @@ begin
 end
 $$;
 
+-- What is stored of some apps, as one jsonb object each: the columns of `apps`, and every relation as a sorted list.
+create or replace function public.pics_app_images(appids integer[]) returns table (appid integer, image jsonb)
+language sql stable
+set search_path = public, pg_temp
+as $$
+  select a.appid, to_jsonb(a) - array['appid', 'created_at', 'updated_at'] || jsonb_build_object(
+    'tags', (select coalesce(jsonb_agg(r.tag_id order by r.tag_id), '[]') from app_steam_tags r where r.appid = a.appid),
+    'genres', (select coalesce(jsonb_agg(r.genre_id order by r.genre_id), '[]') from app_genres r where r.appid = a.appid),
+    'primary_genre', (select min(r.genre_id) from app_genres r where r.appid = a.appid and r.is_primary),
+    'categories', (select coalesce(jsonb_agg(r.category_id order by r.category_id), '[]') from app_categories r where r.appid = a.appid),
+    'dlc', (select coalesce(jsonb_agg(r.dlc_appid order by r.dlc_appid), '[]') from app_dlc r where r.appid = a.appid),
+    'developers', (select coalesce(jsonb_agg(n.name order by n.name), '[]')
+                   from app_developers r join developers n on n.id = r.developer_id where r.appid = a.appid),
+    'publishers', (select coalesce(jsonb_agg(n.name order by n.name), '[]')
+                   from app_publishers r join publishers n on n.id = r.publisher_id where r.appid = a.appid),
+    'franchises', (select coalesce(jsonb_agg(n.name order by n.name), '[]')
+                   from app_franchises r join franchises n on n.id = r.franchise_id where r.appid = a.appid),
+    'steam_deck', (select to_jsonb(d) - array['appid', 'updated_at'] from app_steam_deck d where d.appid = a.appid)
+  )
+  from apps a where a.appid = any (appids);
+$$;
+
 -- Stores what was fetched for a claim and clears the marks, in one transaction.
 --   request  {"request_id": uuid, "lease_id": uuid,
 --             "apps": [{"change_number", "partial", "missing_token", … an AppRecord}, …],
 --             "unknown": [appid, …], "failed": [{"appid", "error"}, …],
 --             "tokens": [{"appid", "access_token": text or null when denied}, …],
---             "retry_seconds": delay after a first failure, "retry_max_seconds": its limit}
+--             "retry_seconds": delay after a first failure, "retry_max_seconds": its limit,
+--             "history": whether app_changes gets a row for each field that changes on an app that was stored before}
 --   reply    {"stored", "older", "unknown", "failed", "lost"}: numbers of apps
 -- Only apps under this unexpired lease are touched; others count as lost. An app info older than the stored one is skipped, one
 -- older than what was claimed is stored and asked for again later. A mark survives where a newer change was announced meanwhile.
@@ -468,6 +492,8 @@ declare
   failed constant integer[] := array(select appid from jsonb_to_recordset(request -> 'failed') as f(appid integer));
   held integer[];
   writable integer[];
+  stored_before integer[];
+  images_before jsonb;
   this_reply jsonb;
 begin
   insert into pics_replies (request_id) values (this_request) on conflict do nothing;
@@ -502,6 +528,14 @@ begin
   );
   if cardinality(writable) < cardinality(fetched) then
     payloads := (select jsonb_agg(p) from jsonb_array_elements(payloads) as p where (p ->> 'appid')::integer = any (writable));
+  end if;
+  if coalesce((request ->> 'history')::boolean, true) then
+    stored_before := array(
+      select appid from sync_status
+      where appid = any (held) and appid = any (writable || unknown) and pics_change_number is not null
+        and last_pics_sync >= (select installed_at from pics_sync_state)
+    );
+    images_before := (select jsonb_object_agg(appid, image) from pics_app_images(stored_before));
   end if;
   if writable <> '{}' then
     perform pics_write_apps(payloads);
@@ -553,6 +587,16 @@ begin
 
   update sync_status set lease_id = null, lease_until = null, lease_change = null
   where appid = any (held) and appid = any (unknown || failed);
+
+  if stored_before <> '{}' then
+    insert into app_changes (appid, change_number, field, old, new)
+    select a.appid, s.pics_change_number, now_is.key, images_before -> a.appid::text -> now_is.key, now_is.value
+    from pics_app_images(stored_before) a
+    join sync_status s on s.appid = a.appid
+    cross join lateral jsonb_each(a.image) as now_is
+    where images_before -> a.appid::text -> now_is.key is distinct from now_is.value
+    order by a.appid, now_is.key;
+  end if;
 
   this_reply := jsonb_build_object(
     'stored', cardinality(writable),

@@ -62,6 +62,7 @@ export function startBulk(
     leaseMs: 90_000,
     retryMs: 50,
     retryMaxMs: 500,
+    history: true,
     ...options,
   });
   session.start();

@@ -76,6 +76,13 @@ forEachDatabase("marking", (open) => {
     expect(await mark([[10, 500]])).toMatchObject({ marked: 1 });
   });
 
+  test("an app whose row somebody deleted is marked, so that it comes back", async () => {
+    await store(record(10, 500));
+    await sql("delete from apps");
+    expect(await mark([], { unknown: [10] })).toMatchObject({ marked: 0 });
+    expect(await mark([[10, 500]])).toMatchObject({ marked: 1 });
+  });
+
   test("a newer announcement ends the waiting after a failure, the same one does not", async () => {
     await mark([[10, 500]]);
     await apply((await claim()).lease, { failed: [{ appid: 10, error: "broken" }] });

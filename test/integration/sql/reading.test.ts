@@ -146,6 +146,7 @@ forEachDatabase("reading", (open) => {
       tokens: [{ appid: 10, access_token: "7" }],
       retryMs: 60_000,
       retryMaxMs: 3_600_000,
+      history: true,
     });
     expect(reply).toEqual(applied({ stored: 1, unknown: 1, failed: 1 }));
     await typed.release(leaseId);

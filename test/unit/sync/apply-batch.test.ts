@@ -10,6 +10,7 @@ const claimed = (appid: number, more: Partial<ClaimedApp> = {}): ClaimedApp => (
   change_number: 100,
   attempts: 0,
   access_token: null,
+  needs_token: false,
   token_denied: false,
   ...more,
 });
@@ -70,6 +71,7 @@ function setUp(
     upsertBatchSize: 500,
     retryMs: 1,
     retryMaxMs: 10,
+    history: true,
   };
   const run = (apps: ClaimedApp[], more = {}) => applyBatch({ ...deps, ...more }, lease, apps);
   return { run, written, asked, renewals };
@@ -127,8 +129,8 @@ describe("fetching", () => {
     expect(renewals).toHaveLength(1);
     const [request] = written;
     expect(request?.tokens).toEqual([
-      { appid: 2, access_token: "token 2" },
       { appid: 1, access_token: null },
+      { appid: 2, access_token: "token 2" },
     ]);
     expect(
       request?.apps.map(({ appid, name, missing_token, partial }) => [appid, name, missing_token, partial]),
@@ -138,6 +140,23 @@ describe("fetching", () => {
       [3, "App 3", true, true],
       [4, "Whole 4", false, false],
     ]);
+  });
+
+  it("asks for tokens first where Steam announced that they are needed", async () => {
+    const { run, asked, written } = setUp();
+    await run([
+      claimed(1, { needs_token: true }),
+      claimed(2, { needs_token: true }),
+      claimed(4, { needs_token: true, access_token: "kept" }),
+    ]);
+    expect(asked).toEqual([
+      [
+        { appid: 1, accessToken: null },
+        { appid: 2, accessToken: "token 2" },
+        { appid: 4, accessToken: "kept" },
+      ],
+    ]);
+    expect(written[0]?.tokens).toHaveLength(2);
   });
 
   it("fails the apps of a request that Steam does not answer, without failing the batch", async () => {

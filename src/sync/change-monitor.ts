@@ -1,0 +1,206 @@
+import { randomUUID } from "node:crypto";
+import type { LeadReply } from "../db/catalog-store.ts";
+import { SteamError } from "../errors.ts";
+import type { ChangesSince } from "../steam/port.ts";
+import { sleep } from "../time.ts";
+import type { BatchDeps } from "./apply-batch.ts";
+import { createDrain } from "./drain.ts";
+import { reconcile } from "./reconcile.ts";
+import { nameTags } from "./tag-names.ts";
+
+/**
+ * Follows Steam's change numbers. One worker, by a lease, asks every few seconds what changed; each answer becomes durable in the
+ * transaction that moves the cursor. All workers drain what is pending. Where Steam cannot list what happened, a sweep of
+ * everything finds it, and only then does the cursor move past the gap.
+ */
+export interface MonitorOptions extends BatchDeps {
+  pollIntervalMs: number;
+  batchSize: number;
+  concurrency: number;
+  leaseMs: number;
+  /** Between two sweeps against silent drift; 0 is never. */
+  reconcileIntervalMs: number;
+  appIdMax: number | null;
+  /** Fetch what others announce, and poll nothing. */
+  drainOnly: boolean;
+  workerId?: string;
+}
+
+export interface MonitorStatus {
+  leading: boolean;
+  last_change_number: number | null;
+  last_poll_at: string | null;
+  bulk_completed_at: string | null;
+  sweeping: boolean;
+}
+
+export interface ChangeMonitor {
+  /** Runs until `stop`; rejects for a reason that no repeating cures. */
+  run(): Promise<void>;
+  stop(): Promise<void>;
+  status(): MonitorStatus;
+  /** When the poll loop last came round, and when the drain last heard of the database; ISO 8601. */
+  progress(): { poll: string | null; drain: string | null };
+}
+
+/** How far back Steam lists changes: about 5,000 numbers (steam-user's documentation; its live behaviour varies). */
+const changeWindow = 5_000;
+const nameTagsEveryMs = 3_600_000;
+
+export function createChangeMonitor(options: MonitorOptions): ChangeMonitor {
+  const { pics, store, logger, pollIntervalMs, workerId = randomUUID() } = options;
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const drain = createDrain({ ...options, appids: null, maxAttempts: null, onOutcome: () => {} });
+  /** The lease outlasts a poll that takes long. */
+  const leadMs = Math.max(options.leaseMs, 3 * pollIntervalMs);
+  const status: MonitorStatus = {
+    leading: false,
+    last_change_number: null,
+    last_poll_at: null,
+    bulk_completed_at: null,
+    sweeping: false,
+  };
+  let pollProgressAt: string | null = null;
+  /** Up to here polls are durable; ahead of the cursor only while a gap is open. Null while another worker leads. */
+  let tip: number | null = null;
+  let sweep: { done: Promise<void>; cancel: AbortController } | null = null;
+  let tagsNamedAt = Number.NEGATIVE_INFINITY;
+
+  async function pollLoop(): Promise<void> {
+    while (!signal.aborted) {
+      const startedAt = performance.now();
+      try {
+        await pics.ready(signal);
+        await poll();
+        pollProgressAt = new Date().toISOString();
+      } catch (error) {
+        if (signal.aborted) return;
+        if (!(error instanceof SteamError)) throw error;
+        logger.warn({ fault: error.fault }, `poll: ${error.message}; the next one asks for the same changes`);
+      }
+      await sleep(Math.max(0, pollIntervalMs - (performance.now() - startedAt)), signal).catch(() => {});
+    }
+  }
+
+  async function poll(): Promise<void> {
+    const lead = await store.lead(workerId, leadMs);
+    status.bulk_completed_at = lead.bulk_completed_at;
+    status.last_change_number = lead.last_change_number;
+    if (!lead.leading) return follow();
+    if (!status.leading) logger.info({ changeNumber: lead.last_change_number }, "this worker polls Steam");
+    status.leading = true;
+
+    const since = tip ?? lead.last_change_number ?? 0;
+    const changes = await pics.changesSince(since, signal);
+    const missed = since > 0 && isGap(since, changes);
+    if (missed) await openGap(since, changes);
+    const reply = await store.poll({
+      workerId,
+      since,
+      changeNumber: changes.currentChangeNumber,
+      apps: changes.apps,
+    });
+    if (!reply.accepted) return follow();
+    tip = Math.max(since, changes.currentChangeNumber);
+    status.last_change_number = reply.last_change_number;
+    status.last_poll_at = new Date().toISOString();
+    if (reply.marked > 0) drain.wake();
+    logger.debug({ since, current: tip, apps: changes.apps.length, marked: reply.marked }, "polled");
+
+    if (missed || lead.gap !== null || reconcileIsDue(lead)) startSweep();
+    if (performance.now() - tagsNamedAt >= nameTagsEveryMs) {
+      tagsNamedAt = performance.now();
+      await nameTags({ pics, store, logger, signal });
+    }
+  }
+
+  /** Another worker leads: what this one knows of the cursor is out of date from now on. */
+  function follow(): void {
+    if (status.leading) logger.warn("another worker polls Steam now");
+    status.leading = false;
+    tip = null;
+    sweep?.cancel.abort(new Error("another worker leads"));
+  }
+
+  async function openGap(from: number, changes: ChangesSince): Promise<void> {
+    const to = changes.currentChangeNumber;
+    await store.openGap({ workerId, from, to });
+    logger.warn({ from, to }, "Steam cannot list these changes; a sweep of everything finds them");
+  }
+
+  function reconcileIsDue({ bulk_completed_at, reconciled_seconds_ago }: LeadReply): boolean {
+    if (options.reconcileIntervalMs === 0 || bulk_completed_at === null) return false;
+    return reconciled_seconds_ago === null || reconciled_seconds_ago * 1_000 >= options.reconcileIntervalMs;
+  }
+
+  /** Sweeps beside the polls, which go first. A sweep that fails or is cut short begins again with a later poll. */
+  function startSweep(): void {
+    if (sweep !== null) return;
+    const cancel = new AbortController();
+    const done = sweepEverything(AbortSignal.any([signal, cancel.signal]))
+      .catch((error: unknown) => {
+        if (signal.aborted || cancel.signal.aborted) return;
+        logger.error({ err: error }, "the sweep failed; it begins again with the next poll");
+      })
+      .finally(() => {
+        sweep = null;
+        status.sweeping = false;
+      });
+    sweep = { done, cancel };
+  }
+
+  async function sweepEverything(sweepSignal: AbortSignal): Promise<void> {
+    status.sweeping = true;
+    const startedAt = new Date();
+    let marked = 0;
+    await reconcile({
+      pics,
+      store,
+      concurrency: options.concurrency,
+      appIdMax: options.appIdMax,
+      signal: sweepSignal,
+      onMarked: (apps) => {
+        marked += apps;
+        if (apps > 0) drain.wake();
+      },
+    });
+    if (tip === null) return;
+    const { accepted } = await store.finishSweep({
+      workerId,
+      seconds: (Date.now() - startedAt.getTime()) / 1_000,
+      changeNumber: tip,
+    });
+    if (accepted) logger.info({ marked }, "everything compared with Steam");
+  }
+
+  return {
+    async run() {
+      const loops = [drain.run(), ...(options.drainOnly ? [] : [pollLoop()])];
+      try {
+        await Promise.all(loops);
+      } finally {
+        stopping.abort(new Error("stopped"));
+        await drain.stop();
+        await Promise.allSettled([...loops, sweep?.done]);
+      }
+    },
+    async stop() {
+      stopping.abort(new Error("stopped"));
+      await Promise.all([drain.stop(), sweep?.done]);
+      if (status.leading) await store.resign(workerId);
+    },
+    status: () => ({ ...status }),
+    progress: () => ({ poll: pollProgressAt, drain: drain.lastProgressAt() }),
+  };
+}
+
+/** Whether changes after `since` may be missing from the answer. The flag for packages alone means nothing here. */
+function isGap(since: number, changes: ChangesSince): boolean {
+  return (
+    changes.forceFullUpdate ||
+    changes.forceFullAppUpdate ||
+    changes.sinceChangeNumber !== since ||
+    changes.currentChangeNumber - since > changeWindow
+  );
+}
