@@ -7,6 +7,7 @@ import { ConfigError } from "./errors.ts";
 export type Command =
   | { kind: "sync" }
   | { kind: "bulk_sync"; appids: number[] | null; full: boolean }
+  | { kind: "change_monitor" }
   | { kind: "migrate" }
   | { kind: "text"; text: string };
 
@@ -14,6 +15,7 @@ export type Command =
 const commandsByMode: Partial<Record<Mode, Command>> = {
   sync: { kind: "sync" },
   bulk_sync: { kind: "bulk_sync", appids: null, full: false },
+  change_monitor: { kind: "change_monitor" },
   migrate: { kind: "migrate" },
 };
 
@@ -77,6 +79,11 @@ function buildProgram(choose: (command: Command) => void): Commander {
     .action(({ appIds, full }: { appIds?: number[]; full: boolean }) =>
       choose({ kind: "bulk_sync", appids: appIds ?? null, full }),
     );
+
+  program
+    .command("change-monitor")
+    .description("follow Steam's change numbers from the stored one on")
+    .action(() => choose({ kind: "change_monitor" }));
 
   program
     .command("migrate")

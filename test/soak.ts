@@ -7,7 +7,8 @@
  * Exit code 0 when everything held, 1 when something did not, 2 for an unknown scenario.
  */
 import { startCluster } from "./support/cluster.ts";
-import { catalogueFor, type InterruptedDriver, interruptBulkSync, runUndisturbed } from "./support/interruption.ts";
+import { catalogueFor, interruptBulkSync, runUndisturbed } from "./support/interruption/bulk-sync.ts";
+import type { InterruptedDriver } from "./support/interruption/targets.ts";
 import { forkSimulatedSteam } from "./support/steam/child.ts";
 
 interface Soak {
@@ -38,6 +39,7 @@ async function interruption({ seed, report }: Soak): Promise<string[]> {
       report(`${name}: ${kills} kills, ${catalogue.count} apps`);
       const run = { driver, cluster: cluster.address, steam, undisturbed, seed, kills, faults };
       const result = await interruptBulkSync({ ...run, report: (line) => report(`  ${line}`) });
+      report(`  ${result.killsMidway} kills left some apps stored and others not`);
       report(`  ${result.appsFetchedAgain} apps were in flight at a kill and fetched again`);
       report(`  the last start took ${(result.restartMs / 1000).toFixed(1)} s; ${result.violations.length} violations`);
       violations.push(...result.violations.map((text) => `${name}: ${text}`));

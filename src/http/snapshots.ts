@@ -1,3 +1,4 @@
+import type { FailingApp, WorkerReport } from "../db/catalog-store.ts";
 import type { DatabaseStatus } from "../db/patience.ts";
 import type { SteamStatus } from "../steam/port.ts";
 import type { BulkProgress } from "../sync/progress.ts";
@@ -17,6 +18,8 @@ export interface ServiceSnapshot {
   /** null where no monitor belongs to the command, or before it starts. */
   monitor: MonitorSnapshot | null;
   loops: LoopSnapshot[];
+  /** Every worker on the same database, as it last said of itself; absent in what a worker says there. */
+  workers?: WorkerReport[];
 }
 
 export interface MonitorSnapshot {
@@ -25,6 +28,12 @@ export interface MonitorSnapshot {
   pending: number;
   /** Apps in backoff after a failed attempt. */
   failing: number;
+  /** The most often failed of them, with their last error. */
+  failing_apps: FailingApp[];
+  /** This worker is the one that polls. */
+  leading: boolean;
+  /** A sweep compares everything with Steam. */
+  sweeping: boolean;
   last_poll_at: string | null;
   /** Age of the oldest pending app that is not in backoff; null when there is none. */
   lag_seconds: number | null;

@@ -297,20 +297,10 @@ language plpgsql volatile
 set search_path = public, pg_temp
 as $$
 declare
-  relations constant text[] := '{tags,genres,primary_genre,categories,franchises,developers,publishers,dlc,steam_deck}';
   stored integer[];
 begin
   select coalesce(array_agg(a.appid), '{}') into stored
   from jsonb_to_recordset(payloads) as p(appid integer) join apps a on a.appid = p.appid;
-
-  -- A partial record is completed from the stored row, so that below there is only one kind. An older application's column may
-  -- have the name of a relation, and a fraction as a score (read as numeric below).
-  if payloads @? '$[*] ? (@.partial == true)' then
-    select jsonb_agg(case when (p ->> 'partial')::boolean then coalesce(to_jsonb(a) - relations, '{}') || p else p end)
-    into payloads
-    from jsonb_array_elements(payloads) as p
-    left join apps a on a.appid = (p ->> 'appid')::integer;
-  end if;
 
   insert into apps as a (
     appid, name, type, is_free, release_state, steam_release_date, original_release_date, store_asset_mtime, platforms,
@@ -318,17 +308,22 @@ begin
     homepage_url, app_state, last_content_update, current_build_id, content_descriptors, languages, has_workshop
   )
   select
-    appid, name, type, is_free, release_state, steam_release_date, original_release_date, store_asset_mtime, platforms,
-    controller_support, pics_review_score, pics_review_percentage, metacritic_score, metacritic_url, parent_appid,
-    homepage_url, app_state, last_content_update, current_build_id, content_descriptors, languages, has_workshop
-  from jsonb_to_recordset(payloads) as p(
+    p.appid, p.name, p.type, p.is_free, p.release_state, p.steam_release_date, p.original_release_date, p.store_asset_mtime,
+    p.platforms, p.controller_support, p.pics_review_score, p.pics_review_percentage, p.metacritic_score, p.metacritic_url,
+    p.parent_appid, p.homepage_url, p.app_state, p.last_content_update, p.current_build_id, p.content_descriptors,
+    p.languages, p.has_workshop
+  from jsonb_array_elements(payloads) as payload
+  -- A partial record is completed from the stored row.
+  left join apps before on (payload ->> 'partial')::boolean and before.appid = (payload ->> 'appid')::integer
+  cross join jsonb_to_record(case when before.appid is null then payload else to_jsonb(before) || payload end) as p(
     appid integer, name text, type text, is_free boolean, release_state text, steam_release_date timestamptz,
     original_release_date timestamptz, store_asset_mtime timestamptz, platforms text, controller_support text,
+    -- Read as numeric: an older application's column may hold fractions.
     pics_review_score numeric, pics_review_percentage numeric, metacritic_score numeric, metacritic_url text,
     parent_appid integer, homepage_url text, app_state text, last_content_update timestamptz, current_build_id text,
     content_descriptors jsonb, languages jsonb, has_workshop boolean
   )
-  order by appid
+  order by p.appid
   on conflict (appid) do update set
     name = excluded.name,
     type = excluded.type,

@@ -1,6 +1,6 @@
 import http from "node:http";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type BulkOverrides, differences, startBulk } from "../support/bulk.ts";
+import { type BulkOverrides, differences, startBulk } from "../support/sync.ts";
 import { openTestDatabase, type TestDatabase } from "../support/databases.ts";
 import type { Fault } from "../support/steam/faults.ts";
 import { generateCatalogue } from "../support/steam/generate.ts";

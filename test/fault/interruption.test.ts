@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import {
   catalogueFor,
-  type InterruptedDriver,
   interruptBulkSync,
   runUndisturbed,
   type UndisturbedRun,
-} from "../support/interruption.ts";
+} from "../support/interruption/bulk-sync.ts";
+import type { InterruptedDriver } from "../support/interruption/targets.ts";
 import { type ForkedSteam, forkSimulatedSteam } from "../support/steam/child.ts";
 
 /** Another seed each day, so that other moments are tried; `SEED=` repeats a run. */
@@ -32,6 +32,7 @@ describe(`a bulk sync killed at any moment (SEED=${seed})`, () => {
 
       expect(result.violations, result.history.join("\n")).toEqual([]);
       expect(result.kills).toBe(kills);
+      expect(result.killsMidway).toBeGreaterThan(0);
       expect(undisturbed.dump.get("apps")).toHaveLength(catalogue.count);
     },
   );

@@ -1,11 +1,11 @@
 import http from "node:http";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { idsPerRequest } from "../../src/sync/appids.ts";
-import { differences, startBulk } from "../support/bulk.ts";
 import { forEachDatabase, type TestDatabase } from "../support/databases.ts";
 import { generateCatalogue } from "../support/steam/generate.ts";
 import { type SimulatedSteam, startSimulatedSteam } from "../support/steam/simulated-steam.ts";
 import { namelessTag } from "../support/steam/store-tags.ts";
+import { differences, startBulk } from "../support/sync.ts";
 
 /** The whole path on all three databases: steam-user, extraction, SQL. */
 forEachDatabase("bulk sync", (open, kind) => {

@@ -2,13 +2,13 @@ import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import { afterAll, describe, expect, it } from "vitest";
-import { startBulk } from "../support/bulk.ts";
 import { openTestDatabase, type TestDatabase } from "../support/databases.ts";
 import { type CommonSection, commonToText } from "../support/independent-reading/common-to-text.ts";
 import { compareWithDatabase } from "../support/independent-reading/compare.ts";
 import { readIndependently } from "../support/independent-reading/read.ts";
 import { fromPayloads } from "../support/steam/catalogue.ts";
 import { startSimulatedSteam } from "../support/steam/simulated-steam.ts";
+import { startBulk } from "../support/sync.ts";
 
 /**
  * Real payloads all the way: simulated Steam, steam-user, extraction, Postgres. For each stored field a reading of the raw

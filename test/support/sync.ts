@@ -1,5 +1,5 @@
 /**
- * The bulk sync composed as main.ts composes it, in this process, against a simulated Steam and a test database:
+ * Bulk sync and change monitor composed as worker.ts composes them, in this process, against a simulated Steam and a test database:
  *
  *     const run = startBulk(database.db, steam, { appids: [10, 20] });
  *     const summary = await run.done;
@@ -10,6 +10,7 @@ import { createPatience } from "../../src/db/patience.ts";
 import { createPics } from "../../src/steam/pics.ts";
 import { createSteamSession } from "../../src/steam/session.ts";
 import { type BulkSyncOptions, createBulkSync } from "../../src/sync/bulk-sync.ts";
+import { createChangeMonitor, type MonitorOptions } from "../../src/sync/change-monitor.ts";
 import type { BulkSummary } from "../../src/sync/summary.ts";
 import { storeAppids } from "../../src/web/app-list.ts";
 import { createHttpClient } from "../../src/web/http-client.ts";
@@ -38,37 +39,80 @@ export function startBulk(
   overrides: BulkOverrides = {},
 ): BulkRun {
   const { requestDelayMs = 0, timeoutMs = 10_000, apiKey, ...options } = overrides;
-  const concurrency = options.concurrency ?? 4;
-  const session = createSteamSession({
-    proxyUrl: steam.proxyUrl,
-    logger: silent,
-    reconnectMaxDelayMs: 200,
-    reconnectMinDelayMs: 20,
-    requestTimeoutMs: timeoutMs,
-  });
-  const pics = createPics({ session, logger: silent, requestDelayMs, concurrency, timeoutMs });
+  const { session, ...parts } = compose(db, steam, { requestDelayMs, timeoutMs });
   const bulk = createBulkSync({
-    pics,
-    store: createCatalogStore(db, createPatience(db.driver, { logger: silent })),
-    logger: silent,
+    ...parts,
     appids: null,
     full: false,
     appIdMax: null,
     appList: apiKey === undefined ? null : (signal) => storeAppids(createHttpClient(), apiKey, signal),
     batchSize: 200,
-    concurrency,
-    upsertBatchSize: 500,
     maxAttempts: 6,
-    leaseMs: 90_000,
-    retryMs: 50,
-    retryMaxMs: 500,
-    history: true,
     ...options,
   });
   session.start();
   const done = bulk.run().finally(() => session.stop());
   done.catch(() => {}); // Whoever awaits it hears of it.
-  return { done, stop: () => bulk.stop(), requests: () => pics.status().requests };
+  return { done, stop: () => bulk.stop(), requests: () => parts.pics.status().requests };
+}
+
+export interface MonitorOverrides extends Partial<MonitorOptions> {
+  requestDelayMs?: number;
+  timeoutMs?: number;
+}
+
+/** The change monitor, composed in the same way. */
+export function startMonitor(db: Database, steam: Pick<SimulatedSteam, "proxyUrl">, overrides: MonitorOverrides = {}) {
+  const { requestDelayMs = 0, timeoutMs = 10_000, ...options } = overrides;
+  const { session, ...parts } = compose(db, steam, { requestDelayMs, timeoutMs });
+  const monitor = createChangeMonitor({
+    ...parts,
+    batchSize: 100,
+    pollIntervalMs: 100,
+    reconcileIntervalMs: 0,
+    appIdMax: null,
+    drainOnly: false,
+    ...options,
+  });
+  session.start();
+  const done = monitor.run();
+  done.catch(() => {}); // Whoever stops it hears of it.
+  return {
+    ...monitor,
+    done,
+    async stop() {
+      await monitor.stop();
+      await session.stop();
+      await done;
+    },
+  };
+}
+
+function compose(
+  db: Database,
+  { proxyUrl }: Pick<SimulatedSteam, "proxyUrl">,
+  { requestDelayMs, timeoutMs }: { requestDelayMs: number; timeoutMs: number },
+) {
+  const concurrency = 4;
+  const session = createSteamSession({
+    proxyUrl,
+    logger: silent,
+    reconnectMaxDelayMs: 200,
+    reconnectMinDelayMs: 20,
+    requestTimeoutMs: timeoutMs,
+  });
+  return {
+    session,
+    pics: createPics({ session, logger: silent, requestDelayMs, concurrency, timeoutMs }),
+    store: createCatalogStore(db, createPatience(db.driver, { logger: silent })),
+    logger: silent,
+    concurrency,
+    upsertBatchSize: 500,
+    leaseMs: 90_000,
+    retryMs: 50,
+    retryMaxMs: 500,
+    history: true,
+  };
 }
 
 /** What the database must hold once everything that an anonymous session may see is stored. */
