@@ -61,6 +61,7 @@ export function createChangeMonitor(options: MonitorOptions): ChangeMonitor {
     bulk_completed_at: null,
     sweeping: false,
   };
+  let polling: Promise<void> = Promise.resolve();
   let pollProgressAt: string | null = null;
   /** Up to here polls are durable; ahead of the cursor only while a gap is open. Null while another worker leads. */
   let tip: number | null = null;
@@ -176,19 +177,21 @@ export function createChangeMonitor(options: MonitorOptions): ChangeMonitor {
 
   return {
     async run() {
-      const loops = [drain.run(), ...(options.drainOnly ? [] : [pollLoop()])];
+      if (!options.drainOnly) polling = pollLoop();
+      const draining = drain.run();
       try {
-        await Promise.all(loops);
+        await Promise.all([draining, polling]);
       } finally {
         stopping.abort(new Error("stopped"));
         await drain.stop();
-        await Promise.allSettled([...loops, sweep?.done]);
+        await Promise.allSettled([draining, polling, sweep?.done]);
       }
     },
     async stop() {
       stopping.abort(new Error("stopped"));
-      await Promise.all([drain.stop(), sweep?.done]);
-      if (status.leading) await store.resign(workerId);
+      await Promise.allSettled([drain.stop(), polling, sweep?.done]);
+      // Only now: a poll that was under way may have taken the lead.
+      if (!options.drainOnly) await store.resign(workerId);
     },
     status: () => ({ ...status }),
     progress: () => ({ poll: pollProgressAt, drain: drain.lastProgressAt() }),
