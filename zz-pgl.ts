@@ -1,0 +1,23 @@
+import { openPglite } from "/work/main/src/db/pglite.ts";
+import { migrate } from "/work/main/src/db/migrate.ts";
+import { pino } from "pino";
+const db = await openPglite({ dataDir: "memory", logger: pino({level:"silent"}) });
+await migrate(db);
+const time = async (what: string, f: () => Promise<unknown>, n = 1) => { const t=performance.now(); for (let i=0;i<n;i++) await f(); console.log(what, ((performance.now()-t)/n).toFixed(1), "ms"); };
+await time("insert 300k", () => db.query("insert into sync_status (appid, pics_pending_change, pending_since) select i*10, 1000, now() from generate_series(1,300000) i"));
+const claim = (appids: number[]|null = null) => db.rpc("pics_claim", { request: { lease_id: crypto.randomUUID(), max: 200, lease_seconds: 90, appids } });
+await time("claim", () => claim(), 10);
+await time("claim of 50k ids", () => claim(Array.from({length: 50000}, (_, i) => (i+250000)*10)), 3);
+let w = 0;
+await time("mark 5000/4800 unknown", () => { w++; return db.rpc("pics_mark", { request: { apps: Array.from({length: 200}, (_, i) => [9e6 + w*5000+i, 5]), unknown: Array.from({length:4800}, (_, i) => 8e6+i) } }); }, 5);
+await time("state", () => db.rpc("pics_state"), 2);
+await time("get_apps_for_sync", () => db.rpc("get_apps_for_sync", { source: "pics", max_apps: 1000 }), 2);
+for (let r = 0; r < 3; r++) { await db.query("update sync_status set lease_id = gen_random_uuid(), lease_until = now()"); await db.query("update sync_status set lease_id = null, lease_until = null"); }
+await time("claim after 6 updates of all rows", () => claim(), 5);
+await db.query("update sync_status set pics_pending_change = null, pending_since = null, lease_id=null, lease_until=null");
+await time("claim of nothing, first", () => claim(), 1);
+await time("claim of nothing", () => claim(), 5);
+console.log(await db.query("select n_dead_tup, autovacuum_count, pg_relation_size('sync_status') as heap, pg_relation_size('sync_status_pending') as idx from pg_stat_user_tables where relname = 'sync_status'"));
+await time("vacuum", () => db.query("vacuum sync_status"));
+await time("claim of nothing, vacuumed", () => claim(), 5);
+await db.close();
