@@ -6,6 +6,7 @@ import type { Config } from "./config.ts";
 import { type CatalogStore, createCatalogStore } from "./db/catalog-store.ts";
 import { openDatabase, prepareSchema } from "./db/open.ts";
 import { createPatience } from "./db/patience.ts";
+import { vacuum, vacuumDaily } from "./db/vacuum.ts";
 import { buildServer } from "./http/server.ts";
 import type { LoopSnapshot, ServiceSnapshot } from "./http/snapshots.ts";
 import type { Lifecycle } from "./lifecycle.ts";
@@ -108,7 +109,9 @@ export async function runWorker(command: Work, context: Context): Promise<void> 
   const parts = { pics, store, running, workerId };
   if (command.kind !== "change_monitor" && !(await isLoaded(command, store, logger))) {
     await runBulkSync(command, parts, context);
+    await vacuum(db);
   }
+  void vacuumDaily(db, logger, lifecycle.signal);
   if (command.kind !== "bulk_sync") await runChangeMonitor(parts, context);
 }
 

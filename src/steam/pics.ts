@@ -164,11 +164,14 @@ export function createPics(options: PicsOptions): Pics {
         sinceChangeNumber: reply.since_change_number ?? since,
         forceFullUpdate: reply.force_full_update ?? false,
         forceFullAppUpdate: reply.force_full_app_update ?? false,
-        apps: reply.app_changes.map((change) => ({
-          appid: change.appid,
-          changeNumber: change.change_number ?? 0,
-          needsToken: change.needs_token ?? false,
-        })),
+        // What is no id of a column would fail the whole poll, again and again.
+        apps: reply.app_changes
+          .filter(({ appid }) => isId(appid))
+          .map((change) => ({
+            appid: change.appid,
+            changeNumber: change.change_number ?? 0,
+            needsToken: change.needs_token ?? false,
+          })),
       };
     },
 
@@ -234,11 +237,14 @@ function uniqueIds(ids: readonly (number | string)[]): number[] {
   const unique = new Set<number>();
   for (const id of ids) {
     const number = Number(id);
-    if (!Number.isInteger(number) || number < 1 || number > maxId)
-      throw new TypeError(`not an id: ${JSON.stringify(id)}`);
+    if (!isId(number)) throw new TypeError(`not an id: ${JSON.stringify(id)}`);
     unique.add(number);
   }
   return [...unique];
+}
+
+function isId(number: number): boolean {
+  return Number.isInteger(number) && number >= 1 && number <= maxId;
 }
 
 function unmentioned(appid: number): AppPayload {

@@ -34,8 +34,8 @@ export interface Drain {
   stop(graceMs?: number): Promise<void>;
 }
 
-/** Of the 10 s that a shutdown may take; giving back, logging off and closing the database need the rest. */
-const defaultGraceMs = 7_000;
+/** Of the 7 s that a worker gets to stop; giving back what is left takes the rest. */
+const defaultGraceMs = 6_000;
 
 export function createDrain(options: DrainOptions): Drain {
   const { pics, store, logger, leaseMs, idleMs = 5_000 } = options;

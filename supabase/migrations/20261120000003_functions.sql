@@ -22,6 +22,8 @@ as $$ select '20261120000003' $$;
 create or replace function public.pics_mark(request jsonb) returns jsonb
 language plpgsql volatile
 set search_path = public, pg_temp
+-- A first load begins on empty tables; a plan that a session makes for those must not be kept while they grow.
+set plan_cache_mode = force_custom_plan
 as $$
 declare
   is_full constant boolean := coalesce((request ->> 'full')::boolean, false);
@@ -284,8 +286,7 @@ begin
     select p.appid, named.id
     from jsonb_to_recordset($1) as p(appid integer, %1$I text[]), unnest(p.%1$I) as n(name)
     join %1$I named on named.name = n.name
-    on conflict do nothing
-  $sql$, relation, 'app_' || relation, id_column) using payloads;
+  $sql$ || case when stored <> '{}' then 'on conflict do nothing' else '' end, relation, 'app_' || relation, id_column) using payloads;
 end
 $$;
 
@@ -299,8 +300,11 @@ as $$
 declare
   stored integer[];
 begin
-  select coalesce(array_agg(a.appid), '{}') into stored
-  from jsonb_to_recordset(payloads) as p(appid integer) join apps a on a.appid = p.appid;
+  -- A lookup for each app, here and below, where a join might be planned on an empty table and read all of it ever after.
+  stored := array(
+    select p.appid from jsonb_to_recordset(payloads) as p(appid integer)
+    where (select true from apps a where a.appid = p.appid)
+  );
 
   insert into apps as a (
     appid, name, type, is_free, release_state, steam_release_date, original_release_date, store_asset_mtime, platforms,
@@ -312,10 +316,13 @@ begin
     p.platforms, p.controller_support, p.pics_review_score, p.pics_review_percentage, p.metacritic_score, p.metacritic_url,
     p.parent_appid, p.homepage_url, p.app_state, p.last_content_update, p.current_build_id, p.content_descriptors,
     p.languages, p.has_workshop
-  from jsonb_array_elements(payloads) as payload
-  -- A partial record is completed from the stored row.
-  left join apps before on (payload ->> 'partial')::boolean and before.appid = (payload ->> 'appid')::integer
-  cross join jsonb_to_record(case when before.appid is null then payload else to_jsonb(before) || payload end) as p(
+  from jsonb_array_elements(payloads) as payload, jsonb_to_record(
+    -- A partial record is completed from the stored row.
+    case when (payload ->> 'partial')::boolean
+      then coalesce((select to_jsonb(a) from apps a where a.appid = (payload ->> 'appid')::integer), '{}') || payload
+      else payload
+    end
+  ) as p(
     appid integer, name text, type text, is_free boolean, release_state text, steam_release_date timestamptz,
     original_release_date timestamptz, store_asset_mtime timestamptz, platforms text, controller_support text,
     -- Read as numeric: an older application's column may hold fractions.
@@ -395,20 +402,28 @@ begin
     where r.appid = (p ->> 'appid')::integer and p -> 'steam_deck' = 'null';
   end if;
 
-  insert into app_steam_tags as r (appid, tag_id, rank)
-  select p.appid, tag.id, tag.rank
-  from jsonb_to_recordset(payloads) as p(appid integer, tags integer[]), unnest(p.tags) with ordinality as tag(id, rank)
-  on conflict (appid, tag_id) do update set rank = excluded.rank where r.rank <> excluded.rank;
+  -- Of apps that are new there are no relations yet, and an insert that looks out for none is cheaper.
+  execute $sql$
+    insert into app_steam_tags as r (appid, tag_id, rank)
+    select p.appid, tag.id, tag.rank
+    from jsonb_to_recordset($1) as p(appid integer, tags integer[]), unnest(p.tags) with ordinality as tag(id, rank)
+  $sql$ || case when stored <> '{}' then $sql$
+    on conflict (appid, tag_id) do update set rank = excluded.rank where r.rank <> excluded.rank
+  $sql$ else '' end using payloads;
 
-  insert into app_genres as r (appid, genre_id, is_primary)
-  select p.appid, genre, genre is not distinct from p.primary_genre
-  from jsonb_to_recordset(payloads) as p(appid integer, genres integer[], primary_genre integer), unnest(p.genres) as genre
-  on conflict (appid, genre_id) do update set is_primary = excluded.is_primary where r.is_primary <> excluded.is_primary;
+  execute $sql$
+    insert into app_genres as r (appid, genre_id, is_primary)
+    select p.appid, genre, genre is not distinct from p.primary_genre
+    from jsonb_to_recordset($1) as p(appid integer, genres integer[], primary_genre integer), unnest(p.genres) as genre
+  $sql$ || case when stored <> '{}' then $sql$
+    on conflict (appid, genre_id) do update set is_primary = excluded.is_primary where r.is_primary <> excluded.is_primary
+  $sql$ else '' end using payloads;
 
-  insert into app_categories (appid, category_id)
-  select p.appid, category
-  from jsonb_to_recordset(payloads) as p(appid integer, categories integer[]), unnest(p.categories) as category
-  on conflict do nothing;
+  execute $sql$
+    insert into app_categories (appid, category_id)
+    select p.appid, category
+    from jsonb_to_recordset($1) as p(appid integer, categories integer[]), unnest(p.categories) as category
+  $sql$ || case when stored <> '{}' then 'on conflict do nothing' else '' end using payloads;
 
   insert into app_dlc (appid, dlc_appid)
   select p.appid, dlc_appid
@@ -585,7 +600,7 @@ begin
 
   if stored_before <> '{}' then
     insert into app_changes (appid, change_number, field, old, new)
-    select a.appid, s.pics_change_number, now_is.key, images_before -> a.appid::text -> now_is.key, now_is.value
+    select a.appid, s.pics_change_number, now_is.key, nullif(images_before -> a.appid::text -> now_is.key, 'null'), nullif(now_is.value, 'null')
     from pics_app_images(stored_before) a
     join sync_status s on s.appid = a.appid
     cross join lateral jsonb_each(a.image) as now_is

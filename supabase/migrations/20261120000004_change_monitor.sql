@@ -63,7 +63,7 @@ $$;
 --             "since": where the poll counted from}
 --   reply    {"accepted", "last_change_number", "marked": apps now pending that were not, or not so far}
 -- Only the leader is heard, so that one that wakes up late moves nothing. The cursor moves only from where the poll counted: past
--- an open gap polls still mark what they announce, but the cursor waits for the sweep (pics_close_gap). With no cursor at
+-- an open gap polls still mark what they announce, but the cursor waits for the sweep (pics_finish_sweep). With no cursor at
 -- all, the first poll (since 0) sets it.
 create or replace function public.pics_poll(request jsonb) returns jsonb
 language plpgsql volatile

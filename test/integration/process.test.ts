@@ -3,12 +3,12 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { startCluster } from "../support/cluster.ts";
 import { type DatabaseKind, openTestDatabase, type TestDatabaseOptions } from "../support/databases.ts";
 import { freePort } from "../support/free-port.ts";
 import { type Service, type ServiceOptions, startService } from "../support/service.ts";
 import { type ForkedSteam, forkSimulatedSteam } from "../support/steam/child.ts";
-import { startTcpProxy } from "../support/tcp-proxy.ts";
 
 /** The service as operators see it: its exit codes, what it says, what it answers, what it leaves behind. */
 
@@ -99,7 +99,7 @@ describe("bulk-sync", () => {
   it("without a network says what it cannot reach and what helps, keeps trying, and gives up in time", async () => {
     const database = await open("postgres");
     const HTTPS_PROXY = `http://127.0.0.1:${await freePort()}`;
-    const service = start({ args: ["bulk-sync"], database, env: { HTTPS_PROXY, GIVE_UP_AFTER: "2" } });
+    const service = start({ args: ["bulk-sync"], database, env: { HTTPS_PROXY, GIVE_UP_AFTER: "4" } });
     expect((await service.exited).code).toBe(75);
 
     const attempts = service.logs.filter(({ level }) => level === "warn");
@@ -115,24 +115,23 @@ describe("bulk-sync", () => {
   });
 
   it("waits for a database that is away at the start, answers meanwhile, and goes on when it is back", async () => {
-    const database = await open("postgres");
-    const proxy = await startTcpProxy(inject("cluster").port);
-    onTestFinished(() => proxy.close());
-    const url = new URL(database.url ?? "");
-    url.port = String(proxy.port);
-    proxy.freeze();
+    const cluster = await startCluster();
+    onTestFinished(() => cluster.stop());
+    const { url } = await open("postgres", { cluster: cluster.address });
+    await cluster.crash();
 
     const appids = (await steam.call("appids")).slice(0, 5);
-    const env = { ...hurried, DATABASE_URL: url.href };
+    const env = { ...hurried, DATABASE_URL: url ?? "" };
     const service = start({ args: ["bulk-sync", "--app-ids", appids.join(",")], steam, env });
+    expect(await service.logged(/^database: /)).toMatchObject({ level: "warn", code: "ECONNREFUSED" });
     expect(await service.get("/health")).toMatchObject({ status: 200, body: { status: "starting" } });
     expect(await service.get("/ready")).toMatchObject({ status: 503, body: { ready: false } });
     expect((await service.get("/status")).body).toMatchObject({ database: { driver: "postgres", reachable: false } });
 
-    proxy.thaw();
+    await cluster.start();
     await service.logged(/the database answers again/);
     expect((await service.exited).code).toBe(0);
-    expect(await database.sql("select count(*) from apps")).toEqual([{ count: 5 }]);
+    expect(service.logs.at(-1)).toMatchObject({ summary: { apps_total: 5 } });
   });
 
   it("interrupted, finishes what is in flight, gives back the rest and says so by its exit code", async () => {
