@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { asSuperuser, type ClusterAddress, startCluster, urlOf } from "../test/support/cluster.ts";
 import { startSupabaseApi } from "../test/support/postgrest.ts";
 import { type ForkedSteam, type ForkOptions, forkSimulatedSteam } from "../test/support/steam/child.ts";
@@ -114,8 +115,9 @@ async function measure(way: Way, { cluster, steam, appidFile, withFacts }: Surro
   try {
     const run = await metered(steam, () => {
       if (!way.startsWith("plain")) return runBulkSync(env);
-      const args = way === "plain" ? [appidFile] : [appidFile, "--side-by-side"];
-      return runProgram(new URL("./plain/main.ts", import.meta.url), args, env, (line) => line as never);
+      const plain = fileURLToPath(new URL("./plain/main.ts", import.meta.url));
+      const args = [plain, appidFile, ...(way === "plain" ? [] : ["--side-by-side"])];
+      return runProgram(args, env, (line) => line as { seconds: number; stored: number });
     });
     return { ...run, facts: withFacts ? await factsIn(cluster, database.name) : null };
   } finally {

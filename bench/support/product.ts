@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -21,17 +21,16 @@ export interface ProgramRun {
 const sampleIntervalMs = 250;
 const infoLevel = 30;
 
-/** Runs a TypeScript program as a child with exactly this environment; `read` finds the result among its lines of JSON. */
+/** Runs a program (`node …`) as a child with exactly this environment; `read` finds the result among its lines of JSON. */
 export async function runProgram(
-  file: URL,
   args: readonly string[],
   env: Record<string, string>,
   read: (line: Record<string, unknown>) => { seconds: number; stored: number } | null,
 ): Promise<ProgramRun> {
   const cwd = await mkdtemp(join(tmpdir(), "spsync-bench-"));
-  const child = spawn(process.execPath, [fileURLToPath(file), ...args], {
+  const child = spawn(process.execPath, args, {
     cwd,
-    env: { PATH: process.env.PATH ?? "", NODE_OPTIONS: process.env.BENCH_NODE_OPTIONS ?? "", ...JSON.parse(process.env.BENCH_ENV ?? "{}"), ...env },
+    env: { PATH: process.env.PATH ?? "", NODE_OPTIONS: process.env.NODE_OPTIONS ?? "", ...env },
     stdio: ["ignore", "pipe", "inherit"],
   });
   const run: ProgramRun = { seconds: 0, stored: 0, cpuSeconds: 0, peakMegabytes: 0, samplesMegabytes: [] };
@@ -52,14 +51,20 @@ export async function runProgram(
   const [code] = (await once(child, "close")) as [number | null];
   clearInterval(sampling);
   await rm(cwd, { recursive: true, force: true });
-  if (code !== 0) throw new Error(`${fileURLToPath(file)} ended with code ${code}:\n${warnings.join("\n")}`);
+  if (code !== 0) throw new Error(`node ${args.join(" ")} ended with code ${code}:\n${warnings.join("\n")}`);
   return run;
 }
 
-/** `bulk-sync` as anybody starts it, without a pause between requests. */
-export function runBulkSync(env: Record<string, string>): Promise<ProgramRun> {
+/** `bulk-sync` as `npm start` runs it, without a pause between requests. */
+export async function runBulkSync(env: Record<string, string>): Promise<ProgramRun> {
+  const { scripts } = JSON.parse(await readFile(new URL("../../package.json", import.meta.url), "utf8")) as {
+    scripts: { start: string };
+  };
+  // node [OPTIONS …] src/main.ts
+  const options = scripts.start.split(" ").slice(1, -1);
+  const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
   const settings = { PORT: "0", HOST: "127.0.0.1", BULK_REQUEST_DELAY: "0", ...env };
-  return runProgram(new URL("../../src/main.ts", import.meta.url), ["bulk-sync"], settings, (line) => {
+  return runProgram([...options, main, "bulk-sync"], settings, (line) => {
     const summary = line.summary as { stored: number; duration_seconds: number } | undefined;
     return summary ? { seconds: summary.duration_seconds, stored: summary.stored } : null;
   });

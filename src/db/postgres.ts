@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import pg from "pg";
 import type { Logger } from "pino";
 import { ConfigError } from "../errors.ts";
@@ -127,7 +126,8 @@ export async function openPostgres(options: PostgresOptions): Promise<SqlDatabas
 
 /** The pool's own end does not wait for the connections, which would keep the process alive. */
 async function closePool(pool: pg.Pool, clients: Set<pg.PoolClient>): Promise<void> {
-  const ended = Array.from(clients, (client) => once(client, "end"));
+  // Not `once` of node:events, which rejects when the connection ends with an error.
+  const ended = Array.from(clients, (client) => new Promise<void>((resolve) => client.once("end", () => resolve())));
   // Calls still running get this long, and a half-open connection never confirms its end.
   const timer = setTimeout(() => {
     for (const client of clients) client.connection.stream.destroy();

@@ -36,7 +36,7 @@ begin
     select id::integer, null, false
     from jsonb_array_elements_text(request -> 'unknown') as id
   ), differing as (
-    select announced.appid, coalesce(announced.change, s.pics_change_number, 0) as change
+    select announced.appid, coalesce(announced.change, s.pics_change_number, 0) as change, s.last_pics_sync
     from announced
     left join sync_status s on s.appid = announced.appid
     left join apps a on a.appid = announced.appid
@@ -47,14 +47,16 @@ begin
       a.is_known and s.pics_pending_change is null
     end
   )
-  insert into sync_status as s (appid, pics_pending_change, pending_since)
-  select appid, max(change), now() from differing group by appid order by appid
+  -- A row that was stored between the comparison and this write says so by its last_pics_sync: then only a newer number marks it.
+  insert into sync_status as s (appid, pics_pending_change, pending_since, last_pics_sync)
+  select appid, max(change), now(), max(last_pics_sync) from differing group by appid order by appid
   on conflict (appid) do update set
     pics_pending_change = greatest(s.pics_pending_change, excluded.pics_pending_change),
     pending_since = coalesce(s.pending_since, excluded.pending_since),
     attempts = 0,
     next_attempt_at = null
-  where s.pics_pending_change is null or s.pics_pending_change < excluded.pics_pending_change;
+  where (s.pics_pending_change is null or s.pics_pending_change < excluded.pics_pending_change)
+    and (s.last_pics_sync is not distinct from excluded.last_pics_sync or s.pics_change_number < excluded.pics_pending_change);
   get diagnostics marked = row_count;
 
   return jsonb_build_object(

@@ -3,9 +3,14 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startCluster } from "../support/cluster.ts";
-import { type DatabaseKind, openTestDatabase, type TestDatabaseOptions } from "../support/databases.ts";
+import {
+  type DatabaseKind,
+  openTestDatabase,
+  type TestDatabase,
+  type TestDatabaseOptions,
+} from "../support/databases.ts";
 import { freePort } from "../support/free-port.ts";
 import { type Service, type ServiceOptions, startService } from "../support/service.ts";
 import { type ForkedSteam, forkSimulatedSteam } from "../support/steam/child.ts";
@@ -19,17 +24,27 @@ beforeAll(async () => {
 });
 afterAll(() => steam.close());
 
-async function open(kind: DatabaseKind, options?: TestDatabaseOptions) {
-  const database = await openTestDatabase(kind, options);
-  onTestFinished(() => database.close());
-  return database;
+interface Given {
+  /** A database that is closed after the test. */
+  open: (kind: DatabaseKind, options?: TestDatabaseOptions) => Promise<TestDatabase>;
+  /** A process that is ended after the test. */
+  start: (options: ServiceOptions) => Service;
 }
 
-function start(options: ServiceOptions): Service {
-  const service = startService(options);
-  onTestFinished(() => service.stop());
-  return service;
-}
+const it = test.extend<Given>({
+  open: ({ onTestFinished }, use) =>
+    use(async (kind, options) => {
+      const database = await openTestDatabase(kind, options);
+      onTestFinished(() => database.close());
+      return database;
+    }),
+  start: ({ onTestFinished }, use) =>
+    use((options) => {
+      const service = startService(options);
+      onTestFinished(() => service.stop());
+      return service;
+    }),
+});
 
 const messages = (service: Service) => service.logs.map(({ message }) => message);
 
@@ -42,9 +57,9 @@ const begins = /^bulk sync begins/;
 describe("migrate", () => {
   const migrations = expect.arrayContaining(["20261120000001_catalog.sql", "20261120000003_functions.sql"]);
 
-  it.each(["pglite", "postgres"] as const)(
+  it.for(["pglite", "postgres"] as const)(
     "says which migrations it applied, and that none is left (%s)",
-    async (kind) => {
+    async (kind, { open, start }) => {
       const database = await open(kind, { migrated: false });
       const [first, second] = await database.lend(async () => {
         const services = [];
@@ -60,7 +75,7 @@ describe("migrate", () => {
     },
   );
 
-  it("checks a Supabase project and says how to bring it up to date", async () => {
+  it("checks a Supabase project and says how to bring it up to date", async ({ open, start }) => {
     const old = await open("supabase", { migrated: false });
     const service = start({ args: ["migrate"], database: old });
     expect((await service.exited).code).toBe(1);
@@ -74,7 +89,7 @@ describe("migrate", () => {
 });
 
 describe("bulk-sync", () => {
-  it("stores exactly the apps of a list and sums up", async () => {
+  it("stores exactly the apps of a list and sums up", async ({ open, start, onTestFinished }) => {
     const database = await open("postgres");
     const appids = (await steam.call("appids")).slice(100, 130);
     const folder = await mkdtemp(join(tmpdir(), "spsync-list-"));
@@ -96,45 +111,82 @@ describe("bulk-sync", () => {
     expect(await database.sql("select bulk_completed_at from pics_sync_state")).toEqual([{ bulk_completed_at: null }]);
   });
 
-  it("without a network says what it cannot reach and what helps, keeps trying, and gives up in time", async () => {
-    const database = await open("postgres");
-    const HTTPS_PROXY = `http://127.0.0.1:${await freePort()}`;
-    const service = start({ args: ["bulk-sync"], database, env: { HTTPS_PROXY, GIVE_UP_AFTER: "4" } });
-    expect((await service.exited).code).toBe(75);
+  describe.concurrent("whose neighbours are away", () => {
+    it("without a network says what it cannot reach and what helps, keeps trying, and gives up in time", async ({
+      open,
+      start,
+    }) => {
+      const database = await open("postgres");
+      const HTTPS_PROXY = `http://127.0.0.1:${await freePort()}`;
+      const service = start({ args: ["bulk-sync"], database, env: { HTTPS_PROXY, GIVE_UP_AFTER: "4" } });
+      expect((await service.exited).code).toBe(75);
 
-    const attempts = service.logs.filter(({ level }) => level === "warn");
-    expect(attempts.length).toBeGreaterThan(1);
-    for (const { message } of attempts) {
-      expect(message).toMatch(/Steam servers from api\.steampowered\.com.*ECONNREFUSED.*; trying again in [\d.]+ s/);
-      expect(message).toMatch(/HTTPS_PROXY.*npm run demo/);
-    }
-    expect(service.logs.at(-1)).toMatchObject({
-      level: "fatal",
-      message: expect.stringContaining("Steam could not be reached"),
+      const attempts = service.logs.filter(({ level }) => level === "warn");
+      expect(attempts.length).toBeGreaterThan(1);
+      for (const { message } of attempts) {
+        expect(message).toMatch(/Steam servers from api\.steampowered\.com.*ECONNREFUSED.*; trying again in [\d.]+ s/);
+        expect(message).toMatch(/HTTPS_PROXY.*npm run demo/);
+      }
+      expect(service.logs.at(-1)).toMatchObject({
+        level: "fatal",
+        message: expect.stringContaining("Steam could not be reached"),
+      });
+    });
+
+    it("waits for a database that is away at the start, answers meanwhile, and goes on when it is back", async ({
+      open,
+      start,
+      onTestFinished,
+    }) => {
+      const cluster = await startCluster();
+      onTestFinished(() => cluster.stop());
+      const { url } = await open("postgres", { cluster: cluster.address });
+      await cluster.crash();
+
+      const appids = (await steam.call("appids")).slice(0, 5);
+      const env = { ...hurried, DATABASE_URL: url ?? "" };
+      const service = start({ args: ["bulk-sync", "--app-ids", appids.join(",")], steam, env });
+      expect(await service.logged(/^database: /)).toMatchObject({ level: "warn", code: "ECONNREFUSED" });
+      expect(await service.get("/health")).toMatchObject({ status: 200, body: { status: "starting" } });
+      expect(await service.get("/ready")).toMatchObject({ status: 503, body: { ready: false } });
+      expect((await service.get("/status")).body).toMatchObject({ database: { driver: "postgres", reachable: false } });
+
+      await cluster.start();
+      await service.logged(/the database answers again/);
+      expect((await service.exited).code).toBe(0);
+      expect(service.logs.at(-1)).toMatchObject({ summary: { apps_total: 5 } });
+    });
+
+    it("interrupted while Steam keeps a reply back, gives the batch back within ten seconds", async ({
+      open,
+      start,
+      onTestFinished,
+      expect,
+    }) => {
+      const database = await open("postgres");
+      const appids = (await steam.call("appids")).slice(-3);
+      await steam.call("addFault", { kind: "hang", on: "product_info", appids, times: 9 });
+      onTestFinished(() => steam.call("clearFaults"));
+      const service = start({ args: ["bulk-sync", "--app-ids", appids.join(",")], steam, database, env: hurried });
+      await service.logged(begins);
+      const held = "select count(*) from sync_status where lease_until > now()";
+      await expect.poll(() => database.sql(held), { timeout: 20_000 }).toEqual([{ count: 3 }]);
+
+      const startedAt = performance.now();
+      service.kill("SIGINT");
+      expect(await service.exited).toEqual({ code: 130, signal: null });
+      expect(performance.now() - startedAt).toBeLessThan(10_500);
+      expect(messages(service)).not.toContainEqual(expect.stringContaining("shutdown:"));
+      expect(await database.sql(held)).toEqual([{ count: 0 }]);
+      const pending = "select count(*) from sync_status where pics_pending_change is not null and attempts = 0";
+      expect(await database.sql(pending)).toEqual([{ count: 3 }]);
     });
   });
 
-  it("waits for a database that is away at the start, answers meanwhile, and goes on when it is back", async () => {
-    const cluster = await startCluster();
-    onTestFinished(() => cluster.stop());
-    const { url } = await open("postgres", { cluster: cluster.address });
-    await cluster.crash();
-
-    const appids = (await steam.call("appids")).slice(0, 5);
-    const env = { ...hurried, DATABASE_URL: url ?? "" };
-    const service = start({ args: ["bulk-sync", "--app-ids", appids.join(",")], steam, env });
-    expect(await service.logged(/^database: /)).toMatchObject({ level: "warn", code: "ECONNREFUSED" });
-    expect(await service.get("/health")).toMatchObject({ status: 200, body: { status: "starting" } });
-    expect(await service.get("/ready")).toMatchObject({ status: 503, body: { ready: false } });
-    expect((await service.get("/status")).body).toMatchObject({ database: { driver: "postgres", reachable: false } });
-
-    await cluster.start();
-    await service.logged(/the database answers again/);
-    expect((await service.exited).code).toBe(0);
-    expect(service.logs.at(-1)).toMatchObject({ summary: { apps_total: 5 } });
-  });
-
-  it("interrupted, finishes what is in flight, gives back the rest and says so by its exit code", async () => {
+  it("interrupted, finishes what is in flight, gives back the rest and says so by its exit code", async ({
+    open,
+    start,
+  }) => {
     const database = await open("postgres");
     await steam.call("clearLog");
     const service = start({ args: ["bulk-sync"], steam, database, env: slow });
@@ -151,30 +203,10 @@ describe("bulk-sync", () => {
     expect(stored.map(({ appid }) => appid)).toEqual(requested);
     expect(stored.length).toBeLessThan(catalogue.count);
   });
-
-  it("interrupted while Steam keeps a reply back, gives the batch back within ten seconds", async () => {
-    const database = await open("postgres");
-    const appids = (await steam.call("appids")).slice(-3);
-    await steam.call("addFault", { kind: "hang", on: "product_info", appids, times: 9 });
-    onTestFinished(() => steam.call("clearFaults"));
-    const service = start({ args: ["bulk-sync", "--app-ids", appids.join(",")], steam, database });
-    await service.logged(begins);
-    const held = "select count(*) from sync_status where lease_until > now()";
-    await expect.poll(() => database.sql(held)).toEqual([{ count: 3 }]);
-
-    const startedAt = performance.now();
-    service.kill("SIGINT");
-    expect(await service.exited).toEqual({ code: 130, signal: null });
-    expect(performance.now() - startedAt).toBeLessThan(10_500);
-    expect(messages(service)).not.toContainEqual(expect.stringContaining("shutdown:"));
-    expect(await database.sql(held)).toEqual([{ count: 0 }]);
-    const pending = "select count(*) from sync_status where pics_pending_change is not null and attempts = 0";
-    expect(await database.sql(pending)).toEqual([{ count: 3 }]);
-  });
 });
 
 describe("sync", () => {
-  it("answers while it works, keeps its folder to itself, and ends in order on a signal", async () => {
+  it("answers while it works, keeps its folder to itself, and ends in order on a signal", async ({ open, start }) => {
     const database = await open("pglite");
     await database.lend(async () => {
       const service = start({ args: ["sync"], steam, database, env: slow });
@@ -209,7 +241,7 @@ describe("sync", () => {
     expect(held).toBe(0);
   });
 
-  it("does not run where its HTTP port is taken, since nobody could probe it", async () => {
+  it("does not run where its HTTP port is taken, since nobody could probe it", async ({ start, onTestFinished }) => {
     const server = createServer().listen(0, "127.0.0.1");
     onTestFinished(() => void server.close());
     await once(server, "listening");
@@ -221,7 +253,7 @@ describe("sync", () => {
 });
 
 describe("configuration", () => {
-  it("names every fault at once and no secret", async () => {
+  it("names every fault at once and no secret", async ({ start }) => {
     const service = start({
       env: {
         BULK_BATCH_SIZE: "0",
@@ -237,14 +269,14 @@ describe("configuration", () => {
     expect(service.text).not.toContain("hunter2");
   });
 
-  it("refuses a command or an appid that it does not know", async () => {
+  it("refuses a command or an appid that it does not know", async ({ start }) => {
     const services = [["bulk-snyc"], ["bulk-sync", "--app-ids", "10,x"]].map((args) => start({ args }));
     for (const service of services) expect((await service.exited).code).toBe(2);
     expect(services[0]?.text).toContain("unknown command 'bulk-snyc'");
     expect(services[1]?.text).toContain('Not an appid: "x"');
   });
 
-  it("takes a password that the database refuses for bad configuration", async () => {
+  it("takes a password that the database refuses for bad configuration", async ({ open, start }) => {
     const database = await open("postgres");
     const url = new URL(database.url ?? "");
     url.password = "another-password";

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { forEachDatabase } from "../../support/databases.ts";
 import { applied, record, useCatalogue } from "./catalogue.ts";
 
-forEachDatabase("marking", (open) => {
+forEachDatabase("marking", (open, kind) => {
   const catalogue = useCatalogue(open);
   const { mark, claim, apply, store, status, sql, call } = catalogue;
   const pending = async () =>
@@ -100,6 +100,31 @@ forEachDatabase("marking", (open) => {
     expect(await status(10)).toMatchObject({ lease_id: lease, lease_change: 500, pics_pending_change: 501 });
     expect((await claim()).appids).toEqual([]);
   });
+
+  // PGlite has one connection, so nothing happens in between.
+  if (kind !== "pglite") {
+    test("an app that is stored between the comparison and the mark is not marked again", async () => {
+      await mark([[10, 500]]);
+      const { lease } = await claim();
+      const request = {
+        request_id: lease,
+        lease_id: lease,
+        apps: [record(10, 500)],
+        retry_seconds: 1,
+        retry_max_seconds: 1,
+      };
+      await sql("begin");
+      await sql("select pics_apply($1)", [JSON.stringify(request)]);
+      const marking = mark([[10, 500]]);
+      await expect
+        .poll(async () => (await sql("select from pg_locks where not granted")).length, { interval: 10 })
+        .toBeGreaterThanOrEqual(1);
+      await sql("commit");
+      expect(await marking).toMatchObject({ marked: 0 });
+      expect(await pending()).toEqual({});
+      expect(await mark([[10, 501]])).toMatchObject({ marked: 1 });
+    });
+  }
 
   describe("rows of another application", () => {
     test("count as not stored, whatever number they have, and are stored over", async () => {

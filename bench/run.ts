@@ -1,0 +1,41 @@
+import { cpus } from "node:os";
+import { benchKeyValues, type KeyValuesBench } from "./key-values.ts";
+import { benchMemory, formatMemory } from "./memory.ts";
+import { benchPace, formatPace } from "./pace.ts";
+import { table } from "./support/figures.ts";
+import { benchWire, formatWire } from "./wire.ts";
+import { benchWritePath, formatWritePath } from "./write-path.ts";
+
+/**
+ * All benchmarks, or those named, one after the other: `npm run bench [-- wire write-path key-values memory pace]`. Prints
+ * Markdown. Takes about ten minutes; nothing else should run meanwhile.
+ */
+const benches: Record<string, { title: string; run: () => Promise<string> }> = {
+  wire: { title: "From the wire to the tables", run: async () => formatWire(await benchWire()) },
+  "write-path": { title: "The write path alone", run: async () => formatWritePath(await benchWritePath()) },
+  "key-values": { title: "Parsing KeyValues", run: async () => formatKeyValues(await benchKeyValues()) },
+  memory: { title: "Memory", run: async () => formatMemory(await benchMemory()) },
+  pace: { title: "Pace", run: async () => formatPace(await benchPace()) },
+};
+
+const asked = process.argv.slice(2);
+const unknown = asked.filter((name) => !(name in benches));
+if (unknown.length > 0) {
+  console.error(`no such benchmark: ${unknown.join(", ")}; there are ${Object.keys(benches).join(", ")}`);
+  process.exit(2);
+}
+console.log(`Node ${process.version} on ${cpus().length} cores (${cpus()[0]?.model}).\n`);
+for (const [name, { title, run }] of Object.entries(benches)) {
+  if (asked.length > 0 && !asked.includes(name)) continue;
+  console.log(`## ${title}\n\n${await run()}\n`);
+}
+
+function formatKeyValues(result: KeyValuesBench): string {
+  const { source, texts, megabytes, parseMegabytesPerSecond, kvparserMegabytesPerSecond, timesKvparser } = result;
+  const rows = [
+    ["this parser", parseMegabytesPerSecond, timesKvparser],
+    ["kvparser", kvparserMegabytesPerSecond, 1],
+  ];
+  const about = `${texts.toLocaleString("en-US")} ${source}, ${megabytes.toFixed(1)} MB; parsing and reading the record: ${Math.round(result.extractAppsPerSecond).toLocaleString("en-US")} apps/s on one core.`;
+  return [about, "", table(["parser", "MB/s", "of kvparser"], rows)].join("\n");
+}
