@@ -1,10 +1,10 @@
 import http from "node:http";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type BulkOverrides, differences, startBulk } from "../support/sync.ts";
 import { openTestDatabase, type TestDatabase } from "../support/databases.ts";
 import type { Fault } from "../support/steam/faults.ts";
 import { generateCatalogue } from "../support/steam/generate.ts";
 import { type SimulatedSteam, startSimulatedSteam } from "../support/steam/simulated-steam.ts";
+import { type BulkOverrides, differences, startBulk } from "../support/sync.ts";
 
 /** Each fault during a bulk sync of 2,000 apps: it completes, and every app is stored as Steam has it. */
 const count = 2_000;
