@@ -61,7 +61,7 @@ export async function runBulkSync(env: Record<string, string>): Promise<ProgramR
     scripts: { start: string };
   };
   // node [OPTIONS …] src/main.ts
-  const options = "--max-semi-space-size=4 --max-old-space-size=512".split(" ");
+  const options = scripts.start.split(" ").slice(1, -1);
   const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
   const settings = { PORT: "0", HOST: "127.0.0.1", BULK_REQUEST_DELAY: "0", ...env };
   return runProgram([...options, main, "bulk-sync"], settings, (line) => {

@@ -27,7 +27,7 @@ export interface CatalogStore {
   poll(request: PollRequest): Promise<PollReply>;
   openGap(request: { workerId: string; from: number; to: number }): Promise<void>;
   /** `seconds`: since the sweep began. `changeNumber`: up to where polls have been made durable. */
-  finishSweep(request: { workerId: string; seconds: number; changeNumber: number }): Promise<{ accepted: boolean }>;
+  finishSweep(request: { workerId: string; seconds: number; changeNumber: number }): Promise<SweepReply>;
   backlog(): Promise<Backlog>;
   /** Writes a worker's snapshot and returns those of all workers seen in the last minute. */
   report(request: { id: string; mode: string; snapshot: object }): Promise<WorkerReport[]>;
@@ -150,6 +150,9 @@ export interface PollRequest {
 const pollReply = z.object({ accepted: z.boolean(), last_change_number: z.number().nullable(), marked: z.number() });
 export type PollReply = z.infer<typeof pollReply>;
 
+const sweepReply = z.object({ accepted: z.boolean(), last_change_number: z.number().nullable() });
+export type SweepReply = z.infer<typeof sweepReply>;
+
 const failingApps = z.array(
   z.object({
     appid: id,
@@ -256,7 +259,7 @@ export function createCatalogStore(db: Database, patience: Pick<Patience, "call"
       await rpc(nothing, "pics_open_gap", { worker_id: workerId, from_change: from, to_change: to });
     },
     finishSweep: ({ workerId, seconds, changeNumber }) =>
-      rpc(z.object({ accepted: z.boolean() }), "pics_finish_sweep", {
+      rpc(sweepReply, "pics_finish_sweep", {
         worker_id: workerId,
         seconds,
         change_number: changeNumber,

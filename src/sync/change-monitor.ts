@@ -43,6 +43,17 @@ export interface ChangeMonitor {
   progress(): { poll: string | null; drain: string | null };
 }
 
+interface Sweep {
+  /** By `performance.now()`. */
+  startedAt: number;
+  cancel: AbortController;
+  /** False once Steam could not list changes while it ran: it may have passed the apps that they were of. */
+  covers: boolean;
+  /** Null while it runs. */
+  outcome: "complete" | "failed" | null;
+  done: Promise<void>;
+}
+
 /** How far back Steam lists changes: about 5,000 numbers (steam-user's documentation; its live behaviour varies). */
 const changeWindow = 5_000;
 const nameTagsEveryMs = 3_600_000;
@@ -54,18 +65,17 @@ export function createChangeMonitor(options: MonitorOptions): ChangeMonitor {
   const drain = createDrain({ ...options, appids: null, maxAttempts: null, onOutcome: () => {} });
   /** The lease outlasts a poll that takes long. */
   const leadMs = Math.max(options.leaseMs, 3 * pollIntervalMs);
-  const status: MonitorStatus = {
+  const status: Omit<MonitorStatus, "sweeping"> = {
     leading: false,
     last_change_number: null,
     last_poll_at: null,
     bulk_completed_at: null,
-    sweeping: false,
   };
   let polling: Promise<void> = Promise.resolve();
   let pollProgressAt: string | null = null;
   /** Up to here polls are durable; ahead of the cursor only while a gap is open. Null while another worker leads. */
   let tip: number | null = null;
-  let sweep: { done: Promise<void>; cancel: AbortController } | null = null;
+  let sweep: Sweep | null = null;
   let tagsNamedAt = Number.NEGATIVE_INFINITY;
 
   async function pollLoop(): Promise<void> {
@@ -109,7 +119,9 @@ export function createChangeMonitor(options: MonitorOptions): ChangeMonitor {
     if (reply.marked > 0) drain.wake();
     logger.debug({ since, current: tip, apps: changes.apps.length, marked: reply.marked }, "polled");
 
-    if (missed || lead.gap !== null || reconcileIsDue(lead)) startSweep();
+    if (missed && sweep !== null) sweep.covers = false;
+    if (sweep?.outcome) await endSweep(sweep);
+    else if (sweep === null && (missed || lead.gap !== null || reconcileIsDue(lead))) startSweep();
     if (performance.now() - tagsNamedAt >= nameTagsEveryMs) {
       tagsNamedAt = performance.now();
       await nameTags({ pics, store, logger, signal });
@@ -135,44 +147,47 @@ export function createChangeMonitor(options: MonitorOptions): ChangeMonitor {
     return reconciled_seconds_ago === null || reconciled_seconds_ago * 1_000 >= options.reconcileIntervalMs;
   }
 
-  /** Sweeps beside the polls, which go first. A sweep that fails or is cut short begins again with a later poll. */
+  /** Sweeps beside the polls, which go first. */
   function startSweep(): void {
-    if (sweep !== null) return;
     const cancel = new AbortController();
-    const done = sweepEverything(AbortSignal.any([signal, cancel.signal]))
-      .catch((error: unknown) => {
-        if (signal.aborted || cancel.signal.aborted) return;
-        logger.error({ err: error }, "the sweep failed; it begins again with the next poll");
+    const onStop = () => cancel.abort(signal.reason);
+    signal.addEventListener("abort", onStop, { once: true });
+    let marked = 0;
+    const onMarked = (apps: number) => {
+      marked += apps;
+      if (apps > 0) drain.wake();
+    };
+    const { concurrency, appIdMax } = options;
+    const current: Sweep = {
+      startedAt: performance.now(),
+      cancel,
+      covers: true,
+      outcome: null,
+      done: Promise.resolve(),
+    };
+    current.done = reconcile({ pics, store, concurrency, appIdMax, signal: cancel.signal, onMarked })
+      .then(() => {
+        current.outcome = "complete";
+        logger.info({ marked }, "everything compared with Steam");
       })
-      .finally(() => {
-        sweep = null;
-        status.sweeping = false;
-      });
-    sweep = { done, cancel };
+      .catch((error: unknown) => {
+        current.outcome = "failed";
+        if (!cancel.signal.aborted) logger.error({ err: error }, "the sweep failed; it begins again with a later poll");
+      })
+      .finally(() => signal.removeEventListener("abort", onStop));
+    sweep = current;
   }
 
-  async function sweepEverything(sweepSignal: AbortSignal): Promise<void> {
-    status.sweeping = true;
-    const startedAt = new Date();
-    let marked = 0;
-    await reconcile({
-      pics,
-      store,
-      concurrency: options.concurrency,
-      appIdMax: options.appIdMax,
-      signal: sweepSignal,
-      onMarked: (apps) => {
-        marked += apps;
-        if (apps > 0) drain.wake();
-      },
-    });
-    if (tip === null) return;
-    const { accepted } = await store.finishSweep({
-      workerId,
-      seconds: (Date.now() - startedAt.getTime()) / 1_000,
-      changeNumber: tip,
-    });
-    if (accepted) logger.info({ marked }, "everything compared with Steam");
+  /**
+   * Part of a poll, so that no other poll is under way: the cursor moves to the tip, past what the sweep found, unless Steam
+   * failed to list changes once more since it began. Then the gap stays open, and a later poll sweeps again.
+   */
+  async function endSweep({ covers, outcome, startedAt }: Sweep): Promise<void> {
+    sweep = null;
+    if (!covers || outcome !== "complete" || tip === null) return;
+    const seconds = (performance.now() - startedAt) / 1_000;
+    const { accepted, last_change_number } = await store.finishSweep({ workerId, seconds, changeNumber: tip });
+    if (accepted) status.last_change_number = last_change_number;
   }
 
   return {
@@ -193,7 +208,7 @@ export function createChangeMonitor(options: MonitorOptions): ChangeMonitor {
       // Only now: a poll that was under way may have taken the lead.
       if (!options.drainOnly) await store.resign(workerId);
     },
-    status: () => ({ ...status }),
+    status: () => ({ ...status, sweeping: sweep !== null }),
     progress: () => ({ poll: pollProgressAt, drain: drain.lastProgressAt() }),
   };
 }
