@@ -1,0 +1,68 @@
+import { existsSync } from "node:fs";
+import http from "node:http";
+import { getProxyForUrl } from "proxy-from-env";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { extractApp } from "../../src/catalog/extract.ts";
+import { createPics } from "../../src/steam/pics.ts";
+import type { Pics } from "../../src/steam/port.ts";
+import { createSteamSession, type SteamSession } from "../../src/steam/session.ts";
+import { storeAppids } from "../../src/web/app-list.ts";
+import { createHttpClient } from "../../src/web/http-client.ts";
+import { silent } from "../support/templates.ts";
+
+/** What the service takes for granted of the real Steam: a handful of requests, a second apart. */
+if (existsSync(".env.integration")) process.loadEnvFile(".env.integration");
+const { LIVE_STEAM, STEAM_API_KEY } = process.env;
+const timeoutMs = 30_000;
+
+describe.skipIf(LIVE_STEAM !== "true")("Steam (skipped unless LIVE_STEAM=true)", () => {
+  let session: SteamSession;
+  let pics: Pics;
+
+  beforeAll(async () => {
+    session = createSteamSession({
+      proxyUrl: getProxyForUrl("https://api.steampowered.com") || undefined,
+      logger: silent,
+      reconnectMaxDelayMs: 10_000,
+      requestTimeoutMs: timeoutMs,
+    });
+    pics = createPics({ session, logger: silent, requestDelayMs: 1_000, concurrency: 1, timeoutMs });
+    session.start();
+    await pics.ready(AbortSignal.timeout(timeoutMs));
+  });
+  afterAll(() => session.stop());
+
+  it("tells the current change number, and lists recent changes without force flags", async () => {
+    const { currentChangeNumber, apps } = await pics.changesSince(0);
+    expect(currentChangeNumber).toBeGreaterThan(37_000_000);
+    expect(apps).toEqual([]);
+    const recent = await pics.changesSince(currentChangeNumber - 200);
+    expect(recent).toMatchObject({ forceFullUpdate: false, forceFullAppUpdate: false });
+    expect(recent.apps.length).toBeGreaterThan(0);
+  });
+
+  it("sends app info that the extractor reads", async () => {
+    const { apps, unknown } = await pics.productInfo([{ appid: 620 }, { appid: 570 }, { appid: 2_147_483_647 }]);
+    expect(unknown).toEqual([2_147_483_647]);
+    const names = apps.map(({ appid, text, onlyPublic }) => extractApp(appid, text ?? "", onlyPublic).name);
+    expect(names.sort()).toEqual(["Dota 2", "Portal 2"]);
+  });
+
+  it("answers a metadata-only request for 5,000 ids", async () => {
+    const { apps, unknown } = await pics.metadata(Array.from({ length: 5_000 }, (_, index) => index + 1));
+    expect(apps.length).toBeGreaterThan(100);
+    expect(apps.length + unknown.length).toBe(5_000);
+  });
+
+  it("names tags", async () => {
+    expect((await pics.tagNames([19])).get(19)).toBe("Action");
+  });
+});
+
+it.skipIf(!STEAM_API_KEY)("the store's app list comes in pages (skipped without STEAM_API_KEY)", async () => {
+  http.setGlobalProxyFromEnv();
+  for await (const page of storeAppids(createHttpClient(), STEAM_API_KEY ?? "", AbortSignal.timeout(60_000))) {
+    expect(page.length).toBeGreaterThan(10_000);
+    break;
+  }
+});
