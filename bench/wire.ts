@@ -17,15 +17,21 @@ import { freshDatabase } from "./support/servers.ts";
  *
  *     node bench/wire.ts [APPS] [ROUNDS] [WAY …]
  */
-export const ways = ["pglite", "postgres", "supabase", "plain", "plain, tables side by side"] as const;
+export const ways = [
+  "pglite",
+  "postgres",
+  "supabase",
+  "supabase, given the appids",
+  "plain",
+  "plain, tables side by side",
+] as const;
 export type Way = (typeof ways)[number];
 
 export interface WireBench {
   apps: number;
   results: WayResult[];
-  /** Median over the rounds of the product's speed through PostgREST to that of the plain program. */
-  timesPlain: number | null;
-  timesPlainSideBySide: number | null;
+  /** The product through PostgREST to the plain program: medians over the rounds of how many times as fast. */
+  comparisons: { product: Way; plain: Way; times: number }[];
   /** Apps about which the database says something else after the plain program. */
   differingApps: number | null;
 }
@@ -63,7 +69,7 @@ export async function benchWire({
   try {
     const appids = await steam.call("appids");
     const appidFile = join(folder, "appids.json");
-    await writeFile(appidFile, JSON.stringify(appids));
+    await writeFile(appidFile, appids.join(","));
 
     const runs = new Map<Way, Measured[]>(only.map((way) => [way, []]));
     for (let round = 0; round < rounds; round++) {
@@ -76,8 +82,13 @@ export async function benchWire({
     return {
       apps: appids.length,
       results: only.map((way) => resultOf(way, runs.get(way) ?? [], appids.length)),
-      timesPlain: timesFaster(runs.get("supabase"), runs.get("plain")),
-      timesPlainSideBySide: timesFaster(runs.get("supabase"), runs.get("plain, tables side by side")),
+      comparisons: only
+        .filter((way) => way.startsWith("supabase"))
+        .flatMap((product) =>
+          only
+            .filter((way) => way.startsWith("plain"))
+            .map((plain) => ({ product, plain, times: timesFaster(runs.get(product), runs.get(plain)) })),
+        ),
       differingApps: differing(runs.get("supabase")?.[0]?.facts, runs.get("plain")?.[0]?.facts),
     };
   } finally {
@@ -114,6 +125,7 @@ async function measure(way: Way, { cluster, steam, appidFile, withFacts }: Surro
   const env = { ...steam.env, ...connection };
   try {
     const run = await metered(steam, () => {
+      if (way === "supabase, given the appids") return runBulkSync(env, ["--app-ids", `@${appidFile}`]);
       if (!way.startsWith("plain")) return runBulkSync(env);
       const plain = fileURLToPath(new URL("./plain/main.ts", import.meta.url));
       const args = [plain, appidFile, ...(way === "plain" ? [] : ["--side-by-side"])];
@@ -172,8 +184,7 @@ function differing(one?: Map<number, string> | null, other?: Map<number, string>
   return [...one].filter(([appid, digest]) => other.get(appid) !== digest).length;
 }
 
-function timesFaster(product: readonly Measured[] = [], plain: readonly Measured[] = []): number | null {
-  if (product.length === 0 || plain.length === 0) return null;
+function timesFaster(product: readonly Measured[] = [], plain: readonly Measured[] = []): number {
   return median(product.map((run, round) => (plain[round]?.seconds ?? 0) / run.seconds));
 }
 
@@ -194,7 +205,7 @@ function resultOf(way: Way, runs: readonly Measured[], apps: number): WayResult 
   };
 }
 
-export function formatWire({ apps, results, timesPlain, timesPlainSideBySide, differingApps }: WireBench): string {
+export function formatWire({ apps, results, comparisons, differingApps }: WireBench): string {
   const rows = results.map(({ way, appsPerSecond, bestAppsPerSecond, cpu, peakMegabytes }) => [
     way,
     appsPerSecond,
@@ -207,11 +218,14 @@ export function formatWire({ apps, results, timesPlain, timesPlainSideBySide, di
     peakMegabytes,
   ]);
   const header = ["way", "apps/s", "best", "worker", "Postgres", "PostgREST", "Steam", "gateway", "peak MB"];
-  const lines = [`${apps} apps; CPU in ms an app.`, "", table(header, rows), ""];
-  if (timesPlain !== null)
-    lines.push(`The product through PostgREST is ${timesPlain.toFixed(2)} times as fast as the plain program.`);
-  if (timesPlainSideBySide !== null)
-    lines.push(`With its tables written side by side: ${timesPlainSideBySide.toFixed(2)} times.`);
+  const lines = [
+    `${apps.toLocaleString("en-US")} apps; CPU in ms an app, the start of the worker included.`,
+    "",
+    table(header, rows),
+    "",
+  ];
+  const times = comparisons.map(({ product, plain, times }) => [product, plain, times]);
+  if (times.length > 0) lines.push(table(["product", "against", "times as fast"], times), "");
   if (differingApps !== null) lines.push(`Apps about which the two disagree afterwards: ${differingApps}.`);
   return lines.join("\n");
 }

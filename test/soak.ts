@@ -3,12 +3,14 @@
  *
  *     npm run soak [-- SCENARIO …]        all scenarios unless some are named
  *     SEED=7 KILLS=40 npm run soak -- interruption
+ *     KILLS=200 CHANGES=50000 RATE=24 npm run soak -- monitor     (its defaults; 40 minutes)
  *
  * Exit code 0 when everything held, 1 when something did not, 2 for an unknown scenario.
  */
 import { startCluster } from "./support/cluster.ts";
 import { catalogueFor, interruptBulkSync, runUndisturbed } from "./support/interruption/bulk-sync.ts";
 import type { InterruptedDriver } from "./support/interruption/targets.ts";
+import { type MonitorSoakOptions, soakMonitor } from "./support/monitor-soak/run.ts";
 import { forkSimulatedSteam } from "./support/steam/child.ts";
 
 interface Soak {
@@ -17,7 +19,7 @@ interface Soak {
 }
 
 /** By name; each resolves with what did not hold, in words. */
-const scenarios: Record<string, (soak: Soak) => Promise<string[]>> = { interruption };
+const scenarios: Record<string, (soak: Soak) => Promise<string[]>> = { interruption, monitor };
 
 const drivers: InterruptedDriver[] = ["postgres", "pglite"];
 
@@ -45,6 +47,48 @@ async function interruption({ seed, report }: Soak): Promise<string[]> {
       violations.push(...result.violations.map((text) => `${name}: ${text}`));
     }
   }
+  return violations;
+}
+
+/** Of all changes and kills. */
+const monitorShares: [share: number, driver: MonitorSoakOptions["driver"], workers: number][] = [
+  [0.4, "postgres", 3],
+  [0.4, "supabase", 3],
+  [0.2, "postgres", 1],
+];
+
+/**
+ * The change monitor under everything at once: three workers, one of which only drains, on Postgres and through PostgREST, and one
+ * worker alone. CHANGES of apps are announced at RATE a second, and workers are killed (`kill -9`) KILLS times.
+ */
+async function monitor({ seed, report }: Soak): Promise<string[]> {
+  const kills = Number(process.env.KILLS ?? 200);
+  const changes = Number(process.env.CHANGES ?? 50_000);
+  const changesPerSecond = Number(process.env.RATE ?? 24);
+  const violations: string[] = [];
+  const total = { changes: 0, kills: 0 };
+  for (const [share, driver, workers] of monitorShares) {
+    const name = `${driver}, ${workers === 1 ? "one worker" : `${workers} workers`}`;
+    report(`${name}:`);
+    const cluster = await startCluster();
+    try {
+      const size = {
+        apps: 2_000,
+        changes: Math.ceil(share * changes),
+        kills: Math.ceil(share * kills),
+        changesPerSecond,
+      };
+      const say = (line: string) => report(`  ${line}`);
+      const result = await soakMonitor({ cluster, driver, workers, seed, ...size, report: say });
+      for (const line of result.story) say(line);
+      total.changes += result.changes;
+      total.kills += result.kills;
+      violations.push(...result.violations.map((text) => `${name}: ${text}`));
+    } finally {
+      await cluster.stop();
+    }
+  }
+  report(`in all ${total.changes} changes and ${total.kills} × kill -9`);
   return violations;
 }
 

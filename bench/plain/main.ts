@@ -15,7 +15,9 @@ import { createTables } from "./tables.ts";
 
 const batchSize = 200;
 const { SUPABASE_URL = "", SUPABASE_SERVICE_KEY = "", HTTPS_PROXY = "" } = process.env;
-const appids = JSON.parse(readFileSync(process.argv[2] ?? "", "utf8")) as number[];
+const appids = readFileSync(process.argv[2] ?? "", "utf8")
+  .split(",")
+  .map(Number);
 
 const supabase = createClient(SUPABASE_URL, SUPABASE_SERVICE_KEY, { auth: { persistSession: false } });
 const write = createTables(supabase, { sideBySide: process.argv.includes("--side-by-side") });

@@ -56,7 +56,7 @@ export async function runProgram(
 }
 
 /** `bulk-sync` as `npm start` runs it, without a pause between requests. */
-export async function runBulkSync(env: Record<string, string>): Promise<ProgramRun> {
+export async function runBulkSync(env: Record<string, string>, args: readonly string[] = []): Promise<ProgramRun> {
   const { scripts } = JSON.parse(await readFile(new URL("../../package.json", import.meta.url), "utf8")) as {
     scripts: { start: string };
   };
@@ -64,7 +64,7 @@ export async function runBulkSync(env: Record<string, string>): Promise<ProgramR
   const options = scripts.start.split(" ").slice(1, -1);
   const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
   const settings = { PORT: "0", HOST: "127.0.0.1", BULK_REQUEST_DELAY: "0", ...env };
-  return runProgram([...options, main, "bulk-sync"], settings, (line) => {
+  return runProgram([...options, main, "bulk-sync", ...args], settings, (line) => {
     const summary = line.summary as { stored: number; duration_seconds: number } | undefined;
     return summary ? { seconds: summary.duration_seconds, stored: summary.stored } : null;
   });

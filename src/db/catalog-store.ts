@@ -19,7 +19,7 @@ export interface CatalogStore {
   claim(request: ClaimRequest): Promise<Claim>;
   renew(leaseId: string, leaseMs: number): Promise<number>;
   release(leaseId: string): Promise<void>;
-  /** A statement that runs into a time limit throws {@link DatabaseError} `timeout`: ask for fewer apps. */
+  /** A statement that runs into a time limit throws {@link DatabaseError} `timeout`: ask for fewer apps. Without any it is repeated. */
   apply(request: ApplyRequest): Promise<ApplyReply>;
   /** Takes or keeps the lease of the one worker that polls. */
   lead(workerId: string, leaseMs: number): Promise<LeadReply>;
@@ -242,7 +242,7 @@ export function createCatalogStore(db: Database, patience: Pick<Patience, "call"
           retry_max_seconds: retryMaxMs / 1000,
           history,
         },
-        { splittable: true },
+        { splittable: apps.length > 0 },
       ),
     lead: (workerId, leaseMs) => rpc(leadReply, "pics_lead", { worker_id: workerId, lease_seconds: leaseMs / 1000 }),
     resign: async (workerId) => {

@@ -37,7 +37,7 @@ export async function openSupabase(options: SupabaseOptions): Promise<Database> 
     // Refusals are read here: supabase-js drops the HTTP status, and takes an empty 404 of a gateway for success.
     global: {
       fetch: async (input, init) => {
-        const response = await send(input, init);
+        const response = await send(withColumns(input, init), init);
         if (!response.ok) throw await refusal(response);
         return response;
       },
@@ -106,4 +106,15 @@ async function refusal(response: Response): Promise<Refusal> {
     // A gateway's page, or nothing.
     return new Refusal(response.status, { details: text.slice(0, 500), hint: null });
   }
+}
+
+/**
+ * Names the argument of a call in its address. PostgREST would otherwise read the whole body once more, only to learn which
+ * arguments it holds: a third of its work on a batch.
+ */
+function withColumns(input: RequestInfo | URL, init: RequestInit | undefined): RequestInfo | URL {
+  if (typeof input !== "string" || typeof init?.body !== "string" || !init.body.startsWith('{"request":')) return input;
+  const url = new URL(input);
+  url.searchParams.set("columns", "request");
+  return url;
 }

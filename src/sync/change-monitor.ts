@@ -72,6 +72,7 @@ export function createChangeMonitor(options: MonitorOptions): ChangeMonitor {
     bulk_completed_at: null,
   };
   let polling: Promise<void> = Promise.resolve();
+  let naming: Promise<void> = Promise.resolve();
   let pollProgressAt: string | null = null;
   /** Up to here polls are durable; ahead of the cursor only while a gap is open. Null while another worker leads. */
   let tip: number | null = null;
@@ -102,7 +103,9 @@ export function createChangeMonitor(options: MonitorOptions): ChangeMonitor {
     if (!status.leading) logger.info({ changeNumber: lead.last_change_number }, "this worker polls Steam");
     status.leading = true;
 
-    const since = tip ?? lead.last_change_number ?? 0;
+    // Only a gap lets polls run ahead. Without one the cursor says where to go on: another worker may have moved it.
+    const cursor = lead.last_change_number ?? 0;
+    const since = lead.gap === null ? cursor : Math.max(tip ?? 0, cursor);
     const changes = await pics.changesSince(since, signal);
     const missed = since > 0 && isGap(since, changes);
     if (missed) await openGap(since, changes);
@@ -124,7 +127,16 @@ export function createChangeMonitor(options: MonitorOptions): ChangeMonitor {
     else if (sweep === null && (missed || lead.gap !== null || reconcileIsDue(lead))) startSweep();
     if (performance.now() - tagsNamedAt >= nameTagsEveryMs) {
       tagsNamedAt = performance.now();
+      naming = nameNewTags();
+    }
+  }
+
+  /** Beside the polls, which do not wait for names. */
+  async function nameNewTags(): Promise<void> {
+    try {
       await nameTags({ pics, store, logger, signal });
+    } catch (error) {
+      if (!signal.aborted) logger.error({ err: error }, "tags could not be named; they are tried again in an hour");
     }
   }
 
@@ -199,16 +211,16 @@ export function createChangeMonitor(options: MonitorOptions): ChangeMonitor {
       } finally {
         stopping.abort(new Error("stopped"));
         await drain.stop();
-        await Promise.allSettled([draining, polling, sweep?.done]);
+        await Promise.allSettled([draining, polling, naming, sweep?.done]);
       }
     },
     async stop() {
       stopping.abort(new Error("stopped"));
-      await Promise.allSettled([drain.stop(), polling, sweep?.done]);
+      await Promise.allSettled([drain.stop(), polling, naming, sweep?.done]);
       // Only now: a poll that was under way may have taken the lead.
       if (!options.drainOnly) await store.resign(workerId);
     },
-    status: () => ({ ...status, sweeping: sweep !== null }),
+    status: () => ({ ...status, sweeping: sweep?.outcome === null }),
     progress: () => ({ poll: pollProgressAt, drain: drain.lastProgressAt() }),
   };
 }

@@ -9,7 +9,10 @@ export interface Lease {
   readonly id: string;
   /** Aborts when the lease has run out here, or with the signal it was made from. */
   readonly signal: AbortSignal;
-  /** Begins the time anew; for work of several requests, each of which may wait for its turn and its reply. */
+  /**
+   * Begins the time anew once a third of it is gone; for work of several requests, each of which may wait for its turn and
+   * its reply.
+   */
   renew(): Promise<void>;
   /** Stops the clock. Safe to call twice. */
   end(): void;
@@ -24,11 +27,14 @@ export function startLease(store: Pick<CatalogStore, "renew">, leaseMs: number, 
   if (giveUp.aborted) onGiveUp();
   const startClock = () => setTimeout(() => lease.abort(new Error("the lease ran out")), leaseMs);
   let clock = startClock();
+  let startedAt = performance.now();
   return {
     id,
     signal: lease.signal,
     async renew() {
+      if (performance.now() - startedAt < leaseMs / 3) return;
       clearTimeout(clock);
+      startedAt = performance.now();
       clock = startClock();
       await store.renew(id, leaseMs);
     },

@@ -74,7 +74,6 @@ $$;
 
 create index if not exists sync_status_pending on public.sync_status (pending_since, appid) where pics_pending_change is not null;
 create index if not exists sync_status_leases on public.sync_status (lease_id) where lease_id is not null;
-create index if not exists sync_status_by_last_sync on public.sync_status (last_pics_sync nulls first);
 
 comment on table public.sync_status is 'Per app: what Steam announced, what is stored, and how the work on it goes.';
 comment on column public.sync_status.pics_change_number is 'Change number of the app info that is stored.';

@@ -547,7 +547,9 @@ begin
       where appid = any (held) and appid = any (writable || unknown) and pics_change_number is not null
         and last_pics_sync >= (select installed_at from pics_sync_state)
     );
-    images_before := (select jsonb_object_agg(appid, image) from pics_app_images(stored_before));
+    if stored_before <> '{}' then
+      images_before := (select jsonb_object_agg(appid, image) from pics_app_images(stored_before));
+    end if;
   end if;
   if writable <> '{}' then
     perform pics_write_apps(payloads);

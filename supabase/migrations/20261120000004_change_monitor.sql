@@ -68,6 +68,8 @@ $$;
 create or replace function public.pics_poll(request jsonb) returns jsonb
 language plpgsql volatile
 set search_path = public, pg_temp
+-- As for pics_mark: no plan that was made while the tables were empty.
+set plan_cache_mode = force_custom_plan
 as $$
 declare
   since constant bigint := (request ->> 'since')::bigint;

@@ -58,7 +58,8 @@ describe("the container image", () => {
   it("runs without root, npm or a shell, and declares no volume", () => {
     const dockerfile = read("Dockerfile");
     const command = /^CMD (.+)$/m.exec(dockerfile)?.[1] ?? "";
-    expect(JSON.parse(command)).toEqual(["node", "src/main.ts"]);
+    const { scripts } = JSON.parse(read("package.json"));
+    expect(JSON.parse(command)).toEqual(scripts.start.split(" "));
     expect(dockerfile).toMatch(/^USER node$/m);
     expect(dockerfile.indexOf("chown node:node /data")).toBeLessThan(dockerfile.indexOf("USER node"));
     expect(dockerfile).not.toMatch(/^VOLUME/m);

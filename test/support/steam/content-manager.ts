@@ -103,7 +103,9 @@ export function createContentManager(context: SimulationContext): ContentManager
         );
         return;
       }
-      const reply = picsReply(context, request, { apps, incomplete: fault?.kind === "partial_reply" });
+      const incomplete = fault?.kind === "partial_reply";
+      const force = fault?.kind === "force" ? fault.how : null;
+      const reply = picsReply(context, request, { apps, incomplete, force });
       sendReply(connection, reply, (body) => message(connection, request.replyMsg, body, extra)).catch((error) => {
         console.error("Simulated Steam:", error);
         connection.socket.terminate();

@@ -39,6 +39,11 @@ export type FaultAction =
   | { kind: "truncated" }
   /** Product info and metadata: the app is neither answered nor unknown. */
   | { kind: "omit" }
+  /**
+   * ChangesSince: what Steam says when it cannot list the changes. The flags for everything and for apps, or an echo of another
+   * number than was asked, come without changes; the flag for packages alone comes with them.
+   */
+  | { kind: "force"; how: "full" | "apps" | "packages" | "since" }
   /** Product info and metadata: the app comes with a lower change number than announced. */
   | { kind: "wrong_older_change_number"; by?: number }
   /** The CM list fails: HTTP 500, an empty list, or not KeyValues. */
@@ -92,6 +97,7 @@ const defaultRequests: Record<FaultKind, SimulatedRequestKind[]> = {
   truncated: ["product_info"],
   omit: ["product_info"],
   wrong_older_change_number: ["product_info"],
+  force: ["changes"],
   cm_list: ["cm_list"],
   http_payload: ["http_payload"],
   app_list: ["app_list"],
@@ -179,5 +185,6 @@ function randomFault(kind: FaultKind, chance: number): Fault {
   const eresult = logoffResults[Math.floor(chance * logoffResults.length)] ?? 2;
   if (kind === "slow") return { kind, ms: Math.floor(chance * 500) };
   if (kind === "logoff" || kind === "logon_refused") return { kind, eresult };
+  if (kind === "force") return { kind, how: "apps" };
   return { kind };
 }

@@ -1,5 +1,5 @@
 import type { CatalogueApp, Scope } from "./catalogue.ts";
-import type { Fault } from "./faults.ts";
+import type { Fault, FaultOf } from "./faults.ts";
 import type { SimulatedRequestKind } from "./request-log.ts";
 import type { SimulationContext } from "./simulated-steam.ts";
 import { storeTags } from "./store-tags.ts";
@@ -60,13 +60,18 @@ export function readPicsRequest(emsg: number, header: Header, body: Uint8Array):
   return null;
 }
 
-/** `faults.apps` distorts single apps; an `incomplete` reply lacks its last part and the message that ends it. */
+/**
+ * `faults.apps` distorts single apps; an `incomplete` reply lacks its last part and the message that ends it; `force` is what a list of
+ * changes says instead of all of them.
+ */
 export function picsReply(
   context: SimulationContext,
   request: PicsRequest,
-  faults: { apps: Map<number, Fault>; incomplete: boolean },
+  faults: { apps: Map<number, Fault>; incomplete: boolean; force?: FaultOf<"force">["how"] | null },
 ): PicsReply {
-  if (request.kind === "changes") return { bodies: [changesSince(context, request.since)], appsServed: 0 };
+  if (request.kind === "changes") {
+    return { bodies: [changesSince(context, request.since, faults.force ?? null)], appsServed: 0 };
+  }
   if (request.kind === "access_tokens") return { bodies: [accessTokens(context, request)], appsServed: 0 };
   if (request.kind === "tag_names") return { bodies: [tagNames(request.ids)], appsServed: 0 };
   return productInfo(context, request, faults);
@@ -77,10 +82,21 @@ export function accessTokenOf(appid: number): string {
   return (0xf000_0000_0000_0001n + BigInt(appid)).toString();
 }
 
-function changesSince({ catalogue, changeWindow }: SimulationContext, since: number): Uint8Array {
-  const answer = { current_change_number: catalogue.currentChangeNumber, since_change_number: since };
-  if (since === 0) return messages.changesSinceResponse.encode(answer);
-  if (since < catalogue.currentChangeNumber - changeWindow) {
+function changesSince(
+  { catalogue, changeWindow }: SimulationContext,
+  since: number,
+  forced: FaultOf<"force">["how"] | null,
+): Uint8Array {
+  const current = catalogue.currentChangeNumber;
+  const answer = {
+    current_change_number: current,
+    since_change_number: forced === "since" ? current : since,
+    ...(forced === "full" && { force_full_update: true }),
+    ...(forced === "apps" && { force_full_app_update: true }),
+    ...(forced === "packages" && { force_full_package_update: true }),
+  };
+  if (since === 0 || (forced !== null && forced !== "packages")) return messages.changesSinceResponse.encode(answer);
+  if (since < current - changeWindow) {
     const force = { force_full_update: false, force_full_app_update: true, force_full_package_update: true };
     return messages.changesSinceResponse.encode({ ...answer, ...force });
   }

@@ -1,0 +1,169 @@
+import { setTimeout as delay } from "node:timers/promises";
+import pg from "pg";
+import { startCluster } from "../test/support/cluster.ts";
+import { startService } from "../test/support/service.ts";
+import { type ForkedSteam, forkSimulatedSteam } from "../test/support/steam/child.ts";
+import { createRandom } from "../test/support/steam/random.ts";
+import { table } from "./support/figures.ts";
+import { freshDatabase } from "./support/servers.ts";
+
+/**
+ * How long a change takes from Steam's announcement to the row, in real time: the product as a process with a poll every 5 s and its
+ * defaults otherwise, on Postgres. Single changes come at random moments, twenty times as often as on Steam so that a few minutes show
+ * enough of them: how long one takes does not depend on how many come with it, as long as they fit into one request. Bursts of 500
+ * come at random moments between. At the end 10,000 apps change within 12.5 s.
+ *
+ *     node bench/freshness.ts [SECONDS]
+ */
+export interface FreshnessBench {
+  seconds: number;
+  /** Seconds from the announcement to the stored row. */
+  single: number[];
+  burst: number[];
+  /** 10,000 apps: from the first announcement to the last row. */
+  drain: { apps: number; seconds: number };
+}
+
+/** Of 2026: 20,600 changes a day. */
+const realChangesPerSecond = 20_600 / 86_400;
+const timesReal = 20;
+const burstSize = 500;
+const burstEverySeconds = 45;
+const drainApps = 10_000;
+const sampleMs = 40;
+const latencyMs = 100;
+const seed = 1;
+
+export async function benchFreshness(seconds = 150): Promise<FreshnessBench> {
+  await using stack = new AsyncDisposableStack();
+  const cluster = await startCluster({ durable: true });
+  stack.defer(() => cluster.stop());
+  const steam = await forkSimulatedSteam({ generate: { seed, count: 12_000 }, latencyMs, keepRequests: false });
+  stack.defer(() => steam.close());
+  const { url, drop } = await freshDatabase(cluster.address, "postgres");
+  stack.defer(drop);
+  const database = { env: { DATABASE_URL: url } };
+  const bulk = startService({ args: ["bulk-sync"], steam, database, env: { BULK_REQUEST_DELAY: "0" } });
+  stack.defer(() => bulk.stop());
+  if ((await bulk.exited).code !== 0) throw new Error("the bulk sync failed");
+
+  const watch = await watchRows(url);
+  stack.defer(() => watch.stop());
+  const service = startService({ steam, database, env: { MODE: "change_monitor", POLL_INTERVAL: "5" } });
+  stack.defer(() => service.stop());
+  await service.until("/health", ({ status }) => status === "ok");
+
+  const announce = createAnnouncer(steam, watch, await steam.call("appids"));
+  const single: Promise<number>[] = [];
+  const burst: Promise<number>[] = [];
+  const random = createRandom(seed, 1);
+  const end = performance.now() + seconds * 1_000;
+  const singles = (async () => {
+    while (performance.now() < end) {
+      await delay((-Math.log(1 - random.next()) / (realChangesPerSecond * timesReal)) * 1_000);
+      single.push(...(await announce(1)));
+    }
+  })();
+  const bursts = (async () => {
+    while (performance.now() + burstEverySeconds * 1_000 < end) {
+      await delay((burstEverySeconds + 10 * (random.next() - 0.5)) * 1_000);
+      burst.push(...(await announce(burstSize)));
+    }
+  })();
+  await Promise.all([singles, bursts]);
+  const figures = { single: await Promise.all(single), burst: await Promise.all(burst) };
+
+  const startedAt = performance.now();
+  const drained: Promise<number>[] = [];
+  for (let part = 0; part < 25; part++) {
+    drained.push(...(await announce(drainApps / 25)));
+    await delay(500 - ((performance.now() - startedAt) % 500));
+  }
+  await Promise.all(drained);
+  const drain = { apps: drainApps, seconds: (performance.now() - startedAt) / 1_000 };
+  return { seconds, ...figures, drain };
+}
+
+interface Watch {
+  /** Resolves with the seconds from `since` until this change of the app is stored. */
+  stored(appid: number, changeNumber: number, since: number): Promise<number>;
+  isAwaited(appid: number): boolean;
+  stop(): Promise<void>;
+}
+
+/** Looks every {@link sampleMs} at the rows that somebody waits for. */
+async function watchRows(url: string): Promise<Watch> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  const awaited = new Map<number, { changeNumber: number; since: number; resolve: (seconds: number) => void }>();
+  let stopped = false;
+  const loop = async () => {
+    while (!stopped) {
+      const { rows } = await client.query<{ appid: number; change: string }>(
+        "select appid, pics_change_number as change from sync_status where appid = any ($1)",
+        [[...awaited.keys()]],
+      );
+      for (const { appid, change } of rows) {
+        const entry = awaited.get(appid);
+        if (!entry || Number(change) < entry.changeNumber) continue;
+        awaited.delete(appid);
+        entry.resolve((performance.now() - entry.since) / 1_000);
+      }
+      await delay(sampleMs);
+    }
+  };
+  const ended = loop();
+  return {
+    stored: (appid, changeNumber, since) =>
+      new Promise((resolve) => awaited.set(appid, { changeNumber, since, resolve })),
+    isAwaited: (appid) => awaited.has(appid),
+    async stop() {
+      stopped = true;
+      await ended;
+      await client.end();
+    },
+  };
+}
+
+/** Changes so many apps that nobody waits for yet. */
+function createAnnouncer(steam: ForkedSteam, watch: Watch, appids: readonly number[]) {
+  let next = 0;
+  return async (count: number): Promise<Promise<number>[]> => {
+    const chosen: number[] = [];
+    while (chosen.length < count) {
+      const appid = appids[next++ % appids.length] as number;
+      if (!watch.isAwaited(appid)) chosen.push(appid);
+    }
+    const since = performance.now();
+    const numbers = await Promise.all(chosen.map((appid) => steam.call("change", appid)));
+    return chosen.map((appid, index) => watch.stored(appid, numbers[index] as number, since));
+  };
+}
+
+export function formatFreshness({ seconds, single, burst, drain }: FreshnessBench): string {
+  const rows: [string, number[]][] = [
+    ["single changes", single],
+    ["in bursts of 500", burst],
+    ["all", [...single, ...burst]],
+  ];
+  const cells = rows.map(([name, values]) => {
+    const within = values.filter((value) => value <= 7).length / values.length;
+    const at = [0.5, 0.9, 0.99, 1].map((share) => quantile(values, share));
+    return [name, String(values.length), ...at, `${(100 * within).toFixed(1)} %`];
+  });
+  return [
+    `${seconds} s with a poll every 5 s; Steam answers after ${latencyMs} ms. Seconds from the announcement to the stored row:`,
+    "",
+    table(["", "changes", "half within", "90 %", "99 %", "all", "within 7 s"], cells),
+    "",
+    `${drain.apps} apps that change within 12.5 s are stored ${drain.seconds.toFixed(0)} s after the first announcement: ` +
+      `${Math.round(drain.apps / drain.seconds)} apps/s; the pace of a bulk sync with batches of 100 every 0.5 s is 200 apps/s.`,
+  ].join("\n");
+}
+
+function quantile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0;
+}
+
+if (import.meta.main) console.log(formatFreshness(await benchFreshness(Number(process.argv[2] ?? 150))));

@@ -1,0 +1,175 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { type Cluster, startCluster } from "../support/cluster.ts";
+import { openTestDatabase, type TestDatabase } from "../support/databases.ts";
+import { soakMonitor } from "../support/monitor-soak/run.ts";
+import { type Service, startService } from "../support/service.ts";
+import { generateCatalogue } from "../support/steam/generate.ts";
+import { type SimulatedSteam, startSimulatedSteam } from "../support/steam/simulated-steam.ts";
+import { differences } from "../support/sync.ts";
+
+/** Another seed each day, so that other moments are tried; `SEED=` repeats a run as far as processes can be repeated. */
+const seed = Number(process.env.SEED ?? Math.floor(Date.now() / 86_400_000));
+
+/** Of its own, since it is crashed. */
+let cluster: Cluster;
+beforeAll(async () => {
+  cluster = await startCluster();
+});
+afterAll(() => cluster.stop());
+
+describe(`the change monitor under everything at once (SEED=${seed})`, () => {
+  it.each(["postgres", "supabase"] as const)(
+    "stores what Steam has when the noise stops (%s)",
+    async (driver) => {
+      const size = { apps: 600, workers: 3, changes: 264, kills: 4, changesPerSecond: 24 };
+      const { story, violations, kills, changes } = await soakMonitor({ cluster, driver, seed, ...size });
+      expect(violations, story.join("\n")).toEqual([]);
+      expect(kills).toBeGreaterThanOrEqual(size.kills);
+      expect(changes).toBeGreaterThanOrEqual(size.changes);
+    },
+    120_000,
+  );
+});
+
+describe("workers", () => {
+  const leaseSeconds = 1.5;
+  const pace = {
+    MODE: "change_monitor",
+    POLL_INTERVAL: "0.2",
+    LEASE_SECONDS: String(leaseSeconds),
+    BULK_REQUEST_DELAY: "0",
+    RECONNECT_MAX_DELAY: "1",
+  };
+  let steam: SimulatedSteam;
+  let database: TestDatabase;
+  let services: Service[];
+
+  beforeAll(async () => {
+    steam = await startSimulatedSteam({ catalogue: generateCatalogue({ seed: 41, count: 300 }) });
+    database = await openTestDatabase("postgres", { cluster: cluster.address });
+    services = [startService({ args: ["bulk-sync"], steam, database, env: { BULK_REQUEST_DELAY: "0" } })];
+    expect((await services[0]?.exited)?.code).toBe(0);
+  });
+  afterEach(async () => {
+    for (const service of services.splice(0)) await service.stop();
+  });
+  afterAll(async () => {
+    await steam.close();
+    await database.close();
+  });
+
+  const start = (env: Record<string, string> = {}) => {
+    const service = startService({ steam, database, env: { ...pace, ...env } });
+    services.push(service);
+    return service;
+  };
+  const monitorOf = async (service: Service) =>
+    (await service.get("/status")).body.monitor as { leading: boolean; last_change_number: number } | null;
+  const leads = (service: Service) =>
+    vi.waitFor(async () => expect((await monitorOf(service))?.leading).toBe(true), { timeout: 20_000, interval: 50 });
+  const one = async <T>(query: string) =>
+    (await database.sql<{ value: T }>(`select (${query}) as value`))[0]?.value as T;
+  const cursor = () => one<number>("select last_change_number from pics_sync_state");
+  const settled = () =>
+    vi.waitFor(
+      async () => {
+        expect(await cursor()).toBe(steam.catalogue.currentChangeNumber);
+        expect(await one("select count(*) from sync_status where pics_pending_change is not null")).toBe(0);
+      },
+      { timeout: 30_000, interval: 50 },
+    );
+  const changeSome = () => {
+    for (const appid of [...steam.catalogue.apps.keys()].slice(0, 40)) steam.catalogue.change(appid);
+  };
+
+  it("take over when the one that polls is killed, and one that was frozen moves nothing back", async () => {
+    const [first, second] = [start(), start()];
+    start({ DRAIN_ONLY: "true" });
+    const byLead = async () => {
+      const leading = await Promise.all([first, second].map(async (each) => (await monitorOf(each))?.leading));
+      expect(leading).toContain(true);
+      return leading[0] ? ([first, second] as const) : ([second, first] as const);
+    };
+    const [leader, other] = await vi.waitFor(byLead, { timeout: 20_000, interval: 50 });
+
+    // Frozen past its lease; the other one leads and follows on.
+    leader.kill("SIGSTOP");
+    changeSome();
+    await leads(other);
+    changeSome();
+    await settled();
+    const before = await cursor();
+    leader.kill("SIGCONT");
+    await vi.waitFor(async () => expect((await monitorOf(leader))?.leading).toBe(false), { timeout: 20_000 });
+    expect(await cursor()).toBe(before);
+    changeSome();
+    await settled();
+
+    // Killed: the first one leads again, and goes on where the other one was.
+    other.kill("SIGKILL");
+    changeSome();
+    await leads(leader);
+    changeSome();
+    await settled();
+    expect(leader.logs.filter(({ level }) => level === "error" || level === "fatal")).toEqual([]);
+    expect(await differences(database.sql, steam.catalogue)).toEqual([]);
+  });
+
+  it("that slept through the whole lead of another go on from the cursor", async () => {
+    const sleeper = start();
+    await leads(sleeper);
+    await settled();
+    sleeper.kill("SIGSTOP");
+    const other = start();
+    await leads(other);
+    changeSome();
+    await settled();
+    await other.stop();
+    changeSome();
+    sleeper.kill("SIGCONT");
+    await settled();
+    changeSome();
+    await settled();
+    expect(await differences(database.sql, steam.catalogue)).toEqual([]);
+  });
+
+  it("are degraded while Steam or the database is away, and resume by themselves", async () => {
+    const service = start();
+    const health = (status: string) => service.until("/health", (body) => body.status === status);
+    await health("ok");
+    const back = steam.faults.add({ kind: "unreachable", times: 1_000 });
+    steam.disconnectAll(34);
+    await health("degraded");
+    changeSome();
+    back();
+    await health("ok");
+    await settled();
+
+    await cluster.crash();
+    await health("degraded");
+    changeSome();
+    await cluster.start();
+    await health("ok");
+    // The side door went down with the server; the worker says itself how far it is.
+    const { currentChangeNumber } = steam.catalogue;
+    await vi.waitFor(async () => expect((await monitorOf(service))?.last_change_number).toBe(currentChangeNumber), {
+      timeout: 20_000,
+      interval: 50,
+    });
+    expect((await service.get("/health")).body.status).toBe("ok");
+  });
+
+  it("that make no progress although all is there turn unhealthy, and end with 70", async () => {
+    const locked = await openTestDatabase("postgres", { cluster: cluster.address });
+    const env = { ...pace, BULK_TIMEOUT: "0.3", LEASE_SECONDS: "0.5", WATCHDOG_SECONDS: "1" };
+    const service = startService({ steam, database: locked, env });
+    services.push(service);
+    await service.until("/health", ({ status }) => status === "ok");
+    await locked.sql("begin; lock table sync_status, pics_sync_state in access exclusive mode");
+    const { reasons } = await service.until("/health", ({ status }) => status === "unhealthy");
+    expect(reasons).toEqual(expect.arrayContaining([expect.stringContaining("no progress")]));
+    expect((await service.exited).code).toBe(70);
+    await locked.sql("rollback");
+    await locked.close();
+  });
+});

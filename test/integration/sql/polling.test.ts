@@ -1,0 +1,363 @@
+import { randomUUID } from "node:crypto";
+import { beforeEach, describe, expect, test } from "vitest";
+import { forEachDatabase } from "../../support/databases.ts";
+import { record, useCatalogue } from "./catalogue.ts";
+
+/** Over before anybody can ask again. */
+const instantSeconds = 0.000_001;
+
+interface Lead {
+  leading: boolean;
+  last_change_number: number | null;
+  bulk_completed_at: string | null;
+  reconciled_seconds_ago: number | null;
+  gap: { from_change: number; to_change: number } | null;
+}
+interface Polled {
+  accepted: boolean;
+  last_change_number: number | null;
+  marked: number;
+}
+type Announced = [appid: number, changeNumber: number, needsToken?: boolean];
+
+forEachDatabase("polling", (open) => {
+  const catalogue = useCatalogue(open);
+  const { mark, claim, apply, store, status, call, sql } = catalogue;
+  let worker: string;
+
+  beforeEach(async () => {
+    await sql("do $$ begin delete from pics_gaps; delete from workers; end $$");
+    worker = randomUUID();
+  });
+
+  const lead = (id = worker, seconds = 60) => call<Lead>("pics_lead", { worker_id: id, lease_seconds: seconds });
+  const poll = (since: number, changeNumber: number, apps: Announced[] = [], id = worker) =>
+    call<Polled>("pics_poll", { worker_id: id, since, change_number: changeNumber, apps });
+  const openGap = (from: number, to: number, id = worker) =>
+    call<{ accepted: boolean }>("pics_open_gap", { worker_id: id, from_change: from, to_change: to });
+  const finishSweep = (changeNumber: number, id = worker, seconds = 600) =>
+    call("pics_finish_sweep", { worker_id: id, seconds, change_number: changeNumber });
+  const one = async (query: string) => (await sql<{ value: unknown }>(`select (${query}) as value`))[0]?.value;
+  const cursor = () => one("select last_change_number from pics_sync_state");
+  const pending = async () =>
+    (
+      await sql<{ appid: number; pics_pending_change: number }>(
+        "select appid, pics_pending_change from sync_status where pics_pending_change is not null order by appid",
+      )
+    ).map((row) => [row.appid, row.pics_pending_change]);
+  /** The worker leads, and the cursor is at 1,000. */
+  const following = async () => {
+    await lead();
+    await poll(0, 1_000);
+  };
+
+  describe("the lead", () => {
+    test("is taken when it is free, kept, and given to nobody else while it is valid", async () => {
+      const other = randomUUID();
+      expect(await lead()).toEqual({
+        leading: true,
+        last_change_number: null,
+        bulk_completed_at: null,
+        reconciled_seconds_ago: null,
+        gap: null,
+      });
+      expect((await lead(other)).leading).toBe(false);
+      expect((await lead()).leading).toBe(true);
+      expect((await lead(other)).leading).toBe(false);
+    });
+
+    test("that has lapsed is anybody's, and the old leader hears of it", async () => {
+      const other = randomUUID();
+      await lead(worker, instantSeconds);
+      expect((await lead(other)).leading).toBe(true);
+      expect((await lead()).leading).toBe(false);
+    });
+
+    test("of several workers that ask at the same time goes to one", async () => {
+      const replies = await Promise.all(Array.from({ length: 6 }, () => lead(randomUUID())));
+      expect(replies.filter(({ leading }) => leading)).toHaveLength(1);
+    });
+
+    test("is given up by nobody but the leader", async () => {
+      const other = randomUUID();
+      await lead();
+      expect(await call("pics_resign", { worker_id: other })).toEqual({ resigned: false });
+      expect((await lead(other)).leading).toBe(false);
+      expect(await call("pics_resign", { worker_id: worker })).toEqual({ resigned: true });
+      expect(await call("pics_resign", { worker_id: worker })).toEqual({ resigned: false });
+      expect((await lead(other)).leading).toBe(true);
+    });
+
+    test("tells how far the catalogue follows Steam", async () => {
+      await following();
+      await openGap(1_000, 7_000);
+      await sql(`update pics_sync_state set bulk_completed_at = now(), last_reconciled_at = now() - interval '2 hours',
+                 last_verified_at = now() - interval '1 hour'`);
+      const state = await lead();
+      expect(state).toMatchObject({
+        last_change_number: 1_000,
+        bulk_completed_at: expect.any(String),
+        gap: { from_change: 1_000, to_change: 7_000 },
+      });
+      expect(state.reconciled_seconds_ago).toBeGreaterThanOrEqual(3_600);
+      expect(state.reconciled_seconds_ago).toBeLessThan(3_700);
+    });
+  });
+
+  describe("a poll", () => {
+    test("marks what was announced and moves the cursor", async () => {
+      await following();
+      expect(
+        await poll(1_000, 1_010, [
+          [10, 1_004],
+          [20, 1_010, true],
+        ]),
+      ).toEqual({
+        accepted: true,
+        last_change_number: 1_010,
+        marked: 2,
+      });
+      expect(await pending()).toEqual([
+        [10, 1_004],
+        [20, 1_010],
+      ]);
+      expect((await claim()).apps).toMatchObject([
+        { appid: 10, needs_token: false },
+        { appid: 20, needs_token: true },
+      ]);
+    });
+
+    test("sets the cursor when there is none", async () => {
+      await lead();
+      expect(await poll(0, 1_000)).toEqual({ accepted: true, last_change_number: 1_000, marked: 0 });
+    });
+
+    test("delivered twice changes nothing", async () => {
+      await following();
+      const changes: Announced[] = [
+        [10, 1_004],
+        [20, 1_010],
+      ];
+      await poll(1_000, 1_010, changes);
+      const before = [await status(10), await status(20)];
+      expect(await poll(1_000, 1_010, changes)).toEqual({ accepted: true, last_change_number: 1_010, marked: 0 });
+      expect([await status(10), await status(20)]).toEqual(before);
+    });
+
+    test("delivered after a later one moves nothing back", async () => {
+      await following();
+      await poll(1_000, 1_020, [
+        [10, 1_020],
+        [20, 1_015],
+      ]);
+      expect(
+        await poll(1_000, 1_010, [
+          [10, 1_004],
+          [20, 1_010],
+        ]),
+      ).toMatchObject({ last_change_number: 1_020, marked: 0 });
+      expect(await pending()).toEqual([
+        [10, 1_020],
+        [20, 1_015],
+      ]);
+    });
+
+    test("that names apps stored with this or a newer number marks none of them", async () => {
+      await following();
+      await store(record(10, 1_004), record(20, 1_010));
+      expect(
+        (
+          await poll(1_000, 1_010, [
+            [10, 1_004],
+            [20, 1_003],
+            [30, 1_002],
+          ])
+        ).marked,
+      ).toBe(1);
+      expect(await pending()).toEqual([[30, 1_002]]);
+    });
+
+    test("that names an app twice counts the higher number", async () => {
+      await following();
+      expect(
+        (
+          await poll(1_000, 1_010, [
+            [10, 1_009],
+            [10, 1_004],
+          ])
+        ).marked,
+      ).toBe(1);
+      expect(await pending()).toEqual([[10, 1_009]]);
+    });
+
+    test("is heard from the leader alone, and only while its lease is valid", async () => {
+      await following();
+      const refused = { accepted: false, last_change_number: null, marked: 0 };
+      expect(await poll(1_000, 1_010, [[10, 1_010]], randomUUID())).toEqual(refused);
+      await lead(worker, instantSeconds);
+      expect(await poll(1_000, 1_010, [[10, 1_010]])).toEqual(refused);
+      expect(await pending()).toEqual([]);
+      expect(await cursor()).toBe(1_000);
+    });
+
+    test("from a place that is not the cursor marks, and leaves the cursor to whoever knows what lies between", async () => {
+      await following();
+      expect(await poll(1_500, 1_600, [[10, 1_550]])).toEqual({ accepted: true, last_change_number: 1_000, marked: 1 });
+    });
+
+    test("with a newer change ends the wait of an app that failed; it stays pending for as long as it has been", async () => {
+      await following();
+      await poll(1_000, 1_001, [[10, 1_001]]);
+      const { lease } = await claim();
+      await apply(lease, { failed: [{ appid: 10, error: "broken" }] });
+      const failed = await status(10);
+      expect(failed).toMatchObject({ attempts: 1, next_attempt_at: expect.anything() });
+      await poll(1_001, 1_001, [[10, 1_001]]);
+      expect(await status(10)).toEqual(failed);
+      await poll(1_001, 1_002, [[10, 1_002]]);
+      expect(await status(10)).toEqual({ ...failed, pics_pending_change: 1_002, attempts: 0, next_attempt_at: null });
+    });
+
+    test("that announces a newer change during the work on an app keeps it pending", async () => {
+      await following();
+      await poll(1_000, 1_001, [[10, 1_001]]);
+      const { lease } = await claim();
+      await poll(1_001, 1_002, [[10, 1_002]]);
+      expect((await claim()).appids).toEqual([]);
+      await apply(lease, { apps: [record(10, 1_001)] });
+      expect(await status(10)).toMatchObject({ pics_change_number: 1_001, pics_pending_change: 1_002 });
+      expect((await claim()).apps).toMatchObject([{ appid: 10, change_number: 1_002 }]);
+    });
+
+    test("that forgets an app Steam does not know leaves no row, unless it was announced again", async () => {
+      await following();
+      await poll(1_000, 1_002, [
+        [10, 1_001],
+        [20, 1_002],
+      ]);
+      const { lease } = await claim();
+      await poll(1_002, 1_003, [[20, 1_003]]);
+      await apply(lease, { unknown: [10, 20] });
+      expect(await status(10)).toEqual({});
+      expect(await pending()).toEqual([[20, 1_003]]);
+    });
+  });
+
+  describe("a gap", () => {
+    test("lets polls mark, and holds the cursor until a sweep ends", async () => {
+      await following();
+      expect(await openGap(1_000, 7_000)).toEqual({ accepted: true });
+      expect(await poll(1_000, 7_000)).toEqual({ accepted: true, last_change_number: 1_000, marked: 0 });
+      expect(await poll(7_000, 7_010, [[10, 7_005]])).toEqual({ accepted: true, last_change_number: 1_000, marked: 1 });
+      expect(await finishSweep(7_010)).toEqual({ accepted: true, last_change_number: 7_010 });
+      expect(await poll(7_010, 7_020)).toEqual({ accepted: true, last_change_number: 7_020, marked: 0 });
+      expect((await lead()).gap).toBeNull();
+    });
+
+    test("grows instead of being joined by another; the next one is a new row", async () => {
+      await following();
+      await openGap(1_000, 7_000);
+      await openGap(7_000, 14_000);
+      await openGap(1_000, 9_000);
+      await finishSweep(14_000);
+      await openGap(14_000, 20_000);
+      expect(
+        await sql("select from_change, to_change, repaired_at is not null as repaired from pics_gaps order by id"),
+      ).toEqual([
+        { from_change: 1_000, to_change: 14_000, repaired: true },
+        { from_change: 14_000, to_change: 20_000, repaired: false },
+      ]);
+    });
+
+    test("is opened and closed by the leader alone", async () => {
+      await following();
+      const other = randomUUID();
+      expect(await openGap(1_000, 7_000, other)).toEqual({ accepted: false });
+      await openGap(1_000, 7_000);
+      expect(await finishSweep(9_000, other)).toEqual({ accepted: false, last_change_number: null });
+      await lead(worker, instantSeconds);
+      expect(await finishSweep(9_000)).toEqual({ accepted: false, last_change_number: null });
+      expect(await cursor()).toBe(1_000);
+      expect(await one("select count(*) from pics_gaps where repaired_at is null")).toBe(1);
+    });
+
+    test("a sweep moves the cursor never back, and says since when everything has been verified", async () => {
+      await following();
+      expect(await finishSweep(900, worker, 600)).toEqual({ accepted: true, last_change_number: 1_000 });
+      const [state] = await sql<{ reconciled: number; verified: number }>(
+        `select extract(epoch from now() - last_reconciled_at)::float8 as reconciled,
+                extract(epoch from now() - last_verified_at)::float8 as verified from pics_sync_state`,
+      );
+      expect(state?.reconciled).toBeLessThan(30);
+      expect(state?.verified).toBeGreaterThanOrEqual(600);
+      expect(state?.verified).toBeLessThan(630);
+      // A shorter sweep that began later does not make it older.
+      await finishSweep(1_000, worker, 6_000);
+      expect(
+        await one("select extract(epoch from now() - last_verified_at)::float8 from pics_sync_state"),
+      ).toBeLessThan(630);
+    });
+  });
+
+  describe("what workers say", () => {
+    const report = (id: string, snapshot: object) =>
+      call<{ id: string; mode: string; snapshot: object; seen_seconds_ago: number }[]>("report_worker", {
+        id,
+        mode: "change_monitor",
+        snapshot,
+      });
+
+    test("is heard by all of the last minute, and forgotten when they stop or after a day", async () => {
+      const [one, two, quiet, old] = [randomUUID(), randomUUID(), randomUUID(), randomUUID()].sort() as [
+        string,
+        string,
+        string,
+        string,
+      ];
+      for (const id of [one, quiet, old]) await report(id, { first: true });
+      await report(one, { first: false });
+      await sql(`update workers set seen_at = now() - interval '2 minutes' where id = '${quiet}'`);
+      await sql(`update workers set seen_at = now() - interval '25 hours' where id = '${old}'`);
+      const heard = await report(two, { nested: [1] });
+      expect(heard.map(({ id, mode, snapshot }) => ({ id, mode, snapshot }))).toEqual([
+        { id: one, mode: "change_monitor", snapshot: { first: false } },
+        { id: two, mode: "change_monitor", snapshot: { nested: [1] } },
+      ]);
+      expect(heard.every(({ seen_seconds_ago }) => seen_seconds_ago >= 0 && seen_seconds_ago < 30)).toBe(true);
+      expect(await sql("select id from workers order by id")).toEqual([one, two, quiet].sort().map((id) => ({ id })));
+      expect(await call("forget_worker", { id: one })).toEqual({ forgotten: true });
+      expect(await call("forget_worker", { id: one })).toEqual({ forgotten: false });
+      expect(await sql("select id from workers where id = $1", [one])).toEqual([]);
+    });
+  });
+
+  describe("the backlog", () => {
+    const backlog = () =>
+      call<{ pending: number; failing: number; lag_seconds: number | null; failing_apps: object[] }>("pics_backlog");
+
+    test("is nothing when nothing is pending", async () => {
+      await store(record(10, 1_000));
+      expect(await backlog()).toEqual({ pending: 0, failing: 0, lag_seconds: null, failing_apps: [] });
+    });
+
+    test("counts what waits, apart from what is in backoff, and tells the age of the oldest", async () => {
+      await mark([
+        [10, 1_000],
+        [20, 1_000],
+        [30, 1_000],
+      ]);
+      const { lease } = await claim({ appids: [30] });
+      await apply(lease, { failed: [{ appid: 30, error: "broken" }] });
+      await sql("update sync_status set pending_since = now() - interval '90 seconds' where appid = 20");
+      await sql("update sync_status set pending_since = now() - interval '1 hour' where appid = 30");
+      const { lag_seconds, ...counts } = await backlog();
+      expect(counts).toEqual({
+        pending: 2,
+        failing: 1,
+        failing_apps: [{ appid: 30, name: null, error: "broken", attempts: 1, next_attempt_at: expect.any(String) }],
+      });
+      expect(lag_seconds).toBeGreaterThanOrEqual(90);
+      expect(lag_seconds).toBeLessThan(120);
+    });
+  });
+});

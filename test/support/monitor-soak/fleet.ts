@@ -1,0 +1,117 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { type Exit, type Service, type ServiceOptions, startService } from "../service.ts";
+import type { Random } from "../steam/random.ts";
+
+/** Several workers, each a process of its own, that are killed, told to stop and frozen, and started again. */
+export interface Fleet {
+  kills: number;
+  stops: number;
+  freezes: number;
+  /** What workers did that they should not, in words. */
+  readonly violations: string[];
+  start(): void;
+  /** `kill -9`, and a new process in its place. */
+  kill(): Promise<void>;
+  /** SIGTERM, and a new process once it has ended. */
+  stop(): Promise<void>;
+  /** SIGSTOP, and SIGCONT after so long. */
+  freeze(ms: number): Promise<void>;
+  /** All run again when this resolves. */
+  settle(): Promise<void>;
+  /** Ends all of them. */
+  close(): Promise<void>;
+}
+
+interface Seat {
+  options: ServiceOptions;
+  service: Service | null;
+  /** Something is being done to it. */
+  busy: Promise<void> | null;
+  /** It is to end, so its end is no surprise. */
+  ending: boolean;
+}
+
+const shutdownLimitMs = 12_000;
+
+export function createFleet(seats: readonly ServiceOptions[], random: Random): Fleet {
+  const all: Seat[] = seats.map((options) => ({ options, service: null, busy: null, ending: false }));
+  const violations: string[] = [];
+
+  function launch(seat: Seat): void {
+    const service = startService(seat.options);
+    seat.service = service;
+    seat.ending = false;
+    void service.exited.then((exit) => {
+      if (seat.service !== service || seat.ending) return;
+      violations.push(`a worker ended by itself with ${describe(exit)}: ${lastWords(service)}`);
+      launch(seat);
+    });
+  }
+
+  /** Does something to a worker that nothing is done to yet; when there is none, later. */
+  async function toOne(work: (seat: Seat, service: Service) => Promise<void>): Promise<void> {
+    const free = all.filter(({ busy }) => busy === null);
+    const seat = free.length > 0 ? random.pick(free) : null;
+    if (!seat?.service) return;
+    seat.busy = work(seat, seat.service).finally(() => {
+      seat.busy = null;
+    });
+    await seat.busy;
+  }
+
+  const fleet: Fleet = {
+    kills: 0,
+    stops: 0,
+    freezes: 0,
+    violations,
+    start() {
+      for (const seat of all) launch(seat);
+    },
+    kill: () =>
+      toOne(async (seat, service) => {
+        seat.ending = true;
+        service.kill("SIGKILL");
+        await service.exited;
+        fleet.kills += 1;
+        await delay(random.int(0, 400));
+        launch(seat);
+      }),
+    stop: () =>
+      toOne(async (seat, service) => {
+        seat.ending = true;
+        const startedAt = performance.now();
+        // Before it listens to signals, a SIGTERM ends it as any program.
+        const listens = service.logs.length > 0;
+        service.kill("SIGTERM");
+        const exit = await service.exited;
+        const tookMs = performance.now() - startedAt;
+        fleet.stops += 1;
+        if (listens && exit.code !== 0) violations.push(`SIGTERM ended with ${describe(exit)}: ${lastWords(service)}`);
+        if (tookMs > shutdownLimitMs) violations.push(`SIGTERM took ${Math.round(tookMs)} ms: ${lastWords(service)}`);
+        launch(seat);
+      }),
+    freeze: (ms) =>
+      toOne(async (_, service) => {
+        service.kill("SIGSTOP");
+        fleet.freezes += 1;
+        await delay(ms);
+        service.kill("SIGCONT");
+      }),
+    async settle() {
+      await Promise.all(all.map(({ busy }) => busy));
+    },
+    async close() {
+      await fleet.settle();
+      for (const seat of all) seat.ending = true;
+      await Promise.all(all.map(({ service }) => service?.stop()));
+    },
+  };
+  return fleet;
+}
+
+const describe = ({ code, signal }: Exit) => signal ?? `code ${code}`;
+const lastWords = ({ logs, text }: Service) =>
+  `${logs
+    .slice(-4)
+    .map((line) => JSON.stringify(line))
+    .join("\n")}${text}`.slice(-3_000);

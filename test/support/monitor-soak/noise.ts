@@ -1,0 +1,98 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { Cluster } from "../cluster.ts";
+import type { SupabaseApi } from "../postgrest.ts";
+import type { FaultKind } from "../steam/faults.ts";
+import { createRandom, type Random } from "../steam/random.ts";
+import type { SimulatedSteam } from "../steam/simulated-steam.ts";
+import type { Fleet } from "./fleet.ts";
+
+/** Everything that goes wrong at the same time, each at random moments drawn from the seed. */
+export interface Noise {
+  steamOutages: number;
+  databaseCrashes: number;
+  /** Ends it: when this resolves, Steam and the database are there and every worker runs. */
+  stop(): Promise<void>;
+}
+
+export interface NoiseOptions {
+  steam: SimulatedSteam;
+  cluster: Cluster;
+  /** PostgREST, where workers reach the database through it. */
+  api: SupabaseApi | null;
+  fleet: Fleet;
+  seed: number;
+  /** So many `kill -9`, at this mean distance. */
+  kills: number;
+  killEveryMs: number;
+}
+
+/** EResults that anonymous sessions were seen ended with. */
+const eresults = [2, 3, 5, 6, 20, 34, 48, 84];
+const faultKinds: FaultKind[] = ["drop", "hang", "slow", "logoff", "garbage", "partial_reply", "force"];
+faultKinds.push("no_buffer", "truncated", "omit", "wrong_older_change_number", "logon_refused", "cm_list");
+/** Of each request. */
+const faultRate = 0.06;
+const gatewayStatuses = [502, 503, 504];
+/** What a lost reply hurts most. */
+const delicateCalls = ["pics_apply", "pics_poll", "pics_claim", "pics_lead", "pics_finish_sweep"];
+
+export function startNoise({ steam, cluster, api, fleet, seed, kills, killEveryMs }: NoiseOptions): Noise {
+  const ending = new AbortController();
+  const noise = { steamOutages: 0, databaseCrashes: 0 };
+  const loops: Promise<void>[] = [];
+
+  /** Does `work` again and again with pauses of `everyMs` on average, until the end. */
+  function again(name: number, everyMs: number, work: (random: Random) => Promise<void> | void): void {
+    const random = createRandom(seed, 2, name);
+    const loop = async () => {
+      // The first time comes early, so that short runs have some of everything.
+      for (let share = 0.5 * random.next(); ; share = 0.3 + 1.4 * random.next()) {
+        await delay(everyMs * share, undefined, { signal: ending.signal });
+        await work(random);
+      }
+    };
+    loops.push(
+      loop().catch((error: unknown) => {
+        if (!ending.signal.aborted) throw error;
+      }),
+    );
+  }
+
+  again(1, killEveryMs, () => (fleet.kills < kills ? fleet.kill() : undefined));
+  again(2, killEveryMs * 4, () => fleet.stop());
+  // Longer than a lease, or not.
+  again(3, 15_000, (random) => fleet.freeze(random.int(500, 8_000)));
+  again(4, 4_000, (random) => steam.disconnectAll(random.chance(0.3) ? undefined : random.pick(eresults)));
+  again(5, 18_000, async (random) => {
+    noise.steamOutages += 1;
+    const lengthMs = random.int(500, 4_000);
+    steam.faults.add({ kind: "unreachable", until: Date.now() + lengthMs });
+    steam.disconnectAll();
+    await delay(lengthMs);
+  });
+  again(6, 20_000, async (random) => {
+    noise.databaseCrashes += 1;
+    await cluster.crash();
+    // Some outages outlast a lease.
+    await delay(random.int(50, 5_000));
+    await cluster.start();
+  });
+  if (api) {
+    again(7, 700, (random) => {
+      const times = random.int(1, 4);
+      if (random.chance(0.5)) api.faults.answer(random.pick(gatewayStatuses), { times });
+      else api.faults.dropReply({ times, call: random.pick(delicateCalls) });
+    });
+  }
+  steam.faults.random({ seed, rate: faultRate, kinds: faultKinds });
+
+  return Object.assign(noise, {
+    async stop() {
+      ending.abort();
+      await Promise.all(loops);
+      steam.faults.clear();
+      api?.faults.clear();
+      await fleet.settle();
+    },
+  });
+}

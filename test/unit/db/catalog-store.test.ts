@@ -1,0 +1,55 @@
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { type ApplyRequest, createCatalogStore, type StoredRecord } from "../../../src/db/catalog-store.ts";
+import type { Database } from "../../../src/db/database.ts";
+import { createPatience } from "../../../src/db/patience.ts";
+import { DatabaseError } from "../../../src/errors.ts";
+import { silent } from "../../support/templates.ts";
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+const request: ApplyRequest = {
+  leaseId: "lease",
+  apps: [],
+  unknown: [],
+  failed: [{ appid: 10, error: "no reply" }],
+  tokens: [],
+  retryMs: 1,
+  retryMaxMs: 1,
+  history: true,
+};
+const reply = { stored: 0, older: 0, unknown: 0, failed: 1, lost: 0 };
+
+/** A database that runs into its time limit twice. */
+function setUp() {
+  let calls = 0;
+  const requestIds = new Set<unknown>();
+  const db: Database = {
+    driver: "supabase",
+    async rpc(_, args = {}) {
+      calls += 1;
+      requestIds.add((args.request as { request_id: string }).request_id);
+      if (calls <= 2) throw new DatabaseError("timeout", "57014", "canceling statement due to statement timeout");
+      return reply;
+    },
+    async close() {},
+  };
+  const store = createCatalogStore(db, createPatience("supabase", { logger: silent }));
+  return { store, requestIds, calls: () => calls };
+}
+
+it("repeats a write that nothing can be taken from when it runs into a time limit, with the same request id", async () => {
+  const { store, requestIds, calls } = setUp();
+  const applied = store.apply(request);
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect(await applied).toEqual(reply);
+  expect(calls()).toBe(3);
+  expect(requestIds.size).toBe(1);
+});
+
+it("leaves it to the caller to ask for fewer apps", async () => {
+  const { store, calls } = setUp();
+  const apps = [{ appid: 10 } as StoredRecord];
+  await expect(store.apply({ ...request, apps })).rejects.toMatchObject({ fault: "timeout" });
+  expect(calls()).toBe(1);
+});
