@@ -112,7 +112,7 @@ async function refusal(response: Response): Promise<Refusal> {
  * Names the argument of a call in its address. PostgREST would otherwise read the whole body once more, only to learn which
  * arguments it holds: a third of its work on a batch.
  */
-function withColumns(input: RequestInfo | URL, init: RequestInit | undefined): RequestInfo | URL {
+function withColumns(input: Parameters<typeof fetch>[0], init: RequestInit | undefined): Parameters<typeof fetch>[0] {
   if (typeof input !== "string" || typeof init?.body !== "string" || !init.body.startsWith('{"request":')) return input;
   const url = new URL(input);
   url.searchParams.set("columns", "request");

@@ -14,7 +14,7 @@ import { type SimulatedSteam, startSimulatedSteam } from "../steam/simulated-ste
 import { createFleet } from "./fleet.ts";
 import { startNoise } from "./noise.ts";
 import { createTraffic } from "./traffic.ts";
-import { judge, leaseAudit } from "./verdict.ts";
+import { judge, audit } from "./verdict.ts";
 
 export interface MonitorSoakOptions {
   /** Its own: it is crashed. */
@@ -68,7 +68,7 @@ export async function soakMonitor(options: MonitorSoakOptions): Promise<MonitorS
   const changeWindow = Math.ceil(5 * changesPerSecond);
   const steam = await startSimulatedSteam({ catalogue, latencyMs: 20, changeWindow, keepRequests: false });
   stack.defer(() => steam.close());
-  const database = await openTestDatabase(driver, { cluster: cluster.address, prepare: leaseAudit });
+  const database = await openTestDatabase(driver, { cluster: cluster.address, prepare: audit });
   stack.defer(() => database.close());
   await load(steam, database);
 

@@ -9,7 +9,7 @@ import type { Traffic } from "./traffic.ts";
  * which is no later than the moment that the function decides at.) Writes begin with a pause of up to 0.2 s, so that more happens
  * between a fetch and its write.
  */
-export const leaseAudit = `
+export const audit = `
   create table audit (appid integer, what text, before jsonb, after jsonb, at timestamptz default clock_timestamp());
   create function audit_sync_status() returns trigger language plpgsql as $$
   begin
