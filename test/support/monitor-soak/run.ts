@@ -14,7 +14,7 @@ import { type SimulatedSteam, startSimulatedSteam } from "../steam/simulated-ste
 import { createFleet } from "./fleet.ts";
 import { startNoise } from "./noise.ts";
 import { createTraffic } from "./traffic.ts";
-import { judge, audit } from "./verdict.ts";
+import { audit, judge } from "./verdict.ts";
 
 export interface MonitorSoakOptions {
   /** Its own: it is crashed. */
