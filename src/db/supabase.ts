@@ -98,10 +98,17 @@ class Refusal extends Error {
   }
 }
 
+/**
+ * PostgREST 12 answers 400 with an empty code and no message when its connection to Postgres breaks under a query: no server is left to
+ * say more. A SQLSTATE that means it is put in their place.
+ */
+const brokenConnection = { code: "08006", message: "the connection to Postgres broke" };
+
 async function refusal(response: Response): Promise<Refusal> {
   const text = await response.text();
   try {
-    return new Refusal(response.status, refusalBody.parse(JSON.parse(text)));
+    const body = refusalBody.parse(JSON.parse(text));
+    return new Refusal(response.status, body.code === "" ? { ...body, ...brokenConnection } : body);
   } catch {
     // A gateway's page, or nothing.
     return new Refusal(response.status, { details: text.slice(0, 500), hint: null });

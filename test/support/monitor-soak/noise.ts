@@ -78,7 +78,7 @@ export function startNoise({ steam, cluster, api, fleet, seed, kills, killEveryM
     await cluster.start();
   });
   if (api) {
-    again(7, 700, (random) => {
+    again(7, 2_500, (random) => {
       const times = random.int(1, 4);
       if (random.chance(0.5)) api.faults.answer(random.pick(gatewayStatuses), { times });
       else api.faults.dropReply({ times, call: random.pick(delicateCalls) });
