@@ -743,25 +743,33 @@ end
 $$;
 
 -------------------------------------------------------------------------------------------------------------- security
--- Functions are executable by everybody unless revoked, and a hosted project's default privileges grant them again by name.
+-- Functions are executable by everybody unless revoked, and a hosted project's default privileges grant them again by name. So every
+-- migration that makes functions ends with a call of this one; only their owner may make it.
 
-do $$
+create or replace function public.pics_secure_functions() returns void
+language plpgsql volatile
+set search_path = public, pg_temp
+as $$
 declare
   made regprocedure;
   role_name name;
 begin
   for made in
     select p.oid::regprocedure from pg_proc p join pg_namespace n on n.oid = p.pronamespace
-    where n.nspname = 'public'
-      and (p.proname like 'pics\_%' or p.proname in ('schema_version', 'catalog_summary', 'get_apps_for_sync'))
+    where n.nspname = 'public' and (
+      p.proname like 'pics\_%'
+      or p.proname in ('schema_version', 'catalog_summary', 'get_apps_for_sync', 'report_worker', 'forget_worker')
+    )
   loop
     execute format('revoke all on function %s from public', made);
     for role_name in select rolname from pg_roles where rolname in ('anon', 'authenticated') loop
       execute format('revoke all on function %s from %I', made, role_name);
     end loop;
-    if exists (select from pg_roles where rolname = 'service_role') then
+    if exists (select from pg_roles where rolname = 'service_role') and made <> 'public.pics_secure_functions()'::regprocedure then
       execute format('grant execute on function %s to service_role', made);
     end if;
   end loop;
 end
 $$;
+
+select public.pics_secure_functions();

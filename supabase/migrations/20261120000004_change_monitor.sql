@@ -211,25 +211,5 @@ as $$
 $$;
 
 -------------------------------------------------------------------------------------------------------------- security
--- As for the functions before: a hosted project's default privileges grant new ones to everybody.
 
-do $$
-declare
-  made regprocedure;
-  role_name name;
-begin
-  for made in
-    select p.oid::regprocedure from pg_proc p join pg_namespace n on n.oid = p.pronamespace
-    where n.nspname = 'public'
-      and (p.proname like 'pics\_%' or p.proname in ('schema_version', 'report_worker', 'forget_worker'))
-  loop
-    execute format('revoke all on function %s from public', made);
-    for role_name in select rolname from pg_roles where rolname in ('anon', 'authenticated') loop
-      execute format('revoke all on function %s from %I', made, role_name);
-    end loop;
-    if exists (select from pg_roles where rolname = 'service_role') then
-      execute format('grant execute on function %s to service_role', made);
-    end if;
-  end loop;
-end
-$$;
+select public.pics_secure_functions();
