@@ -55,7 +55,8 @@ function isMonitor(snapshot: ServiceSnapshot): boolean {
 function monitorReasons({ monitor, steam }: ServiceSnapshot): string[] {
   if (monitor?.drain_only) return steam.connected ? [] : ["Steam is not connected"];
   if (!monitor?.bulk_completed_at) return ["the catalogue has not been loaded completely yet"];
-  if (!monitor.last_poll_at) return ["Steam has not been asked for changes yet"];
+  // Of several workers one polls; the others do their job by draining.
+  if (monitor.leading && !monitor.last_poll_at) return ["Steam has not been asked for changes yet"];
   const limitSeconds = 2 * monitor.poll_interval_seconds;
   if ((monitor.lag_seconds ?? 0) < limitSeconds) return [];
   return [`changes are ${Math.round(monitor.lag_seconds ?? 0)} s late, the limit is ${limitSeconds} s`];

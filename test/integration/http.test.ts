@@ -139,6 +139,11 @@ describe("assessReady", () => {
       ["Steam has not been asked for changes yet"],
     ],
     [
+      "a monitor beside the one that polls",
+      { ...following, monitor: { ...monitor, leading: false, last_poll_at: null } },
+      [],
+    ],
+    [
       "a monitor before the bulk sync",
       { ...following, monitor: { ...monitor, bulk_completed_at: null } },
       ["the catalogue has not been loaded completely yet"],
