@@ -1,5 +1,6 @@
 import { SteamError } from "../../../src/errors.ts";
 import type { PicsOptions } from "../../../src/steam/pics.ts";
+import { sleep } from "../../../src/time.ts";
 
 /** A Steam in memory, behind the port of the session: `createPics` on top of it is the product's own. */
 export interface MemorySteam {
@@ -68,7 +69,7 @@ export function createMemorySteam(): MemorySteam {
     }
     const isSilent = steam.silent?.kind === kind;
     const latencyMs = (kind === "metadata" ? steam.sweepLatencyMs : null) ?? steam.latencyMs;
-    await wait(isSilent ? (steam.silent?.afterMs ?? 0) : latencyMs, signal);
+    await sleep(isSilent ? (steam.silent?.afterMs ?? 0) : latencyMs, signal);
     if (isSilent) throw new SteamError("timeout", "no complete reply from Steam");
     if (kind === "changes") return [changesSince(request.since_change_number ?? 0)];
     if (kind === "tag_names") return [{ tags: [] }];
@@ -110,17 +111,3 @@ function kindOf(message: object, request: Request) {
 }
 
 const textOf = (appid: number) => `"appinfo"\n{\n"appid" "${appid}"\n"common"\n{\n"name" "App ${appid}"\n}\n}\0`;
-
-function wait(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const abort = () => {
-      clearTimeout(timer);
-      reject(signal?.reason);
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener("abort", abort);
-      resolve();
-    }, ms);
-    signal?.addEventListener("abort", abort, { once: true });
-  });
-}
