@@ -188,20 +188,23 @@ function toConfig(env: z.output<typeof schema>) {
       maxDetails: env.MAX_DETAILS,
       /** The largest share of a list that may disappear at once. */
       maxShrink: env.MAX_SHRINK,
-      steamSpyLimit: env.STEAMSPY_API_LIMIT,
-      steamSpyAllLimit: env.STEAMSPY_ALL_LIMIT,
+      /** Requests for one app each that are made at the same time. */
+      maxWorkers: env.MAX_WORKERS,
     },
     library: {
-      maxWorkers: env.MAX_WORKERS,
       igdbClientId: env.IGDB_CLIENT_ID ?? null,
       igdbClientSecret: env.IGDB_CLIENT_SECRET ?? null,
-      igdbLimit: env.IGDB_API_LIMIT,
       s3Bucket: env.S3_BUCKET ?? null,
     },
     web: {
       retryAttempts: env.RETRY_ATTEMPTS,
-      steamApiLimit: env.STEAM_WEB_API_LIMIT,
-      steamStoreLimit: env.STEAM_STORE_API_LIMIT,
+      limits: {
+        steamWebApi: env.STEAM_WEB_API_LIMIT,
+        steamStoreApi: env.STEAM_STORE_API_LIMIT,
+        steamSpy: env.STEAMSPY_API_LIMIT,
+        steamSpyAll: env.STEAMSPY_ALL_LIMIT,
+        igdb: env.IGDB_API_LIMIT,
+      },
     },
   };
 }

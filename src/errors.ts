@@ -58,3 +58,31 @@ export class SteamError extends Error {
     this.eresult = eresult;
   }
 }
+
+/** What a caller of a web API may do about a fault. */
+export type WebFault =
+  /** Nobody answers, or only with 5xx: the same call may succeed later. */
+  | "unreachable"
+  /** 429 after every repeat: the API wants fewer requests. */
+  | "limited"
+  /** The API refuses this address; its endpoint is paused. */
+  | "blocked"
+  /** The key or token is refused. */
+  | "denied"
+  /** Any other 4xx: this request is wrong. */
+  | "refused"
+  /** An answer that is no JSON, or JSON of another shape. */
+  | "invalid";
+
+export class WebError extends Error {
+  override readonly name = "WebError";
+  readonly fault: WebFault;
+  /** HTTP status of the last answer; null without any. */
+  readonly status: number | null;
+
+  constructor(fault: WebFault, message: string, status: number | null = null, options?: ErrorOptions) {
+    super(message, options);
+    this.fault = fault;
+    this.status = status;
+  }
+}

@@ -46,20 +46,22 @@ describe("loadConfig", () => {
         batchSize: 500,
         maxDetails: 3000,
         maxShrink: 0.05,
-        steamSpyLimit: { count: 60, periodMs: 60_000 },
-        steamSpyAllLimit: { count: 1, periodMs: 60_000 },
+        maxWorkers: 3,
       },
       library: {
-        maxWorkers: 3,
         igdbClientId: null,
         igdbClientSecret: null,
-        igdbLimit: { count: 4, periodMs: 1000 },
         s3Bucket: null,
       },
       web: {
         retryAttempts: 3,
-        steamApiLimit: { count: 100_000, periodMs: 86_400_000 },
-        steamStoreLimit: { count: 200, periodMs: 300_000 },
+        limits: {
+          steamWebApi: { count: 100_000, periodMs: 86_400_000 },
+          steamStoreApi: { count: 200, periodMs: 300_000 },
+          steamSpy: { count: 60, periodMs: 60_000 },
+          steamSpyAll: { count: 1, periodMs: 60_000 },
+          igdb: { count: 4, periodMs: 1000 },
+        },
       },
     });
   });
@@ -120,8 +122,8 @@ describe("loadConfig", () => {
     });
     expect(config.bulk.requestDelayMs).toBe(13);
     expect(config.monitor).toMatchObject({ pollIntervalMs: 500, reconcileIntervalMs: 0 });
-    expect(config.web.steamStoreLimit).toEqual({ count: 1, periodMs: 30_000 });
-    expect(config.library.igdbLimit).toEqual({ count: 8, periodMs: 1000 });
+    expect(config.web.limits.steamStoreApi).toEqual({ count: 1, periodMs: 30_000 });
+    expect(config.web.limits.igdb).toEqual({ count: 8, periodMs: 1000 });
   });
 
   it.each([
@@ -197,7 +199,7 @@ describe("loadConfig", () => {
 
   it("freezes all of it", () => {
     const config = loadConfig({});
-    expect(() => Object.assign(config.web.steamApiLimit, { count: 1 })).toThrow(TypeError);
+    expect(() => Object.assign(config.web.limits.steamWebApi, { count: 1 })).toThrow(TypeError);
     expect(() => Object.assign(config, { port: 1 })).toThrow(TypeError);
   });
 });
