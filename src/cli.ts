@@ -8,14 +8,27 @@ export type Command =
   | { kind: "sync" }
   | { kind: "bulk_sync"; appids: number[] | null; full: boolean }
   | { kind: "change_monitor" }
+  | CollectCommand
   | { kind: "migrate" }
   | { kind: "text"; text: string };
+
+export interface CollectCommand {
+  kind: "collect";
+  /** Everything again. */
+  fullRefresh: boolean;
+  /** SteamSpy only. */
+  updateMetadata: boolean;
+  /** Apps a transaction, and games a run; null as configured. */
+  batchSize: number | null;
+  maxDetails: number | null;
+}
 
 /** What a `MODE` of this version runs. A command of a later version is added here and in `buildProgram`. */
 const commandsByMode: Partial<Record<Mode, Command>> = {
   sync: { kind: "sync" },
   bulk_sync: { kind: "bulk_sync", appids: null, full: false },
   change_monitor: { kind: "change_monitor" },
+  collect: { kind: "collect", fullRefresh: false, updateMetadata: false, batchSize: null, maxDetails: null },
   migrate: { kind: "migrate" },
 };
 
@@ -86,11 +99,34 @@ function buildProgram(choose: (command: Command) => void): Commander {
     .action(() => choose({ kind: "change_monitor" }));
 
   program
+    .command("collect")
+    .description("the store's app list, then SteamSpy's numbers; every COLLECT_INTERVAL when that is set")
+    .option("--full-refresh", "everything again; nothing is dropped first", false)
+    .option("--update-metadata", "SteamSpy only, what was asked longest ago first", false)
+    .option("--batch-size <apps>", "apps saved at once (BATCH_SIZE)", wholeNumber(1, 1_000))
+    .option(
+      "--max-details <games>",
+      "games a run whose details are fetched one by one (MAX_DETAILS)",
+      wholeNumber(0, 1_000_000),
+    )
+    .action((options: Partial<CollectCommand> & { fullRefresh: boolean; updateMetadata: boolean }) =>
+      choose({ kind: "collect", batchSize: null, maxDetails: null, ...options }),
+    );
+
+  program
     .command("migrate")
     .description("apply the database migrations that are missing and say which")
     .action(() => choose({ kind: "migrate" }));
 
   return program;
+}
+
+function wholeNumber(min: number, max: number): (argument: string) => number {
+  return (argument) => {
+    const value = /^\d+$/.test(argument) ? Number(argument) : Number.NaN;
+    if (value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`Expected a whole number from ${min} to ${max}.`);
+  };
 }
 
 /** A list with commas or white space; in a file `#` begins a comment. Each appid once, in the order given. */

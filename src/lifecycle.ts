@@ -1,4 +1,4 @@
-import { ConfigError, DatabaseError, SteamError } from "./errors.ts";
+import { ConfigError, DatabaseError, SteamError, WebError, type WebFault } from "./errors.ts";
 import type { Logger } from "./logger.ts";
 
 /** What the process's exit code says; a signal that interrupts a one-off command adds its number to 128. */
@@ -8,7 +8,7 @@ export const exitCodes = {
   badConfiguration: 2,
   /** The watchdog: unhealthy for too long, the platform should restart. */
   unhealthy: 70,
-  /** Steam or the database could not be reached in a one-off command. */
+  /** Steam, a web API or the database could not be reached in a one-off command. */
   unreachable: 75,
 } as const;
 
@@ -119,6 +119,16 @@ export function createLifecycle({ kind, logger, process: host = process }: Lifec
   };
 }
 
+const webExitCodes: Record<WebFault, number> = {
+  unreachable: exitCodes.unreachable,
+  limited: exitCodes.unreachable,
+  blocked: exitCodes.unreachable,
+  // A key that is refused is a setting to mend.
+  denied: exitCodes.badConfiguration,
+  refused: exitCodes.fault,
+  invalid: exitCodes.fault,
+};
+
 /** The exit code that a command's fault calls for. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof ConfigError) return exitCodes.badConfiguration;
@@ -126,6 +136,7 @@ export function exitCodeOf(error: unknown): number {
     if (error.fault === "denied") return exitCodes.badConfiguration;
     return error.fault === "unreachable" ? exitCodes.unreachable : exitCodes.fault;
   }
+  if (error instanceof WebError) return webExitCodes[error.fault];
   if (error instanceof SteamError && error.fault !== "protocol") return exitCodes.unreachable;
   return exitCodes.fault;
 }

@@ -28,7 +28,7 @@ async function main(): Promise<void> {
   if (command.kind === "text") return;
 
   const logger = createLogger({ level: config.logLevel, output, secrets: secretsOf(config) });
-  const lifecycle = createLifecycle({ kind: isService(command) ? "service" : "one-off", logger });
+  const lifecycle = createLifecycle({ kind: isService(command, config) ? "service" : "one-off", logger });
   try {
     await runWorker(command, { config, output, logger, lifecycle });
     await lifecycle.exitWith(exitCodes.done);

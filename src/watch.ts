@@ -33,7 +33,7 @@ export function startWatch(options: WatchOptions): () => void {
     const snapshot = options.snapshot();
     const health = assessHealth(snapshot, now());
     if (health.status !== "unhealthy") healthyAt = now();
-    if (snapshot.steam.connected || !options.needsSteam()) steamAt = now();
+    if (snapshot.steam?.connected || !options.needsSteam()) steamAt = now();
     if (snapshot.database.reachable) databaseAt = now();
 
     if (now() - healthyAt >= options.watchdogMs) {

@@ -1,27 +1,21 @@
 import { randomUUID } from "node:crypto";
 import http from "node:http";
-import { getProxyForUrl } from "proxy-from-env";
 import type { Command } from "./cli.ts";
 import type { Config } from "./config.ts";
 import { type CatalogStore, createCatalogStore } from "./db/catalog-store.ts";
+import { createCollectorStore } from "./db/collector-store.ts";
 import { openDatabase, prepareSchema } from "./db/open.ts";
 import { createPatience } from "./db/patience.ts";
 import { vacuum, vacuumDaily } from "./db/vacuum.ts";
 import { buildServer } from "./http/server.ts";
-import type { LoopSnapshot, ServiceSnapshot } from "./http/snapshots.ts";
+import type { ServiceSnapshot } from "./http/snapshots.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { Logger, Output } from "./logger.ts";
-import { createPics } from "./steam/pics.ts";
-import type { Pics } from "./steam/port.ts";
-import { createSteamSession } from "./steam/session.ts";
-import { type BulkSync, createBulkSync } from "./sync/bulk-sync.ts";
-import { type ChangeMonitor, createChangeMonitor } from "./sync/change-monitor.ts";
-import { createProgress } from "./sync/progress.ts";
 import { createReporter, type Reporter } from "./sync/reporter.ts";
-import { reportSummary } from "./sync/summary.ts";
 import { startWatch } from "./watch.ts";
-import { storeAppids } from "./web/app-list.ts";
-import { createHttpClient } from "./web/http-client.ts";
+import { createWebClient } from "./web/client.ts";
+import { createCollectorWorker } from "./worker-collector.ts";
+import { createPicsWorker } from "./worker-pics.ts";
 
 /** What a command runs, wired from the configuration. */
 
@@ -35,53 +29,43 @@ export interface Context {
 }
 
 /** A worker runs until it is told to stop; any other command ends by itself. */
-export function isService({ kind }: Command): boolean {
-  return kind === "sync" || kind === "change_monitor";
+export function isService({ kind }: Command, { collector }: Config): boolean {
+  return kind === "sync" || kind === "change_monitor" || (kind === "collect" && collector.intervalMs > 0);
 }
-
-/** What is left of the shutdown's 10 s is for logging off and closing the database. */
-const workerStopLimitMs = 7_000;
 
 /** Runs a command to its end. Throws what no repeating cures. */
 export async function runWorker(command: Work, context: Context): Promise<void> {
   const { config, logger, lifecycle } = context;
   honourProxy();
+  const { intervalMs } = config.collector;
   const patience = createPatience(config.database.driver, { logger, signal: lifecycle.signal });
-  const session = createSteamSession({
-    proxyUrl: getProxyForUrl("https://api.steampowered.com") || undefined,
-    logger,
-    reconnectMaxDelayMs: config.reconnectMaxDelayMs,
-    requestTimeoutMs: config.bulk.timeoutMs,
-  });
-  const pics = createPics({
-    session,
-    logger,
-    requestDelayMs: config.bulk.requestDelayMs,
-    concurrency: config.bulk.concurrency,
-    timeoutMs: config.bulk.timeoutMs,
-  });
-  const running: Running = { bulk: null, bulkState: "starting", monitor: null, reporter: null, steamNeeded: false };
+  const pics = command.kind === "collect" || command.kind === "migrate" ? null : createPicsWorker(context);
+  const collects = command.kind === "collect" || (command.kind === "sync" && intervalMs > 0);
+  const collector = collects ? createCollectorWorker(context) : null;
+  let reporter: Reporter | null = null;
+  let steamNeeded = false;
+
   const startedAt = new Date().toISOString();
   const ownSnapshot = (): ServiceSnapshot => ({
     mode: command.kind,
     started_at: startedAt,
-    steam: pics.status(),
+    steam: pics?.steam() ?? null,
     database: patience.status(),
-    bulk: running.bulk?.status() ?? null,
-    monitor: monitorSnapshot(running, config),
-    loops: loopSnapshots(running, config),
+    bulk: pics?.bulk() ?? null,
+    monitor: pics?.monitor(reporter?.backlog() ?? null) ?? null,
+    collector: collector?.status() ?? null,
+    loops: [...(pics?.loops() ?? []), ...(collector?.loops() ?? [])],
   });
+  const snapshot = () => ({ ...ownSnapshot(), workers: reporter?.workers() ?? [] });
 
-  const isMigration = command.kind === "migrate";
-  const snapshot = () => ({ ...ownSnapshot(), workers: running.reporter?.workers() ?? [] });
-  const address = isMigration ? null : await serve(snapshot, command, context);
+  const address = command.kind === "migrate" ? null : await serve(snapshot, command, context);
   const db = await openDatabase(config.database, { logger, maxConnections: config.bulk.concurrency + 3, address });
   lifecycle.onShutdown("database", () => db.close());
   const stopWatch = startWatch({
     snapshot: ownSnapshot,
-    needsSteam: () => running.steamNeeded,
+    needsSteam: () => steamNeeded,
     watchdogMs: config.watchdogMs,
-    giveUpAfterMs: isService(command) ? null : config.giveUpAfterMs,
+    giveUpAfterMs: isService(command, config) ? null : config.giveUpAfterMs,
     onExit: (code, reason) => {
       logger.fatal(reason);
       void lifecycle.exitWith(code, reason);
@@ -89,46 +73,45 @@ export async function runWorker(command: Work, context: Context): Promise<void> 
   });
   lifecycle.onShutdown("watch", stopWatch);
   const applied = await prepareSchema(db, patience, logger);
-  if (isMigration) {
+  if (command.kind === "migrate") {
     const done = applied.length === 0 ? "the database is up to date" : "migrations applied";
     logger.info({ driver: db.driver, applied }, done);
     return;
   }
-  const store = createCatalogStore(db, patience);
-
-  session.start();
-  running.steamNeeded = true;
-  lifecycle.onShutdown("Steam session", () => session.stop());
 
   const workerId = randomUUID();
-  const reporter = createReporter({ store, logger, workerId, mode: command.kind, snapshot: ownSnapshot });
-  running.reporter = reporter;
-  lifecycle.onShutdown("report", () => reporter.stop());
-  void reporter.run();
+  const store = createCatalogStore(db, patience);
+  const collectorStore = createCollectorStore(db, patience, workerId);
+  const web = createWebClient({ ...config.web, reserve: collectorStore.reserve, logger });
+  if (pics) {
+    pics.start();
+    steamNeeded = true;
+  }
+  const reporting = createReporter({ store, logger, workerId, mode: command.kind, snapshot: ownSnapshot });
+  reporter = reporting;
+  lifecycle.onShutdown("report", () => reporting.stop());
+  void reporting.run();
 
-  const parts = { pics, store, running, workerId };
-  if (command.kind !== "change_monitor" && !(await isLoaded(command, store, logger))) {
-    await runBulkSync(command, parts, context);
+  const picsParts = { store, web, workerId };
+  if (pics && command.kind !== "change_monitor" && !(await isLoaded(command, store, logger))) {
+    await pics.bulkSync(command.kind === "bulk_sync" ? command : { appids: null, full: false }, picsParts);
     await vacuum(db);
   }
   void vacuumDaily(db, logger, lifecycle.signal);
-  if (command.kind !== "bulk_sync") await runChangeMonitor(parts, context);
+  const collectorParts = { store: collectorStore, web };
+  if (command.kind === "collect") {
+    const options = { ...command, showProgress: true };
+    if (intervalMs > 0) await collector?.every(intervalMs, options, collectorParts);
+    else await collector?.once(options, collectorParts);
+  } else if (pics && command.kind !== "bulk_sync") {
+    await Promise.all([
+      pics.follow(picsParts),
+      collector?.every(intervalMs, { ...defaultCollect, showProgress: false }, collectorParts),
+    ]);
+  }
 }
 
-interface Running {
-  bulk: BulkSync | null;
-  bulkState: LoopSnapshot["state"];
-  monitor: ChangeMonitor | null;
-  reporter: Reporter | null;
-  steamNeeded: boolean;
-}
-
-interface Parts {
-  pics: Pics;
-  store: CatalogStore;
-  running: Running;
-  workerId: string;
-}
+const defaultCollect = { fullRefresh: false, updateMetadata: false, batchSize: null, maxDetails: null };
 
 /** `sync` loads the catalogue once; later starts go on following Steam from the stored change number. */
 async function isLoaded(command: Work, store: CatalogStore, logger: Logger): Promise<boolean> {
@@ -137,103 +120,6 @@ async function isLoaded(command: Work, store: CatalogStore, logger: Logger): Pro
   if (bulk_completed_at === null) return false;
   logger.info({ bulk_completed_at }, "the catalogue has been loaded; `bulk-sync` makes another pass");
   return true;
-}
-
-async function runBulkSync(command: Work, { pics, store, running }: Parts, context: Context): Promise<void> {
-  const { config, output, logger, lifecycle } = context;
-  const { steamApiKey } = config;
-  const bulk = createBulkSync({
-    ...drainSettings(config, config.bulk.batchSize),
-    pics,
-    store,
-    logger,
-    appids: command.kind === "bulk_sync" ? command.appids : null,
-    full: command.kind === "bulk_sync" && command.full,
-    appIdMax: config.bulk.appIdMax,
-    appList: steamApiKey === null ? null : (signal) => storeAppids(createHttpClient(), steamApiKey, signal),
-    maxAttempts: config.bulk.maxRetries + 1,
-    retryMs: 2_000,
-    retryMaxMs: 60_000,
-  });
-  running.bulk = bulk;
-  const progress = createProgress({ snapshot: bulk.status, output, logger });
-  lifecycle.onShutdown("progress", () => progress.stop());
-  lifecycle.onShutdown("bulk sync", () => bulk.stop(), workerStopLimitMs);
-
-  progress.start();
-  running.bulkState = "running";
-  const summary = await bulk.run();
-  running.bulkState = "done";
-  progress.stop();
-  reportSummary(summary, output, logger);
-}
-
-async function runChangeMonitor({ pics, store, running, workerId }: Parts, context: Context): Promise<void> {
-  const { config, logger, lifecycle } = context;
-  const monitor = createChangeMonitor({
-    ...drainSettings(config, config.monitor.processBatchSize),
-    pics,
-    store,
-    logger,
-    workerId,
-    appIdMax: config.bulk.appIdMax,
-    pollIntervalMs: config.monitor.pollIntervalMs,
-    reconcileIntervalMs: config.monitor.reconcileIntervalMs,
-    drainOnly: config.monitor.drainOnly,
-    retryMs: 30_000,
-    retryMaxMs: 3_600_000,
-  });
-  running.monitor = monitor;
-  lifecycle.onShutdown("change monitor", () => monitor.stop(), workerStopLimitMs);
-  await monitor.run();
-}
-
-/** A worker holds at most MAX_QUEUE_SIZE apps, and BULK_CONCURRENCY batches. */
-function drainSettings({ bulk, history }: Config, batchSize: number) {
-  const { concurrency, maxQueueSize, upsertBatchSize, leaseMs } = bulk;
-  return {
-    batchSize: Math.min(batchSize, maxQueueSize),
-    concurrency: Math.max(1, Math.min(concurrency, Math.floor(maxQueueSize / batchSize))),
-    upsertBatchSize,
-    leaseMs,
-    history,
-  };
-}
-
-function monitorSnapshot({ monitor, reporter }: Running, config: Config): ServiceSnapshot["monitor"] {
-  if (monitor === null) return null;
-  const { pending = 0, failing = 0, lag_seconds = null, failing_apps = [] } = reporter?.backlog() ?? {};
-  return {
-    ...monitor.status(),
-    pending,
-    failing,
-    lag_seconds,
-    failing_apps,
-    poll_interval_seconds: config.monitor.pollIntervalMs / 1_000,
-    drain_only: config.monitor.drainOnly,
-  };
-}
-
-function loopSnapshots(
-  { bulk, bulkState, monitor }: Running,
-  { bulk: settings, monitor: { pollIntervalMs, drainOnly } }: Config,
-): LoopSnapshot[] {
-  // A batch may time out, be tried again and time out again before anything moves.
-  const drainLimitMs = 5 * settings.timeoutMs + settings.leaseMs;
-  const bulkLoop: LoopSnapshot = {
-    name: "bulk_sync",
-    state: bulkState,
-    last_progress_at: bulk?.lastProgressAt() ?? null,
-    limit_ms: drainLimitMs,
-  };
-  if (monitor === null) return [bulkLoop];
-  const { poll, drain } = monitor.progress();
-  const loops: LoopSnapshot[] = [{ name: "drain", state: "running", last_progress_at: drain, limit_ms: drainLimitMs }];
-  if (!drainOnly) {
-    const limitMs = 3 * pollIntervalMs + 2 * settings.timeoutMs;
-    loops.push({ name: "poll", state: "running", last_progress_at: poll, limit_ms: limitMs });
-  }
-  return loops;
 }
 
 /**
@@ -256,7 +142,7 @@ async function serve(
     return `http://${config.host === "0.0.0.0" ? "127.0.0.1" : config.host}:${port}`;
   } catch (error) {
     // A service that cannot be probed is of no use; a command that somebody started by hand is.
-    if (isService(command)) throw error;
+    if (isService(command, config)) throw error;
     logger.warn({ err: error, port: config.port }, "HTTP is off: the port cannot be used; PORT chooses another");
     return null;
   }

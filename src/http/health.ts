@@ -25,7 +25,7 @@ export function assessHealth(snapshot: ServiceSnapshot, now: number): Health {
 
   const missing = [];
   if (!snapshot.database.reachable) missing.push(away("the database", snapshot.database.last_error));
-  if (!snapshot.steam.connected) missing.push(away("Steam", snapshot.steam.last_error));
+  if (snapshot.steam && !snapshot.steam.connected) missing.push(away("Steam", snapshot.steam.last_error));
   const waiting = snapshot.loops.filter((loop) => loop.state === "waiting").map((loop) => `${loop.name} is waiting`);
   const starting = snapshot.loops.filter((loop) => loop.state === "starting").map((loop) => `${loop.name} is starting`);
 
@@ -53,7 +53,7 @@ function isMonitor(snapshot: ServiceSnapshot): boolean {
 }
 
 function monitorReasons({ monitor, steam }: ServiceSnapshot): string[] {
-  if (monitor?.drain_only) return steam.connected ? [] : ["Steam is not connected"];
+  if (monitor?.drain_only) return steam?.connected ? [] : ["Steam is not connected"];
   if (!monitor?.bulk_completed_at) return ["the catalogue has not been loaded completely yet"];
   // Of several workers one polls; the others do their job by draining.
   if (monitor.leading && !monitor.last_poll_at) return ["Steam has not been asked for changes yet"];
@@ -68,7 +68,7 @@ function faultOf(loop: LoopSnapshot, snapshot: ServiceSnapshot, now: number): st
   const needs = loop.needs ?? ["steam", "database"];
   const since = [loop.last_progress_at ?? snapshot.started_at];
   if (needs.includes("steam")) {
-    if (!snapshot.steam.connected) return null;
+    if (!snapshot.steam?.connected) return null;
     since.push(snapshot.steam.connected_since ?? snapshot.started_at);
   }
   if (needs.includes("database")) {

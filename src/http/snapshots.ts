@@ -1,3 +1,4 @@
+import type { CollectorProgress } from "../collector/progress.ts";
 import type { FailingApp, WorkerReport } from "../db/catalog-store.ts";
 import type { DatabaseStatus } from "../db/patience.ts";
 import type { SteamStatus } from "../steam/port.ts";
@@ -11,12 +12,15 @@ export interface ServiceSnapshot {
   /** The running command, in the names of `MODE`. */
   mode: string;
   started_at: string;
-  steam: SteamStatus;
+  /** null where the command does not speak with Steam's connection managers. */
+  steam: SteamStatus | null;
   database: DatabaseStatus;
   /** null where no bulk sync belongs to the command. */
   bulk: BulkProgress | null;
   /** null where no monitor belongs to the command, or before it starts. */
   monitor: MonitorSnapshot | null;
+  /** null where no collector belongs to the command, or before it starts. */
+  collector: CollectorProgress | null;
   loops: LoopSnapshot[];
   /** Every worker on the same database, as it last said of itself; absent in what a worker says there. */
   workers?: WorkerReport[];

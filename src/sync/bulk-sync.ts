@@ -1,9 +1,10 @@
 import type { BulkBegin, ClaimedApp } from "../db/catalog-store.ts";
+import { createRateMeter } from "../progress.ts";
 import type { Metadata } from "../steam/port.ts";
 import { idsPerRequest, type SweepDeps, sweepIdSpace, sweepIds } from "./appids.ts";
 import type { BatchDeps, BatchOutcome } from "./apply-batch.ts";
 import { createDrain } from "./drain.ts";
-import { type BulkProgress, createRateMeter } from "./progress.ts";
+import type { BulkProgress } from "./progress.ts";
 import { retrySteam } from "./retry-steam.ts";
 import type { BulkSummary } from "./summary.ts";
 import { nameTags } from "./tag-names.ts";

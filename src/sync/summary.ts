@@ -1,5 +1,5 @@
 import type { Logger, Output } from "../logger.ts";
-import { formatCount, formatDuration } from "./progress.ts";
+import { formatCount, formatDuration } from "../progress.ts";
 
 /** What a bulk sync achieved, and what the catalogue holds after it. Lists are in the order in which they are shown. */
 export interface BulkSummary {

@@ -1,18 +1,19 @@
-import ky, { type KyInstance } from "ky";
+import { pino } from "pino";
+import { createWebClient, type WebClient } from "./client.ts";
 
-/**
- * The HTTP client of every web API. Retries by ky: three, exponential with jitter, on network errors, time-outs, 429 (waiting as
- * long as `Retry-After` says) and 5xx; other statuses throw `HTTPError` at once. Proxies come from the environment, see main.ts.
- */
-export function createHttpClient(): KyInstance {
-  return ky.create({
-    timeout: 30_000,
-    retry: {
-      limit: 3,
-      statusCodes: [408, 429, 500, 502, 503, 504],
-      backoffLimit: 30_000,
-      jitter: true,
-      retryOnTimeout: true,
+/** The web client with the default limits, for the one list that bulk sync reads. */
+export function createHttpClient(): WebClient {
+  const minuteMs = 60_000;
+  return createWebClient({
+    limits: {
+      steamWebApi: { count: 100_000, periodMs: 24 * 60 * minuteMs },
+      steamStoreApi: { count: 200, periodMs: 5 * minuteMs },
+      steamSpy: { count: 60, periodMs: minuteMs },
+      steamSpyAll: { count: 1, periodMs: minuteMs },
+      igdb: { count: 4, periodMs: 1_000 },
     },
+    retryAttempts: 3,
+    reserve: async ({ block }) => block,
+    logger: pino({ level: "silent" }),
   });
 }

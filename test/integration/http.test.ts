@@ -1,9 +1,11 @@
 import { PassThrough } from "node:stream";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import type { CollectorProgress } from "../../src/collector/progress.ts";
 import { assessHealth, assessReady } from "../../src/http/health.ts";
 import { buildServer } from "../../src/http/server.ts";
 import type { LoopSnapshot, MonitorSnapshot, ServiceSnapshot } from "../../src/http/snapshots.ts";
 import { createLogger, createOutput } from "../../src/logger.ts";
+import type { SteamStatus } from "../../src/steam/port.ts";
 
 const now = Date.parse("2026-07-01T12:00:00Z");
 const ago = (seconds: number) => new Date(now - seconds * 1000).toISOString();
@@ -24,16 +26,18 @@ const monitor: MonitorSnapshot = {
   drain_only: false,
 };
 
+const steam: SteamStatus = {
+  connected: true,
+  connected_since: ago(1800),
+  reconnect_attempts: 1,
+  last_error: null,
+  requests: { changes: 1, metadata: 2, product_info: 3, access_tokens: 0, tag_names: 0, http_payload: 0 },
+};
+
 const snapshot: ServiceSnapshot = {
   mode: "bulk_sync",
   started_at: ago(3600),
-  steam: {
-    connected: true,
-    connected_since: ago(1800),
-    reconnect_attempts: 1,
-    last_error: null,
-    requests: { changes: 1, metadata: 2, product_info: 3, access_tokens: 0, tag_names: 0, http_payload: 0 },
-  },
+  steam,
   database: { driver: "postgres", reachable: true, reachable_since: ago(3600), last_error: null },
   bulk: {
     phase: "syncing",
@@ -47,10 +51,36 @@ const snapshot: ServiceSnapshot = {
     eta_seconds: 6,
   },
   monitor: null,
+  collector: null,
   loops: [loop],
 };
 
-const steamAway = { ...snapshot.steam, connected: false, connected_since: null, last_error: "no CM answers" };
+const collector: CollectorProgress = {
+  phase: "all_games",
+  done: 12,
+  total: 80,
+  failed: 0,
+  rate_per_minute: 1,
+  eta_seconds: 4080,
+  games: { pending: 60_000, success: 20_000, failed: 3, not_found: 40 },
+  endpoints: [
+    {
+      endpoint: "steamspy_all",
+      requests: 12,
+      waiting: 1,
+      retries: 0,
+      last_error: null,
+      paused_until: null,
+      paused_because: null,
+    },
+  ],
+  last_error: null,
+  next_run_at: null,
+};
+const collecting: LoopSnapshot = { ...loop, name: "collector", limit_ms: 900_000, needs: ["database"] };
+const collect: Partial<ServiceSnapshot> = { mode: "collect", steam: null, bulk: null, collector, loops: [collecting] };
+
+const steamAway: SteamStatus = { ...steam, connected: false, connected_since: null, last_error: "no CM answers" };
 const databaseAway = { ...snapshot.database, reachable: false, reachable_since: null, last_error: "ECONNREFUSED" };
 const stuck: LoopSnapshot = { ...loop, last_progress_at: ago(121) };
 
@@ -86,12 +116,7 @@ describe("assessHealth", () => {
       "degraded",
       ["the database is not reachable: ECONNREFUSED"],
     ],
-    [
-      "Steam came back a minute ago",
-      { loops: [stuck], steam: { ...snapshot.steam, connected_since: ago(60) } },
-      "ok",
-      [],
-    ],
+    ["Steam came back a minute ago", { loops: [stuck], steam: { ...steam, connected_since: ago(60) } }, "ok", []],
     [
       "the database came back a minute ago",
       {
@@ -112,6 +137,27 @@ describe("assessHealth", () => {
       { steam: { ...steamAway, last_error: null } },
       "degraded",
       ["Steam is not connected yet"],
+    ],
+    ["a collector has not begun its first run", { ...collect, collector: null, loops: [] }, "starting", []],
+    ["a collector runs, which needs no Steam", collect, "ok", []],
+    ["a collector is done", { ...collect, loops: [{ ...collecting, state: "done" }] }, "ok", []],
+    [
+      "a collector is stuck",
+      { ...collect, loops: [{ ...collecting, last_progress_at: ago(901) }] },
+      "unhealthy",
+      ["collector has made no progress for 901 s"],
+    ],
+    [
+      "a collector's database is away for long",
+      { ...collect, database: databaseAway, loops: [{ ...collecting, last_progress_at: ago(9_999) }] },
+      "degraded",
+      ["the database is not reachable: ECONNREFUSED"],
+    ],
+    [
+      "a collector is stuck beside a monitor without Steam",
+      { ...collect, mode: "sync", steam: steamAway, loops: [stuck, { ...collecting, last_progress_at: ago(901) }] },
+      "unhealthy",
+      ["collector has made no progress for 901 s"],
     ],
   ];
   it.each(cases)("%s", (_name, change, status, reasons) => {
@@ -159,6 +205,9 @@ describe("assessReady", () => {
       },
       ["Steam is not connected"],
     ],
+    ["a collector before its first run", { ...collect, collector: null, loops: [] }, ["the worker is starting"]],
+    ["a collector that runs", collect, []],
+    ["a collector without its database", { ...collect, database: databaseAway }, []],
   ];
   it.each(cases)("%s", (_name, change, reasons) => {
     expect(assessReady({ ...snapshot, ...change }, now)).toEqual({ ready: reasons.length === 0, reasons });
@@ -215,7 +264,7 @@ describe("the server", () => {
 
   it("serves the whole snapshot under /status", async () => {
     const { get } = await start();
-    current = { ...current, monitor };
+    current = { ...current, monitor, collector };
     const reply = await get("/status");
     expect(reply.status).toBe(200);
     expect(reply.headers.get("content-type")).toBe("application/json; charset=utf-8");

@@ -103,7 +103,7 @@ forEachDatabase(
     test("gains what is missing, and what would refuse Steam's data is loosened", async () => {
       const after = await snapshot(database);
       expect(after.tables).toEqual(
-        expect.arrayContaining(["app_steam_tags", "app_steam_deck", "pics_sync_state", "workers"]),
+        expect.arrayContaining(["app_steam_tags", "app_steam_deck", "pics_sync_state", "workers", "game_metadata"]),
       );
       expect(after.columns).toMatchObject({
         "apps.is_known": "boolean not null",

@@ -6,7 +6,17 @@ import { catalogueOf, fullRecord, record } from "./sql/catalogue.ts";
 
 /** Functions that anybody may call. They must not write. */
 const publicFunctions: readonly string[] = [];
-const privateTables = ["sync_status", "pics_sync_state", "pics_gaps", "pics_access_tokens", "pics_replies", "workers"];
+const privateTables = [
+  "sync_status",
+  "pics_sync_state",
+  "pics_gaps",
+  "pics_access_tokens",
+  "pics_replies",
+  "workers",
+  "collector_state",
+  "app_list_entries",
+  "web_api_usage",
+];
 
 /** Some value of a type, so that a call finds its function. */
 function sample(type: string): unknown {
@@ -32,6 +42,9 @@ describe("through Supabase", () => {
     await sql("insert into pics_gaps (from_change, to_change) values (1, 2)");
     await sql("insert into pics_access_tokens (appid, access_token) values (10, '7')");
     await sql("insert into workers (id, mode, snapshot) values (gen_random_uuid(), 'sync', '{}')");
+    await sql("insert into game_metadata (appid, owners_estimate) values (10, '20,000 .. 50,000')");
+    await sql("insert into app_list_entries (kind, appid, name, seen_in) values ('games', 10, 'Portal 2', 1)");
+    await sql("insert into web_api_usage (endpoint, period_start, used) values ('steam', '2026-01-01', 1)");
 
     tables = (
       await sql<{ name: string }>("select tablename as name from pg_tables where schemaname = 'public' order by 1")
@@ -58,7 +71,9 @@ describe("through Supabase", () => {
   }
 
   test("there is something to protect", () => {
-    expect(tables).toEqual(expect.arrayContaining([...privateTables, "apps", "app_steam_deck", "app_changes"]));
+    expect(tables).toEqual(
+      expect.arrayContaining([...privateTables, "apps", "app_steam_deck", "app_changes", "game_metadata"]),
+    );
     expect(functions).toEqual(expect.arrayContaining([{ name: "pics_apply", args: { request: {} } }]));
   });
 

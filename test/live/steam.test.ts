@@ -7,7 +7,7 @@ import { createPics } from "../../src/steam/pics.ts";
 import type { Pics } from "../../src/steam/port.ts";
 import { createSteamSession, type SteamSession } from "../../src/steam/session.ts";
 import { storeAppids } from "../../src/web/app-list.ts";
-import { createHttpClient } from "../../src/web/http-client.ts";
+import { openWebClient } from "../support/sync.ts";
 import { silent } from "../support/templates.ts";
 
 /** What the service takes for granted of the real Steam: a handful of requests, a second apart. */
@@ -61,7 +61,7 @@ describe.skipIf(LIVE_STEAM !== "true")("Steam (skipped unless LIVE_STEAM=true)",
 
 it.skipIf(!STEAM_API_KEY)("the store's app list comes in pages (skipped without STEAM_API_KEY)", async () => {
   http.setGlobalProxyFromEnv();
-  for await (const page of storeAppids(createHttpClient(), STEAM_API_KEY ?? "", AbortSignal.timeout(60_000))) {
+  for await (const page of storeAppids(openWebClient(), STEAM_API_KEY ?? "", AbortSignal.timeout(60_000))) {
     expect(page.length).toBeGreaterThan(10_000);
     break;
   }

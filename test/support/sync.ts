@@ -13,7 +13,7 @@ import { type BulkSyncOptions, createBulkSync } from "../../src/sync/bulk-sync.t
 import { createChangeMonitor, type MonitorOptions } from "../../src/sync/change-monitor.ts";
 import type { BulkSummary } from "../../src/sync/summary.ts";
 import { storeAppids } from "../../src/web/app-list.ts";
-import { createHttpClient } from "../../src/web/http-client.ts";
+import { createWebClient, type WebClient, type WebClientOptions } from "../../src/web/client.ts";
 import { compareWithDatabase } from "./independent-reading/compare.ts";
 import { type ExpectedRows, readIndependently } from "./independent-reading/read.ts";
 import type { Catalogue } from "./steam/catalogue.ts";
@@ -45,7 +45,7 @@ export function startBulk(
     appids: null,
     full: false,
     appIdMax: null,
-    appList: apiKey === undefined ? null : (signal) => storeAppids(createHttpClient(), apiKey, signal),
+    appList: apiKey === undefined ? null : (signal) => storeAppids(openWebClient(), apiKey, signal),
     batchSize: 200,
     maxAttempts: 6,
     ...options,
@@ -54,6 +54,25 @@ export function startBulk(
   const done = bulk.run().finally(() => session.stop());
   done.catch(() => {}); // Whoever awaits it hears of it.
   return { done, stop: () => bulk.stop(), requests: () => parts.pics.status().requests };
+}
+
+const generous = { count: 1_000, periodMs: 1_000 };
+
+/** The product's client of web APIs, with limits that no test reaches. */
+export function openWebClient(options: Partial<WebClientOptions> = {}): WebClient {
+  return createWebClient({
+    limits: {
+      steamWebApi: { count: 100_000, periodMs: 86_400_000 },
+      steamStoreApi: generous,
+      steamSpy: generous,
+      steamSpyAll: generous,
+      igdb: generous,
+    },
+    retryAttempts: 3,
+    reserve: async ({ block }) => block,
+    logger: silent,
+    ...options,
+  });
 }
 
 export interface MonitorOverrides extends Partial<MonitorOptions> {

@@ -17,6 +17,8 @@ function listFile(text: string): string {
   return `@${path}`;
 }
 
+const asConfigured = { kind: "collect", fullRefresh: false, updateMetadata: false, batchSize: null, maxDetails: null };
+
 function faultOf(...argv: string[]): string {
   try {
     parseCommand(argv);
@@ -39,6 +41,15 @@ describe("parseCommand", () => {
     [["bulk-sync", "--full"], { kind: "bulk_sync", appids: null, full: true }],
     [["bulk-sync", "--app-ids", "10,20,10"], { kind: "bulk_sync", appids: [10, 20], full: false }],
     [["bulk-sync", "--app-ids=2147483647, 1"], { kind: "bulk_sync", appids: [2_147_483_647, 1], full: false }],
+    [["change-monitor"], { kind: "change_monitor" }],
+    [["collect"], asConfigured],
+    [["collect", "--full-refresh"], { ...asConfigured, fullRefresh: true }],
+    [["collect", "--update-metadata", "--batch-size", "1"], { ...asConfigured, updateMetadata: true, batchSize: 1 }],
+    [["collect", "--max-details=0"], { ...asConfigured, maxDetails: 0 }],
+    [
+      ["collect", "--full-refresh", "--update-metadata", "--batch-size=1000", "--max-details", "1000000"],
+      { kind: "collect", fullRefresh: true, updateMetadata: true, batchSize: 1_000, maxDetails: 1_000_000 },
+    ],
   ])("reads %j", (argv, command) => {
     expect(parseCommand(argv)).toEqual(command);
   });
@@ -65,7 +76,9 @@ describe("parseCommand", () => {
 
   it.each([
     [["bulk"], "unknown command 'bulk'"],
-    [["collect"], "unknown command 'collect'"],
+    [["library-import"], "unknown command 'library-import'"],
+    [["collect", "--batch-size"], "argument missing"],
+    [["collect", "440"], "too many arguments"],
     [["bulk-sync", "--ful"], "unknown option '--ful'"],
     [["bulk-sync", "--app-ids"], "argument missing"],
     [["bulk-sync", "10"], "too many arguments"],
@@ -76,13 +89,39 @@ describe("parseCommand", () => {
     expect(fault).toContain("--help");
   });
 
+  it.each([
+    ["--batch-size", "0", "from 1 to 1000"],
+    ["--batch-size", "1001", "from 1 to 1000"],
+    ["--batch-size", "2.5", "from 1 to 1000"],
+    ["--batch-size", "", "from 1 to 1000"],
+    ["--max-details", "-1", "from 0 to 1000000"],
+    ["--max-details", "1e3", "from 0 to 1000000"],
+    ["--max-details", "all", "from 0 to 1000000"],
+  ])("refuses collect %s %j", (option, value, range) => {
+    const fault = faultOf("collect", `${option}=${value}`);
+    expect(fault).toContain(`argument '${value}' is invalid. Expected a whole number ${range}.`);
+    expect(fault).toContain(option);
+    expect(fault).toContain("--help");
+  });
+
   it("answers --help with every command, and each command's with its options", () => {
     const help = parseCommand(["--help"]);
     if (help?.kind !== "text") throw new Error("no help");
-    for (const word of ["sync", "bulk-sync", "migrate", "MODE", ".env.example"]) expect(help.text).toContain(word);
+    for (const word of ["sync", "bulk-sync", "collect", "migrate", "MODE", ".env.example"]) {
+      expect(help.text).toContain(word);
+    }
     for (const line of help.text.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
     const bulk = parseCommand(["bulk-sync", "--help"]);
     expect(bulk).toMatchObject({ kind: "text", text: expect.stringContaining("--app-ids <list>") });
+    const collect = parseCommand(["collect", "--help"]);
+    if (collect?.kind !== "text") throw new Error("no help");
+    for (const word of [
+      ...["--full-refresh", "--update-metadata", "COLLECT_INTERVAL"],
+      ...["--batch-size <apps>", "BATCH_SIZE", "--max-details <games>", "MAX_DETAILS"],
+    ]) {
+      expect(collect.text).toContain(word);
+    }
+    for (const line of collect.text.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
     expect(parseCommand(["--version"])).toMatchObject({
       kind: "text",
       text: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
@@ -94,6 +133,8 @@ describe("commandOfMode", () => {
   it("gives each mode of this version its command without options", () => {
     expect(commandOfMode("sync")).toEqual({ kind: "sync" });
     expect(commandOfMode("bulk_sync")).toEqual({ kind: "bulk_sync", appids: null, full: false });
+    expect(commandOfMode("change_monitor")).toEqual({ kind: "change_monitor" });
+    expect(commandOfMode("collect")).toEqual(asConfigured);
     expect(commandOfMode("migrate")).toEqual({ kind: "migrate" });
   });
 

@@ -3,7 +3,7 @@ import { EventEmitter, once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { ConfigError, DatabaseError, SteamError } from "../../src/errors.ts";
+import { ConfigError, DatabaseError, SteamError, WebError } from "../../src/errors.ts";
 import { createLifecycle, exitCodeOf, type LifecycleOptions } from "../../src/lifecycle.ts";
 
 function createTest(kind: LifecycleOptions["kind"] = "service") {
@@ -122,6 +122,12 @@ describe("exitCodeOf", () => {
     [new SteamError("disconnected", "x"), 75],
     [new SteamError("timeout", "x"), 75],
     [new SteamError("protocol", "x"), 1],
+    [new WebError("unreachable", "x", 502), 75],
+    [new WebError("limited", "x", 429), 75],
+    [new WebError("blocked", "x", 403), 75],
+    [new WebError("denied", "x", 401), 2],
+    [new WebError("refused", "x", 404), 1],
+    [new WebError("invalid", "x", 200), 1],
     [new Error("x"), 1],
     ["text", 1],
   ])("%s: %i", (error, code) => {

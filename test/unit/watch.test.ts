@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import type { ServiceSnapshot } from "../../src/http/snapshots.ts";
+import type { LoopSnapshot, ServiceSnapshot } from "../../src/http/snapshots.ts";
+import type { SteamStatus } from "../../src/steam/port.ts";
 import { startWatch, type WatchOptions } from "../../src/watch.ts";
 
 beforeEach(() => void vi.useFakeTimers());
@@ -7,17 +8,21 @@ afterEach(() => void vi.useRealTimers());
 
 function setUp(options: Partial<WatchOptions> = {}) {
   const now = new Date().toISOString();
-  const steam = { connected: true, connected_since: now, reconnect_attempts: 0, last_error: null };
+  const steam: SteamStatus = {
+    connected: true,
+    connected_since: now,
+    reconnect_attempts: 0,
+    last_error: null,
+    requests: { changes: 0, metadata: 0, product_info: 0, access_tokens: 0, tag_names: 0, http_payload: 0 },
+  };
   const snapshot: ServiceSnapshot = {
     mode: "bulk_sync",
     started_at: now,
-    steam: {
-      ...steam,
-      requests: { changes: 0, metadata: 0, product_info: 0, access_tokens: 0, tag_names: 0, http_payload: 0 },
-    },
+    steam,
     database: { driver: "postgres", reachable: true, reachable_since: now, last_error: null },
     bulk: null,
     monitor: null,
+    collector: null,
     loops: [{ name: "bulk_sync", state: "running", last_progress_at: now, limit_ms: 10_000 }],
   };
   const exits: [number, string][] = [];
@@ -29,7 +34,7 @@ function setUp(options: Partial<WatchOptions> = {}) {
     onExit: (code, reason) => exits.push([code, reason]),
     ...options,
   });
-  return { snapshot, exits, stop };
+  return { snapshot, steam, exits, stop };
 }
 
 it("ends a wedged worker with 70, WATCHDOG_SECONDS after it turned unhealthy", async () => {
@@ -43,13 +48,13 @@ it("ends a wedged worker with 70, WATCHDOG_SECONDS after it turned unhealthy", a
 it.each(["steam", "database"] as const)(
   "gives up with 75 when the %s is away too long, and only then",
   async (missing) => {
-    const { snapshot, exits } = setUp();
-    if (missing === "steam") snapshot.steam.connected = false;
+    const { snapshot, steam, exits } = setUp();
+    if (missing === "steam") steam.connected = false;
     else snapshot.database.reachable = false;
     await vi.advanceTimersByTimeAsync(29_000);
-    snapshot.steam.connected = snapshot.database.reachable = true;
+    steam.connected = snapshot.database.reachable = true;
     await vi.advanceTimersByTimeAsync(2_000);
-    if (missing === "steam") snapshot.steam.connected = false;
+    if (missing === "steam") steam.connected = false;
     else snapshot.database.reachable = false;
     await vi.advanceTimersByTimeAsync(29_000);
     expect(exits).toEqual([]);
@@ -57,6 +62,19 @@ it.each(["steam", "database"] as const)(
     expect(exits).toEqual([[75, expect.stringContaining(missing === "steam" ? "Steam" : "database")]]);
   },
 );
+
+it("gives up a collector for want of the database, never of Steam, which it does not need", async () => {
+  const { snapshot, exits } = setUp({ needsSteam: () => false });
+  const collector = { name: "collector", state: "running", limit_ms: 10_000, needs: ["database"] } as const;
+  const moving = (): LoopSnapshot => ({ ...collector, last_progress_at: new Date().toISOString() });
+  Object.defineProperty(snapshot, "loops", { get: () => [moving()] });
+  Object.assign(snapshot, { mode: "collect", steam: null });
+  await vi.advanceTimersByTimeAsync(3_600_000);
+  expect(exits).toEqual([]);
+  snapshot.database.reachable = false;
+  await vi.advanceTimersByTimeAsync(31_000);
+  expect(exits).toEqual([[75, expect.stringContaining("the database")]]);
+});
 
 it("lets a service wait for ever, and stops when told to", async () => {
   const { snapshot, exits, stop } = setUp({ giveUpAfterMs: null });

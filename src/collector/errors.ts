@@ -1,0 +1,4 @@
+/** A run that has to be refused: what it heard cannot be right. */
+export class CollectorError extends Error {
+  override readonly name = "CollectorError";
+}

@@ -1,0 +1,114 @@
+import { z } from "zod";
+import { maxId, text, whole } from "../catalog/values.ts";
+import type { GameDetails, GameNumbers } from "../db/collector-store.ts";
+import { WebError } from "../errors.ts";
+import type { WebClient } from "../web/client.ts";
+
+/**
+ * SteamSpy's two requests, and what their values mean. It answers 200 for nearly everything; numbers come as numbers, as texts, as null
+ * or as "", an empty object as `[]` (read from its replies).
+ */
+const api = "https://steamspy.com/api.php";
+
+/** Games on every page of `all` but the last. */
+export const gamesPerPage = 1_000;
+/** Stands in for the appid of games that SteamSpy hides. */
+const hiddenAppid = 999_999;
+
+type Entry = Record<string, unknown>;
+
+const anObject = z.record(z.string(), z.unknown());
+const anObjectOrNone = z
+  .union([anObject, z.array(z.unknown()).length(0)])
+  .transform((value): Entry => (Array.isArray(value) ? {} : value));
+
+export interface GamesPage {
+  games: GameNumbers[];
+  /** Entries on the page, those that cannot be read included. */
+  entries: number;
+}
+
+/**
+ * A page of all games, counted from 0, most owned first; without entries past the end. An entry that is no game is left out.
+ *
+ * @throws {WebError} `invalid` when no entry at all can be read; else as {@link WebClient.json}.
+ */
+export async function gamesPage(web: WebClient, page: number, signal: AbortSignal): Promise<GamesPage> {
+  const searchParams = { request: "all", page: String(page) };
+  const reply = Object.entries(await web.json("steamspy_all", { url: api, searchParams, signal }, anObjectOrNone));
+  const games = reply.flatMap(([key, value]) => {
+    const entry = anObject.safeParse(value).data;
+    const appid = wholeNumber(entry?.appid);
+    return entry && appid && appid !== hiddenAppid && String(appid) === key ? numbersOf(appid, entry) : [];
+  });
+  if (games.length === 0 && reply.length > 0) {
+    throw new WebError(
+      "invalid",
+      `SteamSpy's page ${page} of all games holds no game; expected objects by their appid`,
+      200,
+    );
+  }
+  return { games, entries: reply.length };
+}
+
+/**
+ * All that SteamSpy tells of one game; null when it does not know it or hides it.
+ *
+ * @throws {WebError} `invalid` when it answers for another app; else as {@link WebClient.json}.
+ */
+export async function gameDetails(web: WebClient, appid: number, signal: AbortSignal): Promise<GameDetails | null> {
+  const searchParams = { request: "appdetails", appid: String(appid) };
+  const entry = await web.json("steamspy", { url: api, searchParams, signal }, anObjectOrNone);
+  const answered = wholeNumber(entry.appid);
+  if (answered === hiddenAppid || Object.keys(entry).length === 0) return null;
+  if (answered !== appid) {
+    throw new WebError(
+      "invalid",
+      `SteamSpy was asked for app ${appid} and answered for ${JSON.stringify(entry.appid)}`,
+      200,
+    );
+  }
+  // An unknown app is an empty object, or an echo of its appid.
+  if (cleanText(entry.name) === null && cleanText(entry.developer) === null) return null;
+  return {
+    ...numbersOf(appid, entry),
+    genre: cleanText(entry.genre),
+    languages: cleanText(entry.languages),
+    tags_json: votes(entry.tags),
+  };
+}
+
+function numbersOf(appid: number, entry: Entry): GameNumbers {
+  return {
+    appid,
+    developer: cleanText(entry.developer),
+    publisher: cleanText(entry.publisher),
+    owners_estimate: cleanText(entry.owners),
+    positive_reviews: wholeNumber(entry.positive),
+    negative_reviews: wholeNumber(entry.negative),
+    score_rank: wholeNumber(entry.score_rank),
+    average_playtime_forever: wholeNumber(entry.average_forever),
+    average_playtime_2weeks: wholeNumber(entry.average_2weeks),
+    price: wholeNumber(entry.price),
+  };
+}
+
+function cleanText(value: unknown): string | null {
+  return typeof value === "string" ? text(value) : null;
+}
+
+/** A number that a Postgres `integer` holds, sent as a number or as a text. */
+function wholeNumber(value: unknown): number | null {
+  return typeof value === "number" || typeof value === "string" ? whole(String(value), 0, maxId) : null;
+}
+
+/** `{"Action": 5448, …}`; SteamSpy sends `[]` for none. Names stay untrimmed, as Steam's own are (`Dystopian `, tag 5030). */
+function votes(value: unknown): Record<string, number> {
+  const entries = Object.entries(anObject.safeParse(value).data ?? {});
+  return Object.fromEntries(
+    entries.flatMap(([tag, count]) => {
+      const number = wholeNumber(count);
+      return text(tag) !== null && number !== null ? [[tag.replaceAll("\0", "").toWellFormed(), number]] : [];
+    }),
+  );
+}

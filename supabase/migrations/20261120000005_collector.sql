@@ -1,0 +1,692 @@
+-- The collector: which apps the store lists, and SteamSpy's numbers about games. One worker collects at a time, under a lease; what it
+-- has done so far is a row here, so that the next one goes on where it stopped.
+
+create or replace function public.schema_version() returns text
+language sql immutable
+set search_path = public, pg_temp
+as $$ select '20261120000005' $$;
+
+create temporary table tables_made as
+select name
+from unnest(array['game_metadata', 'collector_state', 'app_list_entries', 'web_api_usage']) as name
+where to_regclass('public.' || name) is null;
+
+-------------------------------------------------------------------------------------------------------- game_metadata
+
+do $$
+begin
+  if to_regtype('public.fetch_status') is null then
+    create type public.fetch_status as enum ('pending', 'success', 'failed', 'not_found');
+  end if;
+end
+$$;
+
+create table if not exists public.game_metadata (appid integer primary key);
+
+alter table public.game_metadata
+  add column if not exists developer text,
+  add column if not exists publisher text,
+  add column if not exists owners_estimate text,
+  add column if not exists positive_reviews integer,
+  add column if not exists negative_reviews integer,
+  add column if not exists score_rank integer,
+  add column if not exists average_playtime_forever integer,
+  add column if not exists average_playtime_2weeks integer,
+  add column if not exists price integer,
+  add column if not exists genre text,
+  add column if not exists languages text,
+  add column if not exists tags_json jsonb,
+  add column if not exists last_updated timestamptz,
+  add column if not exists fetch_attempts integer not null default 0,
+  add column if not exists fetch_status public.fetch_status not null default 'pending',
+  add column if not exists fetched_at timestamptz,
+  add column if not exists last_error text;
+
+comment on table public.game_metadata is 'SteamSpy''s numbers, one row a game. Estimates, as of last_updated. No foreign key: SteamSpy may know a game first.';
+comment on column public.game_metadata.owners_estimate is 'One of SteamSpy''s ranges, such as "20,000 .. 50,000".';
+comment on column public.game_metadata.score_rank is 'SteamSpy''s rank by reviews; null where it gives none.';
+comment on column public.game_metadata.average_playtime_forever is 'Minutes since March 2009; 0 also where SteamSpy reports none.';
+comment on column public.game_metadata.average_playtime_2weeks is 'Minutes in the last two weeks; 0 also where SteamSpy reports none.';
+comment on column public.game_metadata.price is 'US cents at the time; null where SteamSpy knows none.';
+comment on column public.game_metadata.genre is 'As SteamSpy joins them. This, languages and tags_json come with the details of one game only.';
+comment on column public.game_metadata.tags_json is '{"tag": votes, …}; {} where nobody has voted, null until the details have come.';
+comment on column public.game_metadata.last_updated is 'When SteamSpy last told of this game, in a page of all games or alone.';
+comment on column public.game_metadata.fetch_status is 'Of the details: pending never asked, success, not_found unknown to SteamSpy, failed asked in vain.';
+comment on column public.game_metadata.fetch_attempts is 'Failed attempts at the details since SteamSpy last answered.';
+comment on column public.game_metadata.fetched_at is 'When the details were last asked for, in vain or not.';
+
+create index if not exists game_metadata_by_fetch on public.game_metadata (fetch_status, fetched_at);
+
+---------------------------------------------------------------------------------------------------------- bookkeeping
+
+create table if not exists public.collector_state (
+  id integer primary key check (id = 1),
+  leader_id uuid,
+  leader_until timestamptz,
+  list_run integer not null default 0,
+  list_phase text check (list_phase in ('reading', 'applying')),
+  list_started_at timestamptz,
+  list_completed_at timestamptz,
+  list_cursor jsonb not null default '{}',
+  list_counts jsonb not null default '{}',
+  pass_started_at timestamptz,
+  pass_completed_at timestamptz,
+  pass_page integer not null default 0,
+  pass_missed jsonb not null default '[]',
+  pass_pages integer,
+  refresh_since timestamptz
+);
+insert into public.collector_state (id) values (1) on conflict do nothing;
+
+comment on table public.collector_state is 'One row: how far the collector is.';
+comment on column public.collector_state.list_run is 'Number of the newest reading of the app lists.';
+comment on column public.collector_state.list_phase is 'What that reading is at; null when it is finished or was refused.';
+comment on column public.collector_state.list_cursor is 'While reading {"kind": {"after": appid, "complete": bool}, …}, while applying {"after": appid}.';
+comment on column public.collector_state.pass_page is 'Next of SteamSpy''s pages of all games; pass_missed are those that failed before it.';
+comment on column public.collector_state.pass_pages is 'How many pages the last complete pass had.';
+comment on column public.collector_state.refresh_since is 'Details older than this are due, however young they are; null when no full refresh is under way.';
+
+create table if not exists public.app_list_entries (
+  kind text not null,
+  appid integer not null,
+  name text not null,
+  seen_in integer not null,
+  is_member boolean not null default false,
+  primary key (kind, appid)
+);
+create index if not exists app_list_entries_by_app on public.app_list_entries (appid);
+comment on table public.app_list_entries is 'What the store''s app lists held: seen_in is the last reading that saw the app, is_member whether the last accepted one did.';
+
+create table if not exists public.web_api_usage (
+  endpoint text,
+  period_start timestamptz,
+  used integer not null,
+  primary key (endpoint, period_start)
+);
+comment on table public.web_api_usage is 'Requests reserved of a daily quota, which all processes share and a restart does not forget.';
+
+------------------------------------------------------------------------------------------------------------- quotas
+
+-- Takes a block of requests out of a period's quota. The caller's clock names the period; a block whose reply is lost stays unused.
+--   request  {"endpoint", "period_start", "limit": requests in the period, "block": requests wanted}
+--   reply    {"granted": 0 when the quota is used up}
+create or replace function public.web_reserve(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = public, pg_temp
+as $$
+declare
+  this_endpoint constant text := request ->> 'endpoint';
+  this_period constant timestamptz := (request ->> 'period_start')::timestamptz;
+  granted integer;
+begin
+  insert into web_api_usage (endpoint, period_start, used) values (this_endpoint, this_period, 0) on conflict do nothing;
+  select greatest(0, least((request ->> 'block')::integer, (request ->> 'limit')::integer - used)) into granted
+  from web_api_usage where endpoint = this_endpoint and period_start = this_period for update;
+  update web_api_usage set used = used + granted where endpoint = this_endpoint and period_start = this_period;
+  delete from web_api_usage where period_start < this_period - interval '60 days';
+  return jsonb_build_object('granted', granted);
+end
+$$;
+
+------------------------------------------------------------------------------------------------------------- leading
+
+-- Takes or keeps the lease of the one worker that collects.
+-- request {"worker_id": uuid, "lease_seconds": n}; reply {"leading", "free_in_seconds": until another's lease lapses, null when leading}
+create or replace function public.collector_lead(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = public, pg_temp
+as $$
+declare
+  worker constant uuid := (request ->> 'worker_id')::uuid;
+  now_at constant timestamptz := clock_timestamp();
+  state collector_state;
+begin
+  update collector_state
+  set leader_id = worker, leader_until = now_at + make_interval(secs => (request ->> 'lease_seconds')::double precision)
+  where id = 1 and (leader_id is null or leader_id = worker or leader_until <= now_at);
+  select * into state from collector_state where id = 1;
+  return jsonb_build_object(
+    'leading', state.leader_id = worker,
+    'free_in_seconds', case when state.leader_id <> worker then greatest(0, extract(epoch from state.leader_until - now_at)) end
+  );
+end
+$$;
+
+-- Lets another worker collect. request {"worker_id"}; reply {"resigned"}
+create or replace function public.collector_resign(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = public, pg_temp
+as $$
+begin
+  update collector_state set leader_id = null, leader_until = null
+  where id = 1 and leader_id = (request ->> 'worker_id')::uuid;
+  return jsonb_build_object('resigned', found);
+end
+$$;
+
+-- The state, locked, for a worker that holds the lease; null for any other. Every function below begins with it and answers null then,
+-- so that a worker that wakes up late changes nothing.
+create or replace function public.collector_held_by(worker uuid) returns collector_state
+language sql volatile
+set search_path = public, pg_temp
+as $$
+  select * from collector_state where id = 1 and leader_id = worker and leader_until > clock_timestamp() for update;
+$$;
+
+------------------------------------------------------------------------------------------------------------- app lists
+-- Pages are staged as they come. Nothing else changes until every list of the run is complete and none is suspiciously short; then
+-- the accepted run is applied in batches, by appid over all kinds at once, so that an app that moved from one list to another is never
+-- taken for gone.
+
+-- Begins a reading of the app lists, or goes on with one that was not finished: one of the same kinds being read for at most an hour
+-- (unless "fresh"), one being applied in any case.
+--   request  {"worker_id", "kinds": ["games", …], "fresh": bool}
+--   reply    {"run", "phase": "reading" or "applying", "cursor": {"games": {"after", "complete"}, …}, "age_seconds"}
+create or replace function public.collector_begin_list(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = public, pg_temp
+as $$
+declare
+  state collector_state := collector_held_by((request ->> 'worker_id')::uuid);
+begin
+  if state.id is null then
+    return null;
+  end if;
+  if state.list_phase is null or (state.list_phase = 'reading' and (
+       (request ->> 'fresh')::boolean or state.list_started_at < now() - interval '1 hour'
+       or array(select jsonb_object_keys(state.list_cursor) order by 1) <> array(select jsonb_array_elements_text(request -> 'kinds') order by 1)
+     )) then
+    update collector_state set
+      list_run = list_run + 1,
+      list_phase = 'reading',
+      list_started_at = now(),
+      list_cursor = (select jsonb_object_agg(kind, '{"after": 0, "complete": false}'::jsonb) from jsonb_array_elements_text(request -> 'kinds') as kind),
+      list_counts = '{}'
+    where id = 1
+    returning * into state;
+  end if;
+  return jsonb_build_object(
+    'run', state.list_run,
+    'phase', state.list_phase,
+    'cursor', case when state.list_phase = 'reading' then state.list_cursor else '{}' end,
+    'age_seconds', extract(epoch from now() - state.list_started_at)
+  );
+end
+$$;
+
+-- Stages a part of one list, ascending by appid.
+--   request  {"worker_id", "run", "kind", "apps": [[appid, name], …], "after": how far the list is read by now, "complete": no more follow}
+--   reply    {"staged": apps}
+create or replace function public.collector_save_list(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = public, pg_temp
+as $$
+declare
+  state collector_state := collector_held_by((request ->> 'worker_id')::uuid);
+  staged integer;
+begin
+  if state.id is null or state.list_phase is distinct from 'reading' or state.list_run <> (request ->> 'run')::integer then
+    return null;
+  end if;
+  insert into app_list_entries as stored (kind, appid, name, seen_in)
+  select distinct on ((e ->> 0)::integer) request ->> 'kind', (e ->> 0)::integer, e ->> 1, state.list_run
+  from jsonb_array_elements(request -> 'apps') as e
+  order by (e ->> 0)::integer
+  on conflict (kind, appid) do update set name = excluded.name, seen_in = excluded.seen_in;
+  get diagnostics staged = row_count;
+  update collector_state
+  set list_cursor = list_cursor || jsonb_build_object(request ->> 'kind', jsonb_build_object('after', request -> 'after', 'complete', request -> 'complete'))
+  where id = 1;
+  return jsonb_build_object('staged', staged);
+end
+$$;
+
+-- Decides about a run that was read to the end. A list that lost more than `max_shrink` of its apps, or all of them, or that was not
+-- read to its end, refuses the whole run. A single app may always go.
+--   request  {"worker_id", "run", "max_shrink": share}
+--   reply    {"accepted", "lists": [{"kind", "before", "now", "vanished", "fault": null, "incomplete" or "shrunk"}, …]}
+create or replace function public.collector_accept_list(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = public, pg_temp
+as $$
+declare
+  state collector_state := collector_held_by((request ->> 'worker_id')::uuid);
+  lists jsonb;
+  is_accepted boolean;
+begin
+  if state.id is null or state.list_run <> (request ->> 'run')::integer then
+    return null;
+  end if;
+  if state.list_phase is distinct from 'reading' then -- asked again
+    lists := state.list_counts -> 'lists';
+    return jsonb_build_object('accepted', not lists @? '$[*].fault ? (@ != null)', 'lists', lists);
+  end if;
+
+  select jsonb_agg(jsonb_build_object('kind', kind, 'before', before, 'now', now_has, 'vanished', vanished, 'fault', case
+      when not complete then 'incomplete'
+      when vanished > greatest(1, before * (request ->> 'max_shrink')::numeric) or (now_has = 0 and before > 0) then 'shrunk'
+    end) order by kind)
+  into lists
+  from (
+    select kind, (progress ->> 'complete')::boolean as complete,
+      count(entry) filter (where is_member) as before,
+      count(entry) filter (where seen_in = state.list_run) as now_has,
+      count(entry) filter (where is_member and seen_in <> state.list_run) as vanished
+    from jsonb_each(state.list_cursor) as list(kind, progress)
+    left join app_list_entries entry using (kind)
+    group by 1, 2
+  ) counted;
+
+  is_accepted := not lists @? '$[*].fault ? (@ != null)';
+  update collector_state set
+    list_phase = case when is_accepted then 'applying' end,
+    list_cursor = case when is_accepted then '{"after": 0}'::jsonb else '{}' end,
+    list_counts = jsonb_build_object('lists', lists, 'applied', 0, 'inserted', 0, 'relisted', 0, 'delisted', 0)
+  where id = 1;
+  return jsonb_build_object('accepted', is_accepted, 'lists', lists);
+end
+$$;
+
+-- Applies the next apps of an accepted run: new ones are inserted, listed ones marked so, vanished ones unlisted.
+--   request  {"worker_id", "run", "max": apps}
+--   reply    {"done", "lists": as accepted, "applied", "inserted", "relisted", "delisted": so far}
+-- PICS owns the name of an app that it has stored. A list that is no longer asked for keeps its apps listed.
+create or replace function public.collector_apply_list(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = public, pg_temp
+set plan_cache_mode = force_custom_plan
+as $$
+declare
+  state collector_state := collector_held_by((request ->> 'worker_id')::uuid);
+  kinds text[];
+  page integer[];
+  listed integer[];
+  gone integer[];
+  added integer;
+  returned integer;
+  delisted integer;
+  is_done boolean;
+begin
+  if state.id is null or state.list_phase = 'reading' or state.list_run <> (request ->> 'run')::integer then
+    return null;
+  end if;
+  if state.list_phase is null then -- asked again after the last batch
+    return jsonb_build_object('done', true) || state.list_counts;
+  end if;
+
+  kinds := array(select jsonb_path_query(state.list_counts, '$.lists[*].kind') #>> '{}');
+  page := array(
+    select distinct appid from app_list_entries where appid > (state.list_cursor ->> 'after')::integer
+    order by appid limit (request ->> 'max')::integer
+  );
+  is_done := cardinality(page) < (request ->> 'max')::integer;
+  listed := array(select distinct appid from app_list_entries where appid in (select unnest(page)) and seen_in = state.list_run order by appid);
+  gone := array(
+    select appid from app_list_entries where appid in (select unnest(page))
+    group by appid
+    having bool_or(is_member) and not bool_or(case when kind = any (kinds) then seen_in = state.list_run else is_member end)
+    order by appid
+  );
+
+  -- PICS may be storing some of them at this moment; what it stores is known once these rows are free.
+  perform from sync_status where appid in (select unnest(listed)) and pics_change_number is null order by appid for share;
+
+  update apps set is_listed = true, is_active = is_known, updated_at = now()
+  where appid in (select unnest(listed)) and is_listed is false;
+  get diagnostics returned = row_count;
+
+  insert into apps as a (appid, name, is_listed)
+  select distinct on (entry.appid) entry.appid, nullif(entry.name, ''), true
+  from app_list_entries entry
+  where entry.appid in (select unnest(listed)) and entry.seen_in = state.list_run
+  order by entry.appid, entry.kind
+  on conflict (appid) do nothing;
+  get diagnostics added = row_count;
+
+  update apps a set
+    is_listed = true,
+    is_active = a.is_known,
+    name = case when entry.owns_name then entry.name else a.name end,
+    updated_at = now()
+  from (
+    select distinct on (e.appid) e.appid, e.name,
+      e.name <> '' and not exists (select from sync_status s where s.appid = e.appid and s.pics_change_number is not null) as owns_name
+    from app_list_entries e
+    where e.appid in (select unnest(listed)) and e.seen_in = state.list_run
+    order by e.appid, e.kind
+  ) entry
+  where a.appid = entry.appid
+    and (a.is_listed is not true or a.is_active is distinct from a.is_known or (entry.owns_name and a.name is distinct from entry.name));
+
+  update apps set is_listed = false, is_active = false, updated_at = now()
+  where appid in (select unnest(gone)) and is_listed is not false;
+  get diagnostics delisted = row_count;
+
+  insert into game_metadata (appid)
+  select appid from app_list_entries
+  where appid in (select unnest(listed)) and kind = 'games' and seen_in = state.list_run
+  on conflict do nothing;
+
+  update app_list_entries set is_member = (seen_in = state.list_run)
+  where appid in (select unnest(page)) and is_member <> (seen_in = state.list_run) and kind = any (kinds);
+
+  update collector_state set
+    list_phase = case when is_done then null else list_phase end,
+    list_completed_at = case when is_done then now() else list_completed_at end,
+    list_cursor = case when is_done then '{}' else jsonb_build_object('after', page[cardinality(page)]) end,
+    list_counts = list_counts || jsonb_build_object(
+      'applied', (list_counts ->> 'applied')::integer + cardinality(listed),
+      'inserted', (list_counts ->> 'inserted')::integer + added,
+      'relisted', (list_counts ->> 'relisted')::integer + returned,
+      'delisted', (list_counts ->> 'delisted')::integer + delisted
+    )
+  where id = 1
+  returning * into state;
+  return jsonb_build_object('done', is_done) || state.list_counts;
+end
+$$;
+
+-- Gives each active game of the catalogue that PICS built a row that waits for its details.
+-- request {"worker_id", "after": appid, "max": apps}; reply {"after": where to go on, or null at the end, "added"}
+create or replace function public.collector_enqueue(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = public, pg_temp
+set plan_cache_mode = force_custom_plan
+as $$
+declare
+  state collector_state := collector_held_by((request ->> 'worker_id')::uuid);
+  page integer[];
+  added integer;
+begin
+  if state.id is null then
+    return null;
+  end if;
+  page := array(
+    select appid from apps where appid > (request ->> 'after')::integer order by appid limit (request ->> 'max')::integer
+  );
+  insert into game_metadata (appid)
+  select appid from apps where appid in (select unnest(page)) and type = 'game' and is_active
+  on conflict do nothing;
+  get diagnostics added = row_count;
+  return jsonb_build_object(
+    'after', case when cardinality(page) = (request ->> 'max')::integer then page[cardinality(page)] end,
+    'added', added
+  );
+end
+$$;
+
+------------------------------------------------------------------------------------------------------------- SteamSpy
+
+-- Begins a pass over SteamSpy's pages of all games, or goes on with one that was not finished and is younger than a day: SteamSpy
+-- recounts daily, and pages of two counts do not fit together. After a complete pass the next one is due 20 hours after its begin.
+--   request  {"worker_id", "full_refresh": begin to fetch everything again, unless that is under way}
+--   reply    {"page": the next page, null when no pass is due, "missed": [pages to ask again], "expected_pages": of the last complete pass
+--             or null, "now": by the database's clock}
+create or replace function public.collector_begin_pass(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = public, pg_temp
+as $$
+declare
+  state collector_state := collector_held_by((request ->> 'worker_id')::uuid);
+  is_unfinished boolean;
+begin
+  if state.id is null then
+    return null;
+  end if;
+  if (request ->> 'full_refresh')::boolean and state.refresh_since is null then
+    state.refresh_since := now();
+  end if;
+  is_unfinished := state.pass_started_at is not null and state.pass_completed_at is null;
+
+  if state.pass_started_at is null or state.pass_started_at < coalesce(state.refresh_since, '-infinity')
+     or state.pass_started_at < now() - (case when is_unfinished then interval '24 hours' else interval '20 hours' end) then
+    state.pass_started_at := now();
+    state.pass_completed_at := null;
+    state.pass_page := 0;
+    state.pass_missed := '[]';
+    is_unfinished := true;
+  end if;
+
+  update collector_state set
+    refresh_since = state.refresh_since, pass_started_at = state.pass_started_at, pass_completed_at = state.pass_completed_at,
+    pass_page = state.pass_page, pass_missed = state.pass_missed
+  where id = 1;
+  return jsonb_build_object(
+    'page', case when is_unfinished then state.pass_page end,
+    'missed', state.pass_missed,
+    'expected_pages', state.pass_pages,
+    'now', now()
+  );
+end
+$$;
+
+-- Writes the numbers that pages and details both have. games [{"appid", columns…}, …]; reply: how many
+create or replace function public.collector_write_numbers(games jsonb) returns integer
+language plpgsql volatile
+set search_path = public, pg_temp
+as $$
+declare
+  written integer;
+begin
+  insert into game_metadata (
+    appid, developer, publisher, owners_estimate, positive_reviews, negative_reviews, score_rank, average_playtime_forever,
+    average_playtime_2weeks, price, last_updated
+  )
+  select g.*, now()
+  from jsonb_to_recordset(games) as g(
+    appid integer, developer text, publisher text, owners_estimate text, positive_reviews integer, negative_reviews integer,
+    score_rank integer, average_playtime_forever integer, average_playtime_2weeks integer, price integer
+  )
+  order by g.appid
+  on conflict (appid) do update set
+    developer = excluded.developer,
+    publisher = excluded.publisher,
+    owners_estimate = excluded.owners_estimate,
+    positive_reviews = excluded.positive_reviews,
+    negative_reviews = excluded.negative_reviews,
+    score_rank = excluded.score_rank,
+    average_playtime_forever = excluded.average_playtime_forever,
+    average_playtime_2weeks = excluded.average_playtime_2weeks,
+    price = excluded.price,
+    last_updated = excluded.last_updated;
+  get diagnostics written = row_count;
+  return written;
+end
+$$;
+
+-- Writes games of a page of all games, and how far the pass is. Touches nothing that only details tell.
+--   request  {"worker_id", "games": [{"appid", "developer", "publisher", "owners_estimate", "positive_reviews", "negative_reviews", "score_rank",
+--             "average_playtime_forever", "average_playtime_2weeks", "price"}, …],
+--             "page": the next page, "missed": [pages], "complete": the pass is finished}
+--   reply    {"saved": games}
+create or replace function public.collector_save_page(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = public, pg_temp
+as $$
+declare
+  state collector_state := collector_held_by((request ->> 'worker_id')::uuid);
+begin
+  if state.id is null then
+    return null;
+  end if;
+  update collector_state set
+    pass_page = (request ->> 'page')::integer,
+    pass_missed = request -> 'missed',
+    pass_completed_at = case when (request ->> 'complete')::boolean then now() end,
+    pass_pages = case when (request ->> 'complete')::boolean then (request ->> 'page')::integer else pass_pages end
+  where id = 1;
+  return jsonb_build_object('saved', collector_write_numbers(request -> 'games'));
+end
+$$;
+
+-- Games whose details are due: never asked; failed fewer than `max_attempts` times; answered more than 30 days ago, or before a full
+-- refresh began. Nothing that was asked since `run_started_at`, and no app that is gone.
+--   request  {"worker_id", "max", "run_started_at": from collector_begin_pass, "max_attempts",
+--             "stale_first": all that was ever asked is due, the longest ago first, and those never asked last}
+--   reply    {"games": [{"appid", "attempts"}, …], "due": how many in all}
+-- Otherwise those never asked come first. Among these, and among the others, the most owned first, then those asked longest ago. A full
+-- refresh has ended once nothing is due that was not asked since it began.
+create or replace function public.collector_due(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = public, pg_temp
+set plan_cache_mode = force_custom_plan
+as $$
+declare
+  state collector_state := collector_held_by((request ->> 'worker_id')::uuid);
+  run_started_at constant timestamptz := (request ->> 'run_started_at')::timestamptz;
+  stale_first constant boolean := (request ->> 'stale_first')::boolean;
+  this_reply jsonb;
+  is_refreshed boolean;
+begin
+  if state.id is null then
+    return null;
+  end if;
+  select jsonb_build_object(
+    'games', coalesce(jsonb_agg(jsonb_build_object('appid', appid, 'attempts', fetch_attempts) order by place) filter (where place <= (request ->> 'max')::integer), '[]'),
+    'due', count(*)
+  ), count(*) filter (where fetched_at is null or fetched_at < state.refresh_since) = 0
+  into this_reply, is_refreshed
+  from (
+    select m.appid, m.fetch_attempts, m.fetched_at, row_number() over (
+      order by
+        case when stale_first then m.fetched_at end nulls last,
+        m.fetched_at is not null,
+        -- The lower end of the range.
+        nullif(regexp_replace(split_part(m.owners_estimate, '..', 1), '\D', '', 'g'), '')::numeric desc nulls last,
+        m.fetched_at,
+        m.appid
+    ) as place
+    from game_metadata m
+    left join apps a on a.appid = m.appid
+    where a.is_active is not false and (m.fetched_at is null or m.fetched_at < run_started_at) and (
+      m.fetched_at is null
+      or m.fetched_at < state.refresh_since
+      or (stale_first and m.fetch_status <> 'pending')
+      or (m.fetch_status = 'failed' and m.fetch_attempts < (request ->> 'max_attempts')::integer)
+      or (m.fetch_status in ('success', 'not_found') and m.fetched_at < now() - interval '30 days')
+    )
+  ) due;
+
+  if is_refreshed then
+    update collector_state set refresh_since = null where id = 1 and refresh_since is not null;
+  end if;
+  return this_reply;
+end
+$$;
+
+-- Writes what became of the details of some games. What SteamSpy no longer knows, or did not tell, keeps what is stored.
+--   request  {"worker_id", "games": [{"appid", "status": "success", columns as in collector_save_page, "genre", "languages", "tags_json"}
+--             or {"appid", "status": "not_found"} or {"appid", "status": "failed", "attempts": by now, "error"}, …]}
+--   reply    {"saved": games}
+create or replace function public.collector_save_details(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = public, pg_temp
+as $$
+declare
+  state collector_state := collector_held_by((request ->> 'worker_id')::uuid);
+  saved integer;
+begin
+  if state.id is null then
+    return null;
+  end if;
+  perform collector_write_numbers(jsonb_path_query_array(request -> 'games', '$[*] ? (@.status == "success")'));
+
+  insert into game_metadata as stored (appid, genre, languages, tags_json, fetch_status, fetch_attempts, last_error, fetched_at)
+  select g.appid, g.genre, g.languages, g.tags_json, g.status, coalesce(g.attempts, 0), g.error, clock_timestamp()
+  from jsonb_to_recordset(request -> 'games') as g(
+    appid integer, status fetch_status, attempts integer, error text, genre text, languages text, tags_json jsonb
+  )
+  order by g.appid
+  on conflict (appid) do update set
+    genre = case when excluded.fetch_status = 'success' then excluded.genre else stored.genre end,
+    languages = case when excluded.fetch_status = 'success' then excluded.languages else stored.languages end,
+    tags_json = case when excluded.fetch_status = 'success' then excluded.tags_json else stored.tags_json end,
+    fetch_status = excluded.fetch_status,
+    fetch_attempts = excluded.fetch_attempts,
+    last_error = excluded.last_error,
+    fetched_at = excluded.fetched_at;
+  get diagnostics saved = row_count;
+
+  insert into sync_status as s (appid, last_steamspy_sync)
+  select g.appid, now() from jsonb_to_recordset(request -> 'games') as g(appid integer, status text)
+  where g.status <> 'failed'
+  order by g.appid
+  on conflict (appid) do update set last_steamspy_sync = excluded.last_steamspy_sync;
+  return jsonb_build_object('saved', saved);
+end
+$$;
+
+-- How complete the numbers are. reply {"games": {"pending", "success", "failed", "not_found"}, "list_completed_at", "pass_completed_at"}
+create or replace function public.collector_counts() returns jsonb
+language sql stable
+set search_path = public, pg_temp
+as $$
+  select jsonb_build_object(
+    'games', (
+      select jsonb_build_object(
+        'pending', count(*) filter (where fetch_status = 'pending'),
+        'success', count(*) filter (where fetch_status = 'success'),
+        'failed', count(*) filter (where fetch_status = 'failed'),
+        'not_found', count(*) filter (where fetch_status = 'not_found')
+      ) from game_metadata
+    ),
+    'list_completed_at', list_completed_at,
+    'pass_completed_at', pass_completed_at
+  )
+  from collector_state where id = 1;
+$$;
+
+-------------------------------------------------------------------------------------------------------------- security
+-- SteamSpy's numbers are part of the catalogue; the rest is the service's own.
+
+do $$
+declare
+  made record;
+  role_name name;
+begin
+  for made in select name, name = 'game_metadata' as is_public from tables_made loop
+    execute format('alter table public.%I enable row level security', made.name);
+    for role_name in select rolname from pg_roles where rolname in ('anon', 'authenticated') loop
+      execute format('revoke all on public.%I from %I', made.name, role_name);
+      if made.is_public then
+        execute format('grant select on public.%I to %I', made.name, role_name);
+        execute format('create policy %I on public.%I for select to %I using (true)',
+                       role_name || ' reads the catalogue', made.name, role_name);
+      end if;
+    end loop;
+    if exists (select from pg_roles where rolname = 'service_role') then
+      execute format('grant all on public.%I to service_role', made.name);
+    end if;
+  end loop;
+end
+$$;
+
+drop table tables_made;
+
+create or replace function public.pics_secure_functions() returns void
+language plpgsql volatile
+set search_path = public, pg_temp
+as $$
+declare
+  made regprocedure;
+  role_name name;
+begin
+  for made in
+    select p.oid::regprocedure from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+    where n.nspname = 'public' and (
+      p.proname like any (array['pics\_%', 'collector\_%', 'web\_%'])
+      or p.proname in ('schema_version', 'catalog_summary', 'get_apps_for_sync', 'report_worker', 'forget_worker')
+    )
+  loop
+    execute format('revoke all on function %s from public', made);
+    for role_name in select rolname from pg_roles where rolname in ('anon', 'authenticated') loop
+      execute format('revoke all on function %s from %I', made, role_name);
+    end loop;
+    if exists (select from pg_roles where rolname = 'service_role') and made <> 'public.pics_secure_functions()'::regprocedure then
+      execute format('grant execute on function %s to service_role', made);
+    end if;
+  end loop;
+end
+$$;
+
+select public.pics_secure_functions();

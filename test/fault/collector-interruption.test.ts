@@ -1,0 +1,35 @@
+import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import {
+  type CollectorWeb,
+  collectUndisturbed,
+  createWorld,
+  interruptCollector,
+  killsInAll,
+  startCollectorWeb,
+  type UndisturbedDay,
+} from "../support/interruption/collector.ts";
+
+/** Another seed each day, so that other moments are tried; `SEED=` repeats a run. */
+const seed = Number(process.env.SEED ?? Math.floor(Date.now() / 86_400_000));
+
+describe(`a collector killed at any moment (SEED=${seed})`, () => {
+  const cluster = inject("cluster");
+  const days = createWorld(seed, 2_100);
+  let web: CollectorWeb;
+  let undisturbed: UndisturbedDay[];
+
+  beforeAll(async () => {
+    web = await startCollectorWeb();
+    undisturbed = await collectUndisturbed(cluster, web, days);
+  });
+  afterAll(() => web.close());
+
+  it("ends each day as an undisturbed one, stores nothing wrong and asks for nothing twice", async () => {
+    const result = await interruptCollector({ driver: "postgres", cluster, web, days, undisturbed, seed });
+
+    expect(result.violations, result.history.join("\n")).toEqual([]);
+    const kills = Object.values(result.kills);
+    expect(kills.reduce((sum, count) => sum + count)).toBe(killsInAll);
+    expect(Math.min(...kills)).toBeGreaterThan(1);
+  });
+});

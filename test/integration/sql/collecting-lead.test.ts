@@ -1,0 +1,173 @@
+import { describe, expect, test } from "vitest";
+import { LeaseLost } from "../../../src/db/collector-store.ts";
+import { forEachDatabase } from "../../support/databases.ts";
+import { useCatalogue } from "./catalogue.ts";
+import { useCollecting, type Worker } from "./collecting.ts";
+
+forEachDatabase("collecting: who may", (open) => {
+  const catalogue = useCatalogue(open);
+  const { sql } = catalogue;
+  const collecting = useCollecting(catalogue);
+  const { newWorker, lapse, takeOver, read, collect, rows } = collecting;
+
+  describe("the lead", () => {
+    test("is kept, and others hear when it is free", async () => {
+      const { worker } = collecting;
+      const other = newWorker();
+      const refused = await other.lead(60_000);
+      expect(refused).toEqual({ leading: false, freeInMs: expect.any(Number) });
+      expect(refused.freeInMs).toBeGreaterThan(50_000);
+      expect(refused.freeInMs).toBeLessThanOrEqual(60_000);
+      expect(await worker.lead(90_000)).toEqual({ leading: true, freeInMs: null });
+      expect((await other.lead(60_000)).freeInMs).toBeGreaterThan(80_000);
+    });
+
+    test("that has lapsed is anybody's, and the old leader hears of it", async () => {
+      const { worker } = collecting;
+      const other = newWorker();
+      await worker.lead(0);
+      expect(await other.lead(60_000)).toEqual({ leading: true, freeInMs: null });
+      expect((await worker.lead(60_000)).leading).toBe(false);
+    });
+
+    test("that nobody took meanwhile is taken up again", async () => {
+      const { worker } = collecting;
+      await lapse();
+      expect((await worker.lead(60_000)).leading).toBe(true);
+      await worker.beginPass({ fullRefresh: false });
+    });
+
+    test("of several workers that ask at the same time goes to one", async () => {
+      await collecting.worker.resign();
+      const replies = await Promise.all(Array.from({ length: 6 }, () => newWorker().lead(60_000)));
+      expect(replies.filter(({ leading }) => leading)).toHaveLength(1);
+    });
+
+    test("is given up by nobody but the leader, who may say so twice", async () => {
+      const { worker } = collecting;
+      const other = newWorker();
+      await other.resign();
+      expect((await other.lead(60_000)).leading).toBe(false);
+      await worker.resign();
+      expect((await other.lead(60_000)).leading).toBe(true);
+      await worker.resign();
+      expect((await newWorker().lead(60_000)).leading).toBe(false);
+    });
+  });
+
+  describe("without the lease", () => {
+    const game = { appid: 10, status: "failed", attempts: 7, error: "broken" } as const;
+    /** Everything that needs it, in a state in which the leader would change something. */
+    const calls: Record<string, (worker: Worker, run: number) => Promise<unknown>> = {
+      beginList: (worker) => worker.beginList({ kinds: ["games"], fresh: true }),
+      saveList: (worker, run) =>
+        worker.saveList({ run, kind: "games", apps: [{ appid: 77, name: "New" }], after: 77, complete: true }),
+      acceptList: (worker, run) => worker.acceptList({ run, maxShrink: 0.05 }),
+      applyList: (worker, run) => worker.applyList({ run, max: 10 }),
+      enqueue: (worker) => worker.enqueue(0, 10),
+      beginPass: (worker) => worker.beginPass({ fullRefresh: true }),
+      savePage: (worker) => worker.savePage({ games: [], page: 1, missed: [], complete: true }),
+      due: (worker) =>
+        worker.due({ max: 10, runStartedAt: new Date().toISOString(), maxAttempts: 3, staleFirst: false }),
+      saveDetails: (worker) => worker.saveDetails([game]),
+    };
+    async function everything() {
+      const tables: Record<string, string[]> = {};
+      for (const table of ["apps", "game_metadata", "app_list_entries", "collector_state", "sync_status"] as const) {
+        tables[table] = await rows(table);
+      }
+      return tables;
+    }
+
+    const lost = [
+      { when: "another worker leads", lose: takeOver },
+      { when: "it has lapsed", lose: lapse },
+      { when: "nobody leads", lose: () => collecting.worker.resign() },
+    ];
+    test.each(lost)("when $when, every call is refused and changes nothing", async ({ lose }) => {
+      const { worker } = collecting;
+      await collect({ games: [10, 20] });
+      await sql("insert into apps (appid, type) values (30, 'game')");
+      const { run } = await read({ games: [10, 20, 30] });
+      await lose();
+      for (const phase of ["reading", "applying", null]) {
+        await sql("update collector_state set list_phase = $1, list_cursor = '{\"after\": 0}'", [phase]);
+        const before = await everything();
+        for (const [name, call] of Object.entries(calls)) {
+          const error = await call(worker, run).catch((reason: unknown) => reason);
+          expect({ name, phase, error }).toEqual({ name, phase, error: expect.any(LeaseLost) });
+        }
+        expect(await everything()).toEqual(before);
+      }
+    });
+
+    test("there is something to refuse: with it, every call changes something", async () => {
+      await collect({ games: [10, 20] });
+      for (const [name, call] of Object.entries(calls)) {
+        await sql("insert into apps (appid, type) values (30, 'game') on conflict do nothing");
+        const { run } = await read({ games: [10, 20, 30] }, { fresh: true });
+        if (name === "applyList") await collecting.worker.acceptList({ run, maxShrink: 0.05 });
+        if (name === "enqueue") await sql("delete from game_metadata where appid = 30");
+        if (name === "due") {
+          await sql("update game_metadata set fetched_at = now(), fetch_status = 'success'");
+          await sql("update collector_state set refresh_since = now() - interval '1 hour'");
+        }
+        const before = await everything();
+        await call(collecting.worker, run);
+        expect({ name, after: await everything() }).not.toEqual({ name, after: before });
+      }
+    });
+
+    test("a list that others began meanwhile is no longer the old one's", async () => {
+      const { run } = await read({ games: [10] });
+      const heir = await takeOver();
+      await heir.beginList({ kinds: ["games"], fresh: true });
+      await expect(heir.saveList({ run, kind: "games", apps: [], after: 0, complete: true })).rejects.toThrow(
+        LeaseLost,
+      );
+      await expect(heir.acceptList({ run, maxShrink: 1 })).rejects.toThrow(LeaseLost);
+      await expect(heir.applyList({ run, max: 10 })).rejects.toThrow(LeaseLost);
+    });
+  });
+
+  describe("a daily quota", () => {
+    const today = "2026-11-20T00:00:00.000Z";
+    const tomorrow = "2026-11-21T00:00:00.000Z";
+    const reserve = (block: number, given: { endpoint?: string; periodStart?: string; limit?: number } = {}) =>
+      newWorker().reserve({ endpoint: "steam", periodStart: today, limit: 1_000, block, ...given });
+
+    test("is granted in blocks until it is used up, whoever asks", async () => {
+      expect(await reserve(400)).toBe(400);
+      expect(await reserve(400)).toBe(400);
+      expect(await reserve(400)).toBe(200);
+      expect(await reserve(400)).toBe(0);
+      expect(await reserve(1)).toBe(0);
+      // Raised, then lowered below what is used.
+      expect(await reserve(400, { limit: 1_100 })).toBe(100);
+      expect(await reserve(400, { limit: 500 })).toBe(0);
+      expect(await sql("select used from web_api_usage")).toEqual([{ used: 1_100 }]);
+    });
+
+    test("is each endpoint's own, and each day's", async () => {
+      await reserve(1_000);
+      expect(await reserve(10, { endpoint: "store" })).toBe(10);
+      expect(await reserve(10, { periodStart: tomorrow })).toBe(10);
+      expect(await reserve(10)).toBe(0);
+    });
+
+    test("is never granted twice to several that ask at the same time", async () => {
+      const granted = await Promise.all(Array.from({ length: 24 }, () => reserve(70)));
+      expect(granted.reduce((sum, each) => sum + each, 0)).toBe(1_000);
+      expect(granted.filter((each) => each > 0)).toHaveLength(15);
+    });
+
+    test("of long ago is forgotten, and that of yesterday is not", async () => {
+      await reserve(10, { periodStart: "2026-09-01T00:00:00.000Z" });
+      await reserve(10);
+      await reserve(10, { periodStart: tomorrow });
+      const periods = await sql<{ used: number }>("select used from web_api_usage order by period_start");
+      expect(periods).toEqual([{ used: 10 }, { used: 10 }]);
+      expect(await reserve(1_000)).toBe(990);
+    });
+  });
+});

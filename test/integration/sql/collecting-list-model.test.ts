@@ -1,0 +1,185 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import type { ListCounts } from "../../../src/db/collector-store.ts";
+import { forEachDatabase } from "../../support/databases.ts";
+import { emptyTables, record, useCatalogue } from "./catalogue.ts";
+import { useCollecting, type Worker } from "./collecting.ts";
+
+/** Another seed each day; `SEED=` repeats a run. */
+const seed = Number(process.env.SEED ?? Math.floor(Date.now() / 86_400_000));
+const runs = { pglite: 3, postgres: 12, supabase: 3 };
+
+const maxShrink = 0.5;
+const allKinds = ["dlc", "games", "videos"];
+const appids = Array.from({ length: 14 }, (_, index) => index + 1);
+
+/** What happens between two looks at the catalogue. */
+interface Step {
+  /** What Steam takes from its lists and puts on them. */
+  lists: Record<string, { without: number[]; with: number[] }>;
+  /** Which of them are asked for. */
+  kinds: string[];
+  /** The lists' names change from time to time. */
+  version: number;
+  /** Apps a part while reading, and a batch while applying. */
+  part: number;
+  max: number;
+  /** Workers are killed after so many calls: before the next one, or while its reply is on its way. */
+  kills: { after: number; replyLost: boolean }[];
+  /** Read, and neither accepted nor gone on with. */
+  isAbandoned: boolean;
+  /** What PICS stores, and then what Steam does not know, before the lists are read. */
+  stored: number[];
+  unknown: number[];
+}
+
+const some = (maxLength: number) => fc.uniqueArray(fc.constantFrom(...appids), { maxLength });
+const change = fc.record({ without: some(5), with: some(4) });
+const step: fc.Arbitrary<Step> = fc.record({
+  lists: fc.record({ dlc: change, games: change, videos: change }),
+  kinds: fc.oneof(fc.constant(allKinds), fc.subarray(allKinds, { minLength: 1 })),
+  version: fc.integer({ min: 1, max: 2 }),
+  part: fc.integer({ min: 2, max: 9 }),
+  max: fc.integer({ min: 2, max: 12 }),
+  kills: fc.array(fc.record({ after: fc.integer({ min: 0, max: 8 }), replyLost: fc.boolean() }), { maxLength: 3 }),
+  isAbandoned: fc.integer({ min: 0, max: 4 }).map((dice) => dice === 0),
+  stored: some(2),
+  unknown: some(2),
+});
+
+/** The rules in the simplest words: what each list had when one was last accepted, and what follows for every app. */
+function createModel() {
+  const members = new Map<string, number[]>();
+  const apps = new Map<number, { listed: boolean | null; known: boolean; name: string; byPics: boolean }>();
+
+  function isRefused(kind: string, now: number[]): boolean {
+    const before = members.get(kind) ?? [];
+    const vanished = before.filter((appid) => !now.includes(appid)).length;
+    return vanished > Math.max(1, before.length * maxShrink) || (before.length > 0 && now.length === 0);
+  }
+  return {
+    store(appid: number, name: string) {
+      apps.set(appid, { listed: apps.get(appid)?.listed ?? null, known: true, name, byPics: true });
+    },
+    /** Whether that is news about an app that PICS had stored. */
+    forget(appid: number): boolean {
+      const app = apps.get(appid);
+      if (!app?.byPics || !app.known) return false;
+      app.known = false;
+      return true;
+    },
+    /** Whether the lists are accepted. */
+    read(lists: Record<string, number[]>, nameOf: (appid: number) => string): boolean {
+      if (Object.entries(lists).some(([kind, now]) => isRefused(kind, now))) return false;
+      for (const [kind, now] of Object.entries(lists)) members.set(kind, now);
+      const listed = new Set([...members.values()].flat());
+      for (const [appid, app] of apps) if (app.listed && !listed.has(appid)) app.listed = false;
+      for (const appid of Object.values(lists).flat()) {
+        const app = apps.get(appid) ?? { known: true, name: "", byPics: false };
+        apps.set(appid, { ...app, listed: true, name: app.byPics ? app.name : nameOf(appid) });
+      }
+      return true;
+    },
+    apps: () =>
+      Object.fromEntries(
+        [...apps].map(([appid, { listed, known, name }]) => [appid, [listed, known && listed !== false, name]]),
+      ),
+  };
+}
+
+class Killed extends Error {}
+
+/** Dies after so many calls. */
+function mortal(worker: Worker, { after, replyLost }: Step["kills"][number]): Worker {
+  let left = after;
+  const limited =
+    <A extends unknown[], R>(call: (...args: A) => Promise<R>) =>
+    async (...args: A): Promise<R> => {
+      const isLast = left-- === 0;
+      if (isLast && !replyLost) throw new Killed();
+      const reply = await call(...args);
+      if (isLast) throw new Killed();
+      return reply;
+    };
+  return {
+    ...worker,
+    beginList: limited(worker.beginList),
+    saveList: limited(worker.saveList),
+    acceptList: limited(worker.acceptList),
+    applyList: limited(worker.applyList),
+  };
+}
+
+forEachDatabase(`collecting app lists as a model does (SEED=${seed})`, (open, kind) => {
+  const catalogue = useCatalogue(open);
+  const { store, mark, claim, apply, sql } = catalogue;
+  const collecting = useCollecting(catalogue);
+
+  /** One worker after the other, until the lists are refused or applied. Null: abandoned. */
+  async function collect({ part, max, kills, isAbandoned }: Step, lists: Record<string, [number, string][]>) {
+    let fresh = true;
+    for (const kill of [...kills, null]) {
+      const worker = kill ? mortal(collecting.worker, kill) : collecting.worker;
+      try {
+        const { run } = await collecting.read(lists, { worker, part, fresh });
+        if (isAbandoned) return null;
+        const { accepted } = await worker.acceptList({ run, maxShrink });
+        for (let counts: ListCounts | null = null; accepted && !counts?.done; ) {
+          counts = await worker.applyList({ run, max });
+        }
+        return accepted;
+      } catch (error) {
+        if (!(error instanceof Killed)) throw error;
+        // What it had read is gone on with, unless it died before it began.
+        fresh = fresh && kill?.after === 0;
+        await collecting.takeOver();
+      }
+    }
+    throw new Error("the last worker is not killed");
+  }
+
+  test("whatever is killed, abandoned, refused or moved", async () => {
+    const seen = { accepted: 0, unlisted: 0 };
+    const property = fc.asyncProperty(fc.array(step, { minLength: 2, maxLength: 6 }), async (steps) => {
+      await sql(emptyTables);
+      await collecting.takeOver();
+      const model = createModel();
+      const steam = Object.fromEntries(allKinds.map((each): [string, number[]] => [each, []]));
+      for (const [index, each] of steps.entries()) {
+        if (each.stored.length > 0) {
+          const name = `PICS ${index}`;
+          await store(...each.stored.map((appid) => record(appid, 500 + index, { name })));
+          for (const appid of each.stored) model.store(appid, name);
+        }
+        const unknown = each.unknown.filter((appid) => model.forget(appid));
+        if (unknown.length > 0) {
+          await mark([], { unknown });
+          await apply((await claim({ appids: unknown })).lease, { unknown });
+        }
+        for (const [list, changes] of Object.entries(each.lists)) {
+          const kept = (steam[list] ?? []).filter((appid) => !changes.without.includes(appid));
+          steam[list] = [...new Set([...kept, ...changes.with])].sort((a, b) => a - b);
+        }
+        const asked = Object.fromEntries(each.kinds.map((list) => [list, steam[list] ?? []]));
+        const nameOf = (appid: number) => `List ${appid}, ${each.version}`;
+        const named = Object.entries(asked).map(([list, ids]): [string, [number, string][]] => [
+          list,
+          ids.map((appid) => [appid, nameOf(appid)]),
+        ]);
+        const accepted = await collect(each, Object.fromEntries(named));
+        if (!each.isAbandoned) expect(accepted).toBe(model.read(asked, nameOf));
+        const apps = await collecting.apps();
+        expect(apps).toEqual(model.apps());
+        if (accepted) seen.accepted += 1;
+        seen.unlisted += Object.values(apps).filter(([listed]) => listed === false).length;
+      }
+    });
+    await fc.assert(property, {
+      seed,
+      numRuns: runs[kind],
+      interruptAfterTimeLimit: 40_000,
+    });
+    expect(seen.accepted).toBeGreaterThan(0);
+    expect(seen.unlisted).toBeGreaterThan(0);
+  });
+});

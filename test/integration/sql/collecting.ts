@@ -1,0 +1,125 @@
+import { randomUUID } from "node:crypto";
+import { beforeEach } from "vitest";
+import {
+  type CollectorStore,
+  createCollectorStore,
+  type ListCounts,
+  type ListVerdict,
+} from "../../../src/db/collector-store.ts";
+import { createPatience } from "../../../src/db/patience.ts";
+import { silent } from "../../support/templates.ts";
+import type { Catalogue } from "./catalogue.ts";
+
+/** The collector's functions as one worker after the other calls them. */
+export interface Collecting {
+  /** Leads when a test begins. */
+  readonly worker: Worker;
+  newWorker(): Worker;
+  /** The lease of whoever leads has lapsed. */
+  lapse(): Promise<void>;
+  /** The leader is killed: its lease lapses, and a new worker takes over. */
+  takeOver(): Promise<Worker>;
+  /** Reads lists to their ends, accepts them, and applies them unless they are refused. */
+  collect(lists: Lists, options?: CollectOptions): Promise<{ verdict: ListVerdict; counts: ListCounts | null }>;
+  /** Reads lists to their ends, from where their reading has come to. */
+  read(lists: Lists, options?: ReadOptions): Promise<{ run: number }>;
+  /** The rows of a table with the transaction that wrote each, so that a row written again is another. */
+  rows(table: "apps" | "game_metadata" | "app_list_entries" | "collector_state" | "sync_status"): Promise<string[]>;
+  /** What the lists decide, by appid: `[is_listed, is_active, name]`. */
+  apps(): Promise<Record<number, [listed: boolean | null, active: boolean, name: string | null]>>;
+}
+
+export type Worker = CollectorStore & { readonly id: string };
+/** Apps by kind, ascending; `List 10` is the name of a bare 10. */
+export type Lists = Record<string, readonly (number | [appid: number, name: string])[]>;
+export interface ReadOptions {
+  worker?: Worker;
+  fresh?: boolean;
+  /** Apps a part. */
+  part?: number;
+}
+export interface CollectOptions extends ReadOptions {
+  maxShrink?: number;
+  /** Apps a batch. */
+  max?: number;
+}
+
+const leaseMs = 60_000;
+
+export function useCollecting(catalogue: Catalogue): Collecting {
+  const { sql } = catalogue;
+  let worker: Worker | undefined;
+  beforeEach(async () => {
+    worker = newWorker();
+    await worker.lead(leaseMs);
+  });
+
+  function newWorker(): Worker {
+    const { db, kind } = catalogue.database;
+    const id = randomUUID();
+    return { id, ...createCollectorStore(db, createPatience(kind, { logger: silent }), id) };
+  }
+  function leader(): Worker {
+    if (!worker) throw new Error("a worker leads once a test runs");
+    return worker;
+  }
+  const lapse = async () => {
+    await sql("update collector_state set leader_until = now() - interval '1 second'");
+  };
+
+  const collecting: Collecting = {
+    get worker() {
+      return leader();
+    },
+    newWorker,
+    lapse,
+    async takeOver() {
+      await lapse();
+      worker = newWorker();
+      await worker.lead(leaseMs);
+      return worker;
+    },
+    async read(lists, { worker: reader = leader(), fresh = false, part = 1_000 } = {}) {
+      const { run, phase, cursor } = await reader.beginList({ kinds: Object.keys(lists), fresh });
+      if (phase === "applying") return { run };
+      for (const [kind, { after, complete }] of Object.entries(cursor)) {
+        if (complete) continue;
+        const apps = (lists[kind] ?? [])
+          .map((entry) => (typeof entry === "number" ? { appid: entry, name: `List ${entry}` } : named(entry)))
+          .filter(({ appid }) => appid > after);
+        for (let start = 0; start === 0 || start < apps.length; start += part) {
+          const saved = apps.slice(start, start + part);
+          const isLast = start + part >= apps.length;
+          await reader.saveList({ run, kind, apps: saved, after: saved.at(-1)?.appid ?? after, complete: isLast });
+        }
+      }
+      return { run };
+    },
+    async collect(lists, options = {}) {
+      const { worker: reader = leader(), maxShrink = 0.05, max = 1_000 } = options;
+      const { run } = await collecting.read(lists, options);
+      const verdict = await reader.acceptList({ run, maxShrink });
+      for (let counts: ListCounts | null = null; ; ) {
+        if (!verdict.accepted || counts?.done) return { verdict, counts };
+        counts = await reader.applyList({ run, max });
+      }
+    },
+    async rows(table) {
+      const rows = await sql<{ row: unknown }>(
+        `select to_jsonb(t) || jsonb_build_object('xmin', t.xmin::text) as row from ${table} t order by t::text`,
+      );
+      return rows.map(({ row }) => JSON.stringify(row));
+    },
+    async apps() {
+      const rows = await sql<{ appid: number; is_listed: boolean | null; is_active: boolean; name: string | null }>(
+        "select appid, is_listed, is_active, name from apps",
+      );
+      return Object.fromEntries(
+        rows.map(({ appid, is_listed, is_active, name }) => [appid, [is_listed, is_active, name]]),
+      );
+    },
+  };
+  return collecting;
+}
+
+const named = ([appid, name]: [number, string]) => ({ appid, name });

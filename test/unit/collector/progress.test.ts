@@ -1,0 +1,184 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { type CollectorProgress, createTracker, formatCollectorLine } from "../../../src/collector/progress.ts";
+
+const startAt = "2025-06-01T12:00:00.000Z";
+const minuteMs = 60_000;
+
+beforeEach(() => void vi.useFakeTimers({ now: new Date(startAt) }));
+afterEach(() => void vi.useRealTimers());
+
+describe("createTracker", () => {
+  it("knows nothing before it is told anything", () => {
+    const tracker = createTracker();
+    vi.advanceTimersByTime(minuteMs);
+    expect(tracker.status()).toEqual({
+      phase: "starting",
+      done: 0,
+      total: null,
+      rate_per_minute: 0,
+      eta_seconds: null,
+    });
+    expect(tracker.lastProgressAt()).toBeNull();
+  });
+
+  it("counts each phase anew", () => {
+    const tracker = createTracker();
+    tracker.begin("reading_list", null);
+    vi.advanceTimersByTime(minuteMs);
+    tracker.add(500);
+    tracker.add(250);
+    expect(tracker.status()).toEqual({
+      phase: "reading_list",
+      done: 750,
+      total: null,
+      rate_per_minute: 750,
+      eta_seconds: null,
+    });
+    tracker.begin("all_games", 80, minuteMs);
+    expect(tracker.status()).toEqual({
+      phase: "all_games",
+      done: 0,
+      total: 80,
+      rate_per_minute: 0,
+      eta_seconds: null,
+    });
+  });
+
+  it("tells the time left by the rate, where that is slower than the limit", () => {
+    const tracker = createTracker();
+    tracker.begin("details", 100, 1_000);
+    vi.advanceTimersByTime(2 * minuteMs);
+    tracker.add(40);
+    expect(tracker.status()).toMatchObject({ rate_per_minute: 20, eta_seconds: 180 });
+  });
+
+  it("promises no more than the limit allows, however soon the first step came", () => {
+    const tracker = createTracker();
+    tracker.begin("all_games", 80, minuteMs);
+    vi.advanceTimersByTime(500);
+    tracker.add(1);
+    expect(tracker.status()).toMatchObject({ done: 1, total: 80, eta_seconds: 79 * 60 });
+    for (let page = 1; page < 79; page++) {
+      vi.advanceTimersByTime(minuteMs);
+      tracker.add(1);
+    }
+    expect(tracker.status()).toMatchObject({ done: 79, eta_seconds: 60 });
+    expect(tracker.status().rate_per_minute).toBeCloseTo(1, 1);
+    tracker.add(1);
+    expect(tracker.status().eta_seconds).toBe(0);
+    // Pages that are asked for again at the end come on top.
+    tracker.add(1);
+    expect(tracker.status()).toMatchObject({ done: 81, total: 80, eta_seconds: 0 });
+  });
+
+  it("tells no time left once nothing has moved for long", () => {
+    const tracker = createTracker();
+    tracker.begin("details", 100, 1_000);
+    tracker.add(50);
+    expect(tracker.status().eta_seconds).toBe(50);
+    vi.advanceTimersByTime(11 * minuteMs);
+    expect(tracker.status()).toMatchObject({ done: 50, rate_per_minute: 0, eta_seconds: null });
+  });
+
+  it("takes where a phase goes on for no speed", () => {
+    const tracker = createTracker();
+    tracker.begin("all_games", 80, minuteMs);
+    tracker.reach(40, 82);
+    expect(tracker.status()).toMatchObject({ done: 40, total: 82, rate_per_minute: 0, eta_seconds: null });
+    vi.advanceTimersByTime(minuteMs);
+    tracker.add(1);
+    expect(tracker.status()).toMatchObject({ done: 41, rate_per_minute: 1, eta_seconds: 41 * 60 });
+    tracker.begin("details", null, 1_000);
+    tracker.reach(200, 400);
+    expect(tracker.status()).toMatchObject({ done: 200, rate_per_minute: 0, eta_seconds: null });
+    vi.advanceTimersByTime(minuteMs);
+    tracker.add(100);
+    expect(tracker.status()).toMatchObject({ done: 300, rate_per_minute: 100, eta_seconds: 100 });
+  });
+
+  it("reaches a sum that counts alone have not", () => {
+    const tracker = createTracker();
+    tracker.begin("applying_list", null);
+    tracker.reach(500, 2_000);
+    vi.advanceTimersByTime(minuteMs);
+    tracker.reach(1_000, 2_000);
+    tracker.reach(1_000, 2_000);
+    expect(tracker.status()).toMatchObject({ done: 1_000, total: 2_000, rate_per_minute: 500, eta_seconds: 120 });
+    tracker.add(1);
+    tracker.reach(1_002, 1_002);
+    expect(tracker.status()).toMatchObject({ done: 1_002, total: 1_002, eta_seconds: 0 });
+  });
+
+  it("tells when something was last counted or begun", () => {
+    const tracker = createTracker();
+    const steps = [() => tracker.begin("waiting", null), () => tracker.add(0), () => tracker.reach(0, 5)];
+    for (const [index, step] of steps.entries()) {
+      vi.advanceTimersByTime(1_000);
+      step();
+      vi.advanceTimersByTime(1_000);
+      tracker.status();
+      expect(tracker.lastProgressAt()).toBe(new Date(Date.parse(startAt) + index * 2_000 + 1_000).toISOString());
+    }
+  });
+});
+
+describe("formatCollectorLine", () => {
+  const halfway: CollectorProgress = {
+    phase: "details",
+    done: 1_500,
+    total: 3_000,
+    failed: 0,
+    rate_per_minute: 59.6,
+    eta_seconds: 1_500,
+    games: null,
+    endpoints: [],
+    last_error: null,
+    next_run_at: null,
+  };
+  const games = { pending: 60_412, success: 24_310, failed: 7, not_found: 12 };
+  const noRate = { rate_per_minute: 0, eta_seconds: null };
+
+  const cases: [Partial<CollectorProgress>, string][] = [
+    [{}, "details   ████████████░░░░░░░░░░░░  50%  1,500 of 3,000 games, 60/min, 25 min 00 s left"],
+    [
+      { games, failed: 3 },
+      "details   ████████████░░░░░░░░░░░░  50%  1,500 of 3,000 games, 60/min, 25 min 00 s left, 3 failed, " +
+        "24,310 known, 60,412 pending",
+    ],
+    [
+      { phase: "all_games", done: 20, total: 80, rate_per_minute: 1, eta_seconds: 3_600 },
+      "all games ██████░░░░░░░░░░░░░░░░░░  25%  20 of 80 pages, 1/min, 1 h 00 min left",
+    ],
+    [
+      { phase: "reading_list", done: 50_000, total: null, rate_per_minute: 125_000.4, eta_seconds: null },
+      "app list  ░░░░░░░░░░░░░░░░░░░░░░░░       50,000 apps, 125,000/min",
+    ],
+    [
+      { phase: "applying_list", done: 250_000, total: 250_000, ...noRate },
+      "applying  ████████████████████████ 100%  250,000 of 250,000 apps",
+    ],
+    [{ phase: "all_games", done: 81, total: 80, ...noRate }, "all games ████████████████████████ 100%  81 of 80 pages"],
+    [{ done: 0, total: 0, ...noRate }, "details   ░░░░░░░░░░░░░░░░░░░░░░░░       0 of 0 games"],
+    [
+      { phase: "waiting", done: 0, total: null, ...noRate, games },
+      "waiting   ░░░░░░░░░░░░░░░░░░░░░░░░       0 apps, 24,310 known, 60,412 pending",
+    ],
+    [
+      { phase: "done", done: 0, total: null, rate_per_minute: 0, eta_seconds: 0 },
+      "done      ████████████████████████ 100%  0 apps",
+    ],
+  ];
+  it.each(cases)("shows %j", (change, line) => {
+    expect(formatCollectorLine({ ...halfway, ...change }, 200)).toBe(line);
+  });
+
+  it.each([40, 60, 80, 120])("fits %i columns, what comes last cut first", (width) => {
+    const line = formatCollectorLine({ ...halfway, games, failed: 3 }, width);
+    expect(line.length).toBe(Math.min(width - 1, 119));
+    expect(formatCollectorLine({ ...halfway, games, failed: 3 }, 200).startsWith(line)).toBe(true);
+  });
+
+  it("takes a terminal for 80 columns unless it says otherwise", () => {
+    expect(formatCollectorLine({ ...halfway, games })).toHaveLength(79);
+  });
+});

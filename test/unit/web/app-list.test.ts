@@ -1,0 +1,106 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { appListPage, listKinds, storeAppids } from "../../../src/web/app-list.ts";
+import { createApi, createClient, failure, startClock, urls } from "./harness.ts";
+
+const key = "0123456789ABCDEF0123456789ABCDEF";
+const never = new AbortController().signal;
+
+beforeEach(() => startClock());
+
+async function all<T>(pages: AsyncIterable<T>): Promise<T[]> {
+  const list: T[] = [];
+  for await (const page of pages) list.push(page);
+  return list;
+}
+
+function listOf(response: unknown) {
+  const api = createApi(() => Response.json({ response }));
+  return { api, web: createClient({ fetch: api.fetch }) };
+}
+
+describe("a page of the app list", () => {
+  it.each(listKinds)("of %s asks for that kind alone", async (kind) => {
+    const { api, web } = listOf({ apps: [{ appid: 20, name: "Team Fortress Classic", last_modified: 1 }] });
+    expect(await appListPage(web, key, kind, 10, never)).toEqual({
+      kind,
+      apps: [{ appid: 20, name: "Team Fortress Classic" }],
+      next: null,
+    });
+    const request = api.sent[0]?.request as Request;
+    const { origin, pathname, searchParams } = new URL(request.url);
+    expect(`${origin}${pathname}`).toBe(urls.steam_web_api);
+    expect(Object.fromEntries(searchParams)).toEqual({
+      max_results: "50000",
+      last_appid: "10",
+      ...Object.fromEntries(listKinds.map((each) => [`include_${each}`, String(each === kind)])),
+    });
+    expect(request.headers.get("x-webapi-key")).toBe(key);
+  });
+
+  it("says where the next begins", async () => {
+    const apps = [{ appid: 20, name: "a" }];
+    const page = async (more: object) =>
+      (await appListPage(listOf({ apps, ...more }).web, key, "games", 10, never)).next;
+    expect(await page({ have_more_results: true, last_appid: 25 })).toBe(25);
+    expect(await page({ have_more_results: true })).toBe(20);
+    expect(await page({ have_more_results: false, last_appid: 25 })).toBe(null);
+  });
+
+  it("may be empty, and have odd names", async () => {
+    expect(await appListPage(listOf({ apps: [] }).web, key, "hardware", 0, never)).toMatchObject({
+      apps: [],
+      next: null,
+    });
+    const apps = [{ appid: 1 }, { appid: 2, name: null }, { appid: 3, name: 3 }, { appid: 2 ** 31 - 1, name: " x " }];
+    const names = (await appListPage(listOf({ apps }).web, key, "games", 0, never)).apps.map(({ name }) => name);
+    expect(names).toEqual(["", "", "", " x "]);
+  });
+
+  const entries = (...apps: unknown[]) => ({ apps });
+  it.each([
+    ["no apps", {}],
+    ["apps that are null", { apps: null }],
+    ["an entry that is null", entries({ appid: 20, name: "a" }, null)],
+    ["an entry that is a number", entries(20)],
+    ["no appid", entries({ name: "a" })],
+    ["an appid in text", entries({ appid: "20", name: "a" })],
+    ["a broken appid", entries({ appid: 20.5, name: "a" })],
+    ["appid 0", entries({ appid: 0, name: "a" })],
+    ["an appid beyond int4", entries({ appid: 2 ** 31, name: "a" })],
+    ["an appid of the page before", entries({ appid: 20, name: "a" }, { appid: 10, name: "b" })],
+    ["more without moving", { ...entries({ appid: 20, name: "a" }), have_more_results: true, last_appid: 10 }],
+    ["more and no apps", { apps: [], have_more_results: true, last_appid: 30 }],
+    ["more and nothing", { apps: [], have_more_results: true }],
+  ])("with %s is refused after one request", async (_, response) => {
+    const { api, web } = listOf(response);
+    const error = await failure(appListPage(web, key, "games", 10, never));
+    expect(error).toMatchObject({ name: "WebError", fault: "invalid" });
+    expect(api.sent).toHaveLength(1);
+  });
+});
+
+describe("the appids of the store", () => {
+  it("come kind by kind and page by page", async () => {
+    const lists: Record<string, number[]> = { games: [10, 20, 30], dlc: [15], software: [], videos: [5], hardware: [] };
+    const api = createApi((_, { url }) => {
+      const { searchParams } = new URL(url);
+      const kinds = listKinds.filter((kind) => searchParams.get(`include_${kind}`) === "true");
+      const after = Number(searchParams.get("last_appid"));
+      const rest = kinds.flatMap((kind) => lists[kind] ?? []).filter((appid) => appid > after);
+      const apps = rest.slice(0, 2).map((appid) => ({ appid, name: "" }));
+      return Response.json({ response: { apps, ...(rest.length > 2 && { have_more_results: true }) } });
+    });
+    const pages = await all(storeAppids(createClient({ fetch: api.fetch }), key, never));
+    expect(pages).toEqual([[10, 20], [30], [15], [5]]);
+    expect(api.sent).toHaveLength(6);
+  });
+
+  it("break off with the page that cannot be had", async () => {
+    const api = createApi((index) =>
+      index < 2 ? Response.json({ response: { apps: [] } }) : Response.json({ response: {} }),
+    );
+    const pages = storeAppids(createClient({ fetch: api.fetch }), key, never);
+    expect(await failure(all(pages))).toMatchObject({ fault: "invalid" });
+    expect(api.sent).toHaveLength(3);
+  });
+});

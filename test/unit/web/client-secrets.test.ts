@@ -1,0 +1,77 @@
+import { inspect } from "node:util";
+import { pino } from "pino";
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import type { Endpoint, WebRequest } from "../../../src/web/client.ts";
+import { type Answer, createApi, createClient, createLog, failure, startClock, urls } from "./harness.ts";
+
+const key = "0123456789ABCDEF0123456789ABCDEF";
+const never = new AbortController().signal;
+
+/** Every place in which a request may carry a key. */
+const requests: [string, Endpoint, Omit<WebRequest, "signal">][] = [
+  ["a header", "steam_web_api", { url: urls.steam_web_api, headers: { "x-webapi-key": key } }],
+  [
+    "a bearer token",
+    "igdb",
+    { url: urls.igdb, method: "POST", headers: { authorization: `Bearer ${key}` }, body: "fields uid;" },
+  ],
+  ["a parameter", "steam_web_api", { url: urls.steam_web_api, searchParams: { key } }],
+  ["the address", "steam_web_api", { url: `${urls.steam_web_api}?key=${key}` }],
+  [
+    "a form",
+    "twitch",
+    {
+      url: urls.twitch,
+      method: "POST",
+      headers: { "content-type": "application/x-www-form-urlencoded" },
+      body: `client_id=abc&client_secret=${key}`,
+    },
+  ],
+];
+
+/** Answers that repeat what they were asked, as servers do. */
+const answers: [string, () => Answer][] = [
+  ["a network error", () => new TypeError(`fetch failed for ${key}`, { cause: new Error(`bad ${key}`) })],
+  ["500", () => new Response(`bad ${key}`, { status: 500 })],
+  ["401", () => new Response(`bad ${key}`, { status: 401 })],
+  ["400", () => new Response(`your key "${key}" is wrong, ${key}!`, { status: 400 })],
+  ["429", () => new Response(key, { status: 429 })],
+  ["no JSON", () => new Response(`bad ${key}`)],
+  ["another shape", () => Response.json({ ok: key })],
+  ["silence", () => "hang"],
+];
+
+describe.each(requests)("a key in %s", (_, endpoint, request) => {
+  it.each(answers)("is in no line and no error after %s", async (_, answer) => {
+    startClock();
+    const { logger, lines } = createLog();
+    const web = createClient({ fetch: createApi(answer).fetch, logger, retryAttempts: 1 });
+    const shape = z.object({ ok: z.boolean() });
+    const error = await failure(web.json(endpoint, { ...request, signal: never }, shape));
+    logger.error({ err: error }, "failed");
+    expect(lines.length).toBeGreaterThan(1);
+    const written = [
+      ...lines,
+      JSON.stringify(web.status()),
+      JSON.stringify(error),
+      JSON.stringify(pino.stdSerializers.errWithCause(error as Error)),
+      inspect(error, { depth: 10, showHidden: true }),
+    ].join("\n");
+    expect(written).toContain(endpoint);
+    expect(written).not.toContain(key);
+    expect(written).not.toContain("?");
+  });
+});
+
+it("a key that no header can hold is not told either", async () => {
+  startClock();
+  const api = createApi();
+  const web = createClient({ fetch: api.fetch });
+  for (const bad of [{ headers: { "x-webapi-key": `${key}\nx` } }, { url: `https://user:${key}@steamspy.com/` }]) {
+    const error = await failure(web.json("steamspy", { url: urls.steamspy, signal: never, ...bad }, z.unknown()));
+    expect(error).toMatchObject({ name: "WebError", fault: "refused" });
+    expect(inspect(error, { depth: 10 })).not.toContain(key);
+  }
+  expect(api.sent).toEqual([]);
+});
