@@ -15,7 +15,6 @@ import { createReporter, type Reporter } from "./sync/reporter.ts";
 import { startWatch } from "./watch.ts";
 import { createWebClient } from "./web/client.ts";
 import { createCollectorWorker } from "./worker-collector.ts";
-import { createPicsWorker } from "./worker-pics.ts";
 
 /** What a command runs, wired from the configuration. */
 
@@ -39,7 +38,9 @@ export async function runWorker(command: Work, context: Context): Promise<void> 
   honourProxy();
   const { intervalMs } = config.collector;
   const patience = createPatience(config.database.driver, { logger, signal: lifecycle.signal });
-  const pics = command.kind === "collect" || command.kind === "migrate" ? null : createPicsWorker(context);
+  const needsSteam = command.kind !== "collect" && command.kind !== "migrate";
+  // steam-user takes longer to load than all the rest together.
+  const pics = needsSteam ? (await import("./worker-pics.ts")).createPicsWorker(context) : null;
   const collects = command.kind === "collect" || (command.kind === "sync" && intervalMs > 0);
   const collector = collects ? createCollectorWorker(context) : null;
   let reporter: Reporter | null = null;

@@ -9,6 +9,13 @@
  */
 import { startCluster } from "./support/cluster.ts";
 import { catalogueFor, interruptBulkSync, runUndisturbed } from "./support/interruption/bulk-sync.ts";
+import {
+  collectUndisturbed,
+  createWorld,
+  interruptCollector,
+  killsInAll,
+  startCollectorWeb,
+} from "./support/interruption/collector.ts";
 import type { InterruptedDriver } from "./support/interruption/targets.ts";
 import { type MonitorSoakOptions, soakMonitor } from "./support/monitor-soak/run.ts";
 import { forkSimulatedSteam } from "./support/steam/child.ts";
@@ -19,7 +26,7 @@ interface Soak {
 }
 
 /** By name; each resolves with what did not hold, in words. */
-const scenarios: Record<string, (soak: Soak) => Promise<string[]>> = { interruption, monitor };
+const scenarios: Record<string, (soak: Soak) => Promise<string[]>> = { interruption, collector, monitor };
 
 const drivers: InterruptedDriver[] = ["postgres", "pglite"];
 
@@ -45,6 +52,29 @@ async function interruption({ seed, report }: Soak): Promise<string[]> {
       report(`  ${result.appsFetchedAgain} apps were in flight at a kill and fetched again`);
       report(`  the last start took ${(result.restartMs / 1000).toFixed(1)} s; ${result.violations.length} violations`);
       violations.push(...result.violations.map((text) => `${name}: ${text}`));
+    }
+  }
+  return violations;
+}
+
+/** A collector killed at random moments, KILLS times on each database, in rounds of three days each. */
+async function collector({ seed, report }: Soak): Promise<string[]> {
+  const rounds = Math.ceil(Number(process.env.KILLS ?? 60) / killsInAll);
+  await using stack = new AsyncDisposableStack();
+  const cluster = await startCluster();
+  stack.defer(() => cluster.stop());
+  const web = await startCollectorWeb();
+  stack.defer(() => web.close());
+
+  const violations: string[] = [];
+  for (let round = 0; round < rounds; round++) {
+    const days = createWorld(seed + round, 3_000);
+    const undisturbed = await collectUndisturbed(cluster.address, web, days);
+    for (const driver of drivers) {
+      report(`${driver}, SEED=${seed + round}: ${killsInAll} kills`);
+      const run = { driver, cluster: cluster.address, web, days, undisturbed, seed: seed + round };
+      const result = await interruptCollector({ ...run, report: (line) => report(`  ${line}`) });
+      violations.push(...result.violations.map((text) => `${driver}: ${text}`));
     }
   }
   return violations;

@@ -89,7 +89,7 @@ export function createCollector(options: CollectorOptions): Collector {
 
     const begin = await store.beginPass({ fullRefresh });
     const { page } = begin;
-    games = (await store.counts()).games;
+    await countGames();
     let pass: PassSummary | null = null;
     if (page !== null) {
       tracker.begin("all_games", begin.expected_pages, options.paceMs.page);
@@ -106,7 +106,15 @@ export function createCollector(options: CollectorOptions): Collector {
       maxAttempts,
       staleFirst: updateMetadata,
     };
-    await part(() => runDetails({ ...shared, ...settings, runStartedAt: begin.now }, details));
+    const counted: CollectorStore = {
+      ...store,
+      async saveDetails(results) {
+        await store.saveDetails(results);
+        await countGames();
+      },
+    };
+    await countGames();
+    await part(() => runDetails({ ...shared, ...settings, store: counted, runStartedAt: begin.now }, details));
     if (faults.length > 0) throw faults[0];
     return { list, pass };
   }
@@ -119,7 +127,16 @@ export function createCollector(options: CollectorOptions): Collector {
       return null;
     }
     tracker.begin("reading_list", null);
-    return runAppList({ ...shared, apiKey, fresh: fullRefresh });
+    try {
+      return await runAppList({ ...shared, apiKey, fresh: fullRefresh });
+    } catch (error) {
+      if (!(error instanceof WebError) || error.fault !== "denied") throw error;
+      throw new WebError("denied", `Steam refuses the key in STEAM_API_KEY: ${error.message}`, error.status);
+    }
+  }
+
+  async function countGames(): Promise<void> {
+    games = (await store.counts()).games;
   }
 
   async function enqueue(signal: AbortSignal): Promise<void> {
@@ -134,7 +151,7 @@ export function createCollector(options: CollectorOptions): Collector {
     lastError = null;
     tracker.begin("waiting", null);
     const outcome = await whileLeading({ store, leaseMs: options.leaseMs, logger, signal: stopping.signal }, collect);
-    games = (await store.counts()).games;
+    await countGames();
     tracker.begin("done", null);
     const requests = Object.fromEntries(web.status().map(({ endpoint, requests }) => [endpoint, requests]));
     return { ...outcome, details, games, requests, duration_seconds: (performance.now() - startedAt) / 1_000 };

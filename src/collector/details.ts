@@ -39,15 +39,15 @@ const outageAfter = 10;
 export async function runDetails(options: DetailsOptions, counts: DetailsSummary): Promise<void> {
   const { store, batchSize, maxDetails, maxAttempts, staleFirst, runStartedAt, tracker, signal } = options;
   const outage = { inARow: 0 };
-  for (let asked = 0; asked < maxDetails; ) {
+  for (let asked = 0; ; ) {
     signal.throwIfAborted();
+    // Of the last call, which may hand out nothing, the database learns that a full refresh has ended.
     const max = Math.min(batchSize, maxDetails - asked);
     const { games, due } = await store.due({ max, runStartedAt, maxAttempts, staleFirst });
     tracker.reach(asked, asked + Math.min(due, maxDetails - asked));
     if (games.length === 0) return;
     await runBatch(options, games, outage, counts);
     asked += games.length;
-    tracker.reach(asked, asked + Math.min(due - games.length, maxDetails - asked));
   }
 }
 

@@ -44,11 +44,15 @@ export async function runPass(options: PassOptions, begin: SpyPass & { page: num
   const missed = new Set(begin.missed);
   const summary: PassSummary = { pages: 0, games: 0, missed: [] };
   let page = begin.page;
-  let emptyAt: number | null = null;
+  /** The page that came empty, and may be the end. */
+  let end: number | null = null;
 
-  async function save({ games }: GamesPage, next: number): Promise<void> {
+  /** The place is taken with the last part: the page that the pass is at is done, one that was missed is missed no more. */
+  async function save(number: number, { games }: GamesPage): Promise<void> {
     for (const [part, isLast] of batches(games, options.batchSize)) {
-      await store.savePage({ games: part, page: isLast ? next : page, missed: [...missed], complete: false });
+      if (isLast) missed.delete(number);
+      const next = isLast ? Math.max(page, number + 1) : page;
+      await store.savePage({ games: part, page: next, missed: [...missed], complete: false });
     }
     summary.pages += 1;
     summary.games += games.length;
@@ -60,17 +64,17 @@ export async function runPass(options: PassOptions, begin: SpyPass & { page: num
     const answer = await askPage(options, page, missed.has(page - 1));
     if (answer === null) {
       missed.add(page);
-      await store.savePage({ games: [], page: page + 1, missed: [...missed], complete: false });
+      await store.savePage({ games: [], page: end ?? page + 1, missed: [...missed], complete: false });
     } else if (answer.entries === 0) {
-      if (isEnoughPages(page) || emptyAt === page - 1) break;
-      emptyAt = page;
+      if (isEnoughPages(page) || end !== null) break;
+      end = page;
     } else {
-      if (emptyAt !== null) {
-        logger.warn({ page: emptyAt }, "SteamSpy left out a page in the middle; it is asked for again at the end");
-        missed.add(emptyAt);
-        emptyAt = null;
+      if (end !== null) {
+        logger.warn({ page: end }, "SteamSpy left out a page in the middle; it is asked for again at the end");
+        missed.add(end);
+        end = null;
       }
-      await save(answer, page + 1);
+      await save(page, answer);
       if (answer.entries < gamesPerPage && (expected === null || isEnoughPages(page + 1))) {
         page += 1;
         break;
@@ -78,21 +82,24 @@ export async function runPass(options: PassOptions, begin: SpyPass & { page: num
     }
   }
 
-  const pages = emptyAt ?? page;
-  if (pages === 0 || (expected !== null && !isEnoughPages(pages))) {
+  page = end ?? page;
+  if (page === 0 || (expected !== null && !isEnoughPages(page))) {
+    const lastTime = expected === null ? "" : `, the last one had ${expected}`;
     throw new CollectorError(
-      `SteamSpy's list of all games ended after ${pages} pages, the last one had ${expected ?? "some"}. What it told is kept; ` +
+      `SteamSpy's list of all games ended after ${page} pages${lastTime}. What it told is kept; ` +
         "the next run goes on there. A run with a higher MAX_SHRINK accepts a shorter list.",
     );
   }
   for (const number of missed) {
+    if (number >= page) {
+      missed.delete(number);
+      continue;
+    }
     const answer = await askPage(options, number, false);
-    if (answer === null || answer.entries === 0) continue;
-    missed.delete(number);
-    await save(answer, page);
+    if (answer !== null && answer.entries > 0) await save(number, answer);
   }
   summary.missed = [...missed];
-  await store.savePage({ games: [], page: pages, missed: summary.missed, complete: true });
+  await store.savePage({ games: [], page, missed: summary.missed, complete: true });
   if (missed.size > 0)
     logger.warn({ pages: summary.missed }, "pages of SteamSpy that could not be had; the next pass asks for them");
   return summary;

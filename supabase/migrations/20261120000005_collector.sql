@@ -92,9 +92,8 @@ create table if not exists public.app_list_entries (
   name text not null,
   seen_in integer not null,
   is_member boolean not null default false,
-  primary key (kind, appid)
+  primary key (appid, kind)
 );
-create index if not exists app_list_entries_by_app on public.app_list_entries (appid);
 comment on table public.app_list_entries is 'What the store''s app lists held: seen_in is the last reading that saw the app, is_member whether the last accepted one did.';
 
 create table if not exists public.web_api_usage (
@@ -288,8 +287,8 @@ end
 $$;
 
 -- Applies the next apps of an accepted run: new ones are inserted, listed ones marked so, vanished ones unlisted.
---   request  {"worker_id", "run", "max": apps}
---   reply    {"done", "lists": as accepted, "applied", "inserted", "relisted", "delisted": so far}
+--   request  {"worker_id", "run", "max": entries of the lists}
+--   reply    {"done", "lists": as accepted, "applied": listed apps, "inserted", "relisted", "delisted": so far}
 -- PICS owns the name of an app that it has stored. A list that is no longer asked for keeps its apps listed.
 create or replace function public.collector_apply_list(request jsonb) returns jsonb
 language plpgsql volatile
@@ -299,9 +298,10 @@ as $$
 declare
   state collector_state := collector_held_by((request ->> 'worker_id')::uuid);
   kinds text[];
-  page integer[];
-  listed integer[];
-  gone integer[];
+  -- The apps between two appids. A first list fills tables that nobody has analysed; a range is planned well there, a set is not.
+  past integer;
+  upto integer;
+  applied integer;
   added integer;
   returned integer;
   delisted integer;
@@ -315,31 +315,25 @@ begin
   end if;
 
   kinds := array(select jsonb_path_query(state.list_counts, '$.lists[*].kind') #>> '{}');
-  page := array(
-    select distinct appid from app_list_entries where appid > (state.list_cursor ->> 'after')::integer
-    order by appid limit (request ->> 'max')::integer
-  );
-  is_done := cardinality(page) < (request ->> 'max')::integer;
-  listed := array(select distinct appid from app_list_entries where appid in (select unnest(page)) and seen_in = state.list_run order by appid);
-  gone := array(
-    select appid from app_list_entries where appid in (select unnest(page))
-    group by appid
-    having bool_or(is_member) and not bool_or(case when kind = any (kinds) then seen_in = state.list_run else is_member end)
-    order by appid
-  );
+  past := (state.list_cursor ->> 'after')::integer;
+  select count(*) < (request ->> 'max')::integer, coalesce(max(appid), past) into is_done, upto
+  from (
+    select appid from app_list_entries where appid > past order by appid limit (request ->> 'max')::integer
+  ) page;
 
   -- PICS may be storing some of them at this moment; what it stores is known once these rows are free.
-  perform from sync_status where appid in (select unnest(listed)) and pics_change_number is null order by appid for share;
+  perform from sync_status where appid > past and appid <= upto and pics_change_number is null order by appid for share;
 
-  update apps set is_listed = true, is_active = is_known, updated_at = now()
-  where appid in (select unnest(listed)) and is_listed is false;
+  update apps a set is_listed = true, is_active = is_known, updated_at = now()
+  where appid > past and appid <= upto and is_listed is false
+    and exists (select from app_list_entries e where e.appid = a.appid and e.seen_in = state.list_run);
   get diagnostics returned = row_count;
 
-  insert into apps as a (appid, name, is_listed)
-  select distinct on (entry.appid) entry.appid, nullif(entry.name, ''), true
-  from app_list_entries entry
-  where entry.appid in (select unnest(listed)) and entry.seen_in = state.list_run
-  order by entry.appid, entry.kind
+  insert into apps (appid, name, is_listed)
+  select distinct on (appid) appid, nullif(name, ''), true
+  from app_list_entries
+  where appid > past and appid <= upto and seen_in = state.list_run
+  order by appid, kind
   on conflict (appid) do nothing;
   get diagnostics added = row_count;
 
@@ -350,32 +344,39 @@ begin
     updated_at = now()
   from (
     select distinct on (e.appid) e.appid, e.name,
-      e.name <> '' and not exists (select from sync_status s where s.appid = e.appid and s.pics_change_number is not null) as owns_name
+      e.name <> '' and (select s.pics_change_number from sync_status s where s.appid = e.appid) is null as owns_name
     from app_list_entries e
-    where e.appid in (select unnest(listed)) and e.seen_in = state.list_run
+    where e.appid > past and e.appid <= upto and e.seen_in = state.list_run
     order by e.appid, e.kind
   ) entry
-  where a.appid = entry.appid
+  where a.appid = entry.appid and a.appid > past and a.appid <= upto
     and (a.is_listed is not true or a.is_active is distinct from a.is_known or (entry.owns_name and a.name is distinct from entry.name));
 
-  update apps set is_listed = false, is_active = false, updated_at = now()
-  where appid in (select unnest(gone)) and is_listed is not false;
+  update apps a set is_listed = false, is_active = false, updated_at = now()
+  from (
+    select e.appid from app_list_entries e
+    where e.appid > past and e.appid <= upto
+    group by e.appid
+    having bool_or(e.is_member) and not bool_or(case when e.kind = any (kinds) then e.seen_in = state.list_run else e.is_member end)
+  ) gone
+  where a.appid = gone.appid and a.appid > past and a.appid <= upto and a.is_listed is not false;
   get diagnostics delisted = row_count;
 
   insert into game_metadata (appid)
   select appid from app_list_entries
-  where appid in (select unnest(listed)) and kind = 'games' and seen_in = state.list_run
+  where appid > past and appid <= upto and kind = 'games' and seen_in = state.list_run
   on conflict do nothing;
 
+  applied := (select count(distinct appid) from app_list_entries where appid > past and appid <= upto and seen_in = state.list_run);
   update app_list_entries set is_member = (seen_in = state.list_run)
-  where appid in (select unnest(page)) and is_member <> (seen_in = state.list_run) and kind = any (kinds);
+  where appid > past and appid <= upto and is_member <> (seen_in = state.list_run) and kind = any (kinds);
 
   update collector_state set
     list_phase = case when is_done then null else list_phase end,
     list_completed_at = case when is_done then now() else list_completed_at end,
-    list_cursor = case when is_done then '{}' else jsonb_build_object('after', page[cardinality(page)]) end,
+    list_cursor = case when is_done then '{}' else jsonb_build_object('after', upto) end,
     list_counts = list_counts || jsonb_build_object(
-      'applied', (list_counts ->> 'applied')::integer + cardinality(listed),
+      'applied', (list_counts ->> 'applied')::integer + applied,
       'inserted', (list_counts ->> 'inserted')::integer + added,
       'relisted', (list_counts ->> 'relisted')::integer + returned,
       'delisted', (list_counts ->> 'delisted')::integer + delisted
@@ -395,23 +396,23 @@ set plan_cache_mode = force_custom_plan
 as $$
 declare
   state collector_state := collector_held_by((request ->> 'worker_id')::uuid);
-  page integer[];
+  past constant integer := (request ->> 'after')::integer;
+  upto integer;
+  is_done boolean;
   added integer;
 begin
   if state.id is null then
     return null;
   end if;
-  page := array(
-    select appid from apps where appid > (request ->> 'after')::integer order by appid limit (request ->> 'max')::integer
-  );
+  select count(*) < (request ->> 'max')::integer, coalesce(max(appid), past) into is_done, upto
+  from (
+    select appid from apps where appid > past order by appid limit (request ->> 'max')::integer
+  ) page;
   insert into game_metadata (appid)
-  select appid from apps where appid in (select unnest(page)) and type = 'game' and is_active
+  select appid from apps where appid > past and appid <= upto and type = 'game' and is_active
   on conflict do nothing;
   get diagnostics added = row_count;
-  return jsonb_build_object(
-    'after', case when cardinality(page) = (request ->> 'max')::integer then page[cardinality(page)] end,
-    'added', added
-  );
+  return jsonb_build_object('after', case when not is_done then upto end, 'added', added);
 end
 $$;
 

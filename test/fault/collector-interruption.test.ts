@@ -11,20 +11,24 @@ import {
 
 /** Another seed each day, so that other moments are tried; `SEED=` repeats a run. */
 const seed = Number(process.env.SEED ?? Math.floor(Date.now() / 86_400_000));
+/** Some twenty-five processes one after the other take half a minute, and more beside other tests. */
+const limitMs = 240_000;
 
 describe(`a collector killed at any moment (SEED=${seed})`, () => {
   const cluster = inject("cluster");
-  const days = createWorld(seed, 2_100);
+  const days = createWorld(seed, 1_200);
   let web: CollectorWeb;
   let undisturbed: UndisturbedDay[];
 
   beforeAll(async () => {
     web = await startCollectorWeb();
     undisturbed = await collectUndisturbed(cluster, web, days);
-  });
+  }, limitMs);
   afterAll(() => web.close());
 
-  it("ends each day as an undisturbed one, stores nothing wrong and asks for nothing twice", async () => {
+  it("ends each day as an undisturbed one, stores nothing wrong and asks for nothing twice", {
+    timeout: limitMs,
+  }, async () => {
     const result = await interruptCollector({ driver: "postgres", cluster, web, days, undisturbed, seed });
 
     expect(result.violations, result.history.join("\n")).toEqual([]);

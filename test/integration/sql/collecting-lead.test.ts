@@ -4,7 +4,7 @@ import { forEachDatabase } from "../../support/databases.ts";
 import { useCatalogue } from "./catalogue.ts";
 import { useCollecting, type Worker } from "./collecting.ts";
 
-forEachDatabase("collecting: who may", (open) => {
+forEachDatabase("collecting: who may", (open, kind) => {
   const catalogue = useCatalogue(open);
   const { sql } = catalogue;
   const collecting = useCollecting(catalogue);
@@ -160,6 +160,21 @@ forEachDatabase("collecting: who may", (open) => {
       expect(granted.reduce((sum, each) => sum + each, 0)).toBe(1_000);
       expect(granted.filter((each) => each > 0)).toHaveLength(15);
     });
+
+    // PGlite has one connection and runs one call after the other.
+    if (kind !== "pglite") {
+      test("has its last block for one of several that waited for it", async () => {
+        await reserve(930);
+        await sql("begin");
+        await sql("update web_api_usage set used = used");
+        const waiting = Array.from({ length: 6 }, () => reserve(70));
+        await expect
+          .poll(async () => (await sql("select from pg_locks where not granted")).length, { interval: 5 })
+          .toBeGreaterThanOrEqual(3);
+        await sql("rollback");
+        expect((await Promise.all(waiting)).sort()).toEqual([0, 0, 0, 0, 0, 70]);
+      });
+    }
 
     test("of long ago is forgotten, and that of yesterday is not", async () => {
       await reserve(10, { periodStart: "2026-09-01T00:00:00.000Z" });

@@ -139,8 +139,8 @@ forEachDatabase(`collecting app lists as a model does (SEED=${seed})`, (open, ki
   }
 
   test("whatever is killed, abandoned, refused or moved", async () => {
-    const seen = { accepted: 0, unlisted: 0 };
-    const property = fc.asyncProperty(fc.array(step, { minLength: 2, maxLength: 6 }), async (steps) => {
+    let acceptedLists = 0;
+    const property = fc.asyncProperty(fc.array(step, { minLength: 4, maxLength: 7 }), async (steps) => {
       await sql(emptyTables);
       await collecting.takeOver();
       const model = createModel();
@@ -170,8 +170,7 @@ forEachDatabase(`collecting app lists as a model does (SEED=${seed})`, (open, ki
         if (!each.isAbandoned) expect(accepted).toBe(model.read(asked, nameOf));
         const apps = await collecting.apps();
         expect(apps).toEqual(model.apps());
-        if (accepted) seen.accepted += 1;
-        seen.unlisted += Object.values(apps).filter(([listed]) => listed === false).length;
+        if (accepted) acceptedLists += 1;
       }
     });
     await fc.assert(property, {
@@ -179,7 +178,6 @@ forEachDatabase(`collecting app lists as a model does (SEED=${seed})`, (open, ki
       numRuns: runs[kind],
       interruptAfterTimeLimit: 40_000,
     });
-    expect(seen.accepted).toBeGreaterThan(0);
-    expect(seen.unlisted).toBeGreaterThan(0);
+    expect(acceptedLists).toBeGreaterThan(runs[kind]);
   });
 });

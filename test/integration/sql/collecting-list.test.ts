@@ -1,3 +1,4 @@
+import pg from "pg";
 import { describe, expect, test } from "vitest";
 import { LeaseLost } from "../../../src/db/collector-store.ts";
 import { forEachDatabase } from "../../support/databases.ts";
@@ -394,24 +395,38 @@ forEachDatabase("collecting app lists", (open, kind) => {
     });
 
     // PGlite has one connection and runs one call after the other.
-    if (kind !== "pglite")
+    if (kind !== "pglite") {
       test("a name that PICS is storing at this moment is not overwritten", async () => {
+        const waiting = (count: number) =>
+          expect
+            .poll(async () => (await sql("select from pg_locks where not granted")).length, { interval: 5 })
+            .toBeGreaterThanOrEqual(count);
         await collect({ games: [10, 20] });
         await mark([[10, 500]]);
         const { lease } = await claim();
         const { run } = await read({ games: [[10, "Renamed"], 20] });
         await accept(run);
+
+        // Somebody else writes app 20, which holds the list up; meanwhile PICS stores app 10, and commits last.
         await sql("begin");
-        const request = { request_id: lease, lease_id: lease, apps: [record(10, 500, { name: "PICS 10" })] };
-        await sql("select pics_apply($1)", [JSON.stringify(request)]);
+        await sql("update apps set updated_at = now() where appid = 20");
         const applying = applyNext(run);
-        await expect
-          .poll(async () => (await sql("select from pg_locks where not granted")).length, { interval: 10 })
-          .toBeGreaterThanOrEqual(1);
+        await waiting(1);
+        const pics = new pg.Client({ connectionString: catalogue.database.url ?? "" });
+        await pics.connect();
+        await pics.query("begin");
+        const request = { request_id: lease, lease_id: lease, apps: [record(10, 500, { name: "PICS 10" })] };
+        const storing = pics.query("select pics_apply($1)", [JSON.stringify(request)]);
+        await Promise.race([storing, waiting(2)]);
         await sql("commit");
+        await Promise.race([applying, waiting(1)]);
+        await storing;
+        await pics.query("commit");
+        await pics.end();
         expect(await applying).toMatchObject({ done: true });
         expect(await apps()).toEqual({ 10: listed(10, "PICS 10"), 20: listed(20) });
       });
+    }
   });
 
   test("counts say when a list was last applied", async () => {

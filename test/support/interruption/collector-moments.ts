@@ -119,16 +119,19 @@ export async function runUntil(
   }
 }
 
+const never = new Promise(() => {});
+
 async function comes(moment: Moment, web: CollectorWeb, halts: Halts | null, signal: AbortSignal): Promise<void> {
   if (moment.at === "write") return halts?.halted(signal);
   let left = moment.count;
   await new Promise<void>((resolve) => {
     web.watch({
-      asked(request) {
-        if (moment.at !== "request" || !isOf(moment.place, request)) return "answer";
+      async asked(request) {
+        if (moment.at !== "request" || !isOf(moment.place, request)) return;
         left -= 1;
-        if (left === 0) resolve();
-        return left > 0 ? "answer" : "silence";
+        if (left > 0) return;
+        resolve();
+        await never;
       },
       answered(request) {
         if (moment.at !== "answer" || !isOf(moment.place, request)) return;

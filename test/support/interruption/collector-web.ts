@@ -1,11 +1,10 @@
 import { listKinds } from "../../../src/web/app-list.ts";
-import { generateCatalogue } from "../steam/generate.ts";
+import { type GenerateOptions, generateCatalogue } from "../steam/generate.ts";
 import type { WebRoute } from "../steam/proxy.ts";
 import { type SimulatedSteam, startSimulatedSteam } from "../steam/simulated-steam.ts";
-import { createSimulatedAppList } from "../web/app-list.ts";
-import { createSimulatedSteamSpy } from "../web/steamspy.ts";
+import { createSimulatedAppList, type SimulatedAppList } from "../web/app-list.ts";
+import { createSimulatedSteamSpy, type SimulatedSteamSpy } from "../web/steamspy.ts";
 import { asRoutes } from "../web/web-api.ts";
-import type { Day } from "./collector-world.ts";
 
 /** A request of the collector. */
 export type Asked =
@@ -14,26 +13,35 @@ export type Asked =
   | { kind: "all"; page: number }
   | { kind: "appdetails"; appid: number };
 
-/** The store's app list and SteamSpy, and what was asked of them. */
+export interface CollectorWebOptions {
+  /** The key that the store accepts. Default: any. */
+  apiKey?: string;
+  /** What Steam itself has. Default: next to nothing. */
+  catalogue?: GenerateOptions;
+}
+
+/** The store's app list and SteamSpy behind a simulated Steam, and what was asked of them. */
 export interface CollectorWeb extends Pick<SimulatedSteam, "env"> {
-  serve(day: Day): void;
+  list: SimulatedAppList;
+  spy: SimulatedSteamSpy;
   /** What was asked since the last call. */
   taken(): Asked[];
-  /** Sees every request from now on: before it is answered, unless `null` keeps the answer back for ever, and when it was. */
+  /** Sees every request from now on. */
   watch(watcher: Watcher | null): void;
   close(): Promise<void>;
 }
 
 export interface Watcher {
-  asked(request: Asked): "answer" | "silence";
-  answered(request: Asked): void;
+  /** The answer waits for what this returns. */
+  asked?(request: Asked): unknown;
+  answered?(request: Asked): void;
 }
 
 /** Small, so that a list of some thousands has several pages. */
 export const listPageSize = 250;
 
-export async function startCollectorWeb(): Promise<CollectorWeb> {
-  const list = createSimulatedAppList({ pageSize: listPageSize });
+export async function startCollectorWeb({ apiKey, catalogue }: CollectorWebOptions = {}): Promise<CollectorWeb> {
+  const list = createSimulatedAppList({ pageSize: listPageSize, ...(apiKey !== undefined && { apiKey }) });
   const spy = createSimulatedSteamSpy();
   let calls: Asked[] = [];
   let watcher: Watcher | null = null;
@@ -45,23 +53,21 @@ export async function startCollectorWeb(): Promise<CollectorWeb> {
         const asked = read(request.url.searchParams);
         calls.push(asked);
         const watching = watcher;
-        if (watching?.asked(asked) === "silence") return;
+        await watching?.asked?.(asked);
         await handle(request, response);
-        watching?.answered(asked);
+        watching?.answered?.(asked);
       },
     };
   }
 
   const steam = await startSimulatedSteam({
-    catalogue: generateCatalogue({ seed: 1, count: 1 }),
+    catalogue: generateCatalogue(catalogue ?? { seed: 1, count: 1 }),
     routes: asRoutes(spy, list).map(watched),
   });
   return {
     env: steam.env,
-    serve({ lists, dump }) {
-      list.lists = lists;
-      spy.dump = dump;
-    },
+    list,
+    spy,
     taken() {
       const taken = calls;
       calls = [];

@@ -30,8 +30,8 @@ export const dayCount = 3;
 export const nextDaySql = `
   update collector_state set list_completed_at = list_completed_at - interval '2 days',
     pass_started_at = pass_started_at - interval '2 days', pass_completed_at = pass_completed_at - interval '2 days';
-  update game_metadata set fetched_at = fetched_at - case when appid % 40 = 0 then interval '31 days' else interval '2 days' end;`;
-const isDueAgain = (appid: number) => appid % 40 === 0;
+  update game_metadata set fetched_at = fetched_at - case when appid % 80 = 0 then interval '31 days' else interval '2 days' end;`;
+const isDueAgain = (appid: number) => appid % 80 === 0;
 
 export function createWorld(seed: number, games: number): Day[] {
   const random = createRandom(seed, 1);

@@ -7,6 +7,8 @@
  *
  * The moments are drawn from a seed and fall into all phases: the reading of the lists, their application, SteamSpy's pages and the details.
  */
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { ClusterAddress } from "../cluster.ts";
 import { type Dump, differencesOf } from "../dump.ts";
 import { startService } from "../service.ts";
@@ -50,8 +52,10 @@ export interface UndisturbedDay {
   apps: Map<number, string>;
 }
 
-const batchSize = 100;
+const batchSize = 50;
 const env = {
+  // Most of a start is reading and compiling the program.
+  NODE_COMPILE_CACHE: join(tmpdir(), "spsync-compile-cache"),
   STEAM_API_KEY: "key-of-the-store",
   BATCH_SIZE: String(batchSize),
   STEAMSPY_API_LIMIT: "6000/second",
@@ -70,7 +74,7 @@ export async function collectUndisturbed(
   try {
     const results: UndisturbedDay[] = [];
     for (const day of days) {
-      web.serve(day);
+      serve(web, day);
       await finish(target, "postgres", web);
       const dump = await target.inspect(dumpCollected);
       const { apps } = await target.inspect(readStored);
@@ -96,7 +100,7 @@ export async function interruptCollector(options: CollectorInterruptionOptions):
   const plan = planMoments(random, days, batchSize, target.halts !== null);
   try {
     for (const [number, day] of days.entries()) {
-      web.serve(day);
+      serve(web, day);
       const apps: AppsOfDay = {
         before: undisturbed[number - 1]?.apps ?? new Map(),
         atEnd: undisturbed[number]?.apps ?? new Map(),
@@ -137,6 +141,11 @@ export async function interruptCollector(options: CollectorInterruptionOptions):
   } finally {
     await target.close();
   }
+}
+
+function serve({ list, spy }: CollectorWeb, { lists, dump }: Day): void {
+  list.lists = lists;
+  spy.dump = dump;
 }
 
 const emptyLists: Day["lists"] = { games: [], dlc: [], software: [], videos: [], hardware: [] };

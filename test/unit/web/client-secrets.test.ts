@@ -75,3 +75,11 @@ it("a key that no header can hold is not told either", async () => {
   }
   expect(api.sent).toEqual([]);
 });
+
+it("a key that begins with another is hidden whole", async () => {
+  startClock();
+  const web = createClient({ fetch: createApi(() => new Response(`bad ${key}`, { status: 400 })).fetch });
+  const headers = { "client-id": key.slice(0, 8), authorization: `Bearer ${key}` };
+  const error = await failure(web.json("igdb", { url: urls.igdb, headers, signal: never }, z.unknown()));
+  expect((error as Error).message).toContain("answered 400: bad [hidden] (1 attempt)");
+});

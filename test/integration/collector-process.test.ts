@@ -1,0 +1,354 @@
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import type { CollectorProgress } from "../../src/collector/progress.ts";
+import { type DatabaseKind, openTestDatabase, type TestDatabase } from "../support/databases.ts";
+import {
+  type Asked,
+  type CollectorWeb,
+  type CollectorWebOptions,
+  startCollectorWeb,
+} from "../support/interruption/collector-web.ts";
+import { type Service, type ServiceOptions, startService } from "../support/service.ts";
+import { compareMetadata } from "../support/web/compare-metadata.ts";
+import { generateSteamSpy } from "../support/web/generate-steamspy.ts";
+import { readSteamSpyIndependently } from "../support/web/read-steamspy.ts";
+
+/** The collector as operators see it: its exit codes, what it says, what it answers, what it asks for. */
+
+const apiKey = "KEY-0123456789ABCDEF";
+const wrongKey = "ANOTHER-KEY-98765432";
+const dump = generateSteamSpy({ seed: 9, games: 60 });
+const appids = dump.pages.flatMap((page) => Object.keys(page).map(Number));
+const games = appids.map((appid) => ({ appid, name: `Game ${appid}` }));
+
+/** The limits as they are would take an hour. */
+const hurried = {
+  STEAMSPY_API_LIMIT: "6000/second",
+  STEAMSPY_ALL_LIMIT: "6000/second",
+  NODE_COMPILE_CACHE: join(tmpdir(), "spsync-compile-cache"),
+};
+
+interface Given {
+  open: (kind: DatabaseKind) => Promise<TestDatabase>;
+  /** A store with these games, and a SteamSpy that knows them. */
+  serve: (options?: CollectorWebOptions) => Promise<CollectorWeb>;
+  /** A process that is ended after the test, and has never told a key. */
+  start: (options: ServiceOptions) => Service;
+}
+
+const it = test.extend<Given>({
+  open: ({ onTestFinished }, use) =>
+    use(async (kind) => {
+      const database = await openTestDatabase(kind);
+      onTestFinished(() => database.close());
+      return database;
+    }),
+  serve: ({ onTestFinished }, use) =>
+    use(async (options) => {
+      const web = await startCollectorWeb({ apiKey, ...options });
+      onTestFinished(() => web.close());
+      web.list.lists = { games };
+      web.spy.dump = dump;
+      return web;
+    }),
+  start: async ({ onTestFinished }, use) => {
+    const services: Service[] = [];
+    await use(({ env, ...options }) => {
+      const service = startService({ ...options, env: { STEAM_API_KEY: apiKey, ...hurried, ...env } });
+      services.push(service);
+      onTestFinished(() => service.stop());
+      return service;
+    });
+    for (const service of services) {
+      const said = `${JSON.stringify(service.logs)}${service.text}`;
+      expect(said).not.toContain(apiKey);
+      expect(said).not.toContain(wrongKey);
+    }
+  },
+});
+
+const collectorOf = ({ collector }: Record<string, unknown>) => collector as CollectorProgress | null;
+const messages = (service: Service) => service.logs.map(({ message }) => message);
+const countOf = (asked: readonly Asked[], kind: Asked["kind"]) =>
+  asked.filter((request) => request.kind === kind).length;
+
+/** Keeps back all answers of a kind after the first `count`. */
+function hold(web: CollectorWeb, kind: Asked["kind"], count: number) {
+  const held = Promise.withResolvers<void>();
+  const free = Promise.withResolvers<void>();
+  let asked = 0;
+  web.watch({
+    asked(request) {
+      if (request.kind !== kind) return;
+      asked += 1;
+      if (asked <= count) return;
+      held.resolve();
+      return free.promise;
+    },
+  });
+  return {
+    /** Resolves when the first is kept back. */
+    held: held.promise,
+    letGo: () => free.resolve(),
+  };
+}
+
+describe.concurrent("collect", () => {
+  it("says how far it is, sums up and leaves what the store and SteamSpy told", async ({ open, serve, start }) => {
+    const [database, web] = [await open("postgres"), await serve()];
+    const details = hold(web, "appdetails", 40);
+    const service = start({ args: ["collect", "--batch-size", "10"], steam: web, database, env: { MAX_WORKERS: "1" } });
+    await details.held;
+    const status = await service.until("/status", (body) => collectorOf(body)?.done === 40);
+    expect(status).toMatchObject({ mode: "collect", steam: null, bulk: null, monitor: null });
+    expect(collectorOf(status)).toMatchObject({
+      phase: "details",
+      total: 60,
+      failed: 0,
+      eta_seconds: expect.any(Number),
+      games: { pending: 20 },
+      endpoints: expect.arrayContaining([expect.objectContaining({ endpoint: "steamspy", requests: 41 })]),
+      last_error: null,
+      next_run_at: null,
+    });
+    expect(collectorOf(status)?.rate_per_minute).toBeGreaterThan(0);
+    expect(JSON.stringify(status)).not.toContain(apiKey);
+    expect(await service.get("/health")).toMatchObject({ status: 200, body: { status: "ok", reasons: [] } });
+    expect(await service.get("/ready")).toMatchObject({ status: 200, body: { ready: true } });
+
+    details.letGo();
+    expect(await service.exited).toEqual({ code: 0, signal: null });
+    expect(service.logs.at(-1)).toMatchObject({
+      level: "info",
+      message: "collector run finished",
+      summary: {
+        list: { inserted: 60, delisted: 0 },
+        pass: { pages: 1, games: 60 },
+        details: { failed: 0 },
+        games: { pending: 0, failed: 0 },
+        requests: { steam_web_api: 5, steamspy_all: 1, steamspy: 60 },
+      },
+    });
+    expect(await compareMetadata(database.sql, readSteamSpyIndependently(dump, { details: appids }))).toEqual([]);
+    const listed = "select appid, name from apps where is_listed and is_active order by appid";
+    expect(await database.sql(listed)).toEqual(games.toSorted((a, b) => a.appid - b.appid));
+  });
+
+  it("refuses a bad key as bad configuration and names the variable", async ({ open, serve, start }) => {
+    const [database, web] = [await open("postgres"), await serve()];
+    const service = start({ args: ["collect"], steam: web, database, env: { STEAM_API_KEY: wrongKey } });
+    expect(await service.exited).toEqual({ code: 2, signal: null });
+    expect(service.logs.at(-1)).toMatchObject({ level: "fatal", message: expect.stringContaining("401") });
+    expect(service.logs.at(-1)?.message).toContain("STEAM_API_KEY");
+    expect(web.taken()).toHaveLength(1);
+    expect(await database.sql("select count(*) from apps")).toEqual([{ count: 0 }]);
+  });
+
+  it("refuses a list that has shrunk, says which and by how much, and takes it when told so", async ({
+    open,
+    serve,
+    start,
+  }) => {
+    const [database, web] = [await open("postgres"), await serve()];
+    const collect = async (env: Record<string, string>) => {
+      const service = start({ args: ["collect", "--max-details", "0"], steam: web, database, env });
+      return { code: (await service.exited).code, last: service.logs.at(-1) };
+    };
+    expect((await collect({})).code).toBe(0);
+    const apps = "select appid, name, is_listed, is_active, updated_at from apps order by appid";
+    const before = await database.sql(apps);
+
+    web.list.lists = { games: games.slice(6) };
+    const refused = await collect({});
+    expect(refused).toMatchObject({ code: 1, last: { level: "fatal" } });
+    expect(refused.last?.message).toMatch(/list of games has 54 apps, 6 of its 60 are gone.*0\.05.*MAX_SHRINK/);
+    expect(await database.sql(apps)).toEqual(before);
+
+    expect(await collect({ MAX_SHRINK: "0.2" })).toMatchObject({
+      code: 0,
+      last: { summary: { list: { delisted: 6 } } },
+    });
+    expect(await database.sql("select count(*) from apps where is_listed is false and not is_active")).toEqual([
+      { count: 6 },
+    ]);
+  });
+
+  it("tells that SteamSpy has blocked it, having applied the list", async ({ open, serve, start }) => {
+    const [database, web] = [await open("postgres"), await serve()];
+    web.spy.faults.add({ fault: { status: 403, html: true }, times: Number.POSITIVE_INFINITY });
+    const service = start({ args: ["collect"], steam: web, database });
+    expect(await service.exited).toEqual({ code: 75, signal: null });
+    expect(service.logs.at(-1)).toMatchObject({ level: "fatal", message: expect.stringMatching(/steamspy.*403/) });
+    expect(messages(service)).toContainEqual(expect.stringMatching(/address is blocked/));
+    expect(countOf(web.taken(), "all")).toBe(1);
+    expect(await database.sql("select count(*) from apps where is_listed")).toEqual([{ count: 60 }]);
+    const untouched = "select count(*) from game_metadata where last_updated is null and fetch_status = 'pending'";
+    expect(await database.sql(untouched)).toEqual([{ count: 60 }]);
+  });
+
+  it("interrupted, saves what was answered and gives the lease back", async ({ open, serve, start }) => {
+    const [database, web] = [await open("postgres"), await serve()];
+    const details = hold(web, "appdetails", 25);
+    const service = start({ args: ["collect"], steam: web, database });
+    await details.held;
+    await service.until("/status", (body) => collectorOf(body)?.done === 25);
+    service.kill("SIGTERM");
+    expect(await service.exited).toEqual({ code: 143, signal: null });
+    expect(messages(service)).not.toContainEqual(expect.stringContaining("shutdown:"));
+    details.letGo();
+    const saved = "select appid from game_metadata where fetch_status <> 'pending'";
+    const answered = (await database.sql<{ appid: number }>(saved)).map(({ appid }) => appid);
+    expect(answered).toHaveLength(25);
+
+    web.taken();
+    const next = start({ args: ["collect"], steam: web, database });
+    expect(await next.exited).toEqual({ code: 0, signal: null });
+    expect(messages(next)).not.toContainEqual(expect.stringContaining("another worker collects"));
+    const asked = web.taken();
+    expect(countOf(asked, "all")).toBe(0);
+    const again = asked.flatMap((request) => (request.kind === "appdetails" ? [request.appid] : []));
+    expect(again.toSorted()).toEqual(appids.filter((appid) => !answered.includes(appid)).toSorted());
+  });
+
+  it("waits for another one to end or to lose its lease, and says so", async ({ open, serve, start, expect }) => {
+    const [database, web] = [await open("postgres"), await serve()];
+    const details = hold(web, "appdetails", 10);
+    const env = { LEASE_SECONDS: "1.5" };
+    const first = start({ args: ["collect"], steam: web, database, env });
+    await details.held;
+    await database.sql("create table first_lease as select leader_until from collector_state");
+    const second = start({ args: ["collect"], steam: web, database, env });
+    await second.logged(/another worker collects/);
+    expect(collectorOf((await second.get("/status")).body)?.phase).toBe("waiting");
+    expect(await second.get("/ready")).toMatchObject({ status: 200 });
+    // The first one keeps its lease for longer than that lasts.
+    const renewed =
+      "select min(leader_until) > (select leader_until + interval '1.5 s' from first_lease) as renewed from collector_state";
+    await expect.poll(() => database.sql(renewed), { timeout: 20_000 }).toEqual([{ renewed: true }]);
+    expect(collectorOf((await second.get("/status")).body)?.phase).toBe("waiting");
+
+    first.kill("SIGKILL");
+    details.letGo();
+    expect(await second.exited).toEqual({ code: 0, signal: null });
+    expect(await compareMetadata(database.sql, readSteamSpyIndependently(dump, { details: appids }))).toEqual([]);
+  });
+
+  it("keeps to its options", async ({ open, serve, start }) => {
+    const [database, web] = [await open("postgres"), await serve()];
+    const collect = async (...args: string[]) => {
+      web.taken();
+      const service = start({ args: ["collect", ...args], steam: web, database, env: { MAX_WORKERS: "1" } });
+      expect(await service.exited).toEqual({ code: 0, signal: null });
+      const asked = web.taken();
+      const details = asked.flatMap((request) => (request.kind === "appdetails" ? [request.appid] : []));
+      return { lists: countOf(asked, "app_list"), pages: countOf(asked, "all"), details };
+    };
+    const bySize = (table: string, having: string) =>
+      database.sql(`select count(*) as rows from ${table} where ${having} group by xmin::text order by 1`);
+
+    const { details: first } = await collect("--batch-size", "10", "--max-details", "25");
+    expect(first).toHaveLength(25);
+    expect(await bySize("game_metadata", "fetched_at is not null")).toEqual([{ rows: 5 }, { rows: 10 }, { rows: 10 }]);
+    expect(await bySize("apps", "is_listed")).toEqual(Array.from({ length: 6 }, () => ({ rows: 10 })));
+
+    // The highest appid becomes the one asked longest ago.
+    await database.sql(
+      "update game_metadata set fetched_at = timestamptz '2026-01-01' - make_interval(mins => appid) where fetched_at is not null",
+    );
+    const stale = await collect("--update-metadata", "--max-details", "10");
+    const oldest = first.toSorted((a, b) => b - a);
+    expect(stale).toEqual({ lists: 0, pages: 0, details: oldest.slice(0, 10) });
+
+    // Those that are due again come after those never asked.
+    const { details: rest } = await collect();
+    expect(rest.slice(0, 35).toSorted()).toEqual(appids.filter((appid) => !first.includes(appid)).toSorted());
+    expect(rest.slice(35).toSorted()).toEqual(oldest.slice(10).toSorted());
+
+    await database.sql("create table kept as select * from game_metadata");
+    const all = hold(web, "appdetails", 0);
+    const refresh = start({ args: ["collect", "--full-refresh"], steam: web, database });
+    await all.held;
+    const lost = await database.sql(
+      "select appid from kept k left join game_metadata m using (appid) where m is null or m.tags_json is distinct from k.tags_json",
+    );
+    expect(lost).toEqual([]);
+    all.letGo();
+    expect((await refresh.exited).code).toBe(0);
+    const asked = web.taken();
+    expect([countOf(asked, "app_list"), countOf(asked, "all"), countOf(asked, "appdetails")]).toEqual([5, 1, 60]);
+    expect(await database.sql("select refresh_since from collector_state")).toEqual([{ refresh_since: null }]);
+  });
+
+  it("refuses options that it does not understand", async ({ start }) => {
+    const service = start({ args: ["collect", "--max-details", "many"] });
+    expect(await service.exited).toEqual({ code: 2, signal: null });
+    expect(service.text).toMatch(/--max-details.*whole number/);
+  });
+});
+
+describe.concurrent("a collector that runs again and again", () => {
+  it("tells a run that fails, begins the next one in time, and ends in order on a signal", async ({
+    open,
+    serve,
+    start,
+  }) => {
+    const [database, web] = [await open("postgres"), await serve()];
+    web.list.faults.add({ fault: "no_apps" });
+    const page = hold(web, "all", 0);
+    const service = start({ args: ["collect"], steam: web, database, env: { COLLECT_INTERVAL: "1" } });
+    await page.held;
+    const { last_error } = collectorOf((await service.get("/status")).body) ?? {};
+    expect(last_error).toMatch(/^steam_web_api: .*another shape/);
+    expect(countOf(web.taken(), "app_list")).toBe(1);
+
+    const second = hold(web, "app_list", 3);
+    page.letGo();
+    expect(await service.logged(/^the collector's run failed/)).toMatchObject({ level: "error", retryInSeconds: 1 });
+    await second.held;
+    const status = collectorOf((await service.get("/status")).body);
+    expect(status).toMatchObject({ phase: "reading_list", next_run_at: null, last_error: null });
+    service.kill("SIGTERM");
+    expect(await service.exited).toEqual({ code: 0, signal: null });
+    const state = "select list_phase, leader_id from collector_state";
+    expect(await database.sql(state)).toEqual([{ list_phase: "reading", leader_id: null }]);
+  });
+
+  it("does so in MODE=sync beside the change monitor, once the catalogue is loaded", async ({ open, serve, start }) => {
+    const catalogue = { seed: 5, count: 60, maxAppid: 3_000 };
+    const [database, web] = [await open("postgres"), await serve({ catalogue })];
+    // No key: the catalogue that PICS built says which games there are.
+    const env = {
+      MODE: "sync",
+      STEAM_API_KEY: "",
+      COLLECT_INTERVAL: "3600",
+      BULK_REQUEST_DELAY: "0",
+      POLL_INTERVAL: "0.3",
+    };
+    const service = start({ steam: web, database, env });
+    const status = await service.until("/status", (body) => {
+      const { monitor } = body as { monitor: { last_poll_at: string | null } | null };
+      return collectorOf(body)?.phase === "idle" && monitor?.last_poll_at != null;
+    });
+    const nextInMs = Date.parse(collectorOf(status)?.next_run_at ?? "") - Date.now();
+    expect(nextInMs).toBeGreaterThan(3_500_000);
+    expect(nextInMs).toBeLessThan(3_600_000);
+    expect(status).toMatchObject({ mode: "sync", steam: { connected: true }, bulk: { failed: 0 } });
+    expect(await service.get("/health")).toMatchObject({ status: 200, body: { status: "ok" } });
+    expect(await service.get("/ready")).toMatchObject({ status: 200 });
+    const order = messages(service);
+    expect(order.indexOf("bulk sync finished")).toBeGreaterThan(-1);
+    expect(order.indexOf("bulk sync finished")).toBeLessThan(order.indexOf("collector run finished"));
+    expect(order).toContainEqual(expect.stringContaining("no STEAM_API_KEY"));
+
+    const forgotten = `select appid from apps left join game_metadata m using (appid)
+      where type = 'game' and is_active and (m.appid is null or m.fetch_status = 'pending')`;
+    expect(await database.sql(forgotten)).toEqual([]);
+    const asked = new Set(web.taken().flatMap((request) => (request.kind === "appdetails" ? [request.appid] : [])));
+    const due = await database.sql<{ appid: number }>("select appid from apps where type = 'game' and is_active");
+    expect(due.length).toBeGreaterThan(10);
+    expect(due.filter(({ appid }) => !asked.has(appid))).toEqual([]);
+    service.kill("SIGTERM");
+    expect(await service.exited).toEqual({ code: 0, signal: null });
+  });
+});

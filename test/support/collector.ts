@@ -1,0 +1,152 @@
+/**
+ * The collector composed as worker-collector.ts composes it, in this process, against simulated web APIs and a test database:
+ *
+ *     const run = startCollector(database.db, { fetch: asFetch(spy, list), maxDetails: 100 });
+ *     const summary = await run.done;
+ */
+import { randomUUID } from "node:crypto";
+import { type CollectorOptions, type CollectorSummary, createCollector } from "../../src/collector/collector.ts";
+import type { CollectorProgress } from "../../src/collector/progress.ts";
+import { gamesPerPage } from "../../src/collector/steamspy.ts";
+import { createCollectorStore } from "../../src/db/collector-store.ts";
+import type { Database } from "../../src/db/database.ts";
+import { createPatience } from "../../src/db/patience.ts";
+import type { WebClientOptions, WebLimits } from "../../src/web/client.ts";
+import { openWebClient } from "./sync.ts";
+import { silent } from "./templates.ts";
+import {
+  type AppListEntry,
+  type AppListOptions,
+  createSimulatedAppList,
+  type SimulatedAppList,
+} from "./web/app-list.ts";
+import { createSimulatedSteamSpy, type SteamSpyApp, type SteamSpyDump } from "./web/steamspy.ts";
+import { asFetch } from "./web/web-api.ts";
+
+export interface CollectorOverrides
+  extends Partial<Omit<CollectorOptions, "store" | "web">>,
+    Partial<Pick<WebClientOptions, "fetch" | "limits" | "retryAttempts" | "timeoutMs">> {}
+
+export interface CollectorRun {
+  done: Promise<CollectorSummary>;
+  stop(): Promise<void>;
+  status(): CollectorProgress;
+}
+
+const minuteMs = 60_000;
+
+/** The limits that the configuration has by default. */
+export const defaultLimits: WebLimits = {
+  steamWebApi: { count: 100_000, periodMs: 1_440 * minuteMs },
+  steamStoreApi: { count: 200, periodMs: 5 * minuteMs },
+  steamSpy: { count: 60, periodMs: minuteMs },
+  steamSpyAll: { count: 1, periodMs: minuteMs },
+  igdb: { count: 4, periodMs: 1_000 },
+};
+
+/** One run, with limits that no test reaches unless it names others. */
+export function startCollector(db: Database, overrides: CollectorOverrides = {}): CollectorRun {
+  const { fetch, limits, retryAttempts, timeoutMs, ...options } = overrides;
+  const store = createCollectorStore(db, createPatience(db.driver, { logger: silent }), randomUUID());
+  const web = openWebClient({
+    reserve: store.reserve,
+    ...(fetch && { fetch }),
+    ...(limits && { limits }),
+    ...(retryAttempts !== undefined && { retryAttempts }),
+    ...(timeoutMs && { timeoutMs }),
+  });
+  const collector = createCollector({
+    store,
+    web,
+    logger: silent,
+    apiKey: "0123456789ABCDEF0123456789ABCDEF",
+    fullRefresh: false,
+    updateMetadata: false,
+    batchSize: 500,
+    maxDetails: 3_000,
+    maxShrink: 0.05,
+    workers: 3,
+    leaseMs: 90_000,
+    paceMs: { page: 0, details: 0 },
+    ...options,
+  });
+  const done = collector.run();
+  done.catch(() => {}); // Whoever awaits it hears of it.
+  return { done, stop: () => collector.stop(), status: collector.status };
+}
+
+type Sql = (query: string, params?: unknown[]) => Promise<Record<string, unknown>[]>;
+
+/** As if nothing had ever been collected. */
+export async function forgetEverything(sql: Sql): Promise<void> {
+  await sql("truncate game_metadata, app_list_entries, web_api_usage, apps, sync_status cascade");
+  await sql("delete from collector_state");
+  await sql("insert into collector_state (id) values (1)");
+}
+
+/** As if so much more time had passed since everything that was collected. */
+export async function age(sql: Sql, interval: string): Promise<void> {
+  await sql(`update game_metadata set fetched_at = fetched_at - interval '${interval}'`);
+  await sql(`update collector_state set list_started_at = list_started_at - interval '${interval}',
+    pass_started_at = pass_started_at - interval '${interval}', pass_completed_at = pass_completed_at - interval '${interval}',
+    refresh_since = refresh_since - interval '${interval}'`);
+}
+
+/** All that the collector tells others, without times: equal when nothing was changed. */
+export async function stored(sql: Sql) {
+  const apps = await sql("select appid, name, type, is_known, is_listed, is_active from apps order by appid");
+  const games = await sql(
+    "select to_jsonb(m) - 'last_updated' - 'fetched_at' - 'last_error' as row from game_metadata m order by appid",
+  );
+  const members = await sql("select kind, appid from app_list_entries where is_member order by kind, appid");
+  return { apps, games: games.map(({ row }) => row), members };
+}
+
+export function appidsOf({ pages }: Pick<SteamSpyDump, "pages">): number[] {
+  return [...new Set(pages.flatMap((page) => Object.keys(page).map(Number)))].sort((a, b) => a - b);
+}
+
+/** Lists in which all games of a dump are, beside `extra` apps of other kinds. */
+export function listsOf(dump: SteamSpyDump, extra = 40): SimulatedAppList["lists"] {
+  const named = (appid: number): AppListEntry => ({ appid, name: `App ${appid}` });
+  const others = Array.from({ length: extra }, (_, index) => 2_000_005 + 10 * index);
+  return {
+    games: appidsOf(dump).map(named),
+    dlc: others.slice(0, extra / 2).map(named),
+    software: others.slice(extra / 2).map(named),
+  };
+}
+
+/**
+ * Pages of any size made full by what cannot be stored, all but the last: SteamSpy's pages end with one of less than 1,000 entries, and
+ * as many games would take long.
+ */
+export function withFullPages(pages: SteamSpyDump["pages"]): SteamSpyDump["pages"] {
+  const filler = { owners: "0 .. 20,000" } as SteamSpyApp;
+  return pages.map((page, index) => {
+    const missing = index < pages.length - 1 ? gamesPerPage - Object.keys(page).length : 0;
+    return { ...page, ...Object.fromEntries(Array.from({ length: missing }, (_, i) => [9_000_000 + i, filler])) };
+  });
+}
+
+/** SteamSpy and the app list in this process. The list is that of the dump unless `options` has others. */
+export function simulateWeb(dump: SteamSpyDump, options: AppListOptions = {}) {
+  const spy = createSimulatedSteamSpy(dump);
+  const list = createSimulatedAppList({ lists: listsOf(dump), ...options });
+  return {
+    spy,
+    list,
+    fetch: asFetch(spy, list),
+    /** What was asked since the last call: cursors of the lists, pages, and appids of details. */
+    asked() {
+      const asked = {
+        lists: list.log.of("app_list").map(({ lastAppid }) => lastAppid ?? 0),
+        pages: spy.log.of("all").map(({ page }) => page ?? 0),
+        details: spy.log.of("appdetails").map(({ appid }) => appid ?? 0),
+      };
+      list.log.clear();
+      spy.log.clear();
+      return asked;
+    },
+  };
+}
