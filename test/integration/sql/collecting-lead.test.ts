@@ -164,15 +164,17 @@ forEachDatabase("collecting: who may", (open, kind) => {
     // PGlite has one connection and runs one call after the other.
     if (kind !== "pglite") {
       test("has its last block for one of several that waited for it", async () => {
-        await reserve(930);
-        await sql("begin");
-        await sql("update web_api_usage set used = used");
-        const waiting = Array.from({ length: 6 }, () => reserve(70));
-        await expect
-          .poll(async () => (await sql("select from pg_locks where not granted")).length, { interval: 5 })
-          .toBeGreaterThanOrEqual(3);
-        await sql("rollback");
-        expect((await Promise.all(waiting)).sort()).toEqual([0, 0, 0, 0, 0, 70]);
+        for (const endpoint of ["steam", "store", "steamspy", "igdb"]) {
+          await reserve(930, { endpoint });
+          await sql("begin");
+          await sql("update web_api_usage set used = used");
+          const waiting = Array.from({ length: 6 }, () => reserve(70, { endpoint }));
+          await expect
+            .poll(async () => (await sql("select from pg_locks where not granted")).length, { interval: 5 })
+            .toBeGreaterThanOrEqual(3);
+          await sql("rollback");
+          expect((await Promise.all(waiting)).sort()).toEqual([0, 0, 0, 0, 0, 70]);
+        }
       });
     }
 
