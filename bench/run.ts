@@ -1,4 +1,5 @@
 import { cpus } from "node:os";
+import { benchCollector, formatCollector } from "./collector.ts";
 import { benchKeyValues, type KeyValuesBench } from "./key-values.ts";
 import { benchMemory, formatMemory } from "./memory.ts";
 import { benchPace, formatPace } from "./pace.ts";
@@ -7,8 +8,8 @@ import { benchWire, formatWire } from "./wire.ts";
 import { benchWritePath, formatWritePath } from "./write-path.ts";
 
 /**
- * All benchmarks, or those named, one after the other: `npm run bench [-- wire write-path key-values memory pace]`. Prints
- * Markdown. Takes about ten minutes; nothing else should run meanwhile.
+ * All benchmarks, or those named, one after the other: `npm run bench [-- wire write-path key-values memory pace collector]`.
+ * Prints Markdown. Takes about ten minutes; nothing else should run meanwhile.
  */
 const benches: Record<string, { title: string; run: () => Promise<string> }> = {
   wire: { title: "From the wire to the tables", run: async () => formatWire(await benchWire()) },
@@ -16,6 +17,7 @@ const benches: Record<string, { title: string; run: () => Promise<string> }> = {
   "key-values": { title: "Parsing KeyValues", run: async () => formatKeyValues(await benchKeyValues()) },
   memory: { title: "Memory", run: async () => formatMemory(await benchMemory()) },
   pace: { title: "Pace", run: async () => formatPace(await benchPace()) },
+  collector: { title: "Collecting", run: async () => formatCollector(await benchCollector()) },
 };
 
 const asked = process.argv.slice(2);

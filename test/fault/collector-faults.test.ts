@@ -48,12 +48,13 @@ function dayOf(number: number): SteamSpyDump {
 const [first, second] = [dayOf(1), dayOf(2)];
 const appids = appidsOf(first);
 const listSize = 60;
-/** One has gone, one is back and two are new. */
-const lists = [1, 2].map((number) => {
-  const { games = [], ...others } = listsOf(first);
-  const named = (appid: number) => ({ appid, name: `App ${appid}` });
+/** Of the games two are new; of the others one has gone. */
+const lists = [1, 2].map((day) => {
+  const { games = [], dlc = [], ...others } = listsOf(first);
+  const isSecond = day === 2;
   return {
-    games: number === 1 ? games.slice(1) : [...games.slice(0, 1), ...games.slice(2), named(1_000_001)],
+    games: isSecond ? [...games, { appid: 1_000_001, name: "New" }] : games.slice(1),
+    dlc: isSecond ? dlc.slice(1) : dlc,
     ...others,
   };
 });
@@ -381,7 +382,6 @@ it(`any faults at any time store nothing wrong, and runs go on until all is done
       "update game_metadata set fetch_attempts = 1 where fetch_status = 'failed' returning appid",
     );
     const missed = await sql("select from collector_state where pass_completed_at is null or pass_missed <> '[]'");
-    if (process.env.SHOW) console.log("RUN", fault, failed.length, JSON.stringify(await sql("select pass_page, pass_pages, pass_missed, pass_completed_at from collector_state")));
     if (!(outcome instanceof Error) && failed.length + missed.length === 0) break;
     if (!(outcome instanceof Error)) await age(sql, "21 hours");
     expect(run, outcomes.join(", ")).toBeLessThan(80);
@@ -389,7 +389,6 @@ it(`any faults at any time store nothing wrong, and runs go on until all is done
   expect(await stored(sql), outcomes.join(", ")).toEqual(undisturbed);
   const struck = [web.spy.faults, web.list.faults].flatMap((faults) => Object.values(faults.struck));
   expect(struck.reduce((sum, count) => sum + count)).toBeGreaterThan(40);
-  if (process.env.SHOW) console.log("OUT", outcomes.join(","), struck.reduce((sum, count) => sum + count));
 });
 
 describe("while details are asked for", () => {
