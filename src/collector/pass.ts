@@ -27,6 +27,8 @@ export interface PassSummary {
   missed: number[];
 }
 
+const nothing: GamesPage = { games: [], entries: 0 };
+
 /**
  * Goes on with a pass over SteamSpy's pages of all games from the page that it had come to. A page that fails is left for the end; two
  * in a row end the pass for now, and the next run goes on there.
@@ -90,15 +92,19 @@ export async function runPass(options: PassOptions, begin: SpyPass & { page: num
         "the next run goes on there. A run with a higher MAX_SHRINK accepts a shorter list.",
     );
   }
-  for (const number of missed) {
-    if (number >= page) {
+  // The last first: one that comes empty there was the end.
+  for (const number of [...missed].sort((a, b) => b - a)) {
+    const answer = number < page ? await askPage(options, number, false) : nothing;
+    if (answer === null) continue;
+    if (answer.entries > 0) await save(number, answer);
+    else if (number >= page - 1) {
       missed.delete(number);
-      continue;
+      page = Math.min(page, number);
     }
-    const answer = await askPage(options, number, false);
-    if (answer !== null && answer.entries > 0) await save(number, answer);
   }
-  summary.missed = [...missed];
+  summary.missed = [...missed].sort((a, b) => a - b);
+  // One at the end that could not be had may be beyond it.
+  while (missed.has(page - 1)) page -= 1;
   await store.savePage({ games: [], page, missed: summary.missed, complete: true });
   if (missed.size > 0)
     logger.warn({ pages: summary.missed }, "pages of SteamSpy that could not be had; the next pass asks for them");

@@ -352,6 +352,30 @@ describe("SteamSpy's pages", () => {
     expect(await stored(sql)).toEqual(undisturbed);
   });
 
+  it("one that failed where the end is does not count", async () => {
+    const { web } = await secondDay();
+    web.spy.faults.add({ on: { page: 3 }, fault: "page_empty" });
+    web.spy.faults.add({ on: { page: 4 }, times: 4, fault: "drop" });
+    const { outcome, pages } = await collect(web);
+    expect(outcome).toMatchObject({ name: "CollectorError" });
+    expect(pages).toEqual([0, 1, 2, 3, 4, 4, 4, 4, 5]);
+    expect((await collect(web)).outcome).toMatchObject({ pass: { pages: 1, missed: [] } });
+    expect(await stored(sql)).toEqual(undisturbed);
+
+    await age(sql, "21 hours");
+    const full = { ...second, pages: withFullPages([...second.pages, {}]).slice(0, 4) };
+    web.spy.dump = full;
+    web.spy.faults.add({ on: { page: 4 }, times: 8, fault: "drop" });
+    expect((await collect(web)).outcome).toMatchObject({ pass: { pages: 4, missed: [4] } });
+    expect(await sql("select pass_pages, pass_missed from collector_state")).toEqual([
+      { pass_pages: 4, pass_missed: [4] },
+    ]);
+    await age(sql, "21 hours");
+    web.spy.faults.add({ on: { page: 4 }, times: 4, fault: "drop" });
+    expect((await collect(web)).outcome).toMatchObject({ pass: { pages: 4, missed: [] } });
+    expect(await stored(sql)).toEqual(undisturbed);
+  });
+
   it("one that was missed and is saved in parts is missed until the last of them is saved", async () => {
     const { web } = await secondDay();
     web.spy.faults.add({ on: { page: 1 }, times: 4, fault: "drop" });
