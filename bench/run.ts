@@ -1,6 +1,7 @@
 import { cpus } from "node:os";
 import { benchCollector, formatCollector } from "./collector.ts";
 import { benchKeyValues, type KeyValuesBench } from "./key-values.ts";
+import { benchLibrary, formatLibrary } from "./library.ts";
 import { benchMemory, formatMemory } from "./memory.ts";
 import { benchPace, formatPace } from "./pace.ts";
 import { table } from "./support/figures.ts";
@@ -8,7 +9,7 @@ import { benchWire, formatWire } from "./wire.ts";
 import { benchWritePath, formatWritePath } from "./write-path.ts";
 
 /**
- * All benchmarks, or those named, one after the other: `npm run bench [-- wire write-path key-values memory pace collector]`.
+ * All benchmarks, or those named, one after the other: `npm run bench [-- wire write-path key-values memory pace collector library]`.
  * Prints Markdown. Takes about ten minutes; nothing else should run meanwhile.
  */
 const benches: Record<string, { title: string; run: () => Promise<string> }> = {
@@ -18,6 +19,7 @@ const benches: Record<string, { title: string; run: () => Promise<string> }> = {
   memory: { title: "Memory", run: async () => formatMemory(await benchMemory()) },
   pace: { title: "Pace", run: async () => formatPace(await benchPace()) },
   collector: { title: "Collecting", run: async () => formatCollector(await benchCollector()) },
+  library: { title: "Matching a library", run: async () => formatLibrary(await benchLibrary()) },
 };
 
 const asked = process.argv.slice(2);

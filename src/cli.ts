@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { Command as Commander, CommanderError, InvalidArgumentError } from "commander";
 import type { Mode } from "./config.ts";
 import { ConfigError } from "./errors.ts";
+import { steamId64Pattern, userIdPattern } from "./library/ids.ts";
 
 /** What to run, by the names of `MODE`; `text` is an answer of the command line itself, such as its help. */
 export type Command =
@@ -9,6 +10,7 @@ export type Command =
   | { kind: "bulk_sync"; appids: number[] | null; full: boolean }
   | { kind: "change_monitor" }
   | CollectCommand
+  | { kind: "library_import"; userId: string; steamId64: string }
   | { kind: "migrate" }
   | { kind: "text"; text: string };
 
@@ -23,7 +25,7 @@ export interface CollectCommand {
   maxDetails: number | null;
 }
 
-/** What a `MODE` of this version runs. A command of a later version is added here and in `buildProgram`. */
+/** What a `MODE` runs; one that is missing here needs options. */
 const commandsByMode: Partial<Record<Mode, Command>> = {
   sync: { kind: "sync" },
   bulk_sync: { kind: "bulk_sync", appids: null, full: false },
@@ -61,11 +63,11 @@ export function parseCommand(argv: readonly string[]): Command | null {
   return chosen;
 }
 
-/** @throws {ConfigError} when this version has no such command. */
+/** @throws {ConfigError} when the command needs options. */
 export function commandOfMode(mode: Mode): Command {
   const command = commandsByMode[mode];
   if (command) return command;
-  throw new ConfigError(`MODE=${mode} is not part of this version; it has ${Object.keys(commandsByMode).join(", ")}.`);
+  throw new ConfigError(`MODE=${mode} cannot run by itself; give the command with its options, see --help.`);
 }
 
 function buildProgram(choose: (command: Command) => void): Commander {
@@ -114,11 +116,35 @@ function buildProgram(choose: (command: Command) => void): Commander {
     );
 
   program
+    .command("library-import")
+    .description("a Steam library, matched with IGDB, becomes a user's library: all three stages in one go")
+    .requiredOption(
+      "--user <id>",
+      "whose library it becomes",
+      matching(userIdPattern, "letters, digits and . _ @ | : + -"),
+    )
+    .requiredOption(
+      "--steam-id <id64>",
+      "the SteamID64 of a profile with public game details",
+      matching(steamId64Pattern, "17 digits that begin with 7656119"),
+    )
+    .action(({ user, steamId }: { user: string; steamId: string }) =>
+      choose({ kind: "library_import", userId: user, steamId64: steamId }),
+    );
+
+  program
     .command("migrate")
     .description("apply the database migrations that are missing and say which")
     .action(() => choose({ kind: "migrate" }));
 
   return program;
+}
+
+function matching(pattern: RegExp, rule: string): (argument: string) => string {
+  return (argument) => {
+    if (pattern.test(argument)) return argument;
+    throw new InvalidArgumentError(`Expected ${rule}.`);
+  };
 }
 
 function wholeNumber(min: number, max: number): (argument: string) => number {

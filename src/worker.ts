@@ -4,6 +4,7 @@ import type { Command } from "./cli.ts";
 import type { Config } from "./config.ts";
 import { type CatalogStore, createCatalogStore } from "./db/catalog-store.ts";
 import { createCollectorStore } from "./db/collector-store.ts";
+import { createLibraryStore } from "./db/library-store.ts";
 import { openDatabase, prepareSchema } from "./db/open.ts";
 import { createPatience } from "./db/patience.ts";
 import { vacuum, vacuumDaily } from "./db/vacuum.ts";
@@ -38,11 +39,13 @@ export async function runWorker(command: Work, context: Context): Promise<void> 
   honourProxy();
   const { intervalMs } = config.collector;
   const patience = createPatience(config.database.driver, { logger, signal: lifecycle.signal });
-  const needsSteam = command.kind !== "collect" && command.kind !== "migrate";
-  // steam-user takes longer to load than all the rest together.
+  const needsSteam = command.kind === "sync" || command.kind === "bulk_sync" || command.kind === "change_monitor";
+  // steam-user takes longer to load than all the rest together; the AWS SDK is no trifle either.
   const pics = needsSteam ? (await import("./worker-pics.ts")).createPicsWorker(context) : null;
   const collects = command.kind === "collect" || (command.kind === "sync" && intervalMs > 0);
   const collector = collects ? createCollectorWorker(context) : null;
+  const library =
+    command.kind === "library_import" ? (await import("./worker-library.ts")).createLibraryWorker(context) : null;
   let reporter: Reporter | null = null;
   let steamNeeded = false;
 
@@ -55,7 +58,8 @@ export async function runWorker(command: Work, context: Context): Promise<void> 
     bulk: pics?.bulk() ?? null,
     monitor: pics?.monitor(reporter?.backlog() ?? null) ?? null,
     collector: collector?.status() ?? null,
-    loops: [...(pics?.loops() ?? []), ...(collector?.loops() ?? [])],
+    library: library?.status() ?? null,
+    loops: [...(pics?.loops() ?? []), ...(collector?.loops() ?? []), ...(library?.loops() ?? [])],
   });
   const snapshot = () => ({ ...ownSnapshot(), workers: reporter?.workers() ?? [] });
 
@@ -99,6 +103,10 @@ export async function runWorker(command: Work, context: Context): Promise<void> 
     await vacuum(db);
   }
   void vacuumDaily(db, logger, lifecycle.signal);
+  if (command.kind === "library_import") {
+    await library?.run(command, { store: createLibraryStore(db, patience), web });
+    return;
+  }
   const collectorParts = { store: collectorStore, web };
   if (command.kind === "collect") {
     const options = { ...command, showProgress: true };

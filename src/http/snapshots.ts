@@ -1,6 +1,7 @@
 import type { CollectorProgress } from "../collector/progress.ts";
 import type { FailingApp, WorkerReport } from "../db/catalog-store.ts";
 import type { DatabaseStatus } from "../db/patience.ts";
+import type { LibraryProgress } from "../library/progress.ts";
 import type { SteamStatus } from "../steam/port.ts";
 import type { BulkProgress } from "../sync/progress.ts";
 
@@ -21,6 +22,8 @@ export interface ServiceSnapshot {
   monitor: MonitorSnapshot | null;
   /** null where no collector belongs to the command, or before it starts. */
   collector: CollectorProgress | null;
+  /** null where no library import belongs to the command, or before it starts. */
+  library: LibraryProgress | null;
   loops: LoopSnapshot[];
   /** Every worker on the same database, as it last said of itself; absent in what a worker says there. */
   workers?: WorkerReport[];

@@ -52,6 +52,7 @@ const snapshot: ServiceSnapshot = {
   },
   monitor: null,
   collector: null,
+  library: null,
   loops: [loop],
 };
 

@@ -20,6 +20,7 @@ import {
   createSimulatedAppList,
   type SimulatedAppList,
 } from "./web/app-list.ts";
+import type { ExpectedMetadata } from "./web/read-steamspy.ts";
 import { createSimulatedSteamSpy, type SteamSpyApp, type SteamSpyDump } from "./web/steamspy.ts";
 import { asFetch } from "./web/web-api.ts";
 
@@ -98,8 +99,9 @@ export async function stored(sql: Sql) {
   const games = await sql(
     "select to_jsonb(m) - 'last_updated' - 'fetched_at' - 'last_error' as row from game_metadata m order by appid",
   );
+  const rows = games.map(({ row }) => row as ExpectedMetadata & { appid: number });
   const members = await sql("select kind, appid from app_list_entries where is_member order by kind, appid");
-  return { apps, games: games.map(({ row }) => row), members };
+  return { apps, games: rows, members };
 }
 
 export function appidsOf({ pages }: Pick<SteamSpyDump, "pages">): number[] {

@@ -179,12 +179,19 @@ async function closeServer(server: Server): Promise<void> {
   await closed;
 }
 
-/** A key as Supabase issues them: a JWT, HS256, that names the role. */
-export function signedKey(role: string, { secret = jwtSecret, expiresInSeconds = 3_600 } = {}): string {
+/** A key as Supabase issues them: a JWT, HS256, that names the role, and the user where one has signed in. */
+export function signedKey(
+  role: string,
+  {
+    secret = jwtSecret,
+    expiresInSeconds = 3_600,
+    userId,
+  }: { secret?: string; expiresInSeconds?: number; userId?: string } = {},
+): string {
   const issuedAt = Math.floor(Date.now() / 1_000);
   const parts = [
     { alg: "HS256", typ: "JWT" },
-    { iss: "supabase", role, iat: issuedAt, exp: issuedAt + expiresInSeconds },
+    { iss: "supabase", role, sub: userId, iat: issuedAt, exp: issuedAt + expiresInSeconds },
   ].map((part) => Buffer.from(JSON.stringify(part)).toString("base64url"));
   const body = parts.join(".");
   return `${body}.${createHmac("sha256", secret).update(body).digest("base64url")}`;

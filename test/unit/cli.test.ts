@@ -76,7 +76,9 @@ describe("parseCommand", () => {
 
   it.each([
     [["bulk"], "unknown command 'bulk'"],
-    [["library-import"], "unknown command 'library-import'"],
+    [["library-import"], "required option '--user <id>' not specified"],
+    [["library-import", "--user", "../u1", "--steam-id", "76561197960287930"], "Expected letters, digits"],
+    [["library-import", "--user", "u1", "--steam-id", "620"], "17 digits that begin with 7656119"],
     [["collect", "--batch-size"], "argument missing"],
     [["collect", "440"], "too many arguments"],
     [["bulk-sync", "--ful"], "unknown option '--ful'"],
@@ -138,8 +140,8 @@ describe("commandOfMode", () => {
     expect(commandOfMode("migrate")).toEqual({ kind: "migrate" });
   });
 
-  it("says that a mode is not part of this version", () => {
+  it("says that a mode needs options", () => {
     expect(() => commandOfMode("library_import")).toThrow(ConfigError);
-    expect(() => commandOfMode("library_import")).toThrow("MODE=library_import is not part of this version");
+    expect(() => commandOfMode("library_import")).toThrow("MODE=library_import cannot run by itself");
   });
 });

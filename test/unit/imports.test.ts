@@ -5,7 +5,10 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const packages: Record<string, string> = JSON.parse(readFileSync(join(root, "package.json"), "utf8")).dependencies;
+const {
+  dependencies: packages,
+  devDependencies,
+}: Record<string, Record<string, string>> = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 
 interface Import {
   from: string;
@@ -44,8 +47,8 @@ const rules: Record<string, Rule> = {
   http: { rooms: ["errors", "logger", "db"], types: ["catalog", "steam", "sync", "collector", "library"] },
 };
 
-/** Files that wire the rooms together: the entry, the command line and the workers. */
-const composition = /^src\/(main|cli|worker(-[a-z]+)?)\.ts$/;
+/** Files that wire the rooms together: the entry, the command line, the workers, and the Lambda handlers. */
+const composition = /^src\/((main|cli|worker(-[a-z]+)?)|library\/lambda\/[a-z-]+)\.ts$/;
 
 /** Packages with one importer, because it contains what they do wrong. */
 const soleImporters: Record<string, string> = { "steam-user": "src/steam/session.ts" };
@@ -86,14 +89,15 @@ function faultOf({ from, specifier, typeOnly }: Import): string | null {
   return `${from} imports ${target}: ${room} may import ${typesAllowed ? `only types of ${targetRoom}` : [...rule.rooms, ...(rule.types ?? [])].join(", ") || "nothing"}`;
 }
 
-function packageFaultOf({ from, specifier }: Import): string | null {
+function packageFaultOf({ from, specifier, typeOnly }: Import): string | null {
   const name = specifier
     .split("/")
     .slice(0, specifier.startsWith("@") ? 2 : 1)
     .join("/");
   if (name.startsWith("node:")) return null;
   if (builtinModules.includes(name)) return `${from} imports ${name}: write node:${name}`;
-  if (!(name in packages)) return `${from} imports ${name}, which is not among the production dependencies`;
+  if (typeOnly && `@types/${name}` in (devDependencies ?? {})) return null;
+  if (!(name in (packages ?? {}))) return `${from} imports ${name}, which is not among the production dependencies`;
   const importer = soleImporters[name];
   return importer && importer !== from ? `${from} imports ${name}: only ${importer} may` : null;
 }

@@ -23,6 +23,7 @@ function setUp(options: Partial<WatchOptions> = {}) {
     bulk: null,
     monitor: null,
     collector: null,
+    library: null,
     loops: [{ name: "bulk_sync", state: "running", last_progress_at: now, limit_ms: 10_000 }],
   };
   const exits: [number, string][] = [];

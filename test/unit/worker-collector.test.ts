@@ -56,6 +56,7 @@ function setUp(change: Partial<CollectorStore> = {}) {
     assessHealth(
       {
         mode: "collect",
+        library: null,
         started_at: new Date(startedAt).toISOString(),
         steam: null,
         database: {

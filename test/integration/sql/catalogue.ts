@@ -85,6 +85,8 @@ export const emptyTables = `do $$ begin
   delete from pics_sync_state; insert into pics_sync_state (id) values (1);
   delete from game_metadata; delete from app_list_entries; delete from web_api_usage;
   delete from collector_state; insert into collector_state (id) values (1);
+  delete from "LibraryItem"; delete from "ImportedGame"; delete from "Game"; delete from "Genre"; delete from "Platform";
+  delete from igdb_answers; delete from web_tokens;
 end $$`;
 
 /** One database for the tests of a file, with nothing but the seeds at the begin of each. */

@@ -1,0 +1,156 @@
+import { CsvError, parse } from "csv-parse/sync";
+import { stringify } from "csv-stringify/sync";
+import { z } from "zod";
+import { ImportRefused } from "./errors.ts";
+import { type EnrichedGame, enrichedGame, igdbGame, type LibraryGame, libraryGame } from "./rows.ts";
+
+/**
+ * The two files between the stages. Each row says which one it is of how many, so that a file that ends too soon is noticed even where it
+ * ends between two rows; an empty library has one row, 0 of 0, for the same reason. A cell holds exactly the value: nothing is escaped for spreadsheets, since what is read must be what was written.
+ * An empty cell is null where a column may be null.
+ */
+
+/** What every row begins with. */
+const position = { row_number: number(), row_count: number() };
+
+const rawCells = z.object({
+  ...position,
+  appid: number(),
+  name: z.string(),
+  playtime_forever: number(),
+  playtime_windows: number(),
+  playtime_mac: number(),
+  playtime_linux: number(),
+  playtime_deck: number(),
+  playtime_2weeks: number(),
+  last_played_at: textOrNull(),
+  img_icon_url: textOrNull(),
+});
+
+const enrichedCells = rawCells.extend({
+  classification: z.string(),
+  match_status: z.string(),
+  matched_by: textOrNull(),
+  igdb_id: numberOrNull(),
+  igdb_name: textOrNull(),
+  igdb_slug: textOrNull(),
+  igdb_summary: textOrNull(),
+  igdb_release_date: textOrNull(),
+  igdb_cover_url: textOrNull(),
+  igdb_game_type: numberOrNull(),
+  igdb_genres: json(),
+  igdb_platforms: json(),
+});
+
+export function writeRawCsv(games: readonly LibraryGame[]): string {
+  return write(Object.keys(rawCells.shape), games);
+}
+
+export function writeEnrichedCsv(games: readonly EnrichedGame[]): string {
+  const flat = games.map(({ igdb, ...game }) => ({
+    ...game,
+    ...Object.fromEntries(Object.entries(igdb ?? {}).map(([name, value]) => [`igdb_${name}`, value])),
+  }));
+  return write(Object.keys(enrichedCells.shape), flat);
+}
+
+/** @throws {ImportRefused} that names the line of the first fault, for a file that is cut off, or not written by {@link writeRawCsv}. */
+export function readRawCsv(text: string): LibraryGame[] {
+  return read(text, rawCells, ({ row_number, row_count, ...game }) => libraryGame.parse(game));
+}
+
+/** @throws {ImportRefused} as {@link readRawCsv}. */
+export function readEnrichedCsv(text: string): EnrichedGame[] {
+  return read(text, enrichedCells, ({ row_number, row_count, ...cells }) => {
+    const own = Object.entries(cells).filter(([name]) => !name.startsWith("igdb_"));
+    const igdb = Object.keys(igdbGame.shape).map((name) => [name, cells[`igdb_${name}` as keyof typeof cells]]);
+    return enrichedGame.parse({
+      ...Object.fromEntries(own),
+      igdb: cells.igdb_id === null ? null : Object.fromEntries(igdb),
+    });
+  });
+}
+
+/** Fixed, so that a lone CR inside a value stays what it is. */
+const lineEnd = "\n";
+/** In place of the rows of an empty library. */
+const noRow = { row_number: 0, row_count: 0 };
+
+function write(columns: string[], rows: readonly object[]): string {
+  const numbered = rows.map((row, index) => ({ ...row, row_number: index + 1, row_count: rows.length }));
+  return stringify(numbered.length > 0 ? numbered : [noRow], { header: true, columns, record_delimiter: lineEnd });
+}
+
+function read<Cells extends z.ZodType<{ row_number: number; row_count: number }>, Row>(
+  text: string,
+  cells: Cells & { shape: object },
+  toRow: (cells: z.output<Cells>) => Row,
+): Row[] {
+  const columns = Object.keys(cells.shape);
+  const [header, ...lines] = records(text);
+  if (header?.record.join() !== columns.join()) {
+    throw new ImportRefused(`Line 1: the columns are none of this import's; expected ${columns.join(",")}.`);
+  }
+  if (text === write(columns, [])) return [];
+  if (lines.length === 0) throw new ImportRefused("Line 1: the file is cut off after its header.");
+  const rows = lines.map(({ record, line }, index) => {
+    try {
+      const parsed = cells.parse(Object.fromEntries(record.map((cell, at) => [columns[at], cell])));
+      if (parsed.row_number !== index + 1) throw new ImportRefused(`row ${parsed.row_number} follows row ${index}`);
+      if (index === lines.length - 1 && parsed.row_count !== lines.length) {
+        throw new ImportRefused(`the file ends after row ${lines.length} of ${parsed.row_count}`);
+      }
+      return toRow(parsed);
+    } catch (error) {
+      throw new ImportRefused(`Line ${line}: ${faultOf(error)}.`);
+    }
+  });
+  if (!text.endsWith(lineEnd)) throw new ImportRefused(`Line ${lines.at(-1)?.line}: the file is cut off within it.`);
+  return rows;
+}
+
+function records(text: string): { record: string[]; line: number }[] {
+  try {
+    const parsed = parse(text, { info: true, record_delimiter: lineEnd }) as unknown as {
+      record: string[];
+      info: { lines: number };
+    }[];
+    return parsed.map(({ record, info }) => ({ record, line: info.lines }));
+  } catch (error) {
+    if (!(error instanceof CsvError)) throw error;
+    throw new ImportRefused(`Line ${error.lines ?? "?"}: the file is cut off or no CSV (${error.code}).`);
+  }
+}
+
+function faultOf(error: unknown): string {
+  if (error instanceof z.ZodError) {
+    return error.issues
+      .map(({ path, message }) => `${path.join(".")}: ${message}`)
+      .slice(0, 3)
+      .join("; ");
+  }
+  return error instanceof Error ? error.message : String(error);
+}
+
+function number() {
+  return z.string().regex(/^\d+$/, "expected a whole number").transform(Number);
+}
+
+function numberOrNull() {
+  return z.union([z.literal("").transform(() => null), number()]);
+}
+
+function textOrNull() {
+  return z.string().transform((cell) => (cell === "" ? null : cell));
+}
+
+function json() {
+  return z.string().transform((cell, context): unknown => {
+    try {
+      return cell === "" ? null : JSON.parse(cell);
+    } catch {
+      context.addIssue({ code: "custom", message: "expected JSON" });
+      return z.NEVER;
+    }
+  });
+}

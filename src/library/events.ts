@@ -1,0 +1,95 @@
+import { z } from "zod";
+import { ImportRefused } from "./errors.ts";
+import { steamId64Pattern, userIdPattern } from "./ids.ts";
+
+/**
+ * What the three stages are asked and what they answer, as Lambda events and responses: snake_case, checked whole. Whoever runs the
+ * stages hands the response of one to the next.
+ */
+
+const idRule = "must be letters, digits and . _ @ | : + -, beginning with a letter or digit, without ..";
+const userId = z.string().regex(userIdPattern, idRule);
+const executionId = z.string().regex(userIdPattern, idRule).optional();
+const location = z.string().regex(/^(s3:\/\/[^/]+\/.+|file:\/.+)$/, "must be s3://bucket/key or file:///path");
+
+export const steamImportEvent = z.object({
+  user_id: userId,
+  /** As text: it does not fit into a JSON number. */
+  steam_id64: z.string().regex(steamId64Pattern, "must be a SteamID64: 17 digits that begin with 7656119, as text"),
+  execution_id: executionId,
+});
+export type SteamImportEvent = z.infer<typeof steamImportEvent>;
+
+export const igdbEnrichmentEvent = z.object({ user_id: userId, s3_location: location, execution_id: executionId });
+export type IgdbEnrichmentEvent = z.infer<typeof igdbEnrichmentEvent>;
+
+export const databaseImportEvent = z.object({
+  user_id: userId,
+  s3_enriched_location: location,
+  execution_id: executionId,
+});
+export type DatabaseImportEvent = z.infer<typeof databaseImportEvent>;
+
+/** What no retry cures: a private profile, a bad event, a file that is none of ours. */
+export interface Failure {
+  success: false;
+  error: string;
+}
+
+export interface SteamImportResponse {
+  success: true;
+  user_id: string;
+  s3_location: string;
+  game_count: number;
+}
+
+export interface EnrichmentStats {
+  processed: number;
+  matched: number;
+  unmatched: number;
+  /** DLC, demos, soundtracks and the like. */
+  filtered: number;
+}
+
+export interface IgdbEnrichmentResponse {
+  success: true;
+  user_id: string;
+  s3_enriched_location: string;
+  stats: EnrichmentStats;
+}
+
+export interface ImportStats {
+  imported_games_created: number;
+  imported_games_updated: number;
+  games_created: number;
+  games_updated: number;
+  library_items_created: number;
+}
+
+export interface DatabaseImportResponse {
+  success: true;
+  user_id: string;
+  stats: ImportStats;
+}
+
+/**
+ * Runs a stage for an event that may be anything. What no retry cures becomes an answer; everything else is thrown, so that whoever runs
+ * the stages tries again.
+ */
+export async function answer<Event, Response>(
+  shape: z.ZodType<Event>,
+  event: unknown,
+  stage: (event: Event) => Promise<Response>,
+): Promise<Response | Failure> {
+  const parsed = shape.safeParse(event);
+  if (!parsed.success) {
+    const faults = parsed.error.issues.map(({ path, message }) => `${path.join(".") || "it"}: ${message}`);
+    return { success: false, error: `The event cannot be used: ${faults.join("; ")}` };
+  }
+  try {
+    return await stage(parsed.data);
+  } catch (error) {
+    if (!(error instanceof ImportRefused)) throw error;
+    return { success: false, error: error.message };
+  }
+}

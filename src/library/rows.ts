@@ -1,0 +1,56 @@
+import { z } from "zod";
+
+/** The rows of the two files, as their columns read: numbers and objects are text in the file. */
+
+const minutes = z
+  .number()
+  .int()
+  .min(0)
+  .max(2 ** 31 - 1);
+
+/** A game of a Steam library. Playtimes are minutes. */
+export const libraryGame = z.object({
+  appid: z
+    .number()
+    .int()
+    .min(1)
+    .max(2 ** 31 - 1),
+  /** "" where Steam gave none. */
+  name: z.string(),
+  playtime_forever: minutes,
+  playtime_windows: minutes,
+  playtime_mac: minutes,
+  playtime_linux: minutes,
+  playtime_deck: minutes,
+  playtime_2weeks: minutes,
+  /** ISO 8601; null for never. */
+  last_played_at: z.string().nullable(),
+  img_icon_url: z.string().nullable(),
+});
+export type LibraryGame = z.infer<typeof libraryGame>;
+
+const label = z.object({ id: z.number().int(), name: z.string(), slug: z.string() });
+
+/** What the library takes over from IGDB. */
+export const igdbGame = z.object({
+  id: z.number().int(),
+  name: z.string(),
+  slug: z.string(),
+  summary: z.string().nullable(),
+  /** ISO 8601. */
+  release_date: z.string().nullable(),
+  cover_url: z.string().nullable(),
+  game_type: z.number().int().nullable(),
+  genres: z.array(label),
+  platforms: z.array(label.extend({ abbreviation: z.string().nullable() })),
+});
+export type IgdbGame = z.infer<typeof igdbGame>;
+
+export const enrichedGame = libraryGame.extend({
+  classification: z.enum(["GAME", "DLC", "MULTIPLAYER_COMPONENT", "NON_GAME"]),
+  match_status: z.enum(["MATCHED", "UNMATCHED", "IGNORED"]),
+  /** How the match was found; null without one. */
+  matched_by: z.enum(["external_id", "name_and_year"]).nullable(),
+  igdb: igdbGame.nullable(),
+});
+export type EnrichedGame = z.infer<typeof enrichedGame>;

@@ -1,0 +1,127 @@
+import { z } from "zod";
+import { text } from "../catalog/values.ts";
+import { WebError } from "../errors.ts";
+import type { WebClient } from "../web/client.ts";
+import { writeRawCsv } from "./csv.ts";
+import { ImportRefused } from "./errors.ts";
+import type { SteamImportEvent, SteamImportResponse } from "./events.ts";
+import { rawKey } from "./keys.ts";
+import type { ObjectStore } from "./object-store.ts";
+import type { LibraryGame } from "./rows.ts";
+
+export interface SteamImportDeps {
+  web: WebClient;
+  objects: ObjectStore;
+  apiKey: string | null;
+  signal: AbortSignal;
+  now?: () => Date;
+}
+
+const url = "https://api.steampowered.com/IPlayerService/GetOwnedGames/v1/";
+
+const ownedGame = z.object({
+  appid: z
+    .number()
+    .int()
+    .min(1)
+    .max(2 ** 31 - 1),
+  name: z.string().optional(),
+  playtime_forever: minutes(),
+  playtime_windows_forever: minutes(),
+  playtime_mac_forever: minutes(),
+  playtime_linux_forever: minutes(),
+  playtime_deck_forever: minutes(),
+  playtime_2weeks: minutes(),
+  rtime_last_played: z.number().int().min(0).max(253_402_300_799).catch(0),
+  img_icon_url: z.string().optional(),
+});
+
+/** A private profile answers 200 with an empty `response`; an empty library says `game_count: 0` (facts of real replies). */
+const ownedGames = z.object({
+  response: z.object({ game_count: z.number().int().optional(), games: z.array(ownedGame).optional() }),
+});
+
+/**
+ * The first stage: a Steam library becomes a raw CSV file. An empty library is a file without rows.
+ *
+ * @throws {ImportRefused} for a private profile, a profile that does not exist, and a key that Steam refuses.
+ * @throws {WebError} when Steam cannot be asked; a retry may help.
+ */
+export async function steamImport(event: SteamImportEvent, deps: SteamImportDeps): Promise<SteamImportResponse> {
+  const { user_id, steam_id64, execution_id } = event;
+  const games = await libraryOf(steam_id64, deps);
+  const key = rawKey(user_id, execution_id, deps.now?.() ?? new Date());
+  const location = await deps.objects.put(key, writeRawCsv(games), "text/csv; charset=utf-8");
+  return { success: true, user_id, s3_location: location, game_count: games.length };
+}
+
+async function libraryOf(steamId64: string, { web, apiKey, signal }: SteamImportDeps): Promise<LibraryGame[]> {
+  if (apiKey === null)
+    throw new ImportRefused("A Steam library can only be read with a Web API key; set STEAM_API_KEY.");
+  const searchParams = {
+    steamid: steamId64,
+    include_appinfo: "1",
+    include_played_free_games: "1",
+    skip_unvetted_apps: "false",
+  };
+  const request = { url, searchParams, headers: { "x-webapi-key": apiKey }, signal };
+  const { response } = await web.json("steam_web_api", request, ownedGames).catch((error: unknown) => {
+    throw refusalOf(error, steamId64) ?? error;
+  });
+  if (response.game_count === undefined && response.games === undefined) {
+    throw new ImportRefused(
+      `The games of Steam profile ${steamId64} are not public; its owner has to make the game details public.`,
+    );
+  }
+  const { games = [], game_count = games.length } = response;
+  if (games.length !== game_count) {
+    throw new WebError(
+      "invalid",
+      `Steam announced ${game_count} games of ${steamId64} and listed ${games.length}`,
+      200,
+    );
+  }
+  // The most played first: where two entries are one game, the played one decides about its status.
+  return games.map(gameOf).sort((a, b) => b.playtime_forever - a.playtime_forever || a.appid - b.appid);
+}
+
+/** What a retry cannot cure. */
+function refusalOf(error: unknown, steamId64: string): ImportRefused | null {
+  if (!(error instanceof WebError)) return null;
+  if (error.fault === "denied") return new ImportRefused(`Steam refuses the key in STEAM_API_KEY (${error.status}).`);
+  // Without a status it was never sent: a key that no header can hold.
+  if (error.fault === "refused" && error.status === null) return new ImportRefused(error.message);
+  if (error.fault === "refused") return new ImportRefused(`Steam knows no profile ${steamId64} (${error.status}).`);
+  return null;
+}
+
+function gameOf(owned: z.output<typeof ownedGame>): LibraryGame {
+  const { rtime_last_played: lastPlayed } = owned;
+  return {
+    appid: owned.appid,
+    name: text(owned.name) ?? "",
+    playtime_forever: owned.playtime_forever,
+    playtime_windows: owned.playtime_windows_forever,
+    playtime_mac: owned.playtime_mac_forever,
+    playtime_linux: owned.playtime_linux_forever,
+    playtime_deck: owned.playtime_deck_forever,
+    playtime_2weeks: owned.playtime_2weeks,
+    last_played_at: lastPlayed === 0 ? null : new Date(lastPlayed * 1000).toISOString(),
+    img_icon_url: iconUrl(owned.appid, text(owned.img_icon_url)),
+  };
+}
+
+/** Steam sends the hash of the image; this is where the image is. */
+function iconUrl(appid: number, hash: string | null): string | null {
+  return hash === null ? null : `https://media.steampowered.com/steamcommunity/public/images/apps/${appid}/${hash}.jpg`;
+}
+
+/** Minutes; absent and odd ones are none. */
+function minutes() {
+  return z
+    .number()
+    .int()
+    .min(0)
+    .max(2 ** 31 - 1)
+    .catch(0);
+}

@@ -1,0 +1,134 @@
+/** A collector that loses SteamSpy, its process or its lease in the middle, and what it holds in hand by then. */
+import { describe, expect, it } from "vitest";
+import type { Database } from "../../src/db/database.ts";
+import { defaultLimits, startCollector, stored } from "../support/collector.ts";
+import { detailsBefore, gameCount, onCall, secondDay, useTwoDays } from "../support/collector-days.ts";
+
+const days = useTwoDays();
+const { sql } = days;
+/** Games whose details are due on the second day. */
+const dueCount = gameCount + 1 - detailsBefore;
+
+describe("while details are asked for", () => {
+  it.each([1, 3])(
+    "an outage of SteamSpy ends the run after ten games, none of which has failed (%i workers)",
+    async (workers) => {
+      const { web, before } = await days.second();
+      web.spy.faults.add({ on: { kind: "appdetails" }, after: 25, times: 10_000, fault: "drop" });
+      const { outcome, details } = await days.collect(web, { workers });
+      expect(outcome).toMatchObject({ name: "WebError", fault: "unreachable" });
+      const inVain = new Set(details.slice(25)).size;
+      expect(inVain).toBeGreaterThanOrEqual(10);
+      expect(inVain).toBeLessThan(10 + workers);
+      expect(details.length).toBeLessThanOrEqual(25 + 4 * inVain);
+      await days.expectNothingWrong(before);
+      expect(await sql("select from game_metadata where fetch_status = 'failed'")).toEqual([]);
+      expect(await days.stillPending()).toHaveLength(dueCount - 25);
+      web.spy.faults.clear();
+      await days.collect(web);
+      expect(await stored(sql)).toEqual(days.undisturbed);
+    },
+  );
+
+  it("an outage of nine games is no outage", async () => {
+    const { web } = await days.second();
+    const struck = (await days.stillPending()).slice(0, 9);
+    web.spy.faults.add({ on: ({ appid = 0 }) => struck.includes(appid), times: 36, fault: "drop" });
+    expect((await days.collect(web)).outcome).toMatchObject({ details: { failed: 9 } });
+    await days.collect(web);
+    expect(await stored(sql)).toEqual(days.undisturbed);
+  });
+
+  it("a stop saves what was answered and gives the lease back", async () => {
+    const { web, before } = await days.second();
+    const run = startCollector(days.clock.wrapDatabase(days.db), {
+      limits: defaultLimits,
+      fetch: days.clock.wrapFetch((input, init) => {
+        if (web.spy.log.counts.appdetails === 40) void run.stop();
+        return web.fetch(input, init);
+      }),
+    });
+    await expect(days.clock.run(run.done)).rejects.toThrow("stopped");
+    expect(new Set(web.asked().details).size).toBe(40);
+    await days.expectNothingWrong(before);
+    const pending = await days.stillPending();
+    expect(pending.length).toBe(dueCount - 40);
+    expect(await sql("select leader_id, leader_until from collector_state")).toEqual([
+      { leader_id: null, leader_until: null },
+    ]);
+    const next = await days.collect(web);
+    expect(new Set(next.details)).toEqual(new Set(pending));
+    expect(await stored(sql)).toEqual(days.undisturbed);
+  });
+
+  it("another that takes over leaves nothing for it to write", async () => {
+    const { web } = await days.second();
+    let taken: unknown;
+    const other = "00000000-0000-4000-8000-000000000001";
+    const { outcome } = await days.collect({
+      ...web,
+      fetch: async (input, init) => {
+        const response = await web.fetch(input, init);
+        if (web.spy.log.counts.appdetails === 40) {
+          await sql("update collector_state set leader_id = $1, leader_until = now() + interval '1 hour'", [other]);
+          taken = await stored(sql);
+        }
+        return response;
+      },
+    });
+    expect(outcome).toMatchObject({ name: "LeaseLost" });
+    expect(taken).toBeDefined();
+    expect(await stored(sql)).toEqual(taken);
+    expect(await sql("select leader_id from collector_state")).toEqual([{ leader_id: other }]);
+  });
+});
+
+it("two collectors over one database never ask at the same time", async () => {
+  const { web } = await days.second();
+  const asking: string[] = [];
+  const named =
+    (name: string): typeof fetch =>
+    (input, init) => {
+      asking.push(name);
+      return web.fetch(input, init);
+    };
+  const db = days.clock.wrapDatabase(days.db);
+  const [one, other] = ["one", "other"].map((name) =>
+    startCollector(db, { fetch: days.clock.wrapFetch(named(name)), limits: defaultLimits, maxDetails: 40 }),
+  );
+  await days.clock.run(Promise.all([one?.done, other?.done]));
+  const turns = asking.filter((name, index) => name !== asking[index - 1]);
+  expect(turns).toHaveLength(2);
+  expect(web.asked().pages).toEqual([0, 1, 2, 3]);
+  expect(await stored(sql)).toEqual(days.undisturbed);
+});
+
+it.each([7, 1_000])("with batches of %i each part is saved in one call, and none is larger", async (batchSize) => {
+  const { web } = await days.second();
+  const sizes: Record<string, number[]> = {};
+  let db: Database = days.db;
+  for (const [name, field] of [
+    ["collector_save_list", "apps"],
+    ["collector_save_page", "games"],
+    ["collector_save_details", "games"],
+  ] as const) {
+    db = onCall(db, name, (request) => {
+      sizes[name] = [...(sizes[name] ?? []), (request[field] as unknown[]).length];
+    });
+  }
+  db = onCall(db, "collector_apply_list", ({ max }) => expect(max).toBe(batchSize));
+  await days.collect(web, { batchSize }, db);
+
+  const parts = (...counts: number[]) =>
+    counts.reduce((sum, count) => sum + Math.max(1, Math.ceil(count / batchSize)), 0);
+  expect(Math.max(...Object.values(sizes).flat())).toBeLessThanOrEqual(batchSize);
+  const pages = secondDay.pages.map((page) => Object.keys(page).length);
+  expect(Object.fromEntries(Object.entries(sizes).map(([name, parts]) => [name, parts.length]))).toEqual({
+    // Two pages of games, one each of the other kinds.
+    collector_save_list: parts(60, 40, 20, 20, 0, 0),
+    // The last tells that the pass is complete.
+    collector_save_page: parts(...pages) + 1,
+    collector_save_details: parts(dueCount),
+  });
+  expect(await stored(sql)).toEqual(days.undisturbed);
+});

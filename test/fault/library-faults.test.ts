@@ -1,0 +1,291 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { WebError } from "../../src/errors.ts";
+import { readEnrichedCsv, readRawCsv } from "../../src/library/csv.ts";
+import { ImportRefused } from "../../src/library/errors.ts";
+import { createFolderStore } from "../../src/library/folder-store.ts";
+import type { ObjectStore } from "../../src/library/object-store.ts";
+import { openTestDatabase, type TestDatabase } from "../support/databases.ts";
+import { type Dump, differencesOf } from "../support/dump.ts";
+import { type FakeClock, startFakeClock } from "../support/fake-clock.ts";
+import {
+  composeStages,
+  dumpLibrary,
+  generateWorld,
+  importLibrary,
+  type LibraryWeb,
+  readLibrary,
+  type StageParts,
+  simulateLibraryWeb,
+  steamId,
+} from "../support/library.ts";
+import type { MomentKind, Stage, StageJob } from "../support/library-stage.ts";
+import { createRandom } from "../support/steam/random.ts";
+import type { WebFault } from "../support/web/faults.ts";
+
+/** What goes wrong between Steam, IGDB and the database, and that a later run always ends right. */
+
+let database: TestDatabase;
+const folder = await mkdtemp(join(tmpdir(), "spsync-imports-"));
+beforeAll(async () => {
+  database = await openTestDatabase("postgres");
+});
+afterAll(async () => {
+  await database.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const forgetAll = (sql: TestDatabase["sql"]) =>
+  sql(
+    'truncate "ImportedGame", "Game", "LibraryItem", "Genre", "Platform", igdb_answers, web_tokens, web_api_usage cascade',
+  );
+
+describe("killed at any moment", () => {
+  const world: StageJob["world"] = [21, 1_100];
+  const { library, dump } = generateWorld(...world);
+  const program = fileURLToPath(new URL("../support/library-stage.ts", import.meta.url));
+  const seed = Number(process.env.SEED ?? 1);
+
+  async function runStage(job: Omit<StageJob, "world" | "url" | "folder">) {
+    const args = [program, JSON.stringify({ ...job, world, url: database.url, folder })];
+    const env = { PATH: process.env.PATH, NODE_COMPILE_CACHE: join(tmpdir(), "spsync-compile-cache") };
+    const child = spawn(process.execPath, args, { env, stdio: ["ignore", "pipe", "pipe"] });
+    let words = "";
+    child.stdout.on("data", (chunk) => {
+      words += chunk;
+    });
+    child.stderr.on("data", (chunk) => {
+      words += chunk;
+    });
+    const [code, signal] = (await once(child, "close")) as [number | null, NodeJS.Signals | null];
+    if (code !== 0 && signal !== "SIGKILL") throw new Error(words);
+    return signal ? null : (JSON.parse(words) as { answer: object; passed: Record<MomentKind, number> });
+  }
+
+  const key = (stage: Stage) => `imports/u1/run-${stage === "steam_import" ? "raw" : "enriched"}.csv`;
+  const location = (stage: Stage) => pathToFileURL(join(folder, key(stage))).href;
+  const events: Record<Stage, object> = {
+    steam_import: { user_id: "u1", execution_id: "run", steam_id64: steamId },
+    igdb_enrichment: { user_id: "u1", execution_id: "run", s3_location: location("steam_import") },
+    database_import: { user_id: "u1", execution_id: "run", s3_enriched_location: location("igdb_enrichment") },
+  };
+  const readers = { steam_import: readRawCsv, igdb_enrichment: readEnrichedCsv };
+
+  /** Every file there is, is whole. */
+  async function wholeFiles(): Promise<void> {
+    for (const stage of ["steam_import", "igdb_enrichment"] as const) {
+      const path = join(folder, key(stage));
+      if (existsSync(path)) expect(readers[stage](await readFile(path, "utf8"))).toHaveLength(1_100);
+    }
+  }
+
+  it(`each stage leaves no half file, and retried ends as if nothing had been (SEED=${seed})`, async () => {
+    const random = createRandom(seed);
+    const undisturbed = {} as Record<Stage, { answer: object; passed: Record<MomentKind, number> }>;
+    const files = new Map<string, string>();
+    for (const stage of Object.keys(events) as Stage[]) {
+      const turn = await runStage({ stage, event: events[stage] });
+      if (!turn) throw new Error(`${stage} was killed by nobody`);
+      undisturbed[stage] = turn;
+      files.set(key(stage), await readFile(join(folder, key(stage)), "utf8"));
+    }
+    const expected = await dumpLibrary(database.sql);
+    expect(differencesOf(readLibrary("u1", library, dump), expected)).toEqual([]);
+
+    await forgetAll(database.sql);
+    await rm(join(folder, "imports"), { recursive: true });
+    for (const stage of Object.keys(events) as Stage[]) {
+      const { passed } = undisturbed[stage];
+      const kinds = (Object.keys(passed) as MomentKind[]).filter((kind) => passed[kind] > 0);
+      for (const kind of kinds) {
+        const when = random.pick(["before", "after"] as const);
+        const moment = { kind, count: random.int(1, passed[kind]), when };
+        // Answers that an earlier turn kept would leave this one nothing to ask.
+        await database.sql("truncate igdb_answers, web_tokens");
+        expect(await runStage({ stage, event: events[stage], moment }), JSON.stringify({ stage, moment })).toBeNull();
+        await wholeFiles();
+      }
+      const retried = await runStage({ stage, event: events[stage] });
+      if (stage !== "database_import") expect(retried?.answer).toEqual(undisturbed[stage].answer);
+      expect(await readFile(join(folder, key(stage)), "utf8")).toBe(files.get(key(stage)));
+    }
+    expect(differencesOf(expected, await dumpLibrary(database.sql))).toEqual([]);
+  });
+});
+
+describe("web APIs that fail", () => {
+  const { library, dump } = generateWorld(31, 450);
+  let clock: FakeClock;
+
+  function begin(change?: (web: LibraryWeb) => void) {
+    clock = startFakeClock();
+    onTestFinished(clock.restore);
+    const web = simulateLibraryWeb({ libraries: { [steamId]: { ...library } }, dump: structuredClone(dump) });
+    change?.(web);
+    const compose = (retryAttempts = 3): StageParts =>
+      composeStages(
+        clock.wrapDatabase(database.db),
+        { ...web, fetch: clock.wrapFetch(web.fetch) },
+        realTime(createFolderStore(folder)),
+        { retryAttempts },
+      );
+    return { web, compose, run: (user = "u1") => clock.run(importLibrary(compose(), user)) };
+  }
+
+  /** Files take real time. */
+  const realTime = (objects: ObjectStore): ObjectStore => ({
+    ...objects,
+    put: (...args) => clock.real(objects.put(...args)),
+    get: (...args) => clock.real(objects.get(...args)),
+  });
+
+  async function endsRight(expected: Dump = readLibrary("u1", library, dump)): Promise<void> {
+    expect(differencesOf(expected, await dumpLibrary(database.sql))).toEqual([]);
+  }
+
+  const failure = (run: Promise<unknown>): Promise<unknown> =>
+    run.then(
+      () => "it succeeded",
+      (error: unknown) => error,
+    );
+
+  it.each<[string, WebFault]>([
+    ["429", { status: 429 }],
+    ["429 with Retry-After", { status: 429, retryAfter: "120" }],
+    ["500", { status: 500 }],
+    ["a broken connection", "drop"],
+    ["half an answer", "truncated"],
+    ["HTML", "html200"],
+  ])("asks Steam and IGDB again after %s, and throws what stays", async (_, fault) => {
+    await forgetAll(database.sql);
+    const { web, run } = begin();
+    web.steam.faults.add({ fault, times: 3 });
+    web.igdb.faults.add({ on: { kind: "external_games" }, after: 1, fault, times: 3 });
+    web.igdb.faults.add({ on: { kind: "token" }, fault, times: 2 });
+    await run();
+    await endsRight();
+    expect(web.steam.log.calls).toHaveLength(4);
+    expect(web.igdb.log.of("external_games")).toHaveLength(2 + 3);
+    if (typeof fault === "object" && "retryAfter" in fault)
+      expect(clock.elapsedMs()).toBeGreaterThanOrEqual(8 * 120_000);
+
+    await forgetAll(database.sql);
+    web.steam.faults.add({ fault, times: 4 });
+    expect(await failure(run())).toBeInstanceOf(WebError);
+    expect(await database.sql('select from "ImportedGame"')).toEqual([]);
+    web.igdb.faults.add({ on: { kind: "external_games" }, after: 1, fault, times: 4 });
+    expect(await failure(run())).toBeInstanceOf(WebError);
+    await run();
+    await endsRight();
+  });
+
+  it("takes one new token when IGDB revokes the one at hand in the middle, and no more", async () => {
+    await forgetAll(database.sql);
+    const { web, compose, run } = begin((given) => given.igdb.revoke({ after: 1 }));
+    await run();
+    await endsRight();
+    expect(web.igdb.tokens).toHaveLength(2);
+    // The new one is kept.
+    await database.sql("truncate igdb_answers");
+    await run();
+    expect(web.igdb.tokens).toHaveLength(2);
+    // An application that is gone gets none.
+    await database.sql("truncate igdb_answers");
+    const parts = compose();
+    web.igdb.clientId = "another-client-0123456789abc";
+    web.igdb.revoke();
+    expect(await failure(clock.run(importLibrary(parts, "u1")))).toBeInstanceOf(ImportRefused);
+    expect(web.igdb.tokens).toHaveLength(2);
+  });
+
+  it("pages through more than 500 rows, with uids that repeat, rows without a game and two apps of one game", async () => {
+    await forgetAll(database.sql);
+    const { web, run } = begin(({ igdb }) => {
+      const [one, two] = igdb.dump.externalGames.filter(({ game }) => game !== undefined);
+      if (!one || !two) throw new Error("no games");
+      two.game = one.game as number;
+      const rows = igdb.dump.externalGames.map((row) => ({ ...row, id: row.id + 10_000 }));
+      const bare = rows.map(({ game: _, ...row }, index) => ({ ...row, id: index + 1 }));
+      // A game that is gone stays a number.
+      const gone = bare.slice(0, 50).map((row) => ({ ...row, id: row.id + 5_000, game: 999_999_999 }));
+      igdb.dump.externalGames = [...bare, ...gone, ...rows, ...rows.map((row) => ({ ...row, id: row.id + 10_000 }))];
+    });
+    await run();
+    await endsRight(readLibrary("u1", library, web.igdb.dump));
+    expect(web.igdb.queries.filter(({ offset }) => offset === 1_000).length).toBeGreaterThan(0);
+    const [row] = await database.sql(
+      `select count(*)::int as items, count(distinct "gameId")::int as games from "LibraryItem"`,
+    );
+    expect(row?.items).toBe(row?.games);
+  });
+
+  it.each<[string, (web: LibraryWeb) => void, RegExp]>([
+    ["a private profile", ({ steam }) => steam.libraries.set(steamId, "private"), /not public/],
+    ["a profile that is gone", ({ steam }) => steam.libraries.set(steamId, "missing"), /knows no profile/],
+    [
+      "a key that gets 403",
+      ({ steam }) => steam.faults.add({ fault: { status: 403, html: true } }),
+      /STEAM_API_KEY \(403\)/,
+    ],
+  ])("does not ask Steam again about %s, and says what it is", async (_, change, message) => {
+    await forgetAll(database.sql);
+    const { web, run } = begin(change);
+    const refused = await failure(run());
+    expect(refused).toBeInstanceOf(ImportRefused);
+    expect(String(refused)).toMatch(message);
+    expect(web.steam.log.calls).toHaveLength(1);
+    web.steam.libraries.set(steamId, library);
+    await run();
+    await endsRight();
+  });
+
+  it.each([
+    ["fewer games than it announces", 451],
+    ["more", 12],
+  ])("does not believe a library of %s", async (_, gameCount) => {
+    await forgetAll(database.sql);
+    const { web, run } = begin(({ steam }) => steam.libraries.set(steamId, { ...library, gameCount }));
+    expect(await failure(run())).toMatchObject({ name: "WebError", fault: "invalid" });
+    web.steam.libraries.set(steamId, library);
+    await run();
+    await endsRight();
+  });
+
+  it("takes an empty library for what it is, and keeps what an earlier import brought", async () => {
+    await forgetAll(database.sql);
+    const { web, run } = begin();
+    await run();
+    web.steam.libraries.set(steamId, { games: [] });
+    expect(await run()).toMatchObject({ game_count: 0, enrichment: { processed: 0 } });
+    await endsRight();
+  });
+
+  it.each([1, 2, 3])("ends right through any mixture of faults, run after run (seed %i)", async (seed) => {
+    await forgetAll(database.sql);
+    const { web, compose } = begin();
+    const faults: WebFault[] = [
+      { status: 429 },
+      { status: 500 },
+      { status: 503, html: true },
+      "drop",
+      "truncated",
+      "empty200",
+    ];
+    for (const api of [web.steam, web.igdb]) api.faults.random({ seed, rate: 0.45, faults });
+    let failures = 0;
+    for (;;) {
+      const outcome = await failure(clock.run(importLibrary(compose(1), "u1")));
+      if (!(outcome instanceof Error)) break;
+      expect(outcome).toBeInstanceOf(WebError);
+      failures += 1;
+    }
+    expect(failures + Object.keys({ ...web.steam.faults.struck, ...web.igdb.faults.struck }).length).toBeGreaterThan(0);
+    await endsRight();
+  });
+});

@@ -1,0 +1,472 @@
+/** The IGDB client with its token and its cache in a real database, against a simulated Twitch and IGDB. */
+
+import { mkdtemp, rm } from "node:fs/promises";
+import http from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { inspect } from "node:util";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { createLibraryStore } from "../../src/db/library-store.ts";
+import { createPatience } from "../../src/db/patience.ts";
+import { writeRawCsv } from "../../src/library/csv.ts";
+import { igdbEnrichment } from "../../src/library/enrichment.ts";
+import { ImportRefused } from "../../src/library/errors.ts";
+import { createFolderStore } from "../../src/library/folder-store.ts";
+import { createIgdb, type IgdbDeps } from "../../src/library/igdb.ts";
+import type { IgdbGame } from "../../src/library/rows.ts";
+import { defaultLimits } from "../support/collector.ts";
+import { openTestDatabase, type TestDatabase } from "../support/databases.ts";
+import { type FakeClock, startFakeClock } from "../support/fake-clock.ts";
+import { startInTest } from "../support/steam/in-test.ts";
+import { openWebClient } from "../support/sync.ts";
+import { silent } from "../support/templates.ts";
+import type { WebFault } from "../support/web/faults.ts";
+import {
+  createSimulatedIgdb,
+  generateIgdbGames,
+  type IgdbDump,
+  type IgdbEntry,
+  type SimulatedIgdb,
+} from "../support/web/igdb.ts";
+import { loadRealIgdbIds, loadRealPlatforms } from "../support/web/owned-games.ts";
+import { busiestWindow } from "../support/web/request-log.ts";
+import { asFetch, asRoutes } from "../support/web/web-api.ts";
+import { libraryGame } from "../unit/library/samples.ts";
+import { createLog } from "../unit/web/harness.ts";
+
+const never = new AbortController().signal;
+
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await openTestDatabase("pglite");
+});
+afterAll(() => database.close());
+
+let clock: FakeClock;
+let igdb: SimulatedIgdb;
+let log: ReturnType<typeof createLog>;
+beforeEach(async () => {
+  await database.sql("truncate igdb_answers, web_tokens, apps cascade");
+  log = createLog();
+  igdb = createSimulatedIgdb();
+  clock = startFakeClock();
+  onTestFinished(clock.restore);
+});
+
+const storeOf = (db = clock.wrapDatabase(database.db)) =>
+  createLibraryStore(db, createPatience(db.driver, { logger: silent }));
+
+/** A client as a new process or invocation makes it. */
+function open(given: Partial<IgdbDeps> = {}, fetch = clock.wrapFetch(asFetch(...igdb.apis))) {
+  const web = openWebClient({ fetch, limits: defaultLimits, logger: log.logger });
+  const { clientId, clientSecret } = igdb;
+  return createIgdb({ web, store: storeOf(), clientId, clientSecret, signal: never, ...given });
+}
+
+const serve = (dump: Partial<IgdbDump>) => Object.assign(igdb.dump, dump);
+const ids = (count: number, from = 10) => Array.from({ length: count }, (_, i) => from + i * 10);
+const find = (appids: readonly number[], client = open()) => clock.run(client.bySteamAppids(appids));
+const gameWith = (id: number, given: Partial<IgdbEntry> = {}): IgdbEntry => ({
+  id,
+  name: `Game ${id}`,
+  slug: `game-${id}`,
+  ...given,
+});
+const steamRow = (id: number, uid: number, game?: number) => ({
+  id,
+  uid: String(uid),
+  external_game_source: 1,
+  ...(game !== undefined && { game }),
+});
+/** A dump in which each app is one game, its id a thousand more. */
+const plain = (appids: readonly number[]): IgdbDump => ({
+  games: appids.map((appid) => gameWith(appid + 1000)),
+  externalGames: appids.map((appid, index) => steamRow(index + 1, appid, appid + 1000)),
+});
+
+async function failure(work: Promise<unknown>): Promise<Error> {
+  const error = await work.then(
+    () => expect.fail("it succeeded"),
+    (reason: unknown) => reason as Error,
+  );
+  hasNoSecrets(inspect(error, { depth: 10, showHidden: true }));
+  return error;
+}
+
+function hasNoSecrets(...more: string[]): void {
+  const told = [...log.lines, ...more].join("\n");
+  for (const secret of [igdb.clientSecret, ...igdb.tokens]) expect(told).not.toContain(secret);
+}
+
+/** What IGDB's rows should become, read without the code under test. */
+function independently({ games, externalGames }: IgdbDump, appids: readonly number[]): Map<number, IgdbGame> {
+  const byId = new Map(games.map((game) => [game.id, game]));
+  const found = new Map<number, IgdbGame>();
+  for (const appid of appids) {
+    const rows = externalGames.filter((row) => row.external_game_source === 1 && row.uid === `${appid}` && row.game);
+    const game = byId.get(rows[0]?.game ?? 0);
+    if (!game) continue;
+    const seconds = game.first_release_date;
+    found.set(appid, {
+      id: game.id,
+      name: game.name.trim(),
+      slug: game.slug,
+      summary: game.summary ?? null,
+      release_date: seconds === undefined ? null : new Date(seconds * 1000).toISOString(),
+      cover_url: game.cover ? `https://images.igdb.com/igdb/image/upload/t_cover_big/${game.cover.image_id}.jpg` : null,
+      game_type: game.game_type ?? null,
+      genres: game.genres ?? [],
+      platforms: (game.platforms ?? []).map((platform) => ({
+        ...platform,
+        abbreviation: platform.abbreviation ?? null,
+      })),
+    });
+  }
+  return found;
+}
+
+describe("games by their appids", () => {
+  it("are those of IGDB, with genres, platforms and covers", async () => {
+    const appids = ids(1_300);
+    serve(generateIgdbGames({ seed: 5, appids }));
+    const found = await find(appids);
+    const expected = independently(igdb.dump, appids);
+    expect(found).toEqual(expected);
+    expect(expected.size).toBeLessThan(1_300);
+    expect([...found.values()].some(({ release_date }) => release_date?.startsWith("19"))).toBe(true);
+    expect(igdb.log.counts).toEqual({ token: 1, external_games: 4 });
+    expect(igdb.queries.map(({ where }) => where.get("uid")?.length)).toEqual([400, 400, 400, 100]);
+    hasNoSecrets();
+  });
+
+  it("are found by the first row that has a game; two appids may share one", async () => {
+    serve({
+      games: [gameWith(1), gameWith(2)],
+      externalGames: [
+        steamRow(1, 10),
+        steamRow(2, 10, 2),
+        steamRow(3, 10, 1),
+        steamRow(4, 20, 2),
+        steamRow(5, 30),
+        { ...steamRow(6, 40, 1), external_game_source: 5 },
+      ],
+    });
+    const found = await find([10, 20, 30, 40, 50]);
+    expect([...found].map(([appid, { id }]) => [appid, id])).toEqual([
+      [10, 2],
+      [20, 2],
+    ]);
+  });
+
+  it("are whole where something they refer to is gone, or is odd", async () => {
+    const odd = {
+      ...gameWith(1, { first_release_date: 9_999_999_999_999 }),
+      cover: 77,
+      genres: [5, { id: 4, name: "Fighting\u0000", slug: "fighting" }],
+      platforms: [6, { id: 3, name: "Linux", slug: "linux", abbreviation: "" }],
+    } as unknown as IgdbEntry;
+    const bare = { id: 2 } as IgdbEntry;
+    serve({ games: [odd, bare], externalGames: [steamRow(1, 10, 1), steamRow(2, 20, 2), steamRow(3, 30, 999)] });
+    const found = await find([10, 20, 30]);
+    expect(found.get(10)).toMatchObject({
+      release_date: null,
+      cover_url: null,
+      genres: [{ id: 4, name: "Fighting", slug: "fighting" }],
+      platforms: [{ id: 3, name: "Linux", slug: "linux", abbreviation: null }],
+    });
+    expect(found.get(20)).toMatchObject({ id: 2, name: "IGDB 2", slug: "igdb-2", game_type: null });
+    expect(found.has(30)).toBe(false);
+  });
+
+  it.each([
+    [499, 1],
+    [500, 2],
+    [501, 2],
+    [1_000, 3],
+    [1_001, 3],
+  ])("are read to the last of %i rows in %i requests", async (rows, requests) => {
+    const appids = ids(400);
+    // The last app's game is in the very last row.
+    const repeats = Array.from({ length: rows - 400 }, (_, i) => steamRow(i + 1, appids[0] ?? 0));
+    const own = appids.map((appid, index) => steamRow(rows - 399 + index, appid, appid + 1_000));
+    serve({ games: plain(appids).games, externalGames: [...repeats, ...own] });
+    expect((await find(appids)).size).toBe(400);
+    expect(igdb.queries.map(({ offset }) => offset)).toEqual(Array.from({ length: requests }, (_, i) => i * 500));
+  });
+
+  it("are asked for with nothing when there are none", async () => {
+    expect(await find([])).toEqual(new Map());
+    expect(igdb.log.counts).toEqual({});
+  });
+
+  const real = loadRealIgdbIds();
+  it("of a real library", async (context) => {
+    const platforms = loadRealPlatforms();
+    if (real === null || platforms === null) return context.skip("the real ids are not beside this repository");
+    expect(real.games).toHaveLength(118);
+    const games = [...new Set(real.games.map(({ igdb_id }) => igdb_id))].map((id) => gameWith(id, { platforms }));
+    serve({ games, externalGames: real.games.map(({ appid, igdb_id }, i) => steamRow(i + 1, appid, igdb_id)) });
+    const found = await find([...real.games.map(({ appid }) => appid), ...real.unmapped]);
+    expect([...found].map(([appid, { id }]) => [appid, id])).toEqual(real.games.map((g) => [g.appid, g.igdb_id]));
+    expect(found.get(620)?.platforms ?? [...found.values()][0]?.platforms).toHaveLength(platforms.length);
+    expect(igdb.log.counts).toEqual({ token: 1, external_games: 1 });
+  });
+});
+
+describe("the token", () => {
+  beforeEach(() => serve(plain(ids(2_000))));
+
+  it("is fetched once and shared with the next invocation", async () => {
+    await find(ids(900));
+    await find(ids(900, 10_000));
+    expect([igdb.tokens.length, igdb.queries.length]).toEqual([1, 6]);
+  });
+
+  it.each([
+    [59, 2],
+    [90, 1],
+  ])("is refreshed a minute before it ends: %i seconds left", async (seconds, tokens) => {
+    await find([10]);
+    await database.sql("update web_tokens set expires_at = now() + make_interval(secs => $1)", [seconds]);
+    await find([20]);
+    expect(igdb.tokens).toHaveLength(tokens);
+    await find([30]);
+    expect(igdb.tokens).toHaveLength(tokens);
+  });
+
+  it("is refreshed in the middle of a run as well", async () => {
+    const client = open();
+    await find([10], client);
+    await database.sql("update web_tokens set expires_at = now() + interval '59 seconds'");
+    await find([20], client);
+    expect(igdb.log.counts).toEqual({ token: 2, external_games: 2 });
+  });
+
+  it("is replaced once after a 401 in the middle of a run", async () => {
+    igdb.revoke({ after: 2 });
+    const found = await find(ids(2_000));
+    expect(found.size).toBe(2_000);
+    expect(igdb.log.counts).toEqual({ token: 2, external_games: 6 });
+    await find(ids(10, 50_000));
+    expect(igdb.tokens).toHaveLength(2);
+    hasNoSecrets();
+  });
+
+  it("that has been taken back between invocations is replaced once", async () => {
+    await find([10]);
+    igdb.revoke();
+    expect((await find([20])).size).toBe(1);
+    expect(igdb.log.counts).toEqual({ token: 2, external_games: 3 });
+    expect(igdb.liveTokens()).toEqual(igdb.tokens.slice(1));
+  });
+
+  it("that is refused when it is new is no reason for another", async () => {
+    igdb = createSimulatedIgdb({ tokenSeconds: 0 });
+    const error = await failure(find([10]));
+    expect(error).toMatchObject({ name: "WebError", fault: "denied", status: 401 });
+    expect(igdb.log.counts).toEqual({ token: 1, external_games: 1 });
+  });
+
+  it.each([
+    ["secret", 403],
+    ["id", 400],
+  ])("is refused for a wrong client %s, after one request", async (what, status) => {
+    const wrong = "wrongwrongwrongwrong";
+    const error = await failure(find([10], open(what === "id" ? { clientId: wrong } : { clientSecret: wrong })));
+    expect(error).toEqual(new ImportRefused(`Twitch refuses IGDB_CLIENT_ID and IGDB_CLIENT_SECRET (${status}).`));
+    expect([...log.lines, error.message].join("\n")).not.toContain(wrong);
+    expect(igdb.log.counts).toEqual({ token: 1 });
+  });
+
+  it.each(["clientId", "clientSecret"])("is not asked for without %s", async (name) => {
+    const error = await failure(find([10], open({ [name]: null })));
+    expect(error).toBeInstanceOf(ImportRefused);
+    expect(error.message).toContain("set IGDB_CLIENT_ID and IGDB_CLIENT_SECRET");
+    expect(igdb.log.counts).toEqual({});
+  });
+
+  it("is asked for again when Twitch fails for a while", async () => {
+    igdb.faults.add({ on: { kind: "token" }, fault: { status: 503 }, times: 2 });
+    expect((await find([10])).size).toBe(1);
+    expect(igdb.log.counts).toEqual({ token: 3, external_games: 1 });
+    hasNoSecrets();
+  });
+});
+
+describe("answers are kept for an hour", () => {
+  beforeEach(() => serve(plain(ids(300))));
+
+  it("hits and misses, for every import", async () => {
+    const appids = ids(450);
+    const first = await find(appids);
+    expect([first.size, igdb.log.counts.external_games]).toEqual([300, 2]);
+    const client = open();
+    for (const again of [client, client, open()]) expect(await find(appids, again)).toEqual(first);
+    expect(igdb.log.counts).toEqual({ token: 1, external_games: 2 });
+    await find([...appids, 7]);
+    expect(igdb.queries.at(-1)?.where.get("uid")).toEqual(["7"]);
+  });
+
+  it("and not longer", async () => {
+    await find(ids(450));
+    await database.sql(
+      "update igdb_answers set fetched_at = now() - interval '61 minutes' where uid in ('10', '4500')",
+    );
+    serve(plain(ids(450)));
+    const found = await find(ids(450));
+    expect(found.has(4_500)).toBe(true);
+    expect(found.has(4_490)).toBe(false);
+    expect(igdb.queries.at(-1)?.where.get("uid")).toEqual(["10", "4500"]);
+  });
+
+  it("but not in a shape that nobody knows", async () => {
+    await find([10, 20]);
+    await database.sql(`update igdb_answers set game = '{"id": "old"}' where uid = '20'`);
+    expect([...(await find([10, 20])).keys()].sort()).toEqual([10, 20]);
+    expect(igdb.queries.at(-1)?.where.get("uid")).toEqual(["20"]);
+  });
+
+  it("what was answered before a fault is kept as well", async () => {
+    igdb.faults.add({ on: { kind: "external_games" }, after: 1, fault: { status: 500 }, times: 4 });
+    serve(plain(ids(800)));
+    await failure(find(ids(800)));
+    igdb.queries.length = 0;
+    expect((await find(ids(800))).size).toBe(800);
+    expect(igdb.queries).toHaveLength(1);
+  });
+});
+
+describe("a fault of IGDB", () => {
+  const faults: [string, WebFault, string][] = [
+    ["429", { status: 429 }, "limited"],
+    ["500", { status: 500 }, "unreachable"],
+    ["502 with HTML", { status: 502, html: true }, "unreachable"],
+    ["a lost connection", "drop", "unreachable"],
+    ["silence", "hang", "unreachable"],
+    ["HTML", "html200", "invalid"],
+    ["half an answer", "truncated", "invalid"],
+    ["nothing", "empty200", "invalid"],
+  ];
+  beforeEach(() => serve(plain(ids(500))));
+
+  it.each(faults)("is asked again: %s", async (_, fault) => {
+    igdb.faults.add({ on: { kind: "external_games" }, fault, times: 2 });
+    expect((await find(ids(500))).size).toBe(500);
+    expect(igdb.log.counts).toEqual({ token: 1, external_games: 4 });
+    hasNoSecrets();
+  });
+
+  it.each(faults)("is thrown after every repeat: %s", async (_, fault, kind) => {
+    igdb.faults.add({ on: { kind: "external_games" }, fault, times: 4 });
+    const error = await failure(find(ids(500)));
+    expect(error).toMatchObject({ name: "WebError", fault: kind, message: expect.stringContaining("(4 attempts)") });
+    expect(igdb.log.counts).toEqual({ token: 1, external_games: 4 });
+  });
+
+  it("in every third answer costs only repeats", async () => {
+    igdb.faults.random({ seed: 3, rate: 0.33, faults: faults.map(([, fault]) => fault) });
+    serve(plain(ids(4_000)));
+    expect((await find(ids(4_000))).size).toBe(4_000);
+    expect(Object.keys(igdb.faults.struck).length).toBeGreaterThan(1);
+  });
+});
+
+describe("its limits", () => {
+  it("are kept by all together: four starts a second, eight open", async () => {
+    igdb = createSimulatedIgdb({ ...plain(ids(6_000)), latencyMs: 3_500 });
+    // Not counted as in flight: the clock has to run on while requests are open.
+    const client = open({}, asFetch(...igdb.apis));
+    await find([10], client);
+    const parts = Array.from({ length: 30 }, (_, i) => ids(200, 20 + i * 2_000));
+    await clock.run(Promise.all(parts.map((part) => client.bySteamAppids(part))));
+    const calls = igdb.log.of("external_games");
+    expect(calls).toHaveLength(31);
+    expect(busiestWindow(calls, 1_000)).toBe(4);
+    expect(igdb.mostOpen()).toBe(8);
+    expect(igdb.refusedAsTooMany()).toBe(0);
+  });
+
+  it("are passed by two processes that know nothing of each other, and 429 only costs them time", async () => {
+    serve(plain(ids(4_000)));
+    const found = await clock.run(
+      Promise.all([open().bySteamAppids(ids(2_000)), open().bySteamAppids(ids(2_000, 20_010))]),
+    );
+    expect(found.map((games) => games.size)).toEqual([2_000, 2_000]);
+    expect(igdb.refusedAsTooMany()).toBeGreaterThan(0);
+    expect(igdb.queries).toHaveLength(10);
+    hasNoSecrets();
+  });
+
+  it("cost 2,000 games two seconds at most, against 500 with one request for each", async () => {
+    const appids = ids(2_000);
+    serve(generateIgdbGames({ seed: 9, appids }));
+    await database.sql(
+      `insert into apps (appid, name, type, steam_release_date)
+       select appid, 'App ' || appid, 'game', '2020-05-05Z' from generate_series(10, 20000, 10) as appid`,
+    );
+    const folder = await mkdtemp(join(tmpdir(), "spsync-igdb-"));
+    onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    const files = createFolderStore(folder);
+    const objects: typeof files = {
+      ...files,
+      put: (...object) => clock.real(files.put(...object)),
+      get: (location) => clock.real(files.get(location)),
+    };
+    const raw = writeRawCsv(appids.map((appid) => libraryGame({ appid, name: `App ${appid}` })));
+    const s3_location = await clock.run(objects.put("imports/u1/a-raw.csv", raw, "text/csv"));
+    const deps = { objects, igdb: open(), store: storeOf(), signal: never };
+    const { stats } = await clock.run(igdbEnrichment({ user_id: "u1", s3_location }, deps));
+    expect(stats.processed).toBe(2_000);
+    expect(stats.matched + stats.unmatched + stats.filtered).toBe(2_000);
+    expect(stats.unmatched).toBeGreaterThan(0);
+    // Five for the appids and, in each step, one for the names that are left.
+    expect(igdb.log.counts).toEqual({ token: 1, external_games: 5, games: 5 });
+    expect(clock.elapsedMs()).toBe(2_000);
+    expect(igdb.refusedAsTooMany()).toBe(0);
+  });
+});
+
+describe("games by their names", () => {
+  const names = ['say "cheese"', "back\\slash", "a; b & c = (d)", "Pokémon: 夜勤事件 🎮", "plain", "\\", '"', '\\"'];
+
+  it("are those that are called exactly so", async () => {
+    serve({ games: [...names, "other"].map((name, index) => gameWith(index + 1, { name })) });
+    const found = await clock.run(open().byNames(names));
+    expect(found.map(({ name }) => name)).toEqual(names);
+    expect(igdb.queries.map(({ where }) => where.get("name"))).toEqual([names]);
+    expect(await clock.run(open().byNames(["PLAIN", "pla", 'say \\"cheese\\"']))).toEqual([]);
+  });
+
+  it("are asked for by the hundred and read to the last page", async () => {
+    const many = Array.from({ length: 250 }, (_, i) => `Name ${i}`);
+    const games = many.flatMap((name, i) =>
+      Array.from({ length: i < 100 ? 5 : 1 }, (_, n) => gameWith(i * 5 + n + 1, { name })),
+    );
+    serve({ games });
+    expect(await clock.run(open().byNames(many))).toHaveLength(650);
+    expect(igdb.queries.map(({ where, offset }) => [where.get("name")?.length, offset])).toEqual([
+      [100, 0],
+      [100, 500],
+      [100, 0],
+      [50, 0],
+    ]);
+    expect(await clock.run(open().byNames([]))).toEqual([]);
+  });
+});
+
+it("works through TLS and a proxy as it does here", async () => {
+  clock.restore();
+  const appids = ids(500);
+  serve(generateIgdbGames({ seed: 6, appids }));
+  const steam = await startInTest({ routes: asRoutes(...igdb.apis) });
+  onTestFinished(http.setGlobalProxyFromEnv(steam.env));
+  const { clientId, clientSecret } = igdb;
+  const web = openWebClient({ limits: defaultLimits, logger: log.logger });
+  const client = createIgdb({ web, store: storeOf(database.db), clientId, clientSecret, signal: never });
+  expect(await client.bySteamAppids(appids)).toEqual(independently(igdb.dump, appids));
+  igdb.revoke();
+  const [name = ""] = igdb.dump.games.map((game) => game.name);
+  expect((await client.byNames([name])).map((game) => game.name)).toContain(name.trim());
+  expect(igdb.log.counts).toEqual({ token: 2, external_games: 2, games: 2 });
+  hasNoSecrets();
+});

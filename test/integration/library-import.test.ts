@@ -1,0 +1,396 @@
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { readEnrichedCsv, readRawCsv } from "../../src/library/csv.ts";
+import { createFolderStore } from "../../src/library/folder-store.ts";
+import type { ObjectStore } from "../../src/library/object-store.ts";
+import { createS3Store } from "../../src/library/s3-store.ts";
+import { type DatabaseKind, databaseKinds, openTestDatabase, type TestDatabase } from "../support/databases.ts";
+import { differencesOf } from "../support/dump.ts";
+import {
+  composeStages,
+  dumpLibrary,
+  generateWorld,
+  importLibrary,
+  type LibraryWeb,
+  readLibrary,
+  simulateLibraryWeb,
+  steamId,
+} from "../support/library.ts";
+import { startS3 } from "../support/s3.ts";
+import type { IgdbDump, IgdbEntry } from "../support/web/igdb.ts";
+import { loadRealIgdbIds, loadRealLibraries, loadRealPlatforms, type OwnedGame } from "../support/web/owned-games.ts";
+
+/** From a Steam profile to rows: everything real but Steam and IGDB. */
+
+interface Given {
+  open: (kind: DatabaseKind) => Promise<TestDatabase>;
+  /** Files in a folder, or in a bucket, and how to list them. */
+  keep: (place: "folder" | "s3") => Promise<{ objects: ObjectStore; keys: () => Promise<string[]> }>;
+}
+
+const it = test.extend<Given>({
+  open: ({ onTestFinished }, use) =>
+    use(async (kind) => {
+      const database = await openTestDatabase(kind);
+      onTestFinished(() => database.close());
+      return database;
+    }),
+  keep: ({ onTestFinished }, use) =>
+    use(async (place) => {
+      if (place === "s3") {
+        const s3 = await startS3("libraries");
+        onTestFinished(() => s3.close());
+        return { objects: createS3Store(s3.bucket, s3.client()), keys: s3.objects };
+      }
+      const folder = await mkdtemp(join(tmpdir(), "spsync-imports-"));
+      onTestFinished(() => rm(folder, { recursive: true, force: true }));
+      const keys = async () => {
+        const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+        return entries
+          .filter((entry) => entry.isFile())
+          .map(({ parentPath, name }) => join(parentPath, name).slice(folder.length + 1));
+      };
+      return { objects: createFolderStore(folder), keys };
+    }),
+});
+
+const nothingNew = {
+  imported_games_created: 0,
+  imported_games_updated: 0,
+  games_created: 0,
+  games_updated: 0,
+  library_items_created: 0,
+};
+
+/** IGDB has no cached answer any more. */
+const forget = ({ sql }: TestDatabase) =>
+  sql("update igdb_answers set fetched_at = fetched_at - interval '61 minutes'");
+
+async function countOf({ sql }: TestDatabase, table: string): Promise<number> {
+  const [row] = await sql<{ count: number }>(`select count(*)::int as count from "${table}"`);
+  return row?.count ?? -1;
+}
+
+/** When each row was last written, by what it is called. */
+async function writtenAt({ sql }: TestDatabase, table: "ImportedGame" | "Game"): Promise<Map<string, string>> {
+  const name = table === "Game" ? '"igdbId"::text' : '"storefrontGameId"';
+  const rows = await sql<{ name: string; at: string }>(
+    `select ${name} as name, "updatedAt"::text as at from "${table}"`,
+  );
+  return new Map(rows.map(({ name: key, at }) => [key, at]));
+}
+
+const changedIn = (before: Map<string, string>, after: Map<string, string>) =>
+  [...after].filter(([key, at]) => before.get(key) !== at).map(([key]) => key);
+
+/** A game of a library, played for an hour unless told otherwise. */
+function owned(appid: number, name: string, playtime_forever = 60): OwnedGame {
+  return {
+    appid,
+    name,
+    playtime_forever,
+    playtime_windows_forever: playtime_forever,
+    playtime_mac_forever: 0,
+    playtime_linux_forever: 0,
+    playtime_deck_forever: 0,
+    rtime_last_played: 0,
+    playtime_disconnected: 0,
+  };
+}
+
+const year = (of: number) => Date.UTC(of, 5, 1) / 1_000;
+
+describe.each(databaseKinds)("from Steam to the library (%s)", (kind) => {
+  it("arrives complete; again it creates nothing, and updates what changed and nothing else", async ({
+    open,
+    keep,
+  }) => {
+    const [database, { objects, keys }] = [await open(kind), await keep(kind === "pglite" ? "folder" : "s3")];
+    const { library, dump } = generateWorld(5, 620);
+    const web = simulateLibraryWeb({ libraries: { [steamId]: library }, dump });
+    const parts = composeStages(database.db, web, objects);
+
+    const first = await importLibrary(parts, "u1");
+    expect(differencesOf(readLibrary("u1", library, dump), await dumpLibrary(database.sql))).toEqual([]);
+    const { processed, matched, unmatched, filtered } = first.enrichment;
+    expect(first.game_count).toBe(620);
+    expect(processed).toBe(620);
+    expect(matched + unmatched + filtered).toBe(620);
+    expect(Math.min(matched, unmatched, filtered)).toBeGreaterThan(0);
+    expect(first.import).toEqual({
+      ...nothingNew,
+      imported_games_created: await countOf(database, "ImportedGame"),
+      games_created: await countOf(database, "Game"),
+      library_items_created: await countOf(database, "LibraryItem"),
+      // Apps of a later batch whose game an earlier one made change nothing about it.
+      games_updated: 0,
+    });
+    expect(first.import.imported_games_created).toBe(620);
+    expect(first.import.games_created).toBeLessThanOrEqual(matched);
+    const raw = readRawCsv(await objects.get(first.s3_location));
+    const enriched = readEnrichedCsv(await objects.get(first.s3_enriched_location));
+    expect([raw.length, enriched.length]).toEqual([620, 620]);
+    expect((await keys()).toSorted()).toEqual(
+      [first.s3_location, first.s3_enriched_location].map(objects.keyOf).toSorted(),
+    );
+    expect(web.igdb.queries.filter(({ endpoint }) => endpoint === "external_games")).toHaveLength(2);
+
+    web.igdb.queries.length = 0;
+    const second = await importLibrary(parts, "u1");
+    expect({ ...second.import, enrichment: second.enrichment }).toEqual({
+      ...nothingNew,
+      enrichment: first.enrichment,
+    });
+    expect(second.s3_location).not.toBe(first.s3_location);
+    // Answers and token are kept.
+    expect(web.igdb.queries).toEqual([]);
+    expect(web.igdb.tokens).toHaveLength(1);
+
+    const importedBefore = await writtenAt(database, "ImportedGame");
+    const gamesBefore = await writtenAt(database, "Game");
+    const [played, renamed] = [library.games[100], library.games[200]] as [OwnedGame, OwnedGame];
+    played.playtime_forever += 5;
+    renamed.name = 'Another, "better" name';
+    const [entry] = dump.games.filter(({ id }) => gamesBefore.has(String(id)));
+    if (entry) entry.summary = "Told anew.";
+    await forget(database);
+    const third = await importLibrary(parts, "u1");
+    expect(third.import).toEqual({ ...nothingNew, imported_games_updated: 2, games_updated: 1 });
+    expect(changedIn(importedBefore, await writtenAt(database, "ImportedGame")).toSorted()).toEqual(
+      [String(played.appid), String(renamed.appid)].toSorted(),
+    );
+    expect(changedIn(gamesBefore, await writtenAt(database, "Game"))).toEqual([String(entry?.id)]);
+    expect(web.igdb.tokens).toHaveLength(1);
+    const items = await dumpLibrary(database.sql);
+    const expected = readLibrary("u1", library, dump);
+    // What an item says was the user's from the moment it was made.
+    expected.delete("items");
+    items.delete("items");
+    expect(differencesOf(expected, items)).toEqual([]);
+  });
+});
+
+describe("runs at once", () => {
+  it("leave every game once: of one user, and of users who share games", async ({ open, keep }) => {
+    const [database, { objects }] = [await open("postgres"), await keep("folder")];
+    const { library, dump } = generateWorld(8, 540);
+    const web = simulateLibraryWeb({ libraries: { [steamId]: library }, dump });
+    const summaries = await Promise.all(
+      ["u1", "u1", "u1", "u2"].map((user) => importLibrary(composeStages(database.db, web, objects), user)),
+    );
+    const ofBoth = readLibrary("u1", library, dump);
+    for (const [table, rows] of readLibrary("u2", library, dump)) {
+      if (table === "imported" || table === "items") ofBoth.get(table)?.push(...rows);
+    }
+    expect(differencesOf(ofBoth, await dumpLibrary(database.sql))).toEqual([]);
+    const sum = (name: keyof typeof nothingNew) => summaries.reduce((all, each) => all + each.import[name], 0);
+    expect(sum("imported_games_created")).toBe(2 * 540);
+    expect(sum("games_created")).toBe(await countOf(database, "Game"));
+    expect(sum("library_items_created")).toBe(await countOf(database, "LibraryItem"));
+    expect(sum("imported_games_updated")).toBe(0);
+  });
+});
+
+describe("what a game is, and which one", () => {
+  const entry = (id: number, name: string, more: Partial<IgdbEntry> = {}): IgdbEntry => ({
+    id,
+    name,
+    slug: `slug-${id}`,
+    game_type: 0,
+    ...more,
+  });
+
+  async function importAll(database: TestDatabase, objects: ObjectStore, games: OwnedGame[], dump: IgdbDump) {
+    const web: LibraryWeb = simulateLibraryWeb({ libraries: { [steamId]: { games } }, dump });
+    const summary = await importLibrary(composeStages(database.db, web, objects), "u1");
+    const rows = readEnrichedCsv(await objects.get(summary.s3_enriched_location));
+    return { summary, web, rows: new Map(rows.map((row) => [row.appid, row])) };
+  }
+
+  it("is what the catalogue says, whatever it is called, then what IGDB says, then what its name ends with", async ({
+    open,
+    keep,
+  }) => {
+    const [database, { objects }] = [await open("postgres"), await keep("folder")];
+    await database.sql(`insert into apps (appid, name, type) values
+      (10, 'Level - Editor', 'game'), (20, 'A Map', 'dlc'), (30, 'Little Game', 'demo'), (40, 'Named by the catalogue', 'game')`);
+    const games = [
+      owned(10, "Level - Editor"),
+      owned(20, "A Map"),
+      owned(30, "Little Game"),
+      owned(40, ""),
+      owned(50, "Far - Multiplayer"),
+      owned(60, "Virus Expansion"),
+      owned(70, "Big - Soundtrack"),
+      owned(80, "The Turing Test"),
+    ];
+    const externalGames = [10, 20, 30, 50, 60].map((appid) => ({
+      id: appid,
+      uid: String(appid),
+      external_game_source: 1,
+      game: appid + 1,
+    }));
+    const dump = {
+      games: [entry(11, "A"), entry(21, "B"), entry(31, "C"), entry(51, "D"), entry(61, "E", { game_type: 2 })],
+      externalGames,
+    };
+    const { rows, web } = await importAll(database, objects, games, dump);
+    const told = [...rows.values()].map(({ appid, name, classification, match_status }) => [
+      appid,
+      name,
+      classification,
+      match_status,
+    ]);
+    expect(told).toEqual([
+      [10, "Level - Editor", "GAME", "MATCHED"],
+      [20, "A Map", "DLC", "IGNORED"],
+      [30, "Little Game", "NON_GAME", "IGNORED"],
+      [40, "Named by the catalogue", "GAME", "UNMATCHED"],
+      [50, "Far - Multiplayer", "GAME", "MATCHED"],
+      [60, "Virus Expansion", "DLC", "IGNORED"],
+      [70, "Big - Soundtrack", "NON_GAME", "IGNORED"],
+      [80, "The Turing Test", "GAME", "UNMATCHED"],
+    ]);
+    // What the catalogue calls no game is not asked for.
+    expect(web.igdb.queries.flatMap(({ where }) => where.get("uid") ?? [])).toEqual([
+      "10",
+      "40",
+      "50",
+      "60",
+      "70",
+      "80",
+    ]);
+    const catalogue = new Map([
+      [10, { type: "game" }],
+      [20, { type: "dlc" }],
+      [30, { type: "demo" }],
+      [40, { type: "game", name: "Named by the catalogue" }],
+    ]);
+    const expected = readLibrary("u1", { games }, dump, catalogue);
+    expect(differencesOf(expected, await dumpLibrary(database.sql))).toEqual([]);
+  });
+
+  it("is found by name and year where that leaves one, is marked so, and is never guessed", async ({ open, keep }) => {
+    const [database, { objects }] = [await open("postgres"), await keep("folder")];
+    const names = ["Pokéball™: Éxtra!", "Twice", "Other Year", "Undated", "Nobody Knows"];
+    await database.sql(`insert into apps (appid, name, type, steam_release_date) values
+      (1, '${names[0]}', 'game', '2015-02-03'), (2, 'Twice', 'game', '2016-01-01'), (3, 'Other Year', 'game', '2017-01-01'),
+      (4, 'Undated', 'game', null), (5, 'Nobody Knows', 'game', '2018-01-01')`);
+    const dump = {
+      games: [
+        entry(101, "Pokéball: Éxtra!", { first_release_date: year(2015) }),
+        entry(102, "Pokéball: Éxtra!", { first_release_date: year(2020) }),
+        entry(201, "Twice", { first_release_date: year(2016) }),
+        entry(202, "Twice", { first_release_date: year(2016) }),
+        entry(301, "Other Year", { first_release_date: year(2018) }),
+        entry(401, "Undated", { first_release_date: year(2019) }),
+      ],
+      externalGames: [],
+    };
+    const games = names.map((name, index) => owned(index + 1, name));
+    const { rows, summary } = await importAll(database, objects, games, dump);
+    expect([...rows.values()].map(({ appid, matched_by, igdb }) => [appid, matched_by, igdb?.id ?? null])).toEqual([
+      [1, "name_and_year", 101],
+      [2, null, null],
+      [3, null, null],
+      [4, null, null],
+      [5, null, null],
+    ]);
+    expect(summary.enrichment).toEqual({ processed: 5, matched: 1, unmatched: 4, filtered: 0 });
+    expect(await database.sql(`select "igdbId", "steamAppId" from "Game"`)).toEqual([{ igdbId: 101, steamAppId: 1 }]);
+  });
+
+  it("an empty library is a library", async ({ open, keep }) => {
+    const [database, { objects }] = [await open("postgres"), await keep("s3")];
+    const { summary } = await importAll(database, objects, [], { games: [], externalGames: [] });
+    expect(summary).toMatchObject({
+      game_count: 0,
+      enrichment: { processed: 0, matched: 0, unmatched: 0, filtered: 0 },
+      import: nothingNew,
+    });
+  });
+});
+
+const realLibraries = loadRealLibraries();
+const realIds = loadRealIgdbIds();
+
+describe.skipIf(!realLibraries || !realIds)("real libraries (skipped without ../shared/library)", () => {
+  const gameTypes = [
+    "Main Game",
+    "DLC",
+    "Expansion",
+    "Bundle",
+    "Standalone Expansion",
+    "Mod",
+    "Episode",
+    "Season",
+    "Remake",
+    "Remaster",
+  ];
+  gameTypes.push("Expanded Game", "Port", "Fork", "Pack / Addon", "Update");
+
+  /** IGDB as the real pairs have it, with a title that tells the game from Steam's name. */
+  function realDump(): IgdbDump {
+    const platforms = loadRealPlatforms()?.slice(0, 12) ?? [];
+    const pairs = realIds?.games ?? [];
+    const games = [...new Map(pairs.map((pair) => [pair.igdb_id, pair])).values()].map(
+      ({ igdb_id: id, game_type }, index) => ({
+        id,
+        name: `IGDB's ${id}`,
+        slug: `igdbs-${id}`,
+        game_type: gameTypes.indexOf(game_type),
+        first_release_date: year(1998 + (index % 25)),
+        platforms: platforms.slice(index % 6, (index % 6) + 3),
+      }),
+    );
+    const externalGames = pairs.map(({ appid, igdb_id }, index) => ({
+      id: index + 1,
+      uid: String(appid),
+      external_game_source: 1,
+      game: igdb_id,
+    }));
+    return { games, externalGames };
+  }
+
+  it.for([
+    ["pglite", "folder"],
+    ["postgres", "s3"],
+  ] as const)("arrive complete, matched by the real ids (%s, %s)", async ([kind, place], { open, keep, expect }) => {
+    const [database, { objects }] = [await open(kind), await keep(place)];
+    const dump = realDump();
+    expect(dump.games.every(({ game_type }) => game_type !== undefined && game_type >= 0)).toBe(true);
+    // The pairs come from a third library, of which only the appids are known.
+    const third = [...(realIds?.games ?? []).map(({ appid }) => appid), ...(realIds?.unmapped ?? [])];
+    const libraries = [...(realLibraries ?? []), { games: third.map((appid) => owned(appid, "")) }];
+    expect(libraries.map(({ games }) => games.length)).toEqual([129, 350, 121]);
+    const pairs = new Map(realIds?.games.map(({ appid, igdb_id }) => [appid, igdb_id]));
+    for (const [index, library] of libraries.entries()) {
+      const [user, profile] = [`real-${index}`, `7656119800000000${index + 2}`];
+      const web = simulateLibraryWeb({ libraries: { [profile]: library }, dump });
+      const summary = await importLibrary(composeStages(database.db, web, objects), user, profile);
+      expect(summary.game_count).toBe(library.games.length);
+      expect(summary.enrichment.processed).toBe(library.games.length);
+      const stored = await dumpLibrary(database.sql);
+      const ofUser = (rows: string[] = []) => rows.filter((row) => row.startsWith(`["${user}"`));
+      const expected = readLibrary(user, library, dump);
+      for (const table of ["imported", "items"]) expect(ofUser(stored.get(table))).toEqual(expected.get(table));
+      const statuses = await database.sql<{ appid: string; status: string }>(
+        `select "storefrontGameId" as appid, "igdbMatchStatus"::text as status from "ImportedGame" where "userId" = '${user}'`,
+      );
+      const matched = statuses.filter(({ status }) => status === "MATCHED").map(({ appid }) => Number(appid));
+      expect(matched.length).toBe(summary.enrichment.matched);
+      expect(matched.filter((appid) => !pairs.has(appid))).toEqual([]);
+      if (index === 2) {
+        const others = statuses.filter(({ status }) => status !== "MATCHED");
+        expect(others.filter(({ status }) => status === "UNMATCHED").map(({ appid }) => Number(appid))).toEqual(
+          realIds?.unmapped,
+        );
+        const parts = realIds?.games.filter(({ game_type }) => /^(DLC|Expansion|Pack|Update)/.test(game_type)) ?? [];
+        expect(others.length).toBe(parts.length + 3);
+      }
+      expect((await importLibrary(composeStages(database.db, web, objects), user, profile)).import).toEqual(nothingNew);
+    }
+  });
+});

@@ -1,0 +1,514 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import type { Context } from "aws-lambda";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
+import { openTestDatabase, type TestDatabase } from "../support/databases.ts";
+import { differencesOf } from "../support/dump.ts";
+import {
+  apiKey,
+  dumpLibrary,
+  generateWorld,
+  type LibraryWeb,
+  lambdaContext,
+  readLibrary,
+  simulateLibraryWeb,
+  steamId,
+} from "../support/library.ts";
+import { startS3, type TestS3 } from "../support/s3.ts";
+import { execute, type StateMachine } from "../support/state-machine.ts";
+import { generateCatalogue } from "../support/steam/generate.ts";
+import { startSimulatedSteam } from "../support/steam/simulated-steam.ts";
+import { asRoutes } from "../support/web/web-api.ts";
+
+/** The handlers as Lambda invokes them: from the sources in this process, and as the bundles that are deployed in another one. */
+
+type Answer = Record<string, unknown> & { success: boolean };
+type Handler = (event: unknown, context: Context) => Promise<Answer>;
+interface Handlers {
+  steam: Handler;
+  igdb: Handler;
+  database: Handler;
+}
+
+const { library, dump } = generateWorld(11, 120);
+const privateId = "76561198000000002";
+const missingId = "76561198000000003";
+const closedPort = "http://127.0.0.1:9";
+
+let database: TestDatabase;
+let s3: TestS3;
+let web: LibraryWeb;
+
+beforeAll(async () => {
+  // Every execution environment listens for the end of its output, and here they share one.
+  process.stdout.setMaxListeners(50);
+  [database, s3] = await Promise.all([openTestDatabase("postgres"), startS3("imports-of-libraries")]);
+});
+afterAll(async () => {
+  await database.close();
+  await s3.close();
+});
+
+const environment = (): Record<string, string> => ({
+  ...database.env,
+  ...s3.env,
+  AWS_MAX_ATTEMPTS: "1",
+  STEAM_API_KEY: apiKey,
+  IGDB_CLIENT_ID: web.igdb.clientId,
+  IGDB_CLIENT_SECRET: web.igdb.clientSecret,
+  IGDB_API_LIMIT: "6000/second",
+  RETRY_ATTEMPTS: "0",
+  LOG_LEVEL: "silent",
+  // Vitest's own MODE is none of the service's.
+  MODE: "",
+  POWERTOOLS_TRACE_ENABLED: "false",
+  POWERTOOLS_METRICS_DISABLED: "true",
+  POWERTOOLS_LOG_LEVEL: "SILENT",
+});
+
+beforeEach(async () => {
+  await database.sql(
+    'truncate "ImportedGame", "Game", "LibraryItem", "Genre", "Platform", igdb_answers, web_tokens, web_api_usage cascade',
+  );
+  web = simulateLibraryWeb({ libraries: { [steamId]: library, [privateId]: "private", [missingId]: "missing" }, dump });
+});
+
+/** A fresh execution environment, with what the test changes about it. */
+async function coldStart(changes: Record<string, string | undefined> = {}): Promise<Handlers> {
+  vi.unstubAllEnvs();
+  for (const [name, value] of Object.entries({ ...environment(), ...changes })) vi.stubEnv(name, value);
+  vi.stubGlobal("fetch", web.fetch);
+  vi.resetModules();
+  const [steam, igdb, importer] = await Promise.all([
+    import("../../src/library/lambda/steam-import.ts"),
+    import("../../src/library/lambda/igdb-enrichment.ts"),
+    import("../../src/library/lambda/database-import.ts"),
+  ]);
+  onTestFinished(() => {
+    vi.unstubAllEnvs();
+    vi.unstubAllGlobals();
+  });
+  const [first, second, third] = [steam, igdb, importer].map(({ handler }) => handler as unknown as Handler);
+  if (!first || !second || !third) throw new Error("a handler is missing");
+  return { steam: first, igdb: second, database: third };
+}
+
+const call = (handler: Handler, event: unknown, remainingMs?: number) => handler(event, lambdaContext(remainingMs));
+
+async function importAll(handlers: Handlers, user_id: string, execution_id?: string): Promise<Answer[]> {
+  const common = { user_id, ...(execution_id && { execution_id }) };
+  const first = await call(handlers.steam, { ...common, steam_id64: steamId });
+  const second = await call(handlers.igdb, { ...common, s3_location: first.s3_location });
+  const third = await call(handlers.database, { ...common, s3_enriched_location: second.s3_enriched_location });
+  return [first, second, third];
+}
+
+const connections = () =>
+  database.sql<{ pid: number }>(
+    "select pid from pg_stat_activity where datname = current_database() and application_name = 'steam-pics-sync' and query ~ 'library_|web_'",
+  );
+
+describe("the handlers", () => {
+  it("answer in snake_case, cold and warm, with one connection and one token", async () => {
+    const handlers = await coldStart();
+    const [first, second, third] = await importAll(handlers, "u1", "run-1");
+    expect(first).toEqual({
+      success: true,
+      user_id: "u1",
+      s3_location: `s3://${s3.bucket}/imports/u1/run-1-raw.csv`,
+      game_count: 120,
+    });
+    expect(second).toEqual({
+      success: true,
+      user_id: "u1",
+      s3_enriched_location: `s3://${s3.bucket}/imports/u1/run-1-enriched.csv`,
+      stats: {
+        processed: 120,
+        matched: expect.any(Number),
+        unmatched: expect.any(Number),
+        filtered: expect.any(Number),
+      },
+    });
+    expect(third).toEqual({
+      success: true,
+      user_id: "u1",
+      stats: expect.objectContaining({ imported_games_created: 120, imported_games_updated: 0 }),
+    });
+    expect(differencesOf(readLibrary("u1", library, dump), await dumpLibrary(database.sql))).toEqual([]);
+    const cold = await connections();
+    // The stages share this process, and so one runtime.
+    expect(cold).toHaveLength(1);
+
+    const [, , again] = await importAll(handlers, "u1", "run-2");
+    expect(again?.stats).toMatchObject({ imported_games_created: 0, games_created: 0, library_items_created: 0 });
+    expect(await connections()).toEqual(cold);
+    expect(web.igdb.tokens).toHaveLength(1);
+    // Another environment finds the token in the database.
+    await database.sql("truncate igdb_answers");
+    await importAll(await coldStart(), "u1", "run-3");
+    expect(web.igdb.tokens).toHaveLength(1);
+    expect(await database.sql("select used from web_api_usage where endpoint = 'steam_web_api'")).toEqual([
+      { used: 3 },
+    ]);
+  });
+
+  it("write the same objects when an execution is retried, and other ones without its id", async () => {
+    const handlers = await coldStart();
+    const before = await s3.objects();
+    await importAll(handlers, "u2", "retried");
+    await importAll(handlers, "u2", "retried");
+    const ofRun = ["imports/u2/retried-enriched.csv", "imports/u2/retried-raw.csv"];
+    expect((await s3.objects()).filter((key) => !before.includes(key))).toEqual(ofRun);
+    await importAll(handlers, "u2");
+    await importAll(handlers, "u2");
+    expect((await s3.objects()).filter((key) => key.startsWith("imports/u2/"))).toHaveLength(6);
+  });
+
+  it.each([
+    ["a profile that is private", { steam_id64: privateId }, /not public/],
+    ["a profile that does not exist", { steam_id64: missingId }, /knows no profile 76561198000000003/],
+    ["a SteamID that is none", { steam_id64: "12345" }, /steam_id64: must be a SteamID64/],
+    ["a SteamID that is a number", { steam_id64: Number(steamId) }, /steam_id64/],
+    ["no SteamID", {}, /steam_id64/],
+    ["a user id that leaves its folder", { user_id: "../u2", steam_id64: steamId }, /user_id: must be letters/],
+    [
+      "an execution id that leaves its folder",
+      { execution_id: "../../x", steam_id64: steamId },
+      /execution_id: must be/,
+    ],
+  ])("refuse %s", async (_, event, error) => {
+    const { steam } = await coldStart();
+    const before = await s3.objects();
+    const answer = await call(steam, { user_id: "u1", ...event });
+    expect(answer).toEqual({ success: false, error: expect.stringMatching(error) });
+    expect(await s3.objects()).toEqual(before);
+  });
+
+  it.each([[null], ["text"], [[]], [{}], [7]])("refuse the event %j", async (event) => {
+    const handlers = await coldStart();
+    for (const handler of [handlers.steam, handlers.igdb, handlers.database]) {
+      expect(await call(handler, event)).toMatchObject({
+        success: false,
+        error: expect.stringMatching(/event cannot be used/),
+      });
+    }
+  });
+
+  it("refuse a key of Steam and an application of Twitch that are not accepted", async () => {
+    const { steam } = await coldStart({ STEAM_API_KEY: "WRONG-KEY-0123456789" });
+    const refused = await call(steam, { user_id: "u1", steam_id64: steamId });
+    expect(refused).toEqual({ success: false, error: expect.stringMatching(/STEAM_API_KEY.*401/) });
+    expect(JSON.stringify(refused)).not.toContain("WRONG-KEY");
+
+    for (const wrong of [
+      { IGDB_CLIENT_ID: "wrong-client-0123456789" },
+      { IGDB_CLIENT_SECRET: "wrong-secret-0123456789" },
+    ]) {
+      const handlers = await coldStart(wrong);
+      const { s3_location } = await call(handlers.steam, { user_id: "u1", steam_id64: steamId });
+      const answer = await call(handlers.igdb, { user_id: "u1", s3_location });
+      expect(answer).toEqual({
+        success: false,
+        error: expect.stringMatching(/IGDB_CLIENT_ID and IGDB_CLIENT_SECRET \(40[03]\)/),
+      });
+      expect(JSON.stringify(answer)).not.toContain(Object.values(wrong)[0]);
+    }
+  });
+
+  it("refuse to work without a key of their stage", async () => {
+    const { steam } = await coldStart({ STEAM_API_KEY: "" });
+    expect(await call(steam, { user_id: "u1", steam_id64: steamId })).toMatchObject({
+      success: false,
+      error: expect.stringMatching(/STEAM_API_KEY/),
+    });
+    const handlers = await coldStart({ IGDB_CLIENT_ID: "", IGDB_CLIENT_SECRET: "" });
+    const { s3_location } = await call(handlers.steam, { user_id: "u1", steam_id64: steamId });
+    expect(await call(handlers.igdb, { user_id: "u1", s3_location })).toMatchObject({
+      success: false,
+      error: expect.stringMatching(/IGDB_CLIENT_ID/),
+    });
+  });
+
+  it("refuse files of another user, of another bucket, of another stage, and what is no file of theirs", async () => {
+    const handlers = await coldStart();
+    const [first, second] = await importAll(handlers, "owner", "run");
+    const { s3_location: raw } = first as { s3_location: string } & Answer;
+    const { s3_enriched_location: enriched } = second as { s3_enriched_location: string } & Answer;
+    const bucket = `s3://${s3.bucket}`;
+    const cases: [Handler, string, string, string, RegExp][] = [
+      [handlers.igdb, "s3_location", "other", raw, /none of user other/],
+      [handlers.database, "s3_enriched_location", "other", enriched, /none of user other/],
+      [handlers.igdb, "s3_location", "owner", enriched, /none of user owner/],
+      [handlers.database, "s3_enriched_location", "owner", raw, /none of user owner/],
+      [handlers.igdb, "s3_location", "owner", raw.replace(bucket, "s3://others"), /not in the bucket/],
+      [handlers.database, "s3_enriched_location", "owner", "file:///etc/passwd", /not in the bucket/],
+      [handlers.igdb, "s3_location", "owner", `${bucket}/imports/owner/nothing-raw.csv`, /no object/],
+      [handlers.igdb, "s3_location", "owner", `${bucket}/imports/owner/../other/run-raw.csv`, /none of user owner/],
+      [handlers.database, "s3_enriched_location", "owner", "https://example.org/a-enriched.csv", /must be s3:/],
+    ];
+    for (const [handler, field, user_id, location, error] of cases) {
+      expect(await call(handler, { user_id, [field]: location })).toEqual({
+        success: false,
+        error: expect.stringMatching(error),
+      });
+    }
+  });
+
+  it("throw what a retry may cure, and go right once it does", async () => {
+    const handlers = await coldStart();
+    const event = { user_id: "u1", steam_id64: steamId, execution_id: "trouble" };
+    for (const status of [429, 500, 503] as const) {
+      web.steam.faults.add({ fault: { status } });
+      await expect(call(handlers.steam, event)).rejects.toThrow(`answered ${status}`);
+    }
+    const { s3_location } = await call(handlers.steam, event);
+    for (const status of [429, 500, 502] as const) {
+      web.igdb.faults.add({ on: { kind: "external_games" }, fault: { status } });
+      await expect(call(handlers.igdb, { user_id: "u1", s3_location })).rejects.toThrow(`answered ${status}`);
+    }
+    web.igdb.faults.add({ on: { kind: "token" }, fault: { status: 500 } });
+    await database.sql("delete from web_tokens");
+    await expect(call(handlers.igdb, { user_id: "u1", s3_location })).rejects.toThrow("answered 500");
+    const { s3_enriched_location } = await call(handlers.igdb, { user_id: "u1", s3_location });
+    await call(handlers.database, { user_id: "u1", s3_enriched_location });
+    expect(differencesOf(readLibrary("u1", library, dump), await dumpLibrary(database.sql))).toEqual([]);
+  });
+
+  it("throw when the bucket is away", async () => {
+    const { s3_location } = await call((await coldStart()).steam, { user_id: "u1", steam_id64: steamId });
+    const handlers = await coldStart({ AWS_ENDPOINT_URL_S3: closedPort });
+    await expect(call(handlers.steam, { user_id: "u1", steam_id64: steamId })).rejects.toThrow(/ECONNREFUSED/);
+    await expect(call(handlers.igdb, { user_id: "u1", s3_location })).rejects.toThrow(/ECONNREFUSED/);
+  });
+
+  it("throw when the database stays away until shortly before their time is up", async () => {
+    const [, second] = await importAll(await coldStart(), "u1", "away");
+    const handlers = await coldStart({ DATABASE_URL: "postgres://nobody:secret-word@127.0.0.1:9/nothing" });
+    const event = { user_id: "u1", s3_enriched_location: second?.s3_enriched_location };
+    const failure = await call(handlers.database, event, 5_400).catch((error: unknown) => error);
+    expect(failure).toMatchObject({ name: "DatabaseError", fault: "unreachable" });
+    expect(String(failure)).not.toContain("secret-word");
+  });
+
+  it("throw what an operator has to mend: no bucket, no database that they share", async () => {
+    const event = { user_id: "u1", steam_id64: steamId };
+    await expect(call((await coldStart({ S3_BUCKET: "" })).steam, event)).rejects.toThrow(/S3_BUCKET/);
+    await expect(call((await coldStart({ DATABASE_URL: "" })).steam, event)).rejects.toThrow(/DATABASE_URL/);
+  });
+
+  it("read what is secret from Secrets Manager", async () => {
+    const arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:imports-AbCdEf";
+    const { STEAM_API_KEY, IGDB_CLIENT_ID, IGDB_CLIENT_SECRET, DATABASE_URL } = environment();
+    const asked: unknown[] = [];
+    const server = createServer(async (request, response) => {
+      const parts: Buffer[] = [];
+      for await (const part of request) parts.push(part);
+      asked.push([request.headers["x-amz-target"], JSON.parse(Buffer.concat(parts).toString())]);
+      const SecretString = JSON.stringify({ STEAM_API_KEY, IGDB_CLIENT_ID, IGDB_CLIENT_SECRET, DATABASE_URL });
+      response.writeHead(200, { "content-type": "application/x-amz-json-1.1" });
+      response.end(JSON.stringify({ ARN: arn, Name: "imports", VersionId: "1", SecretString }));
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    onTestFinished(() => {
+      server.close();
+      server.closeAllConnections();
+    });
+    const { port } = server.address() as AddressInfo;
+    const handlers = await coldStart({
+      SECRET_ARN: arn,
+      AWS_ENDPOINT_URL_SECRETS_MANAGER: `http://127.0.0.1:${port}`,
+      STEAM_API_KEY: "",
+      IGDB_CLIENT_ID: "",
+      IGDB_CLIENT_SECRET: "",
+      DATABASE_URL: "",
+    });
+    const answers = await importAll(handlers, "u1", "secret");
+    expect(answers.map(({ success }) => success)).toEqual([true, true, true]);
+    expect(asked).toEqual([["secretsmanager.GetSecretValue", expect.objectContaining({ SecretId: arn })]]);
+  });
+
+  it("go on in Supabase as in Postgres", async () => {
+    const supabase = await openTestDatabase("supabase");
+    onTestFinished(() => supabase.close());
+    const simulated = web.fetch;
+    const real = globalThis.fetch;
+    web.fetch = (input, init) =>
+      (String(input instanceof Request ? input.url : input).startsWith(supabase.api?.url ?? "-") ? real : simulated)(
+        input,
+        init,
+      );
+    const answers = await importAll(await coldStart({ DATABASE_URL: "", ...supabase.env }), "u1", "supabase");
+    expect(answers.map(({ success }) => success)).toEqual([true, true, true]);
+    expect(differencesOf(readLibrary("u1", library, dump), await dumpLibrary(supabase.sql))).toEqual([]);
+  });
+});
+
+describe("the state machine with the real handlers", () => {
+  const definition = fileURLToPath(new URL("../../src/library/lambda/state-machine.asl.json", import.meta.url));
+  const machine = JSON.parse(readFileSync(definition, "utf8")) as StateMachine;
+
+  async function start(steam_id64: string, handlers: Handlers) {
+    const byStage: Record<string, Handler> = {
+      SteamImport: handlers.steam,
+      IgdbEnrichment: handlers.igdb,
+      DatabaseImport: handlers.database,
+    };
+    return execute(
+      machine,
+      { user_id: "u1", steam_id64 },
+      {
+        name: "6f1c2d3e-run",
+        async invoke(arn, payload) {
+          const handler = byStage[/^\$\{(\w+)FunctionArn\}$/.exec(arn)?.[1] ?? ""] as Handler;
+          // What crosses the border is JSON.
+          return JSON.parse(JSON.stringify(await call(handler, JSON.parse(JSON.stringify(payload)))));
+        },
+      },
+    );
+  }
+
+  it("imports a library through passing faults", async () => {
+    web.steam.faults.add({ fault: { status: 500 }, times: 2 });
+    web.igdb.faults.add({ on: { kind: "external_games" }, fault: { status: 429 }, times: 2 });
+    const { status, attempts, queued } = await start(steamId, await coldStart());
+    expect({ status, queued }).toEqual({ status: "SUCCEEDED", queued: [] });
+    expect(attempts).toEqual({ SteamImport: 3, IgdbEnrichment: 3, DatabaseImport: 1 });
+    expect(differencesOf(readLibrary("u1", library, dump), await dumpLibrary(database.sql))).toEqual([]);
+    expect((await s3.objects()).filter((key) => key.includes("6f1c2d3e-run"))).toHaveLength(2);
+  });
+
+  it("ends with Steam's refusal, and keeps what it cannot finish", async () => {
+    const handlers = await coldStart();
+    const refused = await start(privateId, handlers);
+    expect(refused).toMatchObject({
+      status: "FAILED",
+      error: "ImportRefused",
+      cause: expect.stringMatching(/not public/),
+      queued: [],
+    });
+    web.igdb.faults.add({ on: { kind: "external_games" }, fault: { status: 500 }, times: Number.POSITIVE_INFINITY });
+    const failed = await start(steamId, handlers);
+    expect(failed).toMatchObject({
+      status: "FAILED",
+      error: "ImportFailed",
+      cause: expect.stringMatching(/answered 500/),
+    });
+    expect(failed.queued).toEqual([
+      {
+        url: expect.anything(),
+        body: { execution_id: "6f1c2d3e-run", import: expect.objectContaining({ user_id: "u1", steam_id64: steamId }) },
+      },
+    ]);
+  });
+});
+
+describe("the bundles", () => {
+  it("start cold in a process of their own and answer as the sources do", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "spsync-bundles-"));
+    onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    const steam = await startSimulatedSteam({
+      catalogue: generateCatalogue({ seed: 1, count: 1 }),
+      routes: asRoutes(...web.apis),
+    });
+    onTestFinished(() => steam.close());
+    const built = await run([fileURLToPath(new URL("../../.ci/build-lambda.mjs", import.meta.url)), folder], {});
+    expect(built).toMatchObject({ code: 0, stderr: "" });
+
+    const program = `
+      const context = { functionName: "stage", functionVersion: "1", invokedFunctionArn: "arn", memoryLimitInMB: "512", awsRequestId: "1",
+        getRemainingTimeInMillis: () => 900000 };
+      const stages = await Promise.all(${JSON.stringify(["steam-import", "igdb-enrichment", "database-import"].map((stage) => pathToFileURL(join(folder, stage, "index.mjs")).href))}.map((url) => import(url)));
+      const [first, second, third] = stages.map(({ handler }) => (event) => handler(event, context));
+      const common = { user_id: "u1", execution_id: "bundled" };
+      const answers = [];
+      const failure = await first({ user_id: "u1", steam_id64: "${steamId}" }).catch(({ name, status }) => ({ name, status }));
+      for (let round = 0; round < 2; round++) {
+        const raw = await first({ ...common, steam_id64: "${steamId}" });
+        const enriched = await second({ ...common, s3_location: raw.s3_location });
+        const imported = await third({ ...common, s3_enriched_location: enriched.s3_enriched_location });
+        answers.push([raw, enriched, imported]);
+      }
+      answers.push(await first({ user_id: "u1", steam_id64: "${privateId}" }), failure);
+      console.log("ANSWERS" + JSON.stringify(answers));
+      process.exit(0);`;
+    web.steam.faults.add({ fault: { status: 500 } });
+    const env: Record<string, string> = {
+      ...environment(),
+      ...steam.env,
+      // Lambda's own switch for proxies; the functions themselves need none.
+      NODE_USE_ENV_PROXY: "1",
+      NODE_OPTIONS: "--enable-source-maps",
+      LOG_LEVEL: "debug",
+      POWERTOOLS_METRICS_DISABLED: "false",
+      POWERTOOLS_LOG_LEVEL: "DEBUG",
+      AWS_LAMBDA_INITIALIZATION_TYPE: "on-demand",
+    };
+    const { code, stdout, stderr } = await run(["--input-type=module", "--eval", program], env);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringMatching(/^\{.*"steam_import refused:.*\}\n$/) });
+    const said = JSON.parse(/ANSWERS(.*)/.exec(stdout)?.[1] ?? "[]") as [Answer[], Answer[], Answer, object];
+    const [cold, warm, refused, failed] = said;
+    expect(failed).toEqual({ name: "WebError", status: 500 });
+
+    expect(cold.map(({ success }) => success)).toEqual([true, true, true]);
+    expect(warm.slice(0, 2)).toEqual(cold.slice(0, 2));
+    expect(refused).toEqual({ success: false, error: expect.stringMatching(/not public/) });
+    expect(differencesOf(readLibrary("u1", library, dump), await dumpLibrary(database.sql))).toEqual([]);
+    const [, , bySources] = await importAll(await coldStart(), "u2", "bundled");
+    const created = { games_created: 0, games_updated: 0 };
+    expect(cold[2]?.stats).toMatchObject({ imported_games_created: 120 });
+    expect({ ...(bySources?.stats as object) }).toEqual({ ...(cold[2]?.stats as object), ...created });
+
+    const lines = stdout
+      .split("\n")
+      .flatMap((line) => (line.startsWith("{") ? [JSON.parse(line) as Record<string, unknown>] : []));
+    const finished = lines.filter(({ message }) => / finished$/.test(String(message)));
+    expect(finished).toHaveLength(6);
+    expect(finished[0]).toMatchObject({
+      service: "steam-library-import",
+      stage: "steam_import",
+      function_request_id: "1",
+    });
+    const metrics = lines.filter((line) => "_aws" in line);
+    expect(metrics.filter(({ Finished }) => Finished === 1)).toHaveLength(6);
+    expect(metrics.filter(({ Refused }) => Refused === 1)).toHaveLength(1);
+    expect(metrics.filter(({ ColdStart }) => ColdStart === 1)).toHaveLength(3);
+    expect(metrics.filter(({ Failed }) => Failed === 1)).toHaveLength(1);
+    const password = new URL(env.DATABASE_URL ?? "").password;
+    for (const secret of [
+      apiKey,
+      web.igdb.clientSecret,
+      ...web.igdb.tokens,
+      `:${password}@`,
+      env.AWS_SECRET_ACCESS_KEY ?? "",
+    ]) {
+      // The S3 server's account has its name as its secret.
+      if (secret !== "S3RVER") expect(stdout).not.toContain(secret);
+    }
+  });
+});
+
+async function run(args: string[], env: Record<string, string>) {
+  const child = spawn(process.execPath, args, {
+    env: { PATH: process.env.PATH, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  onTestFinished(() => {
+    child.kill("SIGKILL");
+  });
+  let [stdout, stderr] = ["", ""];
+  child.stdout.setEncoding("utf8").on("data", (words: string) => {
+    stdout += words;
+  });
+  child.stderr.setEncoding("utf8").on("data", (words: string) => {
+    stderr += words;
+  });
+  const [code] = (await once(child, "close")) as [number | null];
+  return { code, stdout, stderr };
+}

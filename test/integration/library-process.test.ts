@@ -1,0 +1,258 @@
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import type { LibraryProgress, LibrarySummary } from "../../src/library/progress.ts";
+import { type DatabaseKind, openTestDatabase, type TestDatabase } from "../support/databases.ts";
+import { differencesOf } from "../support/dump.ts";
+import {
+  apiKey,
+  dumpLibrary,
+  generateWorld,
+  type LibraryWeb,
+  readLibrary,
+  simulateLibraryWeb,
+  steamId,
+} from "../support/library.ts";
+import { startS3 } from "../support/s3.ts";
+import { type Service, type ServiceOptions, startService } from "../support/service.ts";
+import { generateCatalogue } from "../support/steam/generate.ts";
+import type { WebRoute } from "../support/steam/proxy.ts";
+import { startSimulatedSteam } from "../support/steam/simulated-steam.ts";
+import { asRoutes } from "../support/web/web-api.ts";
+
+/** `library-import` as its user sees it: exit codes, what it says, what it leaves. */
+
+const { library, dump } = generateWorld(41, 620);
+const privateId = "76561198000000002";
+const wrongKey = "WRONG-KEY-98765432";
+
+interface Web extends LibraryWeb {
+  env: Record<string, string>;
+  /** Keeps back the n-th request to a host until it is let go; resolves when it has come. */
+  hold(host: string, count: number): { held: Promise<void>; letGo: () => void };
+}
+
+interface Given {
+  open: (kind: DatabaseKind) => Promise<TestDatabase>;
+  serve: () => Promise<Web>;
+  folder: string;
+  /** An import that is ended after the test and has never told a secret. */
+  start: (options: ServiceOptions & { web: Web }, profile?: string) => Service;
+}
+
+const it = test.extend<Given>({
+  open: ({ onTestFinished }, use) =>
+    use(async (kind) => {
+      const database = await openTestDatabase(kind);
+      onTestFinished(() => database.close());
+      return database;
+    }),
+  serve: ({ onTestFinished }, use) =>
+    use(async () => {
+      const web = simulateLibraryWeb({ libraries: { [steamId]: library, [privateId]: "private" }, dump });
+      let before: (host: string) => unknown = () => {};
+      const held = (route: WebRoute): WebRoute => ({
+        ...route,
+        async handle(request, response) {
+          await before(request.url.hostname);
+          await route.handle(request, response);
+        },
+      });
+      const routes = asRoutes(...web.apis).map(held);
+      const steam = await startSimulatedSteam({ catalogue: generateCatalogue({ seed: 1, count: 1 }), routes });
+      onTestFinished(() => steam.close());
+      return {
+        ...web,
+        env: steam.env,
+        hold(wanted, count) {
+          const [came, free] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+          let asked = 0;
+          before = (host) => {
+            if (host !== wanted) return;
+            asked += 1;
+            if (asked !== count) return;
+            came.resolve();
+            return free.promise;
+          };
+          return { held: came.promise, letGo: free.resolve };
+        },
+      };
+    }),
+  folder: async ({ task }, use) => {
+    const folder = await mkdtemp(join(tmpdir(), `spsync-process-${task.id}-`));
+    await use(folder);
+    await rm(folder, { recursive: true, force: true });
+  },
+  start: async ({ folder, onTestFinished }, use) => {
+    const services: [Service, Web][] = [];
+    await use(({ env, web, ...options }, profile = steamId) => {
+      const service = startService({
+        ...options,
+        args: ["library-import", "--user", "u1", "--steam-id", profile],
+        steam: web,
+        env: {
+          DATA_DIR: folder,
+          NODE_COMPILE_CACHE: join(tmpdir(), "spsync-compile-cache"),
+          STEAM_API_KEY: apiKey,
+          IGDB_CLIENT_ID: web.igdb.clientId,
+          IGDB_CLIENT_SECRET: web.igdb.clientSecret,
+          IGDB_API_LIMIT: "6000/second",
+          RETRY_ATTEMPTS: "1",
+          LOG_LEVEL: "debug",
+          ...options.database?.env,
+          ...env,
+        },
+      });
+      services.push([service, web]);
+      onTestFinished(() => service.stop());
+      return service;
+    });
+    for (const [service, { igdb }] of services) {
+      const said = `${JSON.stringify(service.logs)}${service.text}`;
+      for (const secret of [apiKey, wrongKey, igdb.clientId, igdb.clientSecret, ...igdb.tokens])
+        expect(said).not.toContain(secret);
+    }
+  },
+});
+
+const libraryOf = ({ library: progress }: Record<string, unknown>) => progress as LibraryProgress | null;
+const summaryOf = (service: Service) => service.logs.at(-1)?.summary as LibrarySummary;
+
+async function files(folder: string): Promise<string[]> {
+  return (await readdir(join(folder, "imports", "u1")).catch(() => [])).toSorted();
+}
+
+describe.concurrent("library-import", () => {
+  it("tells how far it is, sums up, and leaves rows and two files; again it changes nothing", async ({
+    open,
+    serve,
+    start,
+    folder,
+    expect,
+  }) => {
+    const [database, web] = [await open("postgres"), await serve()];
+    const second = web.hold("api.igdb.com", 2);
+    const service = start({ web, database });
+    await second.held;
+    const status = await service.until("/status", (body) => libraryOf(body)?.done === 400);
+    expect(status).toMatchObject({
+      mode: "library_import",
+      steam: null,
+      bulk: null,
+      collector: null,
+      library: { phase: "igdb_enrichment", done: 400, total: 620 },
+    });
+    expect(await service.get("/health")).toMatchObject({ status: 200, body: { status: "ok" } });
+    expect(await service.get("/ready")).toMatchObject({ status: 200 });
+    second.letGo();
+    expect(await service.exited).toEqual({ code: 0, signal: null });
+    expect(service.logs.at(-1)).toMatchObject({
+      level: "info",
+      message: "library import finished",
+      summary: { game_count: 620, enrichment: { processed: 620 }, import: { imported_games_created: 620 } },
+    });
+    expect(differencesOf(readLibrary("u1", library, dump), await dumpLibrary(database.sql))).toEqual([]);
+    expect(await files(folder)).toEqual([
+      expect.stringMatching(/^\d{8}T\d{9}Z-[0-9a-f]{8}-enriched\.csv$/),
+      expect.stringMatching(/^\d{8}T\d{9}Z-[0-9a-f]{8}-raw\.csv$/),
+    ]);
+
+    const again = start({ web, database });
+    expect(await again.exited).toEqual({ code: 0, signal: null });
+    expect(new Set(Object.values(summaryOf(again).import))).toEqual(new Set([0]));
+    expect(await files(folder)).toHaveLength(4);
+  });
+
+  it("needs nothing but keys: the embedded database and the folder hold all; killed and run again it ends right", async ({
+    open,
+    serve,
+    start,
+    expect,
+  }) => {
+    const [database, web] = [await open("pglite"), await serve()];
+    const folder = database.env.DATA_DIR ?? "";
+    await database.lend(async () => {
+      const second = web.hold("api.igdb.com", 2);
+      const killed = start({ web, database });
+      await second.held;
+      killed.kill("SIGKILL");
+      expect(await killed.exited).toEqual({ code: null, signal: "SIGKILL" });
+      second.letGo();
+      expect(await files(folder)).toEqual([expect.stringMatching(/-raw\.csv$/)]);
+      const service = start({ web, database });
+      expect(await service.exited).toEqual({ code: 0, signal: null });
+      expect(summaryOf(service).s3_location).toMatch(/^file:\/\/\/.*\/imports\/u1\/.*-raw\.csv$/);
+    });
+    expect(differencesOf(readLibrary("u1", library, dump), await dumpLibrary(database.sql))).toEqual([]);
+  });
+
+  it("keeps its files in a bucket when there is one", async ({
+    open,
+    serve,
+    start,
+    folder,
+    expect,
+    onTestFinished,
+  }) => {
+    const [database, web, s3] = [await open("postgres"), await serve(), await startS3("imports")];
+    onTestFinished(() => s3.close());
+    const service = start({ web, database, env: s3.env });
+    expect(await service.exited).toEqual({ code: 0, signal: null });
+    const { s3_location, s3_enriched_location } = summaryOf(service);
+    const locations = (await s3.objects()).map((key) => `s3://imports/${key}`);
+    expect(locations.toSorted()).toEqual([s3_location, s3_enriched_location].toSorted());
+    expect(await files(folder)).toEqual([]);
+    expect(differencesOf(readLibrary("u1", library, dump), await dumpLibrary(database.sql))).toEqual([]);
+  });
+
+  it("says what is wrong with a private profile and with a refused key", async ({
+    open,
+    serve,
+    start,
+    folder,
+    expect,
+  }) => {
+    const [database, web] = [await open("postgres"), await serve()];
+    const refused = start({ web, database }, privateId);
+    const wrong = start({ web, database, env: { STEAM_API_KEY: wrongKey } });
+    expect(await refused.exited).toEqual({ code: 1, signal: null });
+    const sentence = `The games of Steam profile ${privateId} are not public; its owner has to make the game details public.`;
+    expect(refused.logs.at(-1)).toMatchObject({ level: "fatal", message: sentence });
+    expect(await wrong.exited).toEqual({ code: 1, signal: null });
+    expect(wrong.logs.at(-1)?.message).toBe("Steam refuses the key in STEAM_API_KEY (401).");
+    expect(await files(folder)).toEqual([]);
+  });
+
+  it("names the keys that are missing", async ({ serve, start, expect }) => {
+    const web = await serve();
+    const service = start({ web, env: { STEAM_API_KEY: "", IGDB_CLIENT_ID: "", IGDB_CLIENT_SECRET: "" } });
+    expect(await service.exited).toEqual({ code: 2, signal: null });
+    expect(service.logs.at(-1)?.message).toMatch(/needs STEAM_API_KEY, and IGDB_CLIENT_ID and IGDB_CLIENT_SECRET/);
+    expect(web.steam.log.calls).toEqual([]);
+  });
+
+  it("says that IGDB is away", async ({ open, serve, start, expect }) => {
+    const [database, web] = [await open("postgres"), await serve()];
+    web.igdb.faults.add({ fault: { status: 500 }, on: { kind: "external_games" }, times: Number.POSITIVE_INFINITY });
+    const service = start({ web, database });
+    expect(await service.exited).toEqual({ code: 75, signal: null });
+    expect(service.logs.at(-1)).toMatchObject({
+      level: "fatal",
+      message: expect.stringMatching(/igdb: .*answered 500 \(2 attempts\)/),
+    });
+  });
+
+  it("stops in order when it is told to", async ({ open, serve, start, expect }) => {
+    const [database, web] = [await open("postgres"), await serve()];
+    const first = web.hold("api.igdb.com", 1);
+    const service = start({ web, database });
+    await first.held;
+    service.kill("SIGTERM");
+    expect(await service.exited).toEqual({ code: 143, signal: null });
+    first.letGo();
+    expect(service.logs.filter(({ message }) => message.startsWith("shutdown:"))).toEqual([]);
+    expect(service.logs.filter(({ level }) => level === "fatal")).toEqual([]);
+    expect(await database.sql('select from "ImportedGame"')).toEqual([]);
+  });
+});

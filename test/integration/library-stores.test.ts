@@ -1,0 +1,102 @@
+/** The S3 store against a server that speaks S3, over a socket. */
+import { GetObjectCommand, HeadObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
+import { readRawCsv, writeRawCsv } from "../../src/library/csv.ts";
+import { ImportRefused } from "../../src/library/errors.ts";
+import { createS3Store } from "../../src/library/s3-store.ts";
+import { startS3, type TestS3 } from "../support/s3.ts";
+import { libraryGame } from "../unit/library/samples.ts";
+
+const type = "text/csv; charset=utf-8";
+const bucket = "library-imports";
+
+let s3: TestS3;
+beforeAll(async () => {
+  s3 = await startS3(bucket);
+  for (const [name, value] of Object.entries(s3.env)) vi.stubEnv(name, value);
+});
+afterAll(async () => {
+  vi.unstubAllEnvs();
+  await s3.close();
+});
+
+describe("an object in S3", () => {
+  it("is read as it was written, with the SDK's own variables", async () => {
+    const store = createS3Store(bucket);
+    const body = 'name\n"é🎮\r\n夜",\r=1\u0000';
+    const key = "imports/auth0|5f:7@a+b/arn:aws:states:run-7-raw.csv";
+    const location = await store.put(key, body, type);
+    expect(location).toBe(`s3://${bucket}/${key}`);
+    expect(store.keyOf(location)).toBe(key);
+    expect(await store.get(location)).toBe(body);
+    expect(await s3.objects()).toEqual([key]);
+    const head = await s3.client().send(new HeadObjectCommand({ Bucket: bucket, Key: key }));
+    expect(head).toMatchObject({ ContentType: type, ContentLength: Buffer.byteLength(body) });
+  });
+
+  it("holds exactly the bytes of the file, no chunks and no checksums between them", async () => {
+    const store = createS3Store(bucket, s3.client());
+    const games = Array.from({ length: 10_000 }, (_, i) => libraryGame({ appid: i + 1, name: `Game "${i}" 🎮` }));
+    const body = writeRawCsv(games);
+    expect(Buffer.byteLength(body)).toBeGreaterThan(400_000);
+    const location = await store.put("imports/u1/large-raw.csv", body, type);
+    const got = await s3.client().send(new GetObjectCommand({ Bucket: bucket, Key: "imports/u1/large-raw.csv" }));
+    expect(Buffer.from((await got.Body?.transformToByteArray()) ?? []).equals(Buffer.from(body))).toBe(true);
+    expect(readRawCsv(await store.get(location))).toEqual(games);
+  });
+
+  it("is replaced whole, and one of the bodies after many writes at once", async () => {
+    const store = createS3Store(bucket, s3.client());
+    const key = "imports/u1/run-7-raw.csv";
+    await store.put(key, "a much longer body", type);
+    expect(await store.get(await store.put(key, "short", type))).toBe("short");
+    const bodies = Array.from({ length: 8 }, (_, i) => String(i).repeat(50_000));
+    const [location = ""] = await Promise.all(bodies.map((body) => store.put(key, body, type)));
+    expect(bodies).toContain(await store.get(location));
+    expect((await s3.objects()).filter((each) => each === key)).toHaveLength(1);
+  });
+
+  it("is refused by name where there is none", async () => {
+    const location = `s3://${bucket}/imports/u1/none-raw.csv`;
+    const work = createS3Store(bucket, s3.client()).get(location);
+    await expect(work).rejects.toThrow(new ImportRefused(`There is no object ${location}.`));
+  });
+});
+
+describe("what a retry may cure is thrown as it is", () => {
+  it.each(["put", "get"])("a bucket that is not there: %s", async (what) => {
+    const store = createS3Store("another-bucket", s3.client());
+    const work = what === "put" ? store.put("a", "b", type) : store.get("s3://another-bucket/a");
+    await expect(work).rejects.toMatchObject({ name: "NoSuchBucket" });
+  });
+
+  it("a server that nobody runs", async () => {
+    const client = new S3Client({
+      endpoint: "http://127.0.0.1:9",
+      region: "eu-central-1",
+      credentials: { accessKeyId: "S3RVER", secretAccessKey: "S3RVER" },
+      maxAttempts: 1,
+    });
+    onTestFinished(() => client.destroy());
+    await expect(createS3Store(bucket, client).put("a", "b", type)).rejects.not.toBeInstanceOf(ImportRefused);
+  });
+});
+
+describe("a location outside", () => {
+  const key = "imports/u1/run-7-raw.csv";
+  it.each([
+    `s3://other-bucket/${key}`,
+    `s3://${bucket}2/${key}`,
+    `s3://${bucket.toUpperCase()}/${key}`,
+    `s3://${bucket}`,
+    `s3:///${bucket}/${key}`,
+    `file:///${bucket}/${key}`,
+    `https://${bucket}.s3.amazonaws.com/${key}`,
+    key,
+    "",
+  ])("is refused: %s", async (location) => {
+    const store = createS3Store(bucket, s3.client());
+    expect(() => store.keyOf(location)).toThrow(ImportRefused);
+    await expect(store.get(location)).rejects.toThrow(`is not in the bucket of the import files, s3://${bucket}/.`);
+  });
+});

@@ -1,0 +1,124 @@
+import { beforeEach, describe, expect, test } from "vitest";
+import { createLibraryStore, type LibraryStore } from "../../../src/db/library-store.ts";
+import { createPatience } from "../../../src/db/patience.ts";
+import { forEachDatabase } from "../../support/databases.ts";
+import { silent } from "../../support/templates.ts";
+import { record, useCatalogue } from "./catalogue.ts";
+import { counts, created, igdb, importingOf, owned } from "./importing.ts";
+
+forEachDatabase("what an import keeps for later", (open) => {
+  const catalogue = useCatalogue(open);
+  const { sql, store } = catalogue;
+  const { imported } = importingOf(catalogue);
+  let library: LibraryStore;
+  beforeEach(() => {
+    const { db, kind } = catalogue.database;
+    library = createLibraryStore(db, createPatience(kind, { logger: silent }));
+  });
+
+  describe("the catalogue's word", () => {
+    test("on apps with a type: name, and the year of the first release in UTC", async () => {
+      await store(
+        record(10, 500, {
+          original_release_date: "2011-12-31T23:59:59.000Z",
+          steam_release_date: "2012-04-18T00:00:00.000Z",
+        }),
+        record(20, 500, { type: "dlc", steam_release_date: "2013-01-01T00:00:00.000Z" }),
+        record(30, 500, { type: null }),
+        record(40, 500, { type: "demo", name: null }),
+        record(50, 500),
+      );
+      expect(await library.knownApps([40, 30, 20, 10, 60])).toEqual([
+        { appid: 10, type: "game", name: "App 10", release_year: 2011 },
+        { appid: 20, type: "dlc", name: "App 20", release_year: 2013 },
+        { appid: 40, type: "demo", name: null, release_year: null },
+      ]);
+      expect(await library.knownApps([])).toEqual([]);
+    });
+
+    test("on more apps than an API hands out rows", async () => {
+      await sql("insert into apps (appid, name, type) select i, 'App ' || i, 'game' from generate_series(1, 2500) i");
+      const known = await library.knownApps(Array.from({ length: 3_000 }, (_, i) => i));
+      expect(known.map(({ appid }) => appid)).toEqual(Array.from({ length: 2_500 }, (_, i) => i + 1));
+    });
+  });
+
+  describe("IGDB's answers", () => {
+    const age = (uid: string, by: string) =>
+      sql("update igdb_answers set fetched_at = fetched_at - $1::interval where uid = $2", [by, uid]);
+
+    test("are recalled for an hour, hits and misses", async () => {
+      const game = igdb(620);
+      await library.keepGames(
+        new Map<string, unknown>([
+          ["620", game],
+          ["570", null],
+          ["400", igdb(400)],
+          ["10", null],
+        ]),
+      );
+      await age("570", "59 minutes 50 seconds");
+      await age("400", "60 minutes 1 second");
+      await age("10", "60 minutes 1 second");
+      expect(await library.recallGames(["620", "570", "400", "10", "999"])).toEqual(
+        new Map<string, unknown>([
+          ["620", game],
+          ["570", null],
+        ]),
+      );
+      expect(await library.recallGames([])).toEqual(new Map());
+    });
+
+    test("are replaced by newer ones, and leave when their hour is over", async () => {
+      await library.keepGames(
+        new Map<string, unknown>([
+          ["620", null],
+          ["570", igdb(570)],
+        ]),
+      );
+      await age("620", "59 minutes");
+      await age("570", "2 hours");
+      await library.keepGames(new Map([["620", igdb(620)]]));
+      expect(await sql("select uid from igdb_answers")).toEqual([{ uid: "620" }]);
+      await age("620", "2 minutes");
+      expect(await library.recallGames(["620"])).toEqual(new Map([["620", igdb(620)]]));
+      await library.keepGames(new Map());
+      expect(await library.recallGames(["620"])).toHaveProperty("size", 1);
+    });
+  });
+
+  describe("a token", () => {
+    const left = (span: string) => sql("update web_tokens set expires_at = now() + $1::interval", [span]);
+
+    test("is given out until a minute before its end", async () => {
+      expect(await library.token("igdb")).toBeNull();
+      await library.keepToken("igdb", "first", 5_000_000);
+      expect(await library.token("igdb")).toBe("first");
+      expect(await library.token("another")).toBeNull();
+      await left("65 seconds");
+      expect(await library.token("igdb")).toBe("first");
+      await left("60 seconds");
+      expect(await library.token("igdb")).toBeNull();
+    });
+
+    test("is replaced by the next one, and lasts as long as is said", async () => {
+      await library.keepToken("igdb", "first", 61.5);
+      await library.keepToken("another", "other", 50);
+      await library.keepToken("igdb", "second", 3_600);
+      expect(await library.token("igdb")).toBe("second");
+      expect(await library.token("another")).toBeNull();
+      const [row] = await sql(
+        "select count(*)::int, max(expires_at - now()) between '59 minutes' and '1 hour' as hour from web_tokens",
+      );
+      expect(row).toEqual({ count: 2, hour: true });
+    });
+  });
+
+  test("a batch whose reply is lost is written once", async () => {
+    const { api } = catalogue.database;
+    api?.faults.dropReply({ call: "library_apply" });
+    expect(await library.apply("u1", [owned(10), owned(20)])).toEqual(created(2));
+    expect(await library.apply("u1", [owned(10), owned(20)])).toEqual(counts());
+    expect(Object.keys(await imported("u1"))).toEqual(["10", "20"]);
+  });
+});

@@ -1,0 +1,80 @@
+import { randomUUID } from "node:crypto";
+import { expect, test } from "vitest";
+import type { ImportCounts, ImportedRow } from "../../../src/db/library-store.ts";
+import { forEachDatabase } from "../../support/databases.ts";
+import { useCatalogue } from "./catalogue.ts";
+import { counts, created, igdb, importingOf, owned, unmatched } from "./importing.ts";
+
+forEachDatabase("importing at the same time", (open, kind) => {
+  // PGlite has one connection, so that calls only ever follow each other.
+  const rounds = Array.from({ length: kind === "pglite" ? 2 : 10 }, (_, round) => round);
+  const catalogue = useCatalogue(open);
+  const { sql } = catalogue;
+  const { apply, items } = importingOf(catalogue);
+
+  /** New in every round, with new genres in every other one; two apps of each ten are one game, and one is not matched. */
+  const libraryOf = (round: number): ImportedRow[] =>
+    Array.from({ length: 40 }, (_, i) => {
+      const appid = round * 1_000 + i;
+      if (i % 10 === 9) return unmatched(appid);
+      const genres = round % 2 ? [] : [{ id: appid, name: `Genre ${appid}`, slug: `genre-${appid}` }];
+      return owned(appid, { igdb: igdb(i % 10 === 8 ? appid - 1 : appid, { genres, platforms: [] }) });
+    });
+  const shares = { apps: 40, games: 32 };
+  const sum = (replies: ImportCounts[]) =>
+    replies.reduce((all, reply) => {
+      const names = Object.keys(all) as (keyof ImportCounts)[];
+      return Object.fromEntries(names.map((name) => [name, all[name] + reply[name]])) as unknown as ImportCounts;
+    }, counts());
+
+  async function doubled() {
+    return await sql(
+      `select 'imported' as what, count(*)::int from "ImportedGame" group by "userId", "storefrontGameId" having count(*) > 1
+       union all select 'item', count(*)::int from "LibraryItem" group by "userId", "gameId" having count(*) > 1`,
+    );
+  }
+
+  test("one user, twice and in two orders, leaves no duplicate", async () => {
+    for (const round of rounds) {
+      const games = libraryOf(round);
+      const replies = await Promise.all([apply("u1", games), apply("u1", games.toReversed()), apply("u1", games)]);
+      expect(sum(replies)).toEqual(
+        counts({
+          imported_games_created: shares.apps,
+          games_created: shares.games,
+          library_items_created: shares.games,
+        }),
+      );
+    }
+    expect(await doubled()).toEqual([]);
+  });
+
+  test("several users with the same new games share them", async () => {
+    for (const round of rounds) {
+      const games = libraryOf(round);
+      const users = ["u1", "u2", "u3"];
+      const replies = await Promise.all(
+        users.map((user, index) => apply(user, index % 2 ? games.toReversed() : games)),
+      );
+      expect(sum(replies)).toEqual(
+        counts({
+          imported_games_created: shares.apps * 3,
+          games_created: shares.games,
+          library_items_created: shares.games * 3,
+        }),
+      );
+    }
+    expect(await doubled()).toEqual([]);
+    expect((await items("u1")).length).toBe(shares.games * rounds.length);
+  });
+
+  test("the same request does it once and answers the same", async () => {
+    for (const round of rounds) {
+      const request = randomUUID();
+      const games = [owned(round + 1), owned(round + 101)];
+      const replies = await Promise.all([1, 2, 3].map(() => apply("u1", games, request)));
+      expect(replies).toEqual([created(2), created(2), created(2)]);
+    }
+    expect(await doubled()).toEqual([]);
+  });
+});

@@ -1,0 +1,83 @@
+import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import http from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, it } from "vitest";
+import type { LibraryStore } from "../../src/db/library-store.ts";
+import { readRawCsv } from "../../src/library/csv.ts";
+import { createFolderStore } from "../../src/library/folder-store.ts";
+import { createIgdb } from "../../src/library/igdb.ts";
+import { createS3Store } from "../../src/library/s3-store.ts";
+import { steamImport } from "../../src/library/steam-import.ts";
+import { openWebClient } from "../support/sync.ts";
+
+if (existsSync(".env.integration")) process.loadEnvFile(".env.integration");
+const {
+  STEAM_API_KEY = "",
+  STEAM_ID64 = "",
+  IGDB_CLIENT_ID = "",
+  IGDB_CLIENT_SECRET = "",
+  S3_BUCKET = "",
+} = process.env;
+http.setGlobalProxyFromEnv();
+
+const folder = await mkdtemp(join(tmpdir(), "live-library-"));
+afterAll(() => rm(folder, { recursive: true, force: true }));
+const web = openWebClient({ limits: politeLimits() });
+const signal = AbortSignal.timeout(120_000);
+
+it.skipIf(!STEAM_API_KEY || !STEAM_ID64)(
+  "a Steam library becomes a raw file (skipped without STEAM_API_KEY and STEAM_ID64)",
+  async () => {
+    const objects = createFolderStore(folder);
+    const event = { user_id: "live", steam_id64: STEAM_ID64 };
+    const reply = await steamImport(event, { web, objects, apiKey: STEAM_API_KEY, signal });
+    const games = readRawCsv(await objects.get(reply.s3_location));
+    expect(games.length).toBe(reply.game_count);
+    expect(games.length).toBeGreaterThan(0);
+  },
+);
+
+it.skipIf(!IGDB_CLIENT_ID)(
+  "IGDB knows Portal 2 by its appid, with genres and platforms (skipped without IGDB_CLIENT_ID)",
+  async () => {
+    const igdb = createIgdb({
+      web,
+      store: forgetful(),
+      clientId: IGDB_CLIENT_ID,
+      clientSecret: IGDB_CLIENT_SECRET,
+      signal,
+    });
+    const game = (await igdb.bySteamAppids([620])).get(620);
+    expect(game).toMatchObject({ slug: "portal-2" });
+    expect(game?.genres.length).toBeGreaterThan(0);
+    expect(game?.platforms.length).toBeGreaterThan(0);
+    expect((await igdb.byNames(["Portal 2"])).map(({ slug }) => slug)).toContain("portal-2");
+  },
+);
+
+it.skipIf(!S3_BUCKET)("a bucket keeps what is put there (skipped without S3_BUCKET)", async () => {
+  const objects = createS3Store(S3_BUCKET);
+  const location = await objects.put("imports/live/check-raw.csv", "é\n", "text/csv; charset=utf-8");
+  expect(await objects.get(location)).toBe("é\n");
+});
+
+function politeLimits() {
+  const second = { count: 1, periodMs: 1_000 };
+  return { steamWebApi: second, steamStoreApi: second, steamSpy: second, steamSpyAll: second, igdb: second };
+}
+
+function forgetful(): LibraryStore {
+  return {
+    knownApps: async () => [],
+    recallGames: async () => new Map(),
+    keepGames: async () => {},
+    token: async () => null,
+    keepToken: async () => {},
+    reserve: async ({ block }) => block,
+    apply: async () => {
+      throw new Error("nothing is imported here");
+    },
+  };
+}

@@ -1,0 +1,240 @@
+/**
+ * The library import's stages composed as worker-library.ts and the Lambda runtime compose them, in this process, against simulated web APIs:
+ *
+ *     const world = simulateLibraryWeb({ libraries: { [steamId]: generateLibrary({ seed: 1, games: 300 }) }, dump });
+ *     const parts = composeStages(database.db, world, createFolderStore(folder));
+ *     const summary = await importLibrary(parts, "u1");
+ *     expect(differencesOf(readLibrary("u1", library, dump), await dumpLibrary(database.sql))).toEqual([]);
+ */
+import type { Context } from "aws-lambda";
+import { pino } from "pino";
+import type { Database } from "../../src/db/database.ts";
+import { createLibraryStore } from "../../src/db/library-store.ts";
+import { createPatience } from "../../src/db/patience.ts";
+import { createIgdb } from "../../src/library/igdb.ts";
+import type { ObjectStore } from "../../src/library/object-store.ts";
+import { createLibraryImport, type LibraryImportOptions } from "../../src/library/pipeline.ts";
+import type { LibrarySummary } from "../../src/library/progress.ts";
+import { createWebClient, type WebClientOptions } from "../../src/web/client.ts";
+import type { Dump, Sql } from "./dump.ts";
+import { createSimulatedIgdb, generateIgdbGames, type IgdbDump, type SimulatedIgdb } from "./web/igdb.ts";
+import {
+  createSimulatedOwnedGames,
+  generateLibrary,
+  type OwnedLibrary,
+  type SimulatedOwnedGames,
+} from "./web/owned-games.ts";
+import { asFetch, type SimulatedWebApi } from "./web/web-api.ts";
+
+export const apiKey = "STEAM-KEY-0123456789ABCDEF";
+export const steamId = "76561198000000001";
+
+export interface LibraryWeb {
+  steam: SimulatedOwnedGames;
+  igdb: SimulatedIgdb;
+  apis: SimulatedWebApi[];
+  fetch: typeof globalThis.fetch;
+}
+
+export interface LibraryWebOptions {
+  /** By SteamID64. */
+  libraries?: Record<string, OwnedLibrary | "private" | "missing">;
+  dump?: IgdbDump;
+}
+
+/** Steam, Twitch and IGDB, without limits. */
+export function simulateLibraryWeb({ libraries = {}, dump }: LibraryWebOptions = {}): LibraryWeb {
+  const steam = createSimulatedOwnedGames({ apiKey, libraries: new Map(Object.entries(libraries)) });
+  const none = Number.POSITIVE_INFINITY;
+  const igdb = createSimulatedIgdb({ ...dump, perSecond: none, open: none });
+  const apis = [steam, ...igdb.apis];
+  return { steam, igdb, apis, fetch: asFetch(...apis) };
+}
+
+/** A generated library, and an IGDB that knows most of it. */
+export function generateWorld(seed: number, games: number): { library: OwnedLibrary; dump: IgdbDump } {
+  const library = generateLibrary({ seed, games });
+  return { library, dump: generateIgdbGames({ seed, appids: library.games.map(({ appid }) => appid) }) };
+}
+
+export type StageParts = Omit<LibraryImportOptions, "userId" | "steamId64">;
+
+export interface StageOptions extends Partial<Pick<WebClientOptions, "fetch" | "retryAttempts">> {
+  signal?: AbortSignal;
+}
+
+/** What the stages need, with limits that no test reaches. */
+export function composeStages(
+  db: Database,
+  {
+    fetch,
+    igdb: { clientId, clientSecret },
+  }: Pick<LibraryWeb, "fetch"> & { igdb: Pick<SimulatedIgdb, "clientId" | "clientSecret"> },
+  objects: ObjectStore,
+  { signal = new AbortController().signal, retryAttempts = 3, ...options }: StageOptions = {},
+): StageParts {
+  const logger = pino({ level: "silent" });
+  const store = createLibraryStore(db, createPatience(db.driver, { logger, signal }));
+  const generous = { count: 100_000, periodMs: 1_000 };
+  const web = createWebClient({
+    limits: {
+      steamWebApi: { count: 100_000, periodMs: 86_400_000 },
+      steamStoreApi: generous,
+      steamSpy: generous,
+      steamSpyAll: generous,
+      igdb: generous,
+    },
+    retryAttempts,
+    reserve: store.reserve,
+    logger,
+    fetch,
+    ...options,
+  });
+  return { web, objects, store, apiKey, signal, igdb: createIgdb({ web, store, clientId, clientSecret, signal }) };
+}
+
+export function importLibrary(parts: StageParts, userId: string, steamId64 = steamId): Promise<LibrarySummary> {
+  return createLibraryImport({ ...parts, userId, steamId64 }).run();
+}
+
+/** What Lambda hands a handler beside the event. */
+export function lambdaContext(remainingMs = 900_000): Context {
+  return {
+    callbackWaitsForEmptyEventLoop: true,
+    functionName: "stage",
+    functionVersion: "$LATEST",
+    invokedFunctionArn: "arn:aws:lambda:eu-central-1:123456789012:function:stage",
+    memoryLimitInMB: "512",
+    awsRequestId: "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
+    logGroupName: "/aws/lambda/stage",
+    logStreamName: "2025/06/01/[$LATEST]",
+    getRemainingTimeInMillis: () => remainingMs,
+    done() {},
+    fail() {},
+    succeed() {},
+  };
+}
+
+/** What the catalogue knows of an app. */
+export interface CatalogueApp {
+  type: string;
+  name?: string;
+}
+
+/** All that the import writes, for all users; ids and times of writing left out. */
+export async function dumpLibrary(sql: Sql): Promise<Dump> {
+  const queries = {
+    imported: `select jsonb_build_array("userId", "storefrontGameId", name, playtime, "playtimeWindows", "playtimeMac", "playtimeLinux",
+      extract(epoch from "lastPlayedAt")::bigint, img_icon_url, "igdbMatchStatus") as row from "ImportedGame" where storefront = 'STEAM'`,
+    games: `select jsonb_build_array("igdbId", title, description, "coverImage", extract(epoch from "releaseDate")::bigint, slug) as row
+      from "Game"`,
+    items: `select jsonb_build_array(item."userId", game."igdbId", status, "acquisitionType", platform) as row
+      from "LibraryItem" item join "Game" game on game.id = item."gameId"`,
+    genres: `select jsonb_build_array(game."igdbId", genre."igdbId", genre.name, genre.slug) as row from "GameGenre"
+      join "Game" game on game.id = "gameId" join "Genre" genre on genre.id = "genreId"`,
+    platforms: `select jsonb_build_array(game."igdbId", platform."igdbId", platform.name, platform.slug, platform.abbreviation) as row
+      from "GamePlatform" join "Game" game on game.id = "gameId" join "Platform" platform on platform.id = "platformId"`,
+  };
+  const dump: Dump = new Map();
+  for (const [table, query] of Object.entries(queries)) {
+    dump.set(table, (await sql(query)).map(({ row }) => JSON.stringify(row)).sort());
+  }
+  return dump;
+}
+
+/**
+ * What {@link dumpLibrary} must show after an import into an empty database: read from what Steam and IGDB have, with no code of the product.
+ */
+export function readLibrary(
+  userId: string,
+  { games }: OwnedLibrary,
+  dump: IgdbDump,
+  catalogue: ReadonlyMap<number, CatalogueApp> = new Map(),
+): Dump {
+  const entries = new Map(dump.games.map((game) => [game.id, game]));
+  const matches = new Map<string, number>();
+  for (const { uid, external_game_source, game } of dump.externalGames) {
+    if (external_game_source === 1 && game !== undefined && entries.has(game) && !matches.has(uid))
+      matches.set(uid, game);
+  }
+  const imported: unknown[] = [];
+  const playtimes = new Map<number, number>();
+  for (const game of games) {
+    const known = catalogue.get(game.appid);
+    const name = cleaned(game.name) || known?.name || "";
+    const match = entries.get(matches.get(String(game.appid)) ?? 0);
+    const isGame = known ? known.type === "game" : match ? !noGames.has(match.game_type ?? 0) : !isNamedAsPart(name);
+    if (isGame && match) playtimes.set(match.id, (playtimes.get(match.id) ?? 0) + game.playtime_forever);
+    imported.push([
+      userId,
+      String(game.appid),
+      name || `App ${game.appid}`,
+      game.playtime_forever,
+      game.playtime_windows_forever,
+      game.playtime_mac_forever,
+      game.playtime_linux_forever,
+      game.rtime_last_played || null,
+      game.img_icon_url
+        ? `https://media.steampowered.com/steamcommunity/public/images/apps/${game.appid}/${game.img_icon_url}.jpg`
+        : null,
+      isGame ? (match ? "MATCHED" : "UNMATCHED") : "IGNORED",
+    ]);
+  }
+  const matched = [...playtimes.keys()].flatMap((id) => entries.get(id) ?? []);
+  const lines = (rows: unknown[]) => rows.map((row) => JSON.stringify(row)).sort();
+  return new Map([
+    ["imported", lines(imported)],
+    [
+      "games",
+      lines(
+        matched.map(({ id, name, slug, summary, cover, first_release_date: released }) => [
+          id,
+          name.trim(),
+          summary ?? null,
+          cover ? `https://images.igdb.com/igdb/image/upload/t_cover_big/${cover.image_id}.jpg` : null,
+          released ?? null,
+          slug,
+        ]),
+      ),
+    ],
+    [
+      "items",
+      lines(
+        [...playtimes].map(([id, minutes]) => [
+          userId,
+          id,
+          minutes > 0 ? "EXPERIENCED" : "CURIOUS_ABOUT",
+          "DIGITAL",
+          "PC",
+        ]),
+      ),
+    ],
+    [
+      "genres",
+      lines(matched.flatMap(({ id, genres = [] }) => genres.map((genre) => [id, genre.id, genre.name, genre.slug]))),
+    ],
+    [
+      "platforms",
+      lines(
+        matched.flatMap(({ id, platforms = [] }) =>
+          platforms.map((each) => [id, each.id, each.name, each.slug, each.abbreviation ?? null]),
+        ),
+      ),
+    ],
+  ]);
+}
+
+/** IGDB's DLC, expansion, pack and update. */
+const noGames = new Set([1, 2, 13, 14]);
+const endings = [
+  " season pass",
+  " expansion",
+  " - dlc",
+  " - demo",
+  " - soundtrack",
+  " editor",
+  " - multiplayer",
+  " - multi-player",
+];
+const isNamedAsPart = (name: string) => endings.some((ending) => name.toLowerCase().endsWith(ending));
+const cleaned = (name = "") => name.split("\0").join("").trim();

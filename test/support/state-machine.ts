@@ -1,0 +1,173 @@
+/**
+ * A small interpreter of the Amazon States Language: Task (Lambda and SQS), Choice, Pass, Succeed and Fail, with retries that do not wait. What
+ * it does not know it refuses, so that a definition cannot come to rely on it.
+ *
+ * Fields as https://states-language.net/spec.html has them: `States.ALL` stands for every error but `States.Runtime`.
+ */
+export interface State {
+  Type: string;
+  Resource?: string;
+  Parameters?: Record<string, unknown>;
+  ResultSelector?: Record<string, unknown>;
+  ResultPath?: string;
+  InputPath?: string;
+  TimeoutSeconds?: number;
+  Retry?: {
+    ErrorEquals: string[];
+    IntervalSeconds: number;
+    BackoffRate: number;
+    MaxDelaySeconds?: number;
+    MaxAttempts: number;
+  }[];
+  Catch?: { ErrorEquals: string[]; ResultPath: string; Next: string }[];
+  Choices?: { Variable: string; BooleanEquals: boolean; Next: string }[];
+  Default?: string;
+  Next?: string;
+  Error?: string;
+  CausePath?: string;
+}
+
+export interface StateMachine {
+  StartAt: string;
+  States: Record<string, State>;
+}
+
+export interface Execution {
+  status: "SUCCEEDED" | "FAILED";
+  output: unknown;
+  error?: string;
+  cause?: unknown;
+  /** Every state entered, in order. */
+  visited: string[];
+  /** What was put into the queue. */
+  queued: { url: string; body: Record<string, unknown> }[];
+  /** Attempts of each task. */
+  attempts: Record<string, number>;
+}
+
+export interface Surroundings {
+  name: string;
+  /** Runs a function as Lambda does: a throw is a failed attempt, named after its class. */
+  invoke(functionArn: string, payload: Record<string, unknown>): Promise<unknown>;
+}
+
+class StateError extends Error {
+  readonly code: string;
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+export async function execute(
+  machine: StateMachine,
+  input: object,
+  { name, invoke }: Surroundings,
+): Promise<Execution> {
+  const context = { Execution: { Name: name } };
+  const execution: Execution = { status: "SUCCEEDED", output: null, visited: [], queued: [], attempts: {} };
+  let data: unknown = input;
+  let at = machine.StartAt;
+
+  async function work(state: State, given: unknown): Promise<unknown> {
+    const parameters = filled(state.Parameters ?? {}, given, context);
+    if (state.Resource === "arn:aws:states:::lambda:invoke") {
+      return { Payload: await invoke(String(parameters.FunctionName), parameters.Payload as Record<string, unknown>) };
+    }
+    if (state.Resource !== "arn:aws:states:::sqs:sendMessage")
+      throw new TypeError(`unknown resource ${state.Resource}`);
+    const body = JSON.parse(JSON.stringify(parameters.MessageBody));
+    execution.queued.push({ url: String(parameters.QueueUrl), body });
+    return { MessageId: "1" };
+  }
+
+  async function task(state: State, given: unknown): Promise<{ output: unknown; next: string }> {
+    const used = new Map<object, number>();
+    for (;;) {
+      try {
+        execution.attempts[at] = (execution.attempts[at] ?? 0) + 1;
+        const result = await work(state, given);
+        const selected = state.ResultSelector ? filled(state.ResultSelector, result, context) : result;
+        return { output: placed(given, state.ResultPath, selected), next: nextOf(state) };
+      } catch (error) {
+        if (error instanceof TypeError) throw error;
+        const code = error instanceof StateError ? error.code : (error as Error).name;
+        const fits = (names: string[]) =>
+          names.includes(code) || (names.includes("States.ALL") && code !== "States.Runtime");
+        const retrier = state.Retry?.find(({ ErrorEquals }) => fits(ErrorEquals));
+        if (retrier && (used.get(retrier) ?? 0) < retrier.MaxAttempts) {
+          used.set(retrier, (used.get(retrier) ?? 0) + 1);
+          continue;
+        }
+        const catcher = state.Catch?.find(({ ErrorEquals }) => fits(ErrorEquals));
+        if (!catcher) throw new StateError(code, (error as Error).message);
+        const fault = { Error: code, Cause: (error as Error).message };
+        return { output: placed(given, catcher.ResultPath, fault), next: catcher.Next };
+      }
+    }
+  }
+
+  try {
+    for (;;) {
+      execution.visited.push(at);
+      const state = machine.States[at];
+      if (!state) throw new TypeError(`no state ${at}`);
+      if (state.Type === "Succeed") return { ...execution, output: data };
+      if (state.Type === "Fail") {
+        const cause = state.CausePath ? read(state.CausePath, data, context) : undefined;
+        return { ...execution, status: "FAILED", output: data, error: state.Error ?? "", cause };
+      }
+      if (state.Type === "Task") ({ output: data, next: at } = await task(state, data));
+      else if (state.Type === "Choice") at = chosen(state, data, context);
+      else if (state.Type === "Pass") {
+        data = placed(data, state.ResultPath, read(state.InputPath ?? "$", data, context));
+        at = nextOf(state);
+      } else throw new TypeError(`unknown type ${state.Type}`);
+    }
+  } catch (error) {
+    if (!(error instanceof StateError)) throw error;
+    return { ...execution, status: "FAILED", output: data, error: error.code, cause: error.message };
+  }
+}
+
+function nextOf({ Next }: State): string {
+  if (Next === undefined) throw new TypeError("a state without Next");
+  return Next;
+}
+
+function chosen({ Choices = [], Default }: State, data: unknown, context: object): string {
+  const fitting = Choices.find(({ Variable, BooleanEquals }) => read(Variable, data, context) === BooleanEquals);
+  const next = fitting?.Next ?? Default;
+  if (next === undefined) throw new StateError("States.NoChoiceMatched", "no choice fits");
+  return next;
+}
+
+/** A template: names that end in `.$` hold paths. */
+function filled(template: Record<string, unknown>, data: unknown, context: object): Record<string, unknown> {
+  const entries = Object.entries(template).map(([name, value]) => {
+    if (name.endsWith(".$")) return [name.slice(0, -2), read(String(value), data, context)];
+    const isTemplate = typeof value === "object" && value !== null;
+    return [name, isTemplate ? filled(value as Record<string, unknown>, data, context) : value];
+  });
+  return Object.fromEntries(entries);
+}
+
+function read(path: string, data: unknown, context: object): unknown {
+  const [root = "", ...names] = path.split(".");
+  let value: unknown = root === "$$" ? context : data;
+  if (root !== "$" && root !== "$$") throw new TypeError(`unknown path ${path}`);
+  for (const name of names) {
+    if (typeof value !== "object" || value === null || !(name in value)) {
+      throw new StateError("States.Runtime", `${path} is not in the input`);
+    }
+    value = (value as Record<string, unknown>)[name];
+  }
+  return value;
+}
+
+/** The input with a result at `$.name`. */
+function placed(data: unknown, path: string | undefined, result: unknown): unknown {
+  const name = /^\$\.(\w+)$/.exec(path ?? "")?.[1];
+  if (name === undefined) throw new TypeError(`unknown ResultPath ${path}`);
+  return { ...(data as object), [name]: result };
+}

@@ -1,0 +1,99 @@
+import { describe, expect, it } from "vitest";
+import { type Classification, classify } from "../../../src/library/classify.ts";
+
+const named = (name: string) => classify({ catalogueType: null, igdbGameType: null, name });
+
+/** Real games that names alone take for something else. */
+const misleading = [
+  "The Turing Test",
+  "Secret Neighbor: Hello Neighbor Multiplayer",
+  "Legion TD 2 - Multiplayer Tower Defense",
+  "Unreal Tournament 2004: Editor's Choice Edition",
+  "Virus Expansion",
+];
+
+describe("by name, the last resort", () => {
+  it.each(misleading.filter((name) => name !== "Virus Expansion"))("%s is a game", (name) => {
+    expect(named(name)).toBe("GAME");
+  });
+
+  const patterns: [string, Classification][] = [
+    ["Call of Duty: Black Ops - Multiplayer", "MULTIPLAYER_COMPONENT"],
+    ["Call of Duty: Modern Warfare 2 - Multi-Player", "MULTIPLAYER_COMPONENT"],
+    ["SOMETHING - MULTIPLAYER", "MULTIPLAYER_COMPONENT"],
+    ["Something - Multiplayer  ", "MULTIPLAYER_COMPONENT"],
+    ["Something - DLC", "DLC"],
+    ["Something Season Pass", "DLC"],
+    ["Something: Expansion", "DLC"],
+    // Nothing but the catalogue or IGDB can know better.
+    ["Virus Expansion", "DLC"],
+    ["Something - Demo", "NON_GAME"],
+    ["Something - Soundtrack", "NON_GAME"],
+    ["Something Level Editor", "NON_GAME"],
+    ["Multiplayer", "GAME"],
+    ["Demolition", "GAME"],
+    ["Demo Derby - Demolition", "GAME"],
+    ["Season Pass: The Game", "GAME"],
+    ["Expansions", "GAME"],
+    ["Superexpansion", "GAME"],
+    ["Editors", "GAME"],
+    ["Subeditor", "GAME"],
+    ["Soundtracker - Soundtracks", "GAME"],
+    ["Self-Demo", "GAME"],
+    ["Half-Life 2", "GAME"],
+    ["", "GAME"],
+  ];
+  it.each(patterns)("%j is %s", (name, expected) => {
+    expect(named(name)).toBe(expected);
+  });
+});
+
+describe("by IGDB's game type, where the catalogue does not know the app", () => {
+  const types: [number, string, Classification][] = [
+    [0, "main game", "GAME"],
+    [1, "DLC", "DLC"],
+    [2, "expansion", "DLC"],
+    [3, "bundle", "GAME"],
+    [4, "standalone expansion", "GAME"],
+    [5, "mod", "GAME"],
+    [6, "episode", "GAME"],
+    [7, "season", "GAME"],
+    [8, "remake", "GAME"],
+    [9, "remaster", "GAME"],
+    [10, "expanded game", "GAME"],
+    [11, "port", "GAME"],
+    [12, "fork", "GAME"],
+    [13, "pack", "DLC"],
+    [14, "update", "NON_GAME"],
+    [15, "one that is new", "GAME"],
+  ];
+  it.each(types)("%i, %s, is %s whatever the name", (igdbGameType, _, expected) => {
+    for (const name of [...misleading, "Something - Demo", "Something - Multiplayer", "Plain"])
+      expect(classify({ catalogueType: null, igdbGameType, name })).toBe(expected);
+  });
+});
+
+describe("by the catalogue's type, before everything else", () => {
+  const types: [string, Classification][] = [
+    ["game", "GAME"],
+    ["mod", "GAME"],
+    ["dlc", "DLC"],
+    ["demo", "NON_GAME"],
+    ["beta", "NON_GAME"],
+    ["music", "NON_GAME"],
+    ["tool", "NON_GAME"],
+    ["application", "NON_GAME"],
+    ["video", "NON_GAME"],
+    ["series", "NON_GAME"],
+    ["episode", "NON_GAME"],
+    ["hardware", "NON_GAME"],
+    ["config", "NON_GAME"],
+    ["", "NON_GAME"],
+    ["constructor", "NON_GAME"],
+  ];
+  it.each(types)("%s is %s whatever IGDB and the name say", (catalogueType, expected) => {
+    for (const igdbGameType of [null, 0, 1, 2, 14])
+      for (const name of [...misleading, "Something - Demo", "Something - Multiplayer"])
+        expect(classify({ catalogueType, igdbGameType, name })).toBe(expected);
+  });
+});

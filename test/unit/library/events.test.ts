@@ -1,0 +1,140 @@
+import { describe, expect, it } from "vitest";
+import { WebError } from "../../../src/errors.ts";
+import { ImportRefused } from "../../../src/library/errors.ts";
+import {
+  answer,
+  databaseImportEvent,
+  type Failure,
+  igdbEnrichmentEvent,
+  steamImportEvent,
+} from "../../../src/library/events.ts";
+
+const steam = { user_id: "u1", steam_id64: "76561197960287930" };
+const igdb = { user_id: "u1", s3_location: "s3://bucket/imports/u1/a-raw.csv" };
+const database = { user_id: "u1", s3_enriched_location: "file:///data/imports/u1/a-enriched.csv" };
+
+const errorFor = async (shape: typeof steamImportEvent, event: unknown) => {
+  const reply: Failure | { success: true } = await answer(shape, event, async () => expect.fail("the stage ran"));
+  if (reply.success) return expect.fail("it was accepted");
+  return reply.error;
+};
+
+describe("a stage", () => {
+  it("gets the event and gives its response", async () => {
+    const stage = async (event: object) => ({ success: true as const, event });
+    expect(await answer(steamImportEvent, steam, stage)).toEqual({ success: true, event: steam });
+    expect(await answer(igdbEnrichmentEvent, igdb, stage)).toEqual({ success: true, event: igdb });
+    expect(await answer(databaseImportEvent, database, stage)).toEqual({ success: true, event: database });
+  });
+
+  it("may get an execution id, and what the stage before has answered", async () => {
+    const stage = async (event: object) => event;
+    const execution_id = "arn:aws:states:eu-central-1:123456789012:execution:library:run-7";
+    expect(await answer(steamImportEvent, { ...steam, execution_id }, stage)).toEqual({ ...steam, execution_id });
+    const whole = { ...igdb, success: true, game_count: 3, execution_id };
+    expect(await answer(igdbEnrichmentEvent, whole, stage)).toEqual({ ...igdb, execution_id });
+  });
+
+  it("answers what no retry cures, and throws everything else as it is", async () => {
+    const fail = (error: unknown) => answer(steamImportEvent, steam, () => Promise.reject(error));
+    expect(await fail(new ImportRefused("The profile is private."))).toEqual({
+      success: false,
+      error: "The profile is private.",
+    });
+    for (const error of [new WebError("unreachable", "503", 503), new TypeError("x"), new Error("y")])
+      await expect(fail(error)).rejects.toBe(error);
+  });
+
+  it("that refuses before it waits is answered as well", async () => {
+    const reply = await answer(steamImportEvent, steam, () => {
+      throw new ImportRefused("at once");
+    });
+    expect(reply).toEqual({ success: false, error: "at once" });
+  });
+});
+
+describe("a bad event", () => {
+  it.each([undefined, null, 7, "event", [], [steam], true])("is %j", async (event) => {
+    expect(await errorFor(steamImportEvent, event)).toMatch(/^The event cannot be used: .+/);
+  });
+
+  it("is one without its fields; each is named", async () => {
+    expect(await errorFor(steamImportEvent, {})).toMatch(/user_id: .*steam_id64: /);
+    const only = async (shape: unknown) => errorFor(shape as typeof steamImportEvent, { user_id: "u1" });
+    expect(await only(igdbEnrichmentEvent)).toMatch(/: s3_location: /);
+    expect(await only(databaseImportEvent)).toMatch(/: s3_enriched_location: /);
+  });
+
+  const badIds = [
+    "",
+    ".",
+    "..",
+    "../u2",
+    "u1/..",
+    "u1/u2",
+    "u1\\u2",
+    "/u1",
+    ".hidden",
+    "a..b",
+    "u 1",
+    "u1\n",
+    "\u0000",
+    "%2e%2e",
+    "ü1",
+    "~",
+    "-u1",
+    "x".repeat(201),
+    7,
+    null,
+    {},
+  ];
+  it.each(badIds)("has the user id %j", async (user_id) => {
+    expect(await errorFor(steamImportEvent, { ...steam, user_id })).toMatch(/: user_id: /);
+  });
+
+  it.each(badIds)("has the execution id %j", async (execution_id) => {
+    expect(await errorFor(steamImportEvent, { ...steam, execution_id })).toMatch(/: execution_id: /);
+  });
+
+  it.each(["u1", "7", "auth0|5f7", "a@b.example", "9b2f0c1e-7d7e-4d6e-9c58-0d5a3c6a1f10", "cl9z_x+y", "x".repeat(200)])(
+    "has not the user id %j",
+    async (user_id) => {
+      expect(await answer(steamImportEvent, { ...steam, user_id }, async (event) => event.user_id)).toBe(user_id);
+    },
+  );
+
+  const badSteamIds = [
+    76561197960287930n.toString().slice(1),
+    `${steam.steam_id64}0`,
+    `${steam.steam_id64}\n`,
+    ` ${steam.steam_id64}`,
+    "96561197960287930",
+    "STEAM_0:0:11101",
+    "gabelogannewell",
+    "7656119796028793x",
+    "",
+    76561197960287,
+    null,
+  ];
+  it.each(badSteamIds)("has the Steam id %j", async (steam_id64) => {
+    expect(await errorFor(steamImportEvent, { ...steam, steam_id64 })).toMatch(/: steam_id64: /);
+  });
+
+  it.each([
+    "",
+    "imports/u1/a-raw.csv",
+    "https://a.example/x",
+    "s3://",
+    "s3://bucket",
+    "s3://bucket/",
+    "file:",
+    7,
+    null,
+  ])("has the location %j", async (location) => {
+    const shapes = [igdbEnrichmentEvent, databaseImportEvent] as unknown as (typeof steamImportEvent)[];
+    for (const [index, name] of ["s3_location", "s3_enriched_location"].entries()) {
+      const shape = shapes[index] ?? expect.fail("no shape");
+      expect(await errorFor(shape, { user_id: "u1", [name]: location })).toContain(`: ${name}: `);
+    }
+  });
+});

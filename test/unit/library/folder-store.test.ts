@@ -1,0 +1,110 @@
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { ImportRefused } from "../../../src/library/errors.ts";
+import { createFolderStore } from "../../../src/library/folder-store.ts";
+import type { ObjectStore } from "../../../src/library/object-store.ts";
+
+let outside: string;
+let root: string;
+let store: ObjectStore;
+beforeEach(async () => {
+  outside = await mkdtemp(join(tmpdir(), "spsync-folder-"));
+  onTestFinished(() => rm(outside, { recursive: true, force: true }));
+  root = join(outside, "a folder #1 é%");
+  store = createFolderStore(root);
+});
+
+const type = "text/csv; charset=utf-8";
+const key = "imports/u1/run-7-raw.csv";
+const files = async () => (await readdir(outside, { recursive: true, withFileTypes: true })).filter((e) => e.isFile());
+
+describe("an object in a folder", () => {
+  it("is read as it was written, under a location with its key", async () => {
+    const body = 'name\n"é🎮\r\n夜",\r=1\u0000';
+    const location = await store.put(key, body, type);
+    expect(location).toBe(pathToFileURL(join(root, key)).href);
+    expect(store.keyOf(location)).toBe(key);
+    expect(await store.get(location)).toBe(body);
+    expect(await createFolderStore(root).get(location)).toBe(body);
+  });
+
+  it("is replaced whole", async () => {
+    const location = await store.put(key, "a much longer body", type);
+    expect(await store.put(key, "short", type)).toBe(location);
+    expect(await store.get(location)).toBe("short");
+    expect((await files()).map(({ name }) => name)).toEqual(["run-7-raw.csv"]);
+  });
+
+  it("is one of the bodies after many writes at once, and nothing else is left", async () => {
+    const bodies = Array.from({ length: 20 }, (_, i) => String(i).repeat(100_000));
+    const [location = ""] = await Promise.all(bodies.map((body) => store.put(key, body, type)));
+    expect(bodies).toContain(await store.get(location));
+    expect(await files()).toHaveLength(1);
+  });
+
+  it("is refused by name where there is none", async () => {
+    const location = pathToFileURL(join(root, key)).href;
+    await expect(store.get(location)).rejects.toThrow(new ImportRefused(`There is no file ${location}.`));
+  });
+});
+
+describe("a write that fails", () => {
+  it("leaves nothing where the place is taken by a folder", async () => {
+    await mkdir(join(root, key), { recursive: true });
+    await expect(store.put(key, "body", type)).rejects.toMatchObject({
+      code: expect.stringMatching(/EISDIR|ENOTEMPTY|EEXIST/),
+    });
+    expect(await files()).toEqual([]);
+  });
+
+  it("leaves nothing where a file stands in the way", async () => {
+    await mkdir(root);
+    await writeFile(join(root, "imports"), "in the way");
+    await expect(store.put(key, "body", type)).rejects.toMatchObject({ code: expect.stringMatching(/ENOTDIR|EEXIST/) });
+    expect((await files()).map(({ name }) => name)).toEqual(["imports"]);
+  });
+
+  it("leaves the object before as it was", async () => {
+    const location = await store.put(key, "before", type);
+    const broken = { toString: () => expect.fail("it was written") } as unknown as string;
+    await expect(store.put(key, broken, type)).rejects.toMatchObject({ code: "ERR_INVALID_ARG_TYPE" });
+    expect(await store.get(location)).toBe("before");
+    expect(await files()).toHaveLength(1);
+  });
+});
+
+describe("a location outside", () => {
+  const locations: [string, (root: string) => string][] = [
+    ["above, by ..", (root) => `${pathToFileURL(root).href}/../secret.txt`],
+    ["above, by an escaped ..", (root) => `${pathToFileURL(root).href}/imports/%2e%2e/%2E%2E/secret.txt`],
+    ["above, by an escaped slash", (root) => `${pathToFileURL(root).href}/..%2fsecret.txt`],
+    ["above, by a backslash", (root) => `${pathToFileURL(root).href}\\..\\secret.txt`],
+    ["the folder itself", (root) => pathToFileURL(root).href],
+    ["a folder whose name begins so", (root) => `${pathToFileURL(root).href}2/secret.txt`],
+    ["elsewhere", () => "file:///etc/passwd"],
+    ["of another host", (root) => `file://other.example${pathToFileURL(root).pathname}/${key}`],
+    ["in S3", () => `s3://bucket/${key}`],
+    ["on the web", () => `https://a.example/${key}`],
+    ["a bare path", (root) => join(root, key)],
+    ["a key", () => key],
+    ["nothing", () => ""],
+  ];
+  it.each(locations)("is refused: %s", async (_, locationIn) => {
+    await store.put(key, "body", type);
+    await writeFile(join(outside, "secret.txt"), "secret");
+    const location = locationIn(root);
+    expect(() => store.keyOf(location)).toThrow(ImportRefused);
+    await expect(store.get(location)).rejects.toThrow("is not in the folder of the import files");
+  });
+
+  it.each(["../secret.txt", "imports/../../secret.txt", "/etc/passwd-raw.csv", "", ".", ".."])(
+    "is not written either: the key %j",
+    async (outsideKey) => {
+      await expect(store.put(outsideKey, "body", type)).rejects.toThrow("leaves the folder of the import files");
+      expect(await files()).toEqual([]);
+    },
+  );
+});

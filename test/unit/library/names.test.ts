@@ -1,0 +1,47 @@
+import { describe, expect, it } from "vitest";
+import { normalisedName, withoutMarks } from "../../../src/library/names.ts";
+
+describe("a normalised name", () => {
+  const same: [string, string][] = [
+    ["South Park™: The Stick of Truth™", "south park the stick of truth"],
+    ["DARKEST DUNGEON®", "Darkest Dungeon"],
+    ["Pokémon", "Pokemon"],
+    ["Pokémon", "Poke\u0301mon"],
+    ["NieR:Automata", "NieR: Automata"],
+    ["Middle-earth: Shadow of War", "Middle earth – Shadow of War"],
+    ["  Party Hard 2 ", "Party Hard 2"],
+    ["Portal\u00a02", "Portal 2"],
+    ["Half-Life²", "Half Life2"],
+    ["ＦＵＬＬ ｗｉｄｔｈ", "full width"],
+    ["ẞtraße", "ßtrasse".replace("ss", "ß")],
+  ];
+  it.each(same)("of %j is that of %j", (one, other) => {
+    expect(normalisedName(one)).toBe(normalisedName(other));
+    expect(normalisedName(one)).not.toBe("");
+  });
+
+  const different: [string, string][] = [
+    ["Portal", "Portal 2"],
+    ["Final Fantasy VII", "Final Fantasy VIII"],
+    ["夜勤事件", "夜勤事件 2"],
+    ["Doom", "Doom 3"],
+    ["S.T.A.L.K.E.R.", "STALKER"],
+    ["Ведьмак", "Witcher"],
+  ];
+  it.each(different)("of %j is not that of %j", (one, other) => {
+    expect(normalisedName(one)).not.toBe(normalisedName(other));
+  });
+
+  it.each(["", "   ", "™®", "!?…", "🎮"])("of %j is nothing", (name) => {
+    expect(normalisedName(name)).toBe("");
+  });
+
+  it.each(["South Park™", "Pokémon – Épée", "Ⅷ ½ ﬁn"])("of %j stays the same a second time", (name) => {
+    expect(normalisedName(normalisedName(name))).toBe(normalisedName(name));
+  });
+});
+
+it("only marks and spare white space are left out for IGDB", () => {
+  expect(withoutMarks("South  Park™:\tThe Stick® of Truth℠ © ")).toBe("South Park: The Stick of Truth");
+  expect(withoutMarks('Pokémon "Épée", – ½ 🎮')).toBe('Pokémon "Épée", – ½ 🎮');
+});

@@ -1,0 +1,273 @@
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { inspect } from "node:util";
+import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { readRawCsv } from "../../../src/library/csv.ts";
+import { ImportRefused } from "../../../src/library/errors.ts";
+import { createFolderStore } from "../../../src/library/folder-store.ts";
+import type { ObjectStore } from "../../../src/library/object-store.ts";
+import { steamImport } from "../../../src/library/steam-import.ts";
+import { type FakeClock, startFakeClock } from "../../support/fake-clock.ts";
+import type { WebFault } from "../../support/web/faults.ts";
+import {
+  createSimulatedOwnedGames,
+  generateLibrary,
+  loadRealLibraries,
+  type OwnedGame,
+  type OwnedLibrary,
+  type SimulatedOwnedGames,
+} from "../../support/web/owned-games.ts";
+import { asFetch } from "../../support/web/web-api.ts";
+import { createClient, createLog } from "../web/harness.ts";
+
+const apiKey = "0123456789ABCDEF0123456789ABCDEF";
+const steamId = "76561197960287930";
+const event = { user_id: "u1", steam_id64: steamId };
+const never = new AbortController().signal;
+
+let steam: SimulatedOwnedGames;
+let clock: FakeClock;
+let objects: ObjectStore;
+let folder: string;
+let log: ReturnType<typeof createLog>;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "spsync-steam-import-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  clock = startFakeClock();
+  onTestFinished(clock.restore);
+  const store = createFolderStore(folder);
+  objects = {
+    ...store,
+    put: (...object) => clock.real(store.put(...object)),
+    get: (location) => clock.real(store.get(location)),
+  };
+  steam = createSimulatedOwnedGames({ apiKey });
+  log = createLog();
+});
+
+function run(given: { key?: string | null; signal?: AbortSignal; steam_id64?: string; execution_id?: string } = {}) {
+  const { key = apiKey, signal = never, ...rest } = given;
+  const web = createClient({ fetch: clock.wrapFetch(asFetch(steam)), logger: log.logger, retryAttempts: 3 });
+  return clock.run(steamImport({ ...event, ...rest }, { web, objects, apiKey: key, signal }));
+}
+
+/** The games of a library as the file has them. */
+async function imported(library: OwnedLibrary) {
+  steam.libraries.set(steamId, library);
+  const { s3_location, game_count } = await run();
+  const games = readRawCsv(await clock.run(objects.get(s3_location)));
+  expect(games).toHaveLength(game_count);
+  return games;
+}
+
+const written = async () => (await readdir(folder, { recursive: true })).filter((name) => name.endsWith(".csv"));
+
+async function failure(work: Promise<unknown>): Promise<Error> {
+  const error = await work.then(
+    () => expect.fail("it succeeded"),
+    (reason: unknown) => reason as Error,
+  );
+  const told = [...log.lines, inspect(error, { depth: 10, showHidden: true })].join("\n");
+  expect(told).not.toContain(apiKey);
+  expect(await written()).toEqual([]);
+  return error;
+}
+
+/** What a library should become, read without the code under test. */
+function independently(games: readonly OwnedGame[]) {
+  const cleaned = (name: string | undefined) =>
+    (name ?? "")
+      .split("\u0000")
+      .join("")
+      .replace(/^\s+|\s+$/g, "");
+  return new Map(
+    games.map((game) => [
+      game.appid,
+      {
+        appid: game.appid,
+        name: cleaned(game.name),
+        playtime_forever: game.playtime_forever,
+        playtime_windows: game.playtime_windows_forever,
+        playtime_mac: game.playtime_mac_forever,
+        playtime_linux: game.playtime_linux_forever,
+        playtime_deck: game.playtime_deck_forever,
+        playtime_2weeks: game.playtime_2weeks ?? 0,
+        last_played_at: game.rtime_last_played ? new Date(game.rtime_last_played * 1000).toISOString() : null,
+        img_icon_url: game.img_icon_url
+          ? `https://media.steampowered.com/steamcommunity/public/images/apps/${game.appid}/${game.img_icon_url}.jpg`
+          : null,
+      },
+    ]),
+  );
+}
+
+describe("a library arrives complete", () => {
+  it("with everything that is odd about names", async () => {
+    const library = generateLibrary({ seed: 11, games: 700 });
+    const games = await imported(library);
+    expect(new Map(games.map((game) => [game.appid, game]))).toEqual(independently(library.games));
+    expect(games.filter(({ name }) => name === "").length).toBeGreaterThan(30);
+    expect(games.some(({ playtime_deck }) => playtime_deck > 0)).toBe(true);
+    expect(games.some(({ name }) => name.startsWith("=") && name.includes('"'))).toBe(true);
+    expect(steam.log.counts).toEqual({ owned_games: 1 });
+  });
+
+  it("the most played games first, then by appid", async () => {
+    const games = await imported(generateLibrary({ seed: 12, games: 200 }));
+    const order = games.map(({ playtime_forever, appid }) => [-playtime_forever, appid] as const);
+    expect(order).toEqual(order.toSorted((a, b) => a[0] - b[0] || a[1] - b[1]));
+  });
+
+  it("with free games and those that Steam has not vetted", async () => {
+    const library = generateLibrary({ seed: 13, games: 50 });
+    const [free = [], unvetted = []] = [library.games.slice(0, 5), library.games.slice(5, 9)].map((part) =>
+      part.map(({ appid }) => appid),
+    );
+    expect(await imported({ ...library, free, unvetted })).toHaveLength(50);
+  });
+
+  it("with 5,000 games", async () => {
+    expect(await imported(generateLibrary({ seed: 14, games: 5_000 }))).toHaveLength(5_000);
+  });
+
+  it("whatever is odd about its numbers", async () => {
+    const [game] = generateLibrary({ seed: 15, games: 1 }).games;
+    const odd = {
+      ...game,
+      playtime_forever: -5,
+      playtime_2weeks: 1.5,
+      rtime_last_played: -1,
+      playtime_deck_forever: 2 ** 32,
+    };
+    const only = { appid: 7 } as OwnedGame;
+    const games = await imported({ games: [odd as OwnedGame, only] });
+    const none = { playtime_forever: 0, playtime_2weeks: 0, playtime_deck: 0, last_played_at: null };
+    expect(games).toMatchObject([{ appid: 7, name: "", img_icon_url: null, ...none }, none]);
+  });
+
+  it("when it is empty, as a file without games", async () => {
+    expect(await imported({ games: [] })).toEqual([]);
+    steam.libraries.set(steamId, { games: [] });
+    expect(await run()).toMatchObject({ success: true, user_id: "u1", game_count: 0 });
+  });
+
+  const real = loadRealLibraries();
+  it("from real accounts", async (context) => {
+    if (real === null) return context.skip("the real libraries are not beside this repository");
+    expect(real.map(({ games }) => games.length)).toEqual([129, 350]);
+    for (const library of real) {
+      const games = await imported(library);
+      expect(new Map(games.map((game) => [game.appid, game]))).toEqual(independently(library.games));
+    }
+  });
+});
+
+describe("the file", () => {
+  it("is the same one for the same execution, otherwise another each time", async () => {
+    steam.libraries.set(steamId, generateLibrary({ seed: 1, games: 3 }));
+    const first = await run({ execution_id: "run-7" });
+    expect(first).toEqual({
+      success: true,
+      user_id: "u1",
+      s3_location: expect.stringMatching(/^file:.*\/imports\/u1\/run-7-raw\.csv$/),
+      game_count: 3,
+    });
+    expect(await run({ execution_id: "run-7" })).toEqual(first);
+    expect(await written()).toHaveLength(1);
+    await run();
+    await run();
+    expect(await written()).toHaveLength(3);
+  });
+});
+
+describe("what no retry cures is refused after one request", () => {
+  it("a private profile", async () => {
+    steam.libraries.set(steamId, "private");
+    const error = await failure(run());
+    expect(error).toBeInstanceOf(ImportRefused);
+    expect(error.message).toMatch(new RegExp(`^The games of Steam profile ${steamId} are not public`));
+    expect(steam.log.counts).toEqual({ owned_games: 1 });
+  });
+
+  it("a profile that does not exist", async () => {
+    const error = await failure(run({ steam_id64: "76561190000000000" }));
+    expect(error).toEqual(new ImportRefused("Steam knows no profile 76561190000000000 (400)."));
+    expect(steam.log.counts).toEqual({ owned_games: 1 });
+  });
+
+  it("a key that Steam refuses", async () => {
+    steam = createSimulatedOwnedGames({ apiKey: "another key" });
+    expect(await failure(run())).toEqual(new ImportRefused("Steam refuses the key in STEAM_API_KEY (401)."));
+    steam.faults.add({ fault: { status: 403, html: true } });
+    expect(await failure(run())).toEqual(new ImportRefused("Steam refuses the key in STEAM_API_KEY (403)."));
+    expect(steam.log.counts).toEqual({ owned_games: 2 });
+  });
+
+  it("no key, and one that no header can hold, before any request", async () => {
+    expect((await failure(run({ key: null }))).message).toMatch(/set STEAM_API_KEY/);
+    const error = await failure(run({ key: `${apiKey}\nx` }));
+    expect(error).toBeInstanceOf(ImportRefused);
+    expect(error.message).toMatch(/malformed in its address or a header/);
+    expect(steam.log.counts).toEqual({});
+  });
+});
+
+describe("what a retry may cure", () => {
+  const passing: [string, WebFault][] = [
+    ["429", { status: 429 }],
+    ["500", { status: 500 }],
+    ["503 with HTML", { status: 503, html: true }],
+    ["a lost connection", "drop"],
+    ["HTML", "html200"],
+    ["half an answer", "truncated"],
+    ["nothing", "empty200"],
+    ["silence", "hang"],
+  ];
+  it.each(passing)("is asked again: %s", async (_, fault) => {
+    steam.libraries.set(steamId, generateLibrary({ seed: 2, games: 20 }));
+    steam.faults.add({ fault, times: 2 });
+    expect(await run()).toMatchObject({ success: true, game_count: 20 });
+    expect(steam.log.counts).toEqual({ owned_games: 3 });
+  });
+
+  it.each(passing)("is thrown after every repeat: %s", async (_, fault) => {
+    steam.libraries.set(steamId, generateLibrary({ seed: 2, games: 20 }));
+    steam.faults.add({ fault, times: 4 });
+    const error = await failure(run());
+    expect(error).toMatchObject({ name: "WebError", message: expect.stringContaining("(4 attempts)") });
+    expect(steam.log.counts).toEqual({ owned_games: 4 });
+  });
+
+  it("waits as long as Steam asks for", async () => {
+    steam.libraries.set(steamId, generateLibrary({ seed: 2, games: 20 }));
+    steam.faults.add({ fault: { status: 429, retryAfter: "40" } });
+    await run();
+    expect(clock.elapsedMs()).toBeGreaterThanOrEqual(40_000);
+  });
+
+  it.each([0, 1, 19, 21])("is a list that is not as long as announced: %i of 20", async (gameCount) => {
+    steam.libraries.set(steamId, { ...generateLibrary({ seed: 2, games: 20 }), gameCount });
+    const error = await failure(run());
+    expect(error).toMatchObject({ name: "WebError", fault: "invalid" });
+    expect(error.message).toBe(`Steam announced ${gameCount} games of ${steamId} and listed 20`);
+  });
+
+  it("is a list without the games that are announced", async () => {
+    steam.libraries.set(steamId, { games: [], gameCount: 5 });
+    expect(await failure(run())).toMatchObject({ name: "WebError", message: expect.stringContaining("listed 0") });
+  });
+
+  it("is an answer of another shape", async () => {
+    steam.libraries.set(steamId, { games: [{ name: "no appid" } as OwnedGame] });
+    expect(await failure(run())).toMatchObject({ name: "WebError", fault: "invalid" });
+  });
+
+  it("ends at once when it is aborted", async () => {
+    const controller = new AbortController();
+    steam.faults.add({ fault: { status: 429, retryAfter: "3600" } });
+    setTimeout(() => controller.abort(new Error("stopping")), 5_000);
+    expect((await failure(run({ signal: controller.signal }))).message).toBe("stopping");
+    expect(clock.elapsedMs()).toBe(5_000);
+  });
+});
