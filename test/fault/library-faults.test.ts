@@ -119,6 +119,40 @@ describe("killed at any moment", () => {
   });
 });
 
+describe("a database that fails", () => {
+  it("loses replies of what it has written, and still everything is written and counted once", async () => {
+    const supabase = await openTestDatabase("supabase");
+    onTestFinished(() => supabase.close());
+    const { library, dump } = generateWorld(51, 300);
+    const web = simulateLibraryWeb({ libraries: { [steamId]: library }, dump });
+    for (const call of ["library_apply", "library_igdb_keep", "web_token_keep", "web_reserve"]) {
+      supabase.api?.faults.dropReply({ call });
+    }
+    const summary = await importLibrary(composeStages(supabase.db, web, createFolderStore(folder)), "u1");
+    expect(supabase.api?.faults.requests.get("library_apply")).toBe(2);
+    expect(summary.import).toMatchObject({ imported_games_created: 300, imported_games_updated: 0, games_updated: 0 });
+    expect(differencesOf(readLibrary("u1", library, dump), await dumpLibrary(supabase.sql))).toEqual([]);
+  });
+});
+
+describe("a database of another application", () => {
+  it("refuses a user whom it does not know, and imports once it does", async () => {
+    const prepare = `create table "User" (id text primary key);
+      alter table "ImportedGame" add foreign key ("userId") references "User" (id)`;
+    const owned = await openTestDatabase("postgres", { prepare });
+    onTestFinished(() => owned.close());
+    const { library, dump } = generateWorld(61, 30);
+    const web = simulateLibraryWeb({ libraries: { [steamId]: library }, dump });
+    const parts = composeStages(owned.db, web, createFolderStore(folder));
+    const refused = await importLibrary(parts, "u9").catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(ImportRefused);
+    expect(String(refused)).toMatch(/knows no user u9/);
+    await owned.sql(`insert into "User" values ('u9')`);
+    await importLibrary(parts, "u9");
+    expect(differencesOf(readLibrary("u9", library, dump), await dumpLibrary(owned.sql))).toEqual([]);
+  });
+});
+
 describe("web APIs that fail", () => {
   const { library, dump } = generateWorld(31, 450);
   let clock: FakeClock;
@@ -255,6 +289,30 @@ describe("web APIs that fail", () => {
     web.steam.libraries.set(steamId, library);
     await run();
     await endsRight();
+  });
+
+  it("leaves games unmatched when IGDB refuses their names, and fails when it cannot be asked for them", async () => {
+    await forgetAll(database.sql);
+    const { web, run } = begin(({ igdb }) => {
+      igdb.dump.externalGames = [];
+    });
+    const [game] = library.games.filter(({ name = "" }) => /^[A-Z][a-z ]+$/.test(name));
+    const name = game?.name ?? "";
+    const released = Date.UTC(2019, 0, 5) / 1_000;
+    web.igdb.dump.games = [{ id: 5, name, slug: "five", game_type: 0, first_release_date: released }];
+    await database.sql(
+      `insert into apps (appid, name, type, steam_release_date) values ($1, $2, 'game', '2019-07-01')`,
+      [game?.appid, name],
+    );
+    onTestFinished(async () => {
+      await database.sql("delete from apps");
+    });
+    web.igdb.faults.add({ on: { kind: "games" }, fault: { status: 404 } });
+    expect((await run()).enrichment.matched).toBe(0);
+    web.igdb.faults.add({ on: { kind: "games" }, fault: { status: 500 }, times: 4 });
+    expect(await failure(run())).toBeInstanceOf(WebError);
+    const { enrichment, import: stats } = await run();
+    expect([enrichment.matched, stats.imported_games_updated, stats.library_items_created]).toEqual([1, 1, 1]);
   });
 
   it("takes an empty library for what it is, and keeps what an earlier import brought", async () => {

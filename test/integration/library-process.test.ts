@@ -23,7 +23,7 @@ import { asRoutes } from "../support/web/web-api.ts";
 
 /** `library-import` as its user sees it: exit codes, what it says, what it leaves. */
 
-const { library, dump } = generateWorld(41, 620);
+const { library, dump } = generateWorld(41, 420);
 const privateId = "76561198000000002";
 const wrongKey = "WRONG-KEY-98765432";
 
@@ -141,7 +141,7 @@ describe.concurrent("library-import", () => {
       steam: null,
       bulk: null,
       collector: null,
-      library: { phase: "igdb_enrichment", done: 400, total: 620 },
+      library: { phase: "igdb_enrichment", done: 400, total: 420 },
     });
     expect(await service.get("/health")).toMatchObject({ status: 200, body: { status: "ok" } });
     expect(await service.get("/ready")).toMatchObject({ status: 200 });
@@ -150,7 +150,7 @@ describe.concurrent("library-import", () => {
     expect(service.logs.at(-1)).toMatchObject({
       level: "info",
       message: "library import finished",
-      summary: { game_count: 620, enrichment: { processed: 620 }, import: { imported_games_created: 620 } },
+      summary: { game_count: 420, enrichment: { processed: 420 }, import: { imported_games_created: 420 } },
     });
     expect(differencesOf(readLibrary("u1", library, dump), await dumpLibrary(database.sql))).toEqual([]);
     expect(await files(folder)).toEqual([

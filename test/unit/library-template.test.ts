@@ -53,7 +53,12 @@ const stages = [
 describe("the template", () => {
   it("has the three functions, fifteen minutes each, with their bundles where the build writes them", () => {
     expect([...functions.keys()]).toEqual(stages.map(({ name }) => name));
-    expect(template.Globals.Function).toMatchObject({ Timeout: 900, Handler: "index.handler", Runtime: "nodejs24.x" });
+    expect(template.Globals.Function).toMatchObject({
+      Timeout: 900,
+      MemorySize: 1024,
+      Handler: "index.handler",
+      Runtime: "nodejs24.x",
+    });
     const build = read(join(folder, "../../../.ci/build-lambda.mjs"));
     for (const { name, bundle } of stages) {
       expect(functions.get(name)).not.toHaveProperty("Timeout");
