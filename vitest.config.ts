@@ -7,7 +7,7 @@ export default defineConfig({
   test: {
     coverage: {
       provider: "v8",
-      include: ["src/library/**"],
+      include: ["src/library/**/*.ts"],
       reporter: ["text-summary"],
       thresholds: { branches: 80, functions: 80, lines: 80 },
     },

@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-import http from "node:http";
 import type { Command } from "./cli.ts";
 import type { Config } from "./config.ts";
 import { type CatalogStore, createCatalogStore } from "./db/catalog-store.ts";
@@ -12,6 +11,7 @@ import { buildServer } from "./http/server.ts";
 import type { ServiceSnapshot } from "./http/snapshots.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { Logger, Output } from "./logger.ts";
+import { honourProxy } from "./proxy.ts";
 import { createReporter, type Reporter } from "./sync/reporter.ts";
 import { startWatch } from "./watch.ts";
 import { createWebClient } from "./web/client.ts";
@@ -155,16 +155,4 @@ async function serve(
     logger.warn({ err: error, port: config.port }, "HTTP is off: the port cannot be used; PORT chooses another");
     return null;
   }
-}
-
-/**
- * Makes `fetch` and `http(s)` honour HTTPS_PROXY, HTTP_PROXY and NO_PROXY. App info can come over plain HTTP, so a proxy that is given
- * for HTTPS alone serves both.
- */
-function honourProxy(): void {
-  const { HTTPS_PROXY, https_proxy, HTTP_PROXY, http_proxy } = process.env;
-  const httpsProxy = HTTPS_PROXY ?? https_proxy;
-  const httpProxy = HTTP_PROXY ?? http_proxy ?? httpsProxy;
-  if (httpsProxy === undefined && httpProxy === undefined) return;
-  http.setGlobalProxyFromEnv({ ...process.env, HTTPS_PROXY: httpsProxy, HTTP_PROXY: httpProxy });
 }

@@ -1,3 +1,5 @@
+import http from "node:http";
+import https from "node:https";
 import { GetObjectCommand, NoSuchKey, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { ImportRefused } from "./errors.ts";
 import type { ObjectStore } from "./object-store.ts";
@@ -31,8 +33,15 @@ export function createS3Store(bucket: string, client: S3Client = createClient())
   };
 }
 
-/** A server of one's own (MinIO, a test) is addressed by path: its name has no host for each bucket. */
+/**
+ * A server of one's own (MinIO, a test) is addressed by path: its name has no host for each bucket. The SDK makes agents of its own unless it is
+ * given some, and those would not know of HTTPS_PROXY and NO_PROXY.
+ */
 function createClient(): S3Client {
   const { AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL } = process.env;
-  return new S3Client({ forcePathStyle: (AWS_ENDPOINT_URL_S3 ?? AWS_ENDPOINT_URL) !== undefined });
+  const agent = { keepAlive: true, proxyEnv: process.env };
+  return new S3Client({
+    forcePathStyle: (AWS_ENDPOINT_URL_S3 ?? AWS_ENDPOINT_URL) !== undefined,
+    requestHandler: { httpAgent: new http.Agent(agent), httpsAgent: new https.Agent(agent) },
+  });
 }

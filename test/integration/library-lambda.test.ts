@@ -447,8 +447,6 @@ describe("the bundles", () => {
     const env: Record<string, string> = {
       ...environment(),
       ...steam.env,
-      // Lambda's own switch for proxies; the functions themselves need none.
-      NODE_USE_ENV_PROXY: "1",
       NODE_OPTIONS: "--enable-source-maps",
       LOG_LEVEL: "debug",
       POWERTOOLS_METRICS_DISABLED: "false",

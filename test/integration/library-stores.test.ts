@@ -5,6 +5,7 @@ import { readRawCsv, writeRawCsv } from "../../src/library/csv.ts";
 import { ImportRefused } from "../../src/library/errors.ts";
 import { createS3Store } from "../../src/library/s3-store.ts";
 import { startS3, type TestS3 } from "../support/s3.ts";
+import { startSimulatedSteam } from "../support/steam/simulated-steam.ts";
 import { libraryGame } from "../unit/library/samples.ts";
 
 const type = "text/csv; charset=utf-8";
@@ -99,4 +100,32 @@ describe("a location outside", () => {
     expect(() => store.keyOf(location)).toThrow(ImportRefused);
     await expect(store.get(location)).rejects.toThrow(`is not in the bucket of the import files, s3://${bucket}/.`);
   });
+});
+
+it("reaches S3 through a proxy that the environment names", async () => {
+  const asked: string[] = [];
+  const host = `${bucket}.s3.sim-1.amazonaws.com`;
+  const steam = await startSimulatedSteam({
+    routes: [
+      {
+        host,
+        path: "/",
+        handle({ method, url, body }, response) {
+          asked.push(`${method} ${url.pathname} ${body}`);
+          response.writeHead(200).end();
+        },
+      },
+    ],
+  });
+  const distrust = steam.trustHere();
+  for (const [name, value] of Object.entries({ ...steam.env, AWS_REGION: "sim-1" })) vi.stubEnv(name, value);
+  vi.stubEnv("AWS_ENDPOINT_URL_S3", undefined);
+  onTestFinished(async () => {
+    for (const [name, value] of Object.entries(s3.env)) vi.stubEnv(name, value);
+    for (const name of Object.keys(steam.env)) vi.stubEnv(name, undefined);
+    distrust();
+    await steam.close();
+  });
+  await createS3Store(bucket).put("imports/u1/1-raw.csv", "text", type);
+  expect(asked).toEqual(["PUT /imports/u1/1-raw.csv text"]);
 });

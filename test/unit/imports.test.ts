@@ -33,6 +33,7 @@ const rules: Record<string, Rule> = {
   time: { rooms: [] },
   logger: { rooms: [] },
   progress: { rooms: ["logger"] },
+  proxy: { rooms: [] },
   "config-values": { rooms: [] },
   config: { rooms: ["config-values", "errors"] },
   lifecycle: { rooms: ["errors", "logger"] },

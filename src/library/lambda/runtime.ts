@@ -7,6 +7,7 @@ import { openPostgres } from "../../db/postgres.ts";
 import { openSupabase } from "../../db/supabase.ts";
 import { ConfigError } from "../../errors.ts";
 import { createLogger, createOutput, type Logger } from "../../logger.ts";
+import { honourProxy } from "../../proxy.ts";
 import { createWebClient, type ReserveQuota, type WebClient } from "../../web/client.ts";
 import type { ObjectStore } from "../object-store.ts";
 import { createS3Store } from "../s3-store.ts";
@@ -27,6 +28,7 @@ export interface Runtime {
  * @throws {ConfigError} when there is no database that several processes can share, or no bucket.
  */
 export async function openRuntime(): Promise<Runtime> {
+  honourProxy();
   const config = loadConfig({ ...process.env, ...(await secretVariables()) });
   if (config.library.s3Bucket === null) throw new ConfigError("S3_BUCKET is not set: the stages share no disk.");
   const logger = createLogger({ level: config.logLevel, output: createOutput(), secrets: secretsOf(config) });
