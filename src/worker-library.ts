@@ -1,6 +1,7 @@
 import type { LibraryStore } from "./db/library-store.ts";
 import { ConfigError } from "./errors.ts";
 import type { LoopSnapshot } from "./http/snapshots.ts";
+import { SettingRefused } from "./library/errors.ts";
 import { createFolderStore } from "./library/folder-store.ts";
 import { createIgdb } from "./library/igdb.ts";
 import { createLibraryImport, type LibraryImport } from "./library/pipeline.ts";
@@ -67,6 +68,8 @@ export function createLibraryWorker({ config, output, logger, lifecycle }: Conte
       lifecycle.onShutdown("library import", () => running.catch(() => {}), stopLimitMs);
       try {
         reportLibrarySummary(await running, output, logger);
+      } catch (error) {
+        throw error instanceof SettingRefused ? new ConfigError(error.message) : error;
       } finally {
         progress.stop();
       }

@@ -3,7 +3,7 @@ import { text } from "../catalog/values.ts";
 import { WebError } from "../errors.ts";
 import type { WebClient } from "../web/client.ts";
 import { writeRawCsv } from "./csv.ts";
-import { ImportRefused } from "./errors.ts";
+import { ImportRefused, SettingRefused } from "./errors.ts";
 import type { SteamImportEvent, SteamImportResponse } from "./events.ts";
 import { rawKey } from "./keys.ts";
 import type { ObjectStore } from "./object-store.ts";
@@ -57,7 +57,7 @@ export async function steamImport(event: SteamImportEvent, deps: SteamImportDeps
 
 async function libraryOf(steamId64: string, { web, apiKey, signal }: SteamImportDeps): Promise<LibraryGame[]> {
   if (apiKey === null)
-    throw new ImportRefused("A Steam library can only be read with a Web API key; set STEAM_API_KEY.");
+    throw new SettingRefused("A Steam library can only be read with a Web API key; set STEAM_API_KEY.");
   const searchParams = {
     steamid: steamId64,
     include_appinfo: "1",
@@ -88,9 +88,9 @@ async function libraryOf(steamId64: string, { web, apiKey, signal }: SteamImport
 /** What a retry cannot cure. */
 function refusalOf(error: unknown, steamId64: string): ImportRefused | null {
   if (!(error instanceof WebError)) return null;
-  if (error.fault === "denied") return new ImportRefused(`Steam refuses the key in STEAM_API_KEY (${error.status}).`);
+  if (error.fault === "denied") return new SettingRefused(`Steam refuses the key in STEAM_API_KEY (${error.status}).`);
   // Without a status it was never sent: a key that no header can hold.
-  if (error.fault === "refused" && error.status === null) return new ImportRefused(error.message);
+  if (error.fault === "refused" && error.status === null) return new SettingRefused(error.message);
   if (error.fault === "refused") return new ImportRefused(`Steam knows no profile ${steamId64} (${error.status}).`);
   return null;
 }

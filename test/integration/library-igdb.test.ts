@@ -10,7 +10,7 @@ import { createLibraryStore } from "../../src/db/library-store.ts";
 import { createPatience } from "../../src/db/patience.ts";
 import { writeRawCsv } from "../../src/library/csv.ts";
 import { igdbEnrichment } from "../../src/library/enrichment.ts";
-import { ImportRefused } from "../../src/library/errors.ts";
+import { SettingRefused } from "../../src/library/errors.ts";
 import { createFolderStore } from "../../src/library/folder-store.ts";
 import { createIgdb, type IgdbDeps } from "../../src/library/igdb.ts";
 import type { IgdbGame } from "../../src/library/rows.ts";
@@ -273,14 +273,14 @@ describe("the token", () => {
   ])("is refused for a wrong client %s, after one request", async (what, status) => {
     const wrong = "wrongwrongwrongwrong";
     const error = await failure(find([10], open(what === "id" ? { clientId: wrong } : { clientSecret: wrong })));
-    expect(error).toEqual(new ImportRefused(`Twitch refuses IGDB_CLIENT_ID and IGDB_CLIENT_SECRET (${status}).`));
+    expect(error).toEqual(new SettingRefused(`Twitch refuses IGDB_CLIENT_ID and IGDB_CLIENT_SECRET (${status}).`));
     expect([...log.lines, error.message].join("\n")).not.toContain(wrong);
     expect(igdb.log.counts).toEqual({ token: 1 });
   });
 
   it.each(["clientId", "clientSecret"])("is not asked for without %s", async (name) => {
     const error = await failure(find([10], open({ [name]: null })));
-    expect(error).toBeInstanceOf(ImportRefused);
+    expect(error).toBeInstanceOf(SettingRefused);
     expect(error.message).toContain("set IGDB_CLIENT_ID and IGDB_CLIENT_SECRET");
     expect(igdb.log.counts).toEqual({});
   });

@@ -219,7 +219,7 @@ describe.concurrent("library-import", () => {
     expect(await refused.exited).toEqual({ code: 1, signal: null });
     const sentence = `The games of Steam profile ${privateId} are not public; its owner has to make the game details public.`;
     expect(refused.logs.at(-1)).toMatchObject({ level: "fatal", message: sentence });
-    expect(await wrong.exited).toEqual({ code: 1, signal: null });
+    expect(await wrong.exited).toEqual({ code: 2, signal: null });
     expect(wrong.logs.at(-1)?.message).toBe("Steam refuses the key in STEAM_API_KEY (401).");
     expect(await files(folder)).toEqual([]);
   });

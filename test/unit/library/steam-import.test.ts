@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { readRawCsv } from "../../../src/library/csv.ts";
-import { ImportRefused } from "../../../src/library/errors.ts";
+import { ImportRefused, SettingRefused } from "../../../src/library/errors.ts";
 import { createFolderStore } from "../../../src/library/folder-store.ts";
 import type { ObjectStore } from "../../../src/library/object-store.ts";
 import { steamImport } from "../../../src/library/steam-import.ts";
@@ -198,9 +198,9 @@ describe("what no retry cures is refused after one request", () => {
 
   it("a key that Steam refuses", async () => {
     steam = createSimulatedOwnedGames({ apiKey: "another key" });
-    expect(await failure(run())).toEqual(new ImportRefused("Steam refuses the key in STEAM_API_KEY (401)."));
+    expect(await failure(run())).toEqual(new SettingRefused("Steam refuses the key in STEAM_API_KEY (401)."));
     steam.faults.add({ fault: { status: 403, html: true } });
-    expect(await failure(run())).toEqual(new ImportRefused("Steam refuses the key in STEAM_API_KEY (403)."));
+    expect(await failure(run())).toEqual(new SettingRefused("Steam refuses the key in STEAM_API_KEY (403)."));
     expect(steam.log.counts).toEqual({ owned_games: 2 });
   });
 
