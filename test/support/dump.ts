@@ -71,7 +71,7 @@ function queryOf(table: string): string {
     return `select to_jsonb(t) - '${one}_id' || jsonb_build_object('name', n.name) as row
       from ${table} t join ${many} n on n.id = t.${one}_id`;
   }
-  return `select to_jsonb(t) as row from ${table} t`;
+  return `select to_jsonb(t) as row from "${table}" t`;
 }
 
 function textOf(row: Record<string, unknown>): string {

@@ -94,7 +94,11 @@ describe("once", () => {
     await worker.once({ ...options, updateMetadata: true, batchSize: 20, maxDetails: 30 }, parts);
     await worker.once({ ...options, maxDetails: 5 }, parts);
     await worker.once({ ...options, maxDetails: 0 }, parts);
-    expect(asked).toMatchObject([{ due: { max: 20, staleFirst: true } }, { due: { max: 5, staleFirst: false } }]);
+    expect(asked).toMatchObject([
+      { due: { max: 20, staleFirst: true } },
+      { due: { max: 5, staleFirst: false } },
+      { due: { max: 0, staleFirst: false } },
+    ]);
   });
 
   it("is well while another worker collects, tells so every half minute, and stops with the process", async () => {
