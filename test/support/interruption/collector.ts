@@ -58,6 +58,8 @@ const env = {
   NODE_COMPILE_CACHE: join(tmpdir(), "spsync-compile-cache"),
   STEAM_API_KEY: "key-of-the-store",
   BATCH_SIZE: String(batchSize),
+  // Beyond any number of games here: a run that is cut into several asks for no more than one that is not.
+  MAX_DETAILS: "1000000",
   STEAMSPY_API_LIMIT: "6000/second",
   STEAMSPY_ALL_LIMIT: "6000/second",
 };
