@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Database } from "./database.ts";
 import type { Patience } from "./patience.ts";
+import { createReserve, type Reserve } from "./quota.ts";
 
 /**
  * Typed calls of the collector's SQL functions in `supabase/migrations`; what each does is written there. All may be repeated
@@ -24,8 +25,7 @@ export interface CollectorStore {
   due(request: DueRequest): Promise<DueGames>;
   saveDetails(games: readonly DetailsResult[]): Promise<void>;
   counts(): Promise<CollectorCounts>;
-  /** Takes requests out of a quota that all processes share; how many were granted. */
-  reserve(request: { endpoint: string; periodStart: string; limit: number; block: number }): Promise<number>;
+  reserve: Reserve;
 }
 
 /** Another worker has taken over, or the lease lapsed and was taken. */
@@ -195,9 +195,6 @@ export function createCollectorStore(db: Database, patience: Pick<Patience, "cal
       await held(nothing, "collector_save_details", { games });
     },
     counts: async () => collectorCounts.parse(await patience.call(() => db.rpc("collector_counts"))),
-    reserve: async ({ endpoint, periodStart, limit, block }) => {
-      const shape = z.object({ granted: z.number() });
-      return (await rpc(shape, "web_reserve", { endpoint, period_start: periodStart, limit, block })).granted;
-    },
+    reserve: createReserve(db, patience),
   };
 }

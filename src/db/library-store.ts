@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import type { Database } from "./database.ts";
 import type { Patience } from "./patience.ts";
+import { createReserve, type Reserve } from "./quota.ts";
 
 /**
  * Typed calls of the library import's SQL functions in `supabase/migrations`; what each does is written there. All may be repeated after a
@@ -17,8 +18,7 @@ export interface LibraryStore {
   token(name: string): Promise<string | null>;
   keepToken(name: string, token: string, seconds: number): Promise<void>;
   apply(userId: string, games: readonly ImportedRow[]): Promise<ImportCounts>;
-  /** Takes requests out of a quota that all processes share; how many were granted. */
-  reserve(request: { endpoint: string; periodStart: string; limit: number; block: number }): Promise<number>;
+  reserve: Reserve;
 }
 
 const knownApps = z.array(
@@ -76,9 +76,6 @@ export function createLibraryStore(db: Database, patience: Pick<Patience, "call"
       await rpc(nothing, "web_token_keep", { name, token, seconds });
     },
     apply: (userId, games) => rpc(importCounts, "library_apply", { request_id: randomUUID(), user_id: userId, games }),
-    reserve: async ({ endpoint, periodStart, limit, block }) => {
-      const shape = z.object({ granted: z.number() });
-      return (await rpc(shape, "web_reserve", { endpoint, period_start: periodStart, limit, block })).granted;
-    },
+    reserve: createReserve(db, patience),
   };
 }
