@@ -78,6 +78,16 @@ export function proxy() {
   });
 }
 
+/** Origins as browsers send them, with commas, or `*`. */
+export function origins() {
+  return kind("must be * or origins such as https://example.org, with commas", (given) => {
+    const list = given.split(",").map((origin) => origin.trim());
+    const isOrigin = (text: string) =>
+      /^https?:$/.test(URL.parse(text)?.protocol ?? "") && URL.parse(text)?.origin === text;
+    return list.every((origin) => isOrigin(origin) || (origin === "*" && list.length === 1)) ? list : undefined;
+  });
+}
+
 const unitMs: Record<string, number> = { second: 1000, minute: 60_000, hour: 3_600_000, day: 86_400_000 };
 
 export function rateLimit() {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { choice, flag, fraction, proxy, rateLimit, seconds, text, url, whole } from "./config-values.ts";
+import { choice, flag, fraction, origins, proxy, rateLimit, seconds, text, url, whole } from "./config-values.ts";
 import { ConfigError } from "./errors.ts";
 
 /**
@@ -30,6 +30,13 @@ const variables = {
   SUPABASE_SERVICE_KEY: text().optional(),
   DATABASE_URL: url("postgres:", "postgresql:").optional(),
   DATA_DIR: text().prefault("./data"),
+
+  API: flag().prefault("on"),
+  DASHBOARD: flag().prefault("on"),
+  API_KEY: text().optional(),
+  API_RATE_LIMIT: rateLimit().prefault("600/minute"),
+  CORS_ORIGIN: origins().optional(),
+  TRUSTED_PROXIES: whole(0, 10).prefault("0"),
 
   // Read by the HTTP clients and by Node itself; here they are only checked.
   HTTPS_PROXY: proxy().optional(),
@@ -77,6 +84,7 @@ const variables = {
 const secretVariables = [
   "SUPABASE_SERVICE_KEY",
   "DATABASE_URL",
+  "API_KEY",
   "STEAM_API_KEY",
   "IGDB_CLIENT_ID",
   "IGDB_CLIENT_SECRET",
@@ -139,8 +147,8 @@ export function loadConfig(environment: Environment): Config {
 
 /** What must appear in no log line: keys, and the passwords inside connection strings, plain and percent-encoded. */
 export function secretsOf(config: Config): string[] {
-  const { database, steamApiKey, library } = config;
-  const secrets = [steamApiKey, library.igdbClientId, library.igdbClientSecret];
+  const { database, http, steamApiKey, library } = config;
+  const secrets = [http.apiKey, steamApiKey, library.igdbClientId, library.igdbClientSecret];
   if (database.driver === "supabase") secrets.push(database.serviceKey);
   if (database.driver === "postgres") {
     const { password } = new URL(database.url);
@@ -155,6 +163,18 @@ function toConfig(env: z.output<typeof schema>) {
     host: env.HOST,
     port: env.PORT,
     logLevel: env.LOG_LEVEL,
+    http: {
+      api: env.API,
+      dashboard: env.DASHBOARD,
+      /** What the API and the dashboard ask for; null leaves them open. */
+      apiKey: env.API_KEY ?? null,
+      /** Of one address. */
+      rateLimit: env.API_RATE_LIMIT,
+      /** Whose pages may read the API; `*` is everybody, none is nobody. */
+      corsOrigins: env.CORS_ORIGIN ?? [],
+      /** Proxies in front of the service whose X-Forwarded-For is believed. */
+      trustedProxies: env.TRUSTED_PROXIES,
+    },
     database: databaseOf(env),
     dataDir: env.DATA_DIR,
     steamApiKey: env.STEAM_API_KEY ?? null,

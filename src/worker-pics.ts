@@ -120,13 +120,12 @@ export function createPicsWorker({ config, output, logger, lifecycle }: Context)
 
     monitor(backlog) {
       if (monitor === null) return null;
-      const { pending = 0, failing = 0, lag_seconds = null, failing_apps = [] } = backlog ?? {};
+      const { pending = 0, failing = 0, lag_seconds = null } = backlog ?? {};
       return {
         ...monitor.status(),
         pending,
         failing,
         lag_seconds,
-        failing_apps,
         poll_interval_seconds: config.monitor.pollIntervalMs / 1_000,
         drain_only: config.monitor.drainOnly,
       };

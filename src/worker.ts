@@ -1,13 +1,15 @@
 import { randomUUID } from "node:crypto";
 import type { Command } from "./cli.ts";
 import type { Config } from "./config.ts";
+import { type CatalogReader, createCatalogReader, readConcurrency } from "./db/catalog-reader.ts";
 import { type CatalogStore, createCatalogStore } from "./db/catalog-store.ts";
 import { createCollectorStore } from "./db/collector-store.ts";
 import { createLibraryStore } from "./db/library-store.ts";
 import { openDatabase, prepareSchema } from "./db/open.ts";
 import { createPatience } from "./db/patience.ts";
 import { vacuum, vacuumDaily } from "./db/vacuum.ts";
-import { buildServer } from "./http/server.ts";
+import { createMetrics } from "./http/metrics.ts";
+import { buildServer, type ServerOptions } from "./http/server.ts";
 import type { ServiceSnapshot } from "./http/snapshots.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { Logger, Output } from "./logger.ts";
@@ -47,6 +49,7 @@ export async function runWorker(command: Work, context: Context): Promise<void> 
   const library =
     command.kind === "library_import" ? (await import("./worker-library.ts")).createLibraryWorker(context) : null;
   let reporter: Reporter | null = null;
+  let reader: CatalogReader | null = null;
   let steamNeeded = false;
 
   const startedAt = new Date().toISOString();
@@ -59,12 +62,14 @@ export async function runWorker(command: Work, context: Context): Promise<void> 
     monitor: pics?.monitor(reporter?.backlog() ?? null) ?? null,
     collector: collector?.status() ?? null,
     library: library?.status() ?? null,
+    failing_apps: reporter?.backlog()?.failing_apps ?? [],
     loops: [...(pics?.loops() ?? []), ...(collector?.loops() ?? []), ...(library?.loops() ?? [])],
   });
   const snapshot = () => ({ ...ownSnapshot(), workers: reporter?.workers() ?? [] });
 
-  const address = command.kind === "migrate" ? null : await serve(snapshot, command, context);
-  const db = await openDatabase(config.database, { logger, maxConnections: config.bulk.concurrency + 3, address });
+  const address = command.kind === "migrate" ? null : await serve({ snapshot, reader: () => reader }, command, context);
+  const maxConnections = config.bulk.concurrency + 3 + readConcurrency;
+  const db = await openDatabase(config.database, { logger, maxConnections, address });
   lifecycle.onShutdown("database", () => db.close());
   const stopWatch = startWatch({
     snapshot: ownSnapshot,
@@ -85,6 +90,7 @@ export async function runWorker(command: Work, context: Context): Promise<void> 
   }
 
   const workerId = randomUUID();
+  reader = createCatalogReader(db);
   const store = createCatalogStore(db, patience);
   const collectorStore = createCollectorStore(db, patience, workerId);
   const web = createWebClient({ ...config.web, reserve: collectorStore.reserve, logger });
@@ -137,11 +143,12 @@ async function isLoaded(command: Work, store: CatalogStore, logger: Logger): Pro
  * @returns where, as seen from this machine; null when the port cannot be used.
  */
 async function serve(
-  snapshot: () => ServiceSnapshot,
+  parts: Pick<ServerOptions, "snapshot" | "reader">,
   command: Work,
   { config, logger, lifecycle }: Context,
 ): Promise<string | null> {
-  const server = buildServer({ snapshot, logger });
+  const metrics = createMetrics(parts.snapshot);
+  const server = buildServer({ ...parts, metrics, settings: config.http, logger });
   try {
     await server.listen({ host: config.host, port: config.port });
     lifecycle.onShutdown("HTTP", () => server.close());

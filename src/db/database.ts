@@ -25,6 +25,8 @@ export interface Database {
 export interface RpcOptions {
   signal?: AbortSignal;
   timeoutMs?: number;
+  /** Somebody only wants to know. Where calls run one at a time, the service's own work goes first. */
+  isRead?: boolean;
 }
 
 /** A database that also takes plain SQL, which migrations need. Supabase through PostgREST is none. */

@@ -5,6 +5,7 @@ import type { Logger } from "pino";
 import { DatabaseError } from "../errors.ts";
 import { sqlCall } from "./call.ts";
 import type { RpcOptions, SqlDatabase } from "./database.ts";
+import { createLanes } from "./lanes.ts";
 import { withinLimits } from "./limits.ts";
 import { lockDataDir } from "./owner-lock.ts";
 import type { WorkerAnswer, WorkerError, WorkerJob, WorkerSetup } from "./pglite-worker.ts";
@@ -26,7 +27,7 @@ const closeTimeoutMs = 10_000;
 
 /**
  * The embedded Postgres (PGlite) in a thread of its own, so that a batch of 200 ms keeps neither Steam's heartbeat nor
- * HTTP waiting. Calls run one at a time, in the order in which they came.
+ * HTTP waiting. Calls run one at a time: work in the order in which it came, reads in theirs beside it (see lanes.ts).
  *
  * PGlite cannot cancel: a call whose time is up, or whose signal aborts, is no longer waited for, but its statement runs
  * to its end and later calls run after it. One that has not begun is never run.
@@ -95,14 +96,12 @@ async function startWorker(folder: string | null, release: () => Promise<void>):
     return answer.rows;
   }
 
-  /** The end of the job before: jobs queue here and not in the thread, so that one nobody waits for is never sent. */
-  let last: Promise<unknown> = Promise.resolve();
+  /** Jobs queue here and not in the thread, so that one nobody waits for is never sent. */
+  const lanes = createLanes();
   function enqueue(what: string, job: WorkerJob | null, options: RpcOptions): Promise<unknown[]> {
-    return withinLimits(what, options, "timeout", (givenUp) => {
-      const result = last.then(() => (givenUp.aborted ? [] : next(what, job)));
-      last = result.catch(() => {});
-      return result;
-    });
+    return withinLimits(what, options, "timeout", (givenUp) =>
+      lanes.add(options.isRead ? "read" : "work", async () => (givenUp.aborted ? [] : await next(what, job))),
+    );
   }
 
   let closing: Promise<void> | null = null;

@@ -24,6 +24,8 @@ export interface ServiceSnapshot {
   collector: CollectorProgress | null;
   /** null where no library import belongs to the command, or before it starts. */
   library: LibraryProgress | null;
+  /** The most often failed of the apps in backoff, with their last error. */
+  failing_apps: FailingApp[];
   loops: LoopSnapshot[];
   /** Every worker on the same database, as it last said of itself; absent in what a worker says there. */
   workers?: WorkerReport[];
@@ -35,8 +37,6 @@ export interface MonitorSnapshot {
   pending: number;
   /** Apps in backoff after a failed attempt. */
   failing: number;
-  /** The most often failed of them, with their last error. */
-  failing_apps: FailingApp[];
   /** This worker is the one that polls. */
   leading: boolean;
   /** A sweep compares everything with Steam. */

@@ -1,7 +1,9 @@
 import { PassThrough } from "node:stream";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import type { CollectorProgress } from "../../src/collector/progress.ts";
+import { loadConfig } from "../../src/config.ts";
 import { assessHealth, assessReady } from "../../src/http/health.ts";
+import { createMetrics } from "../../src/http/metrics.ts";
 import { buildServer } from "../../src/http/server.ts";
 import type { LoopSnapshot, MonitorSnapshot, ServiceSnapshot } from "../../src/http/snapshots.ts";
 import { createLogger, createOutput } from "../../src/logger.ts";
@@ -16,7 +18,6 @@ const monitor: MonitorSnapshot = {
   last_change_number: 37_494_854,
   pending: 3,
   failing: 1,
-  failing_apps: [],
   leading: true,
   sweeping: false,
   last_poll_at: ago(10),
@@ -53,6 +54,7 @@ const snapshot: ServiceSnapshot = {
   monitor: null,
   collector: null,
   library: null,
+  failing_apps: [],
   loops: [loop],
 };
 
@@ -225,7 +227,13 @@ describe("the server", () => {
   async function start(read: () => ServiceSnapshot = () => current) {
     const stream = new PassThrough() as unknown as NodeJS.WriteStream;
     const logger = createLogger({ level: "info", output: createOutput(stream) });
-    const server = buildServer({ snapshot: read, logger });
+    const server = buildServer({
+      snapshot: read,
+      reader: () => null,
+      metrics: createMetrics(read),
+      settings: { ...loadConfig({}).http, dashboard: false },
+      logger,
+    });
     const base = await server.listen({ port: 0, host: "127.0.0.1" });
     onTestFinished(() => server.close());
     stream.read();

@@ -45,7 +45,7 @@ const rules: Record<string, Rule> = {
   sync: worker,
   collector: worker,
   library: worker,
-  http: { rooms: ["errors", "logger", "db"], types: ["catalog", "steam", "sync", "collector", "library"] },
+  http: { rooms: ["catalog", "errors", "logger", "db", "time"], types: ["steam", "sync", "collector", "library"] },
 };
 
 /** Files that wire the rooms together: the entry, the command line, the workers, and the Lambda handlers. */

@@ -57,6 +57,7 @@ function setUp(change: Partial<CollectorStore> = {}) {
       {
         mode: "collect",
         library: null,
+        failing_apps: [],
         started_at: new Date(startedAt).toISOString(),
         steam: null,
         database: {

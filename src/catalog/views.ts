@@ -1,0 +1,141 @@
+import { z } from "zod";
+import { deckCategories, steamosCategories } from "./app-record.ts";
+
+/**
+ * The catalogue as readers see it: what the read functions of the database return, what the read API serves, and what its
+ * OpenAPI document says, in one place. Names are those of the columns; times are ISO 8601 in UTC.
+ */
+
+const maxId = 2_147_483_647;
+const id = z.int().min(1).max(maxId);
+const count = z.int().min(0);
+const time = z.iso.datetime({ offset: true });
+
+/** A tag, genre or category; Steam uses ids that nobody has named. */
+const named = z.object({ id, name: z.string().nullable() });
+
+const otherApp = z.object({ appid: id, name: z.string().nullable().meta({ description: "null until it is stored" }) });
+
+const freshness = {
+  change_number: count.nullable().meta({ description: "of the app info that is stored; null before the first" }),
+  synced_at: time.nullable().meta({
+    description:
+      "how fresh this is: when Steam's answer was stored, or the start of the last pass that found every stored change number current, whichever is later",
+  }),
+  is_pending: z.boolean().meta({ description: "Steam has announced something newer that is not stored yet" }),
+};
+
+const deckCategory = z.enum(deckCategories);
+
+const facts = {
+  appid: id,
+  name: z.string().nullable(),
+  type: z.string().nullable().meta({ description: "lower-cased: game, dlc, demo, beta, tool, music, …; an open set" }),
+  is_active: z.boolean().meta({ description: "Steam knows it, and no complete app list has dropped it" }),
+  is_free: z.boolean().nullable(),
+  release_state: z.string().nullable(),
+  steam_release_date: time.nullable(),
+  platforms: z.array(z.enum(["windows", "macos", "linux"])),
+  pics_review_score: z
+    .number()
+    .nullable()
+    .meta({ description: "1 overwhelmingly negative … 9 overwhelmingly positive" }),
+  pics_review_percentage: z.number().nullable().meta({ description: "share of positive reviews, 0–100" }),
+  last_content_update: time.nullable().meta({ description: "when the public branch was last built" }),
+};
+
+/** An app as lists show it. */
+export const appSummary = z
+  .object({
+    ...facts,
+    parent_appid: id.nullable(),
+    deck: deckCategory.nullable().meta({ description: "Valve's verdict; null where there is none" }),
+    developers: z.array(z.string()),
+    publishers: z.array(z.string()),
+    tags: z.array(z.string()).meta({ description: "the most applied first; tags without a name are left out" }),
+    ...freshness,
+    updated_at: time.meta({ description: "when a column last changed its value" }),
+  })
+  .meta({ id: "AppSummary" });
+export type AppSummary = z.infer<typeof appSummary>;
+
+/** An app with everything that is stored of it. */
+export const appView = z
+  .object({
+    ...facts,
+    is_known: z.boolean().meta({ description: "false once Steam answers that it does not know the app" }),
+    is_listed: z.boolean().nullable().meta({ description: "null until an app list has named it; false: delisted" }),
+    original_release_date: time.nullable(),
+    store_asset_mtime: time.nullable(),
+    controller_support: z.string().nullable(),
+    metacritic_score: z.number().nullable(),
+    metacritic_url: z.string().nullable(),
+    homepage_url: z.string().nullable(),
+    app_state: z.string().nullable(),
+    current_build_id: z.string().nullable().meta({ description: "of the public branch" }),
+    content_descriptors: z
+      .array(z.int())
+      .nullable()
+      .meta({ description: "1 some nudity, 2 violence, 3 adult only, 4 frequent nudity, 5 general mature" }),
+    languages: z.record(z.string(), z.object({ full_audio: z.boolean(), subtitles: z.boolean() })).nullable(),
+    has_workshop: z.boolean().nullable(),
+    parent: otherApp.nullable(),
+    dlc: z.array(otherApp),
+    tags: z.array(named.extend({ rank: z.int() })).meta({ description: "the most applied first" }),
+    genres: z.array(named.extend({ is_primary: z.boolean() })),
+    categories: z.array(named),
+    franchises: z.array(z.string()),
+    developers: z.array(z.string()),
+    publishers: z.array(z.string()),
+    steam_deck: z
+      .object({
+        category: deckCategory,
+        steamos_category: z.enum(steamosCategories).nullable(),
+        test_timestamp: time.nullable(),
+        tested_build_id: z.string().nullable(),
+        tests: z.array(z.object({ display: z.int().nullable(), token: z.string() })).nullable(),
+      })
+      .nullable(),
+    ...freshness,
+    missing_token: z.boolean().meta({ description: "Steam shows only the public part of this app" }),
+    created_at: time,
+    updated_at: time.meta({ description: "when a column last changed its value" }),
+  })
+  .meta({ id: "App" });
+export type AppView = z.infer<typeof appView>;
+
+/** One field that changed on an app that was stored before. */
+export const changeView = z
+  .object({
+    id: count.meta({ description: "grows in the order in which changes are served" }),
+    appid: id,
+    name: z.string().nullable(),
+    type: z.string().nullable(),
+    change_number: count,
+    field: z.string().meta({ description: "a column of apps, or a relation (tags, dlc, steam_deck, …) as a whole" }),
+    old: z.unknown(),
+    new: z.unknown(),
+    detected_at: time,
+  })
+  .meta({ id: "Change" });
+export type ChangeView = z.infer<typeof changeView>;
+
+/** A tag, genre or category with the apps that carry it. */
+export const namedCount = z.object({ id, name: z.string().nullable(), apps: count }).meta({ id: "Named" });
+export type NamedCount = z.infer<typeof namedCount>;
+
+/** A developer, publisher or franchise with its apps. */
+export const companyCount = z.object({ name: z.string(), apps: count }).meta({ id: "Company" });
+export type CompanyCount = z.infer<typeof companyCount>;
+
+/** What happened in one minute. */
+export const activityMinute = z.object({ minute: time, apps: count, changes: count });
+export type ActivityMinute = z.infer<typeof activityMinute>;
+
+export const labelKinds = ["tags", "genres", "categories"] as const;
+export type LabelKind = (typeof labelKinds)[number];
+export const companyKinds = ["developers", "publishers", "franchises"] as const;
+export type CompanyKind = (typeof companyKinds)[number];
+
+export const appSorts = ["appid", "name", "release_date", "reviews", "updated"] as const;
+export type AppSort = (typeof appSorts)[number];

@@ -1,0 +1,41 @@
+import { STATUS_CODES } from "node:http";
+import type { FastifyReply } from "fastify";
+import { z } from "zod";
+
+/** Every fault that HTTP answers has this form: `application/problem+json` (RFC 9457). */
+export const problem = z
+  .object({
+    type: z.literal("about:blank"),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    errors: z
+      .array(z.object({ parameter: z.string(), detail: z.string() }))
+      .optional()
+      .meta({ description: "what is wrong with which parameter" }),
+  })
+  .meta({ id: "Problem" });
+
+export type ParameterFault = { parameter: string; detail: string };
+
+/** Thrown where a request cannot be answered as it is; the error handler sends it. */
+export class Problem extends Error {
+  override readonly name = "Problem";
+  readonly statusCode: number;
+  readonly errors: ParameterFault[] | undefined;
+
+  constructor(statusCode: number, detail: string, errors?: ParameterFault[]) {
+    super(detail);
+    this.statusCode = statusCode;
+    this.errors = errors;
+  }
+}
+
+export function sendProblem(reply: FastifyReply, status: number, detail: string, errors?: ParameterFault[]) {
+  const title = STATUS_CODES[status] ?? "Error";
+  return reply
+    .code(status)
+    .type("application/problem+json")
+    .serializer((body: unknown) => String(body))
+    .send(JSON.stringify({ type: "about:blank", title, status, detail, ...(errors && { errors }) }));
+}
