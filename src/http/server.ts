@@ -5,11 +5,12 @@ import { DatabaseError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import { registerApi } from "./api/routes.ts";
 import { registerDashboard } from "./dashboard/routes.ts";
-import { createFeed } from "./feed.ts";
+import { createFeed, type Feed } from "./feed.ts";
 import { assessHealth, assessReady } from "./health.ts";
 import type { Metrics } from "./metrics.ts";
 import { type ParameterFault, sendProblem } from "./problem.ts";
 import type { ServiceSnapshot } from "./snapshots.ts";
+import { createStreams, type Streams } from "./streams.ts";
 
 export interface ServerOptions {
   /** Called for every request, so it must be cheap: it returns what is in memory. */
@@ -33,7 +34,8 @@ export interface HttpSettings {
 
 /** What the API, the dashboard and the others share. */
 export interface ServerParts extends ServerOptions {
-  feed: ReturnType<typeof createFeed>;
+  feed: Feed;
+  streams: Streams;
   /** What `/status` serves. */
   status: () => ServiceStatus;
 }
@@ -115,7 +117,12 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     return await metrics.text();
   });
 
-  const parts: ServerParts = { ...options, feed: createFeed({ reader, logger }), status };
+  const parts: ServerParts = {
+    ...options,
+    status,
+    feed: createFeed({ reader, logger }),
+    streams: createStreams(server),
+  };
   if (settings.api) server.register((scope) => registerApi(scope, parts));
   if (settings.dashboard) server.register((scope) => registerDashboard(scope, parts));
   else server.get("/", () => ({ service: "steam-pics-sync", endpoints: endpointsOf(settings) }));

@@ -1,0 +1,210 @@
+import pg from "pg";
+import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { type ChangePage, createCatalogReader } from "../../../src/db/catalog-reader.ts";
+import { forEachDatabase } from "../../support/databases.ts";
+import { createRandom } from "../../support/steam/random.ts";
+import { record, useCatalogue } from "./catalogue.ts";
+
+/** Reading app_changes by id, so that nothing is missed. */
+
+forEachDatabase("following changes", (open, kind) => {
+  const catalogue = useCatalogue(open);
+  const { store, sql } = catalogue;
+  const reader = () => createCatalogReader(catalogue.database.db);
+  const idsOf = ({ changes }: ChangePage) => changes.map(({ id }) => id);
+  const rows = async () => (await sql<{ id: number }>("select id from app_changes order by id")).map(({ id }) => id);
+  /** As far as the feed is at the begin of the test: ids go on from test to test. */
+  let start = 0;
+  beforeEach(async () => {
+    start = (await reader().changes({ max: 1 })).last_id;
+  });
+
+  test("tells what changed on which app", async () => {
+    await store(record(10, 500));
+    await store(record(10, 501, { name: "Renamed", type: "dlc" }));
+    const { changes, last_id, has_more } = await reader().changes({ after: start, max: 10 });
+    const of = {
+      appid: 10,
+      name: "Renamed",
+      type: "dlc",
+      change_number: 501,
+      detected_at: expect.stringMatching(/\+00:00$/),
+    };
+    expect(changes).toEqual([
+      { ...of, id: expect.any(Number), field: "name", old: "App 10", new: "Renamed" },
+      { ...of, id: expect.any(Number), field: "type", old: "game", new: "dlc" },
+    ]);
+    expect(last_id).toBe(changes[1]?.id);
+    expect(has_more).toBe(false);
+  });
+
+  test("pages forwards, backwards, and within one app", async () => {
+    await sql(
+      `insert into app_changes (appid, change_number, field) select 10 * (1 + i % 2), i, 'name' from generate_series(1, 11) i`,
+    );
+    const all = await rows();
+    const forwards: number[] = [];
+    for (let page: ChangePage | null = null; page === null || page.has_more; ) {
+      page = await reader().changes({ after: page?.last_id ?? start, max: 4 });
+      forwards.push(...idsOf(page));
+    }
+    expect(forwards).toEqual(all);
+
+    const backwards: number[] = [];
+    for (let page: ChangePage | null = null; page === null || page.has_more; ) {
+      page = await reader().changes({ before: page?.changes.at(-1)?.id, max: 4 });
+      backwards.push(...idsOf(page));
+    }
+    expect(backwards).toEqual(all.toReversed());
+
+    const ofOne = await reader().changes({ appid: 20, max: 3 });
+    expect(idsOf(ofOne)).toEqual(
+      all
+        .filter((_, index) => index % 2 === 0)
+        .toReversed()
+        .slice(0, 3),
+    );
+    expect(ofOne.has_more).toBe(true);
+    expect(await reader().changes({ after: all.at(-1) ?? 0, max: 5 })).toEqual({
+      changes: [],
+      last_id: all.at(-1),
+      has_more: false,
+    });
+  });
+
+  test("counts the minutes of the last hour, quiet ones too", async () => {
+    await sql(`insert into app_changes (appid, change_number, field, detected_at)
+      select 10 + i % 2, i, 'name', now() - interval '5 minutes' from generate_series(1, 6) i`);
+    await sql(
+      "insert into app_changes (appid, change_number, field, detected_at) values (1, 1, 'name', now() - interval '2 hours')",
+    );
+    const minutes = await reader().activity();
+    expect(minutes).toHaveLength(60);
+    expect(minutes.filter(({ changes }) => changes > 0)).toEqual([{ minute: expect.any(String), apps: 2, changes: 6 }]);
+  });
+
+  // PGlite has one connection, so no two transactions.
+  describe.skipIf(kind === "pglite")("while transactions are open", () => {
+    /** A connection of its own, as the owner of the tables. */
+    async function connect() {
+      const client = new pg.Client({ connectionString: catalogue.database.url ?? "" });
+      await client.connect();
+      onTestFinished(() => client.end());
+      const insert = (appid: number) =>
+        client.query("insert into app_changes (appid, change_number, field) values ($1, 1, 'name')", [appid]);
+      return { query: (text: string) => client.query(text), insert };
+    }
+    const appids = async (after: number) => {
+      const page = await reader().changes({ after, max: 100 });
+      return { appids: page.changes.map(({ appid }) => appid), last: page.last_id };
+    };
+
+    test("a change that commits late is not overtaken", async () => {
+      const [late, early] = [await connect(), await connect()];
+      await early.insert(1);
+      await late.query("begin");
+      await late.insert(2);
+      await early.insert(3);
+      const before = await appids(start);
+      expect(before.appids).toEqual([1]);
+      // Whoever goes on from there waits, whatever else comes.
+      await early.insert(4);
+      expect(await appids(before.last)).toEqual({ appids: [], last: before.last });
+      await late.query("commit");
+      expect((await appids(before.last)).appids).toEqual([2, 3, 4]);
+    });
+
+    test("the service's own write does not overtake one that is open", async () => {
+      await store(record(10, 500));
+      const late = await connect();
+      await late.query("begin");
+      await late.insert(2);
+      await store(record(10, 501, { name: "Renamed" }));
+      expect((await appids(start)).appids).toEqual([]);
+      expect((await reader().changes({ max: 5 })).changes).toEqual([]);
+      await late.query("commit");
+      expect((await appids(start)).appids).toEqual([2, 10]);
+    });
+
+    test("one that took its ids before and wrote nothing else is waited for, too", async () => {
+      const [late, early] = [await connect(), await connect()];
+      await late.query("begin");
+      // Nothing is inserted, yet the statement has begun and may have taken ids.
+      await late.query("insert into app_changes (appid, change_number, field) select 1, 1, 'name' where false");
+      await early.insert(3);
+      expect((await appids(start)).appids).toEqual([]);
+      await late.insert(4);
+      await late.query("commit");
+      expect((await appids(start)).appids).toEqual([3, 4]);
+    });
+
+    test("one that is rolled back, or dies, is not waited for", async () => {
+      const early = await connect();
+      for (const end of ["rollback", "kill"]) {
+        const late = new pg.Client({ connectionString: catalogue.database.url ?? "" });
+        late.on("error", () => {});
+        await late.connect();
+        await late.query("begin");
+        await late.query("insert into app_changes (appid, change_number, field) values (9, 1, 'name')");
+        await early.insert(1);
+        expect((await appids(start)).appids).toEqual([]);
+        if (end === "kill") {
+          const {
+            rows: [backend],
+          } = await late.query("select pg_backend_pid() as pid");
+          // Waits until it is gone.
+          await sql("select pg_terminate_backend($1, 5000)", [backend.pid]);
+        } else await late.query("rollback");
+        await late.end();
+        const { appids: found, last } = await appids(start);
+        expect(found).toEqual([1]);
+        start = last;
+      }
+    });
+
+    test("a savepoint that is rolled back takes only its own back", async () => {
+      const [late, early] = [await connect(), await connect()];
+      await late.query("begin");
+      await late.query("savepoint a");
+      await late.insert(1);
+      await late.query("rollback to savepoint a");
+      await early.insert(2);
+      await late.insert(3);
+      await early.insert(4);
+      const first = await appids(start);
+      expect(first.appids).toEqual([2]);
+      await late.query("commit");
+      expect((await appids(first.last)).appids).toEqual([3, 4]);
+    });
+
+    test("among many writers in any order, a reader misses nothing and reads nothing twice", async () => {
+      const seed = Math.floor(Date.now() / 86_400_000);
+      const random = createRandom(seed, 7);
+      const writers = await Promise.all(Array.from({ length: 4 }, connect));
+      const isOpen = writers.map(() => false);
+      const read: number[] = [];
+      let position = start;
+      for (let step = 0; step < 300; step++) {
+        const index = Math.floor(random.next() * writers.length);
+        const writer = writers[index];
+        if (!writer) continue;
+        if (!isOpen[index]) await writer.query("begin");
+        isOpen[index] = true;
+        const what = random.next();
+        if (what < 0.6) await writer.insert(step + 1);
+        else {
+          await writer.query(what < 0.9 ? "commit" : "rollback");
+          isOpen[index] = false;
+        }
+        if (random.next() < 0.5) {
+          const page = await reader().changes({ after: position, max: 3 });
+          read.push(...idsOf(page));
+          position = page.last_id;
+        }
+      }
+      for (const [index, writer] of writers.entries()) if (isOpen[index]) await writer.query("commit");
+      read.push(...idsOf(await reader().changes({ after: position, max: 1_000 })));
+      expect(read, `seed ${seed}`).toEqual(await rows());
+    });
+  });
+});
