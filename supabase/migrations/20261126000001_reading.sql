@@ -14,7 +14,7 @@ as $$ select '20261126000001' $$;
 -- Readers are served up to the lowest such number. Nobody waits for anybody. (docs/decisions/0011)
 
 create or replace function public.pics_announce_changes() returns trigger
-language plpgsql volatile security definer
+language plpgsql volatile
 set search_path = public, pg_temp
 as $$
 begin
@@ -34,7 +34,7 @@ for each statement execute function public.pics_announce_changes();
 -- Up to which id no change can appear any more. The next statement sees all of them that ever will be, so this is volatile: with the
 -- snapshot of one statement for both, a commit in between would be missed.
 create or replace function public.pics_changes_horizon() returns bigint
-language plpgsql volatile security definer
+language plpgsql volatile
 set search_path = public, pg_temp
 as $$
 declare
@@ -414,3 +414,17 @@ end
 $$;
 
 select public.pics_secure_functions();
+
+-- Who inserts need not be allowed to read the sequence of the ids; who announces, does.
+do $$
+declare
+  role_name name;
+begin
+  for role_name in select rolname from pg_roles where rolname in ('anon', 'authenticated') loop
+    execute format('revoke all on sequence public.app_changes_id_seq from %I', role_name);
+  end loop;
+  if exists (select from pg_roles where rolname = 'service_role') then
+    grant select on sequence public.app_changes_id_seq to service_role;
+  end if;
+end
+$$;

@@ -64,7 +64,7 @@ describe("through Supabase", () => {
     const found = await sql<{ name: string; args: Record<string, string> | null }>(
       `select proname as name, jsonb_object_agg(arg.name, arg.type::regtype) filter (where arg.name <> '') as args
        from pg_proc left join unnest(proargnames, proargtypes::oid[]) as arg(name, type) on arg.type is not null
-       where pronamespace = 'public'::regnamespace group by oid, proname order by 1`,
+       where pronamespace = 'public'::regnamespace and prorettype <> 'trigger'::regtype group by oid, proname order by 1`,
     );
     functions = found.map(({ name, args }) => ({
       name,

@@ -185,7 +185,7 @@ forEachDatabase("following changes", (open, kind) => {
       const read: number[] = [];
       let position = start;
       for (let step = 0; step < 300; step++) {
-        const index = Math.floor(random.next() * writers.length);
+        const index = random.int(0, writers.length - 1);
         const writer = writers[index];
         if (!writer) continue;
         if (!isOpen[index]) await writer.query("begin");
@@ -196,7 +196,7 @@ forEachDatabase("following changes", (open, kind) => {
           await writer.query(what < 0.9 ? "commit" : "rollback");
           isOpen[index] = false;
         }
-        if (random.next() < 0.5) {
+        if (random.chance(0.5)) {
           const page = await reader().changes({ after: position, max: 3 });
           read.push(...idsOf(page));
           position = page.last_id;

@@ -1,0 +1,327 @@
+import { beforeAll, describe, expect, test } from "vitest";
+import { z } from "zod";
+import { type AppSort, appSorts, appSummary, appView, companyKinds, labelKinds } from "../../../src/catalog/views.ts";
+import { type AppQuery, type AppRelation, appRelations, createCatalogReader } from "../../../src/db/catalog-reader.ts";
+import type { StoredRecord } from "../../../src/db/catalog-store.ts";
+import { forEachDatabase, type TestDatabase } from "../../support/databases.ts";
+import { createRandom, type Random } from "../../support/steam/random.ts";
+import { catalogueOf, fullColumns, fullRecord, record, useCatalogue } from "./catalogue.ts";
+
+/** What the read functions find, compared with what a plain loop over the records finds. */
+
+forEachDatabase("looking up an app", (open) => {
+  const catalogue = useCatalogue(open);
+  const { store, sql, mark } = catalogue;
+  const reader = () => createCatalogReader(catalogue.database.db);
+
+  test("tells everything that is stored, by name", async () => {
+    await sql("insert into steam_tags (tag_id, name) values (19, 'Action'), (492, 'Indie')");
+    await store(fullRecord(620, 500), record(1000, 500, { name: "Soundtrack" }), record(400, 500, { name: "Portal" }));
+    const app = await reader().app(620);
+    const { parent_appid, platforms, ...columns } = fullColumns;
+    const times = ["steam_release_date", "original_release_date", "store_asset_mtime", "last_content_update"] as const;
+    for (const time of times) expect(Date.parse(app?.[time] ?? "")).toBe(Date.parse(columns[time]));
+    expect(app).toMatchObject({
+      ...Object.fromEntries(Object.entries(columns).filter(([name]) => !times.some((time) => time === name))),
+      appid: 620,
+      is_known: true,
+      is_listed: null,
+      is_active: true,
+      platforms: platforms.split(","),
+      parent: { appid: parent_appid, name: "Portal" },
+      tags: [
+        { id: 492, name: "Indie", rank: 1 },
+        { id: 19, name: "Action", rank: 2 },
+        { id: 21, name: null, rank: 3 },
+      ],
+      genres: [
+        { id: 1, name: "Action", is_primary: false },
+        { id: 25, name: "Adventure", is_primary: true },
+      ],
+      categories: [
+        { id: 2, name: "Single-player" },
+        { id: 22, name: "Steam Achievements" },
+      ],
+      franchises: ["Portal"],
+      developers: ["Valve"],
+      publishers: ["Electronic Arts", "Valve"],
+      dlc: [
+        { appid: 1000, name: "Soundtrack" },
+        { appid: 1001, name: null },
+      ],
+      steam_deck: fullRecord(620, 500).steam_deck,
+      change_number: 500,
+      is_pending: false,
+      missing_token: false,
+    });
+    expect(z.strictObject(appView.shape).parse(app)).toBeTruthy();
+  });
+
+  test("knows none that is not stored", async () => {
+    await mark([[10, 500]]);
+    expect(await reader().app(10)).toBeNull();
+  });
+
+  test("says how fresh it is: its own answer, or a pass that found everything current", async () => {
+    await store(record(10, 500));
+    const at = async () => Date.parse((await reader().app(10))?.synced_at ?? "");
+    const [{ synced } = { synced: "" }] = await sql<{ synced: string }>(
+      "select last_pics_sync::text as synced from sync_status",
+    );
+    expect(await at()).toBe(Date.parse(synced));
+    await sql("update pics_sync_state set last_verified_at = now() - interval '1 day'");
+    expect(await at()).toBe(Date.parse(synced));
+    await sql("update pics_sync_state set last_verified_at = '2099-01-01T00:00:00Z'");
+    expect(await at()).toBe(Date.parse("2099-01-01T00:00:00Z"));
+
+    await mark([[10, 501]]);
+    expect(await reader().app(10)).toMatchObject({ change_number: 500, is_pending: true });
+    // What another application stored before this one came is of no known age.
+    await sql("update pics_sync_state set installed_at = now() + interval '1 hour'");
+    expect(await reader().app(10)).toMatchObject({ synced_at: null });
+  });
+
+  test("bears rows of an older application", async () => {
+    await sql("insert into apps (appid, platforms, languages, content_descriptors) values (7, '', '{}', '[]')");
+    expect(await reader().app(7)).toMatchObject({ name: null, platforms: [], synced_at: null, change_number: null });
+    expect((await reader().apps({ max: 5, sort: "appid", descending: false })) as object).toMatchObject({
+      apps: [{ appid: 7 }],
+    });
+  });
+});
+
+const seed = Math.floor(Date.now() / 86_400_000);
+const tagNames = ["Puzzle", "RPG", "Free to Play", "VR"];
+const companies = ["Valve", "valve", "100% \\ Orange_Juice", "Ünïcode “Games”"];
+const day = (n: number) => new Date(Date.UTC(2020, 0, 1 + n)).toISOString();
+
+function randomRecord(appid: number, random: Random): StoredRecord {
+  const some = <T>(items: readonly T[]) => items.filter(() => random.chance(0.4));
+  return record(appid, 500, {
+    name: random.pick([null, "Half_Life", "half life 2", "50% off", "Ω mega", "a\\b", `App ${appid}`]),
+    type: random.pick(["game", "dlc", "demo", null]),
+    is_free: random.chance(0.5),
+    steam_release_date: random.pick([null, day(1), day(2), day(3)]),
+    pics_review_percentage: random.pick([null, 0, 50, 100]),
+    platforms: random.pick([null, "windows", "windows,linux", "windows,macos,linux"]),
+    parent_appid: random.pick([null, 10, 20]),
+    tags: some([1, 2, 3, 4]),
+    genres: some([1, 25]),
+    categories: some([2, 22]),
+    developers: some(companies),
+    publishers: some(companies),
+    franchises: some(companies),
+    steam_deck: random.pick(
+      [null, ...(["playable", "verified"] as const)].map((category) =>
+        category === null
+          ? null
+          : { category, steamos_category: null, test_timestamp: null, tested_build_id: null, tests: null },
+      ),
+    ),
+  });
+}
+
+/** Ids that a request may name in words, by relation. */
+const words: Record<AppRelation, [string, (app: StoredRecord) => boolean][]> = {
+  tag: tagNames.flatMap((name, index): [string, (app: StoredRecord) => boolean][] => {
+    const has = ({ tags }: StoredRecord) => tags?.includes(index + 1) ?? false;
+    return [
+      [name.toUpperCase(), has],
+      [String(index + 1), has],
+    ];
+  }),
+  genre: [
+    ["action", ({ genres }) => genres?.includes(1) ?? false],
+    ["25", ({ genres }) => genres?.includes(25) ?? false],
+  ],
+  category: [
+    ["single-PLAYER", ({ categories }) => categories?.includes(2) ?? false],
+    ["22", ({ categories }) => categories?.includes(22) ?? false],
+  ],
+  developer: companies.map((name) => [name, ({ developers }) => developers?.includes(name) ?? false]),
+  publisher: companies.map((name) => [name, ({ publishers }) => publishers?.includes(name) ?? false]),
+  franchise: companies.map((name) => [name, ({ franchises }) => franchises?.includes(name) ?? false]),
+};
+
+type Condition = (app: StoredRecord) => boolean;
+
+/** A request, and what it means. */
+function randomQuery(random: Random): { query: Omit<AppQuery, "max">; holds: Condition } {
+  const conditions: Condition[] = [];
+  const query: Omit<AppQuery, "max"> = { sort: random.pick(appSorts), descending: random.chance(0.5) };
+  const sometimes = (build: () => Condition) => {
+    if (random.chance(0.25)) conditions.push(build());
+  };
+  const relations: [AppRelation, string][] = [];
+  for (let left = random.int(0, 2); left > 0; left--) {
+    const relation = random.pick(appRelations);
+    const [value, has] = random.pick(words[relation]);
+    relations.push([relation, value]);
+    conditions.push(has);
+  }
+  query.relations = relations;
+  sometimes(() => {
+    const types = random.pick([["game"], ["dlc", "demo"], ["none"]]);
+    query.types = types;
+    return ({ type }) => types.includes(type ?? "");
+  });
+  sometimes(() => {
+    const deck = random.pick([["verified"], ["verified", "playable"]]);
+    query.deck = deck;
+    return ({ steam_deck }) => deck.includes(steam_deck?.category ?? "");
+  });
+  sometimes(() => {
+    const wanted = random.pick([["linux"], ["windows", "macos"]]);
+    query.platforms = wanted;
+    return ({ platforms }) => wanted.every((platform) => platforms?.split(",").includes(platform));
+  });
+  sometimes(() => {
+    const parent = random.pick([10, 20, 99]);
+    query.parent = parent;
+    return ({ parent_appid }) => parent_appid === parent;
+  });
+  sometimes(() => {
+    const free = random.chance(0.5);
+    query.free = free;
+    return ({ is_free }) => (is_free ?? false) === free;
+  });
+  sometimes(() => {
+    query.released_since = day(2);
+    return ({ steam_release_date }) => (steam_release_date ?? "") >= day(2);
+  });
+  sometimes(() => {
+    query.released_before = day(3);
+    return ({ steam_release_date }) => steam_release_date !== null && (steam_release_date ?? "") < day(3);
+  });
+  sometimes(() => {
+    const search = random.pick([["half"], ["LIFE", "half"], ["%"], ["_"], ["\\"], ["Ω"]]);
+    query.words = search;
+    return ({ name }) => search.every((word) => name?.toLowerCase().includes(word.toLowerCase()));
+  });
+  return { query, holds: (app) => conditions.every((condition) => condition(app)) };
+}
+
+/** What an app is sorted by, as the model compares it; names are compared by the database alone. */
+const keyOf: Record<Exclude<AppSort, "name" | "updated">, (app: StoredRecord) => number | string | null> = {
+  appid: ({ appid }) => appid,
+  release_date: ({ steam_release_date }) => steam_release_date ?? null,
+  reviews: ({ pics_review_percentage }) => pics_review_percentage ?? null,
+};
+
+forEachDatabase("lists of apps", (open) => {
+  let database: TestDatabase;
+  const random = createRandom(seed, 3);
+  const records = Array.from({ length: 80 }, (_, index) => randomRecord(10 * (index + 1), random));
+  const reader = () => createCatalogReader(database.db);
+
+  beforeAll(async () => {
+    database = await open();
+    const { store, sql } = catalogueOf(() => database);
+    await store(...records);
+    for (const [index, name] of tagNames.entries())
+      await sql("update steam_tags set name = $2 where tag_id = $1", [index + 1, name]);
+  });
+
+  async function allPages(query: Omit<AppQuery, "max">, max: number): Promise<number[]> {
+    const found: number[] = [];
+    for (let after: AppQuery["after"], pages = 0; pages < 100; pages++) {
+      const page = await reader().apps({ ...query, max, after });
+      if ("unknown" in page) throw new Error(`unknown ${page.unknown}`);
+      z.array(z.strictObject(appSummary.shape)).parse(page.apps);
+      found.push(...page.apps.map(({ appid }) => appid));
+      if (page.next === null) return found;
+      expect(page.apps).toHaveLength(max);
+      after = page.next;
+    }
+    throw new Error("the pages do not end");
+  }
+
+  test(`hold exactly what fulfils all conditions, in order, each once (seed ${seed})`, async () => {
+    let nonEmpty = 0;
+    for (let round = 0; round < 60; round++) {
+      const { query, holds } = randomQuery(random);
+      const expected = records.filter(holds);
+      const found = await allPages(query, 7);
+      const told = `seed ${seed}, round ${round}: ${JSON.stringify(query)}`;
+      expect(
+        found.toSorted((a, b) => a - b),
+        told,
+      ).toEqual(expected.map(({ appid }) => appid));
+      nonEmpty += found.length > 0 ? 1 : 0;
+      if (query.sort === "name" || query.sort === "updated") {
+        // In one go they come in the same order as in pages.
+        expect(await allPages(query, 200), told).toEqual(found);
+        continue;
+      }
+      const key = keyOf[query.sort];
+      const direction = query.descending ? -1 : 1;
+      const sorted = expected.toSorted((a, b) => {
+        const [left, right] = [key(a), key(b)];
+        if (left === right) return a.appid - b.appid;
+        if (left === null || right === null) return left === null ? 1 : -1;
+        return (left < right ? -1 : 1) * direction;
+      });
+      expect(found, told).toEqual(sorted.map(({ appid }) => appid));
+    }
+    expect(nonEmpty).toBeGreaterThan(20);
+  });
+
+  test("tell what does not exist", async () => {
+    for (const relation of appRelations) {
+      const query: AppQuery = { max: 5, sort: "appid", descending: false, relations: [[relation, "no such thing"]] };
+      expect(await reader().apps(query)).toEqual({ unknown: [relation, "no such thing"] });
+    }
+  });
+
+  test("know what changed since a time, relations included, and what is active", async () => {
+    const { sql } = catalogueOf(() => database);
+    await sql("update apps set updated_at = '2020-01-01'");
+    await sql("update apps set updated_at = '2024-06-02' where appid = 10");
+    await sql("update apps set is_active = false where appid = 20");
+    await sql(
+      "insert into app_changes (appid, change_number, field, detected_at) values (30, 1, 'tags', '2024-06-03'), (40, 1, 'tags', '2024-05-01')",
+    );
+    expect(await allPages({ sort: "appid", descending: false, changed_since: "2024-06-01" }, 5)).toEqual([10, 30]);
+    expect(await allPages({ sort: "appid", descending: false, active: false }, 5)).toEqual([20]);
+    expect(await allPages({ sort: "appid", descending: false, active: true }, 50)).toHaveLength(records.length - 1);
+  });
+
+  describe("of tags, genres, categories and companies", () => {
+    const carriers = (has: Condition) => records.filter(has).length;
+
+    test("count the apps of each, the most used first", async () => {
+      const tags = await reader().labels("tags");
+      const expected = tagNames.map((name, index) => ({
+        id: index + 1,
+        name,
+        apps: carriers(({ tags }) => tags?.includes(index + 1) ?? false),
+      }));
+      expect(tags).toEqual(expected.toSorted((a, b) => b.apps - a.apps || a.id - b.id));
+      for (const kind of labelKinds) {
+        const labels = await reader().labels(kind);
+        expect(labels.map(({ apps }) => apps)).toEqual(labels.map(({ apps }) => apps).toSorted((a, b) => b - a));
+      }
+      expect((await reader().labels("genres")).at(-1)?.apps).toBe(0);
+    });
+
+    test("page through companies by name and search them", async () => {
+      for (const kind of companyKinds) {
+        const found: string[] = [];
+        for (let after: string | undefined; ; after = found.at(-1)) {
+          const page = await reader().companies({ kind, max: 1, after });
+          for (const { name, apps } of page.companies) {
+            expect(apps).toBe(carriers((app) => app[kind]?.includes(name) ?? false));
+            found.push(name);
+          }
+          if (!page.has_more) break;
+        }
+        expect(found.toSorted()).toEqual(companies.toSorted());
+        const search = async (...words: string[]) =>
+          (await reader().companies({ kind, max: 9, words })).companies.map(({ name }) => name);
+        expect((await search("VALVE")).toSorted()).toEqual(["Valve", "valve"]);
+        expect(await search("%", "_")).toEqual(["100% \\ Orange_Juice"]);
+        expect(await search("\\")).toEqual(["100% \\ Orange_Juice"]);
+      }
+    });
+  });
+});
