@@ -2,9 +2,9 @@ import { randomUUID } from "node:crypto";
 import pg from "pg";
 import type { CatalogStore, StoredRecord } from "../src/db/catalog-store.ts";
 import { asSuperuser, type ClusterAddress, startCluster } from "../test/support/cluster.ts";
+import { generateRecords } from "../test/support/steam/records.ts";
 import { copyFrom, copyTo } from "./support/copy.ts";
 import { median, table } from "./support/figures.ts";
-import { generateRecords } from "./support/records.ts";
 import { freshDatabase, openStore } from "./support/servers.ts";
 
 /**

@@ -1,7 +1,7 @@
-import { isWhole } from "../../src/catalog/app-record.ts";
-import { extractApp } from "../../src/catalog/extract.ts";
-import type { StoredRecord } from "../../src/db/catalog-store.ts";
-import { generateCatalogue } from "../../test/support/steam/generate.ts";
+import { isWhole } from "../../../src/catalog/app-record.ts";
+import { extractApp } from "../../../src/catalog/extract.ts";
+import type { StoredRecord } from "../../../src/db/catalog-store.ts";
+import { generateCatalogue } from "./generate.ts";
 
 /** Records of the generated catalogue, as a bulk sync hands them to the store. */
 export function generateRecords(count: number): StoredRecord[] {

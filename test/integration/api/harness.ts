@@ -1,0 +1,88 @@
+import { onTestFinished } from "vitest";
+import { loadConfig } from "../../../src/config.ts";
+import { type CatalogReader, createCatalogReader } from "../../../src/db/catalog-reader.ts";
+import { createMetrics } from "../../../src/http/metrics.ts";
+import { buildServer, type HttpSettings } from "../../../src/http/server.ts";
+import type { ServiceSnapshot } from "../../../src/http/snapshots.ts";
+import type { TestDatabase } from "../../support/databases.ts";
+import { generateRecords } from "../../support/steam/records.ts";
+import { silent } from "../../support/templates.ts";
+import { catalogueOf, record } from "../sql/catalogue.ts";
+
+/** The HTTP side as the service builds it, over a test database, with nothing running beside it. */
+export async function serve(
+  database: TestDatabase | null,
+  settings: Partial<HttpSettings> = {},
+  closeAfter: (close: () => Promise<void>) => void = onTestFinished,
+) {
+  const reader: CatalogReader | null = database && createCatalogReader(database.db);
+  const snapshot = () => idle;
+  const server = buildServer({
+    snapshot,
+    reader: () => reader,
+    metrics: createMetrics(snapshot),
+    settings: { ...loadConfig({}).http, rateLimit: { count: 1_000_000, periodMs: 60_000 }, ...settings },
+    logger: silent,
+  });
+  const base = await server.listen({ port: 0, host: "127.0.0.1" });
+  closeAfter(() => server.close());
+  return {
+    base,
+    server,
+    get: (path: string, headers: Record<string, string> = {}) => fetch(base + path, { headers }),
+    async json<T>(path: string): Promise<T> {
+      const answer = await fetch(base + path);
+      if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
+      return (await answer.json()) as T;
+    },
+  };
+}
+
+const idle: ServiceSnapshot = {
+  mode: "sync",
+  started_at: new Date().toISOString(),
+  steam: null,
+  database: { driver: "postgres", reachable: true, reachable_since: null, last_error: null },
+  bulk: null,
+  monitor: null,
+  collector: null,
+  library: null,
+  apps_stored: 0,
+  failing_apps: [],
+  loops: [],
+};
+
+export const hostileName = `<img src=x onerror="alert(1)">'; drop table apps; --`;
+
+/** Generated apps of every shape, one with a hostile name, and some history. */
+export async function fill(database: TestDatabase, apps = 200): Promise<void> {
+  const { store, sql } = catalogueOf(() => database);
+  const records = generateRecords(apps);
+  await store(...records, record(1, 500, { name: hostileName, developers: [hostileName], tags: [19] }));
+  await sql("update steam_tags set name = 'Tag ' || tag_id where tag_id % 3 > 0");
+  await store(
+    ...records
+      .slice(0, 40)
+      .map((app) => ({ ...app, change_number: app.change_number + 1_000_000, name: `${app.name}!`, tags: [19, 21] })),
+  );
+}
+
+/** Server-sent events of a stream, one after the other. */
+export async function* eventsOf(answer: Response): AsyncGenerator<{ id?: string; event?: string; data?: string }> {
+  if (!answer.body) throw new Error("no body");
+  let text = "";
+  for await (const chunk of answer.body.pipeThrough(new TextDecoderStream())) {
+    text += chunk;
+    for (let end = text.indexOf("\n\n"); end >= 0; end = text.indexOf("\n\n")) {
+      const fields = text
+        .slice(0, end)
+        .split("\n")
+        .flatMap((line) => {
+          const [, name, value] = /^(\w+): ?(.*)$/.exec(line) ?? [];
+          return name === undefined ? [] : [[name, value]];
+        });
+      text = text.slice(end + 2);
+      if (fields.length > 0) yield Object.fromEntries(fields);
+    }
+  }
+}
