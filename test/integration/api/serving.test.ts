@@ -1,0 +1,238 @@
+import { connect } from "node:net";
+import pg from "pg";
+import { describe, expect, onTestFinished, test } from "vitest";
+import type { AppView, ChangeView } from "../../../src/catalog/views.ts";
+import { createCatalogReader } from "../../../src/db/catalog-reader.ts";
+import { openPostgres } from "../../../src/db/postgres.ts";
+import { forEachDatabase } from "../../support/databases.ts";
+import { freePort } from "../../support/free-port.ts";
+import { silent } from "../../support/templates.ts";
+import { record, useCatalogue } from "../sql/catalogue.ts";
+import { eventsOf, serve } from "./harness.ts";
+
+/** How the API is served: freshness, keys, other origins, limits, streams. */
+
+forEachDatabase("serving the catalogue", (open, kind) => {
+  const catalogue = useCatalogue(open);
+  const { store, sql } = catalogue;
+  const started = (...args: Parameters<typeof serve> extends [unknown, ...infer Rest] ? Rest : never) =>
+    serve(catalogue.database, ...args);
+
+  test("an app is sent again only when something of it has changed", async () => {
+    const { get } = await started();
+    await store(record(10, 500));
+    const first = await get("/v1/apps/10");
+    const etag = first.headers.get("etag") ?? "";
+    expect(first.headers.get("cache-control")).toBe("no-cache");
+    const again = await get("/v1/apps/10", { "if-none-match": etag });
+    expect([again.status, await again.text()]).toEqual([304, ""]);
+    await store(record(10, 501, { tags: [19] }));
+    const changed = await get("/v1/apps/10", { "if-none-match": etag });
+    expect(changed.status).toBe(200);
+    expect(((await changed.json()) as AppView).change_number).toBe(501);
+  });
+
+  test("the stream tells changes as they land, and resumes after the last one that was seen", async () => {
+    const { get, base } = await started();
+    await store(record(10, 500), record(20, 500));
+    const live = eventsOf(await get("/v1/changes/stream"));
+    expect(await live.next()).toMatchObject({ value: { event: "open", retry: "1000" } });
+    // The stream begins with what changes from now on; now is once the feed has looked for the first time.
+    const seen: ChangeView[] = [];
+    const reading = (async () => {
+      for await (const { event, id, data } of live) {
+        if (event !== "change") continue;
+        const change = JSON.parse(data ?? "") as ChangeView;
+        expect(id).toBe(String(change.id));
+        seen.push(change);
+        if (change.field === "type") return;
+      }
+    })();
+    for (let number = 501; seen.length === 0; number++) {
+      await store(record(10, number, { name: `Name ${number}` }));
+    }
+    await store(record(20, 1_000, { type: "dlc" }));
+    await reading;
+    expect(seen.at(-1)).toMatchObject({ appid: 20, field: "type", old: "game", new: "dlc" });
+
+    // Exactly what came after the first that was seen.
+    const [first] = seen;
+    const resumed: ChangeView[] = [];
+    for await (const { event, data } of eventsOf(
+      await fetch(`${base}/v1/changes/stream`, { headers: { "last-event-id": String(first?.id) } }),
+    )) {
+      if (event === "change") resumed.push(JSON.parse(data ?? "") as ChangeView);
+      if (resumed.at(-1)?.field === "type") break;
+    }
+    expect(resumed).toEqual(seen.slice(1));
+  });
+
+  test.skipIf(kind === "pglite")(
+    "the stream holds back what a transaction that is still open could precede",
+    async () => {
+      const { get } = await started();
+      const late = new pg.Client({ connectionString: catalogue.database.url ?? "" });
+      await late.connect();
+      onTestFinished(() => late.end());
+      await sql("insert into app_changes (appid, change_number, field) values (1, 1, 'a')");
+      const [{ start } = { start: 0 }] = await sql<{ start: number }>("select max(id) as start from app_changes");
+      await late.query("begin");
+      await late.query("insert into app_changes (appid, change_number, field) values (2, 1, 'b')");
+      await sql("insert into app_changes (appid, change_number, field) values (3, 1, 'c')");
+      const events = eventsOf(await get(`/v1/changes/stream?after=${start}`));
+      await events.next();
+      const next = events.next();
+      // Other readers see nothing of it either, and that is all that can be waited for here.
+      expect(await (await get(`/v1/changes?after=${start}`)).json()).toMatchObject({ data: [], last_id: start });
+      await late.query("commit");
+      const fields = [
+        JSON.parse((await next).value?.data ?? "{}").field,
+        JSON.parse((await events.next()).value?.data ?? "{}").field,
+      ];
+      expect(fields).toEqual(["b", "c"]);
+    },
+  );
+
+  test("a stream that is far behind reads its way up", async () => {
+    const { get } = await started();
+    await sql("insert into app_changes (appid, change_number, field) select 1, i, 'f' from generate_series(1, 3000) i");
+    const [{ first, last } = { first: 0, last: 0 }] = await sql<{ first: number; last: number }>(
+      "select min(id) as first, max(id) as last from app_changes",
+    );
+    const ids: number[] = [];
+    for await (const { id } of eventsOf(await get(`/v1/changes/stream?after=${first - 1}`))) {
+      if (id !== undefined) ids.push(Number(id));
+      if (ids.at(-1) === last) break;
+    }
+    expect(ids).toEqual(Array.from({ length: 3_000 }, (_, index) => first + index));
+  });
+});
+
+describe("the doors", () => {
+  test("with a key only who has it gets in, by any of the customary ways", async () => {
+    const { get } = await serve(null, { apiKey: "open sesame é" });
+    const basic = (text: string) => `Basic ${Buffer.from(text).toString("base64")}`;
+    for (const path of ["/v1/apps", "/v1/changes/stream", "/docs/json", "/docs", "/v1/nothing"]) {
+      for (const headers of [
+        {},
+        { authorization: "Bearer wrong" },
+        { authorization: basic("open sesame é:") },
+        { "x-api-key": "" },
+      ] as Record<string, string>[]) {
+        const answer = await get(path, headers);
+        if (path === "/v1/nothing") expect([401, 404]).toContain(answer.status);
+        else expect([path, headers, answer.status]).toEqual([path, headers, 401]);
+        if (answer.status === 401) expect(answer.headers.get("www-authenticate")).toMatch(/^Basic/);
+      }
+      const status = (await get(path, { authorization: basic("anybody:open sesame é") })).status;
+      expect([path, status]).toEqual([path, path.startsWith("/docs") ? 200 : path === "/v1/apps" ? 503 : status]);
+      expect(status).not.toBe(401);
+    }
+    // Platforms that probe know no key.
+    for (const path of ["/health", "/ready", "/status", "/metrics"]) expect((await get(path)).status).not.toBe(401);
+    const plain = await serve(null, { apiKey: "k" });
+    expect((await plain.get("/v1/apps", { "x-api-key": "k" })).status).toBe(503);
+    expect((await plain.get("/v1/apps", { authorization: "bearer k" })).status).toBe(503);
+  });
+
+  test("other sites' pages may read only if they are named", async () => {
+    const ask = async (corsOrigins: string[], origin: string) => {
+      const { base } = await serve(null, { corsOrigins });
+      const answer = await fetch(`${base}/v1/apps?limit=0`, { headers: { origin } });
+      const preflight = await fetch(`${base}/v1/apps`, {
+        method: "OPTIONS",
+        headers: { origin, "access-control-request-method": "GET", "access-control-request-headers": "x-api-key" },
+      });
+      return [answer.headers.get("access-control-allow-origin"), preflight.headers.get("access-control-allow-origin")];
+    };
+    expect(await ask([], "https://a.example")).toEqual([null, null]);
+    expect(await ask(["*"], "https://a.example")).toEqual(["*", "*"]);
+    expect(await ask(["https://a.example", "https://b.example"], "https://b.example")).toEqual([
+      "https://b.example",
+      "https://b.example",
+    ]);
+    const refused = await ask(["https://a.example", "https://b.example"], "https://evil.example");
+    expect(refused).not.toContain("https://evil.example");
+    expect(refused).not.toContain("*");
+  });
+
+  test("an address that asks too often is told when to come back; probes are never counted", async () => {
+    const rateLimit = { count: 3, periodMs: 60_000 };
+    const { get } = await serve(null, { rateLimit });
+    for (let request = 0; request < 3; request++) expect((await get("/v1/apps?limit=0")).status).toBe(400);
+    const refused = await get("/v1/summary");
+    expect(refused.status).toBe(429);
+    expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
+    expect(await refused.json()).toMatchObject({ status: 429, title: "Too Many Requests" });
+    expect((await get("/health")).status).toBe(200);
+    // The address that a caller claims counts only behind as many proxies as there are.
+    expect((await get("/v1/apps?limit=0", { "x-forwarded-for": "203.0.113.7" })).status).toBe(429);
+    const behind = await serve(null, { rateLimit, trustedProxies: 1 });
+    for (let caller = 0; caller < 6; caller++) {
+      expect((await behind.get("/v1/apps?limit=0", { "x-forwarded-for": `203.0.113.${caller}` })).status).toBe(400);
+    }
+    // What stands before the last proxy's word is the caller's own invention.
+    const lies = async (lie: string) =>
+      (await behind.get("/v1/apps?limit=0", { "x-forwarded-for": `${lie}, 198.51.100.1` })).status;
+    expect([await lies("1.1.1.1"), await lies("2.2.2.2"), await lies("3.3.3.3"), await lies("4.4.4.4")]).toEqual([
+      400, 400, 400, 429,
+    ]);
+  });
+
+  test("what is off is not there", async () => {
+    const { get } = await serve(null, { api: false, dashboard: false });
+    for (const path of ["/v1/apps", "/v1/changes/stream", "/docs", "/docs/json"])
+      expect((await get(path)).status).toBe(404);
+    expect(Object.keys(((await (await get("/")).json()) as { endpoints: object }).endpoints)).toEqual([
+      "/health",
+      "/ready",
+      "/status",
+      "/metrics",
+    ]);
+  });
+
+  test("bodies and endless addresses are refused", async () => {
+    const { base, get } = await serve(null);
+    const post = async (body: string) => (await fetch(`${base}/v1/apps`, { method: "POST", body })).status;
+    expect([await post("x"), await post("x".repeat(2_000))]).toEqual([404, 413]);
+    expect((await get(`/v1/apps?q=${"x".repeat(8_000)}`)).status).toBe(400);
+    expect((await get(`/v1/apps?q=${"x".repeat(40_000)}`)).status).toBe(431);
+    expect((await get(`/v1/apps/${"1".repeat(1_000)}`)).status).toBeLessThan(500);
+  });
+
+  test("a database that is not open yet, or away, is a 503 that says when to ask again", async () => {
+    const answers = [await (await serve(null)).get("/v1/apps/10")];
+    const db = await openPostgres({ url: `postgres://nobody@127.0.0.1:${await freePort()}/none`, logger: silent });
+    onTestFinished(() => db.close());
+    const reader = createCatalogReader(db);
+    const { get } = await serve({ db } as never);
+    answers.push(await get("/v1/apps/10"), await get("/v1/tags"), await get("/v1/changes"));
+    for (const answer of answers) {
+      expect(answer.status).toBe(503);
+      expect(await answer.json()).toMatchObject({ status: 503, title: "Service Unavailable" });
+    }
+    await expect(reader.app(1)).rejects.toMatchObject({ fault: "unreachable" });
+  });
+
+  test("streams end with the server, and there are only so many", async () => {
+    const { get, server, base } = await serve(null);
+    const streams = await Promise.all(Array.from({ length: 100 }, () => get("/v1/changes/stream")));
+    expect((await get("/v1/changes/stream")).status).toBe(503);
+    // One that leaves makes room for another.
+    await streams[0]?.body?.cancel();
+    for (let status = 503; status !== 200; ) {
+      const again = await get("/v1/changes/stream");
+      status = again.status;
+      if (status === 200) streams[0] = again;
+    }
+    await server.close();
+    for (const stream of streams) await stream.text().catch(() => {});
+    await expect(
+      new Promise((resolve, reject) =>
+        connect(Number(new URL(base).port), "127.0.0.1")
+          .on("connect", resolve)
+          .on("error", reject),
+      ),
+    ).rejects.toMatchObject({ code: "ECONNREFUSED" });
+  });
+});
