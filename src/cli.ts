@@ -1,18 +1,26 @@
 import { readFileSync } from "node:fs";
-import { Command as Commander, CommanderError, InvalidArgumentError } from "commander";
+import { Argument, Command as Commander, CommanderError, InvalidArgumentError } from "commander";
 import type { Mode } from "./config.ts";
 import { ConfigError } from "./errors.ts";
 import { steamId64Pattern, userIdPattern } from "./library/ids.ts";
 
 /** What to run, by the names of `MODE`; `text` is an answer of the command line itself, such as its help. */
-export type Command =
+export type Command = Work | ReadCommand | { kind: "doctor"; json: boolean } | { kind: "text"; text: string };
+
+/** What a worker does. */
+export type Work =
   | { kind: "sync" }
   | { kind: "bulk_sync"; appids: number[] | null; full: boolean }
   | { kind: "change_monitor" }
   | CollectCommand
   | { kind: "library_import"; userId: string; steamId64: string }
-  | { kind: "migrate" }
-  | { kind: "text"; text: string };
+  | { kind: "migrate" };
+
+/** What only looks. `json`: one JSON document instead of a text for people. */
+export type ReadCommand =
+  | { kind: "status"; json: boolean }
+  | { kind: "app"; appid: number; json: boolean }
+  | { kind: "fetch"; appid: number; json: boolean };
 
 export interface CollectCommand {
   kind: "collect";
@@ -26,7 +34,7 @@ export interface CollectCommand {
 }
 
 /** What a `MODE` runs; one that is missing here needs options. */
-const commandsByMode: Partial<Record<Mode, Command>> = {
+const commandsByMode: Partial<Record<Mode, Work>> = {
   sync: { kind: "sync" },
   bulk_sync: { kind: "bulk_sync", appids: null, full: false },
   change_monitor: { kind: "change_monitor" },
@@ -35,6 +43,22 @@ const commandsByMode: Partial<Record<Mode, Command>> = {
 };
 
 const maxAppid = 2_147_483_647;
+
+const mainHelp = `
+Without a command, MODE decides (default: sync).
+Settings are environment variables; .env.example explains each.
+
+status, app, fetch and doctor change nothing and work beside a running service.
+With --json they print one JSON document and nothing else; npm adds lines of
+its own unless it is told not to: npm start --silent -- status --json
+
+Exit codes:
+  0        done, or a service that was told to stop
+  1        a fault, or there is no such app
+  2        bad configuration or command line
+  70       unhealthy for WATCHDOG_SECONDS
+  75       Steam, a web API or the database could not be reached
+  130, 143 interrupted`;
 const shownFaults = 5;
 
 /**
@@ -64,7 +88,7 @@ export function parseCommand(argv: readonly string[]): Command | null {
 }
 
 /** @throws {ConfigError} when the command needs options. */
-export function commandOfMode(mode: Mode): Command {
+export function commandOfMode(mode: Mode): Work {
   const command = commandsByMode[mode];
   if (command) return command;
   throw new ConfigError(`MODE=${mode} cannot run by itself; give the command with its options, see --help.`);
@@ -76,14 +100,12 @@ function buildProgram(choose: (command: Command) => void): Commander {
     .version(packageVersion(), "--version", "print the version")
     .helpOption("-h, --help", "print this help; `COMMAND --help` explains one command")
     .helpCommand(false)
-    .addHelpText(
-      "after",
-      "\nWithout a command, MODE decides (default: sync).\nSettings are environment variables; .env.example explains each.",
-    );
+    .addHelpText("after", mainHelp);
 
   program
     .command("sync")
     .description("load the whole catalogue unless that is done, then keep it up to date")
+    .addHelpText("after", example("npm start -- sync"))
     .action(() => choose({ kind: "sync" }));
 
   program
@@ -91,6 +113,7 @@ function buildProgram(choose: (command: Command) => void): Commander {
     .description("one pass over Steam's apps; resumes, and fetches only what is missing or changed")
     .option("--app-ids <list>", "only these: appids with commas, or @FILE with commas or one a line", parseAppids)
     .option("--full", "fetch every app, changed or not", false)
+    .addHelpText("after", example("npm start -- bulk-sync --app-ids 440,570"))
     .action(({ appIds, full }: { appIds?: number[]; full: boolean }) =>
       choose({ kind: "bulk_sync", appids: appIds ?? null, full }),
     );
@@ -98,6 +121,7 @@ function buildProgram(choose: (command: Command) => void): Commander {
   program
     .command("change-monitor")
     .description("follow Steam's change numbers from the stored one on")
+    .addHelpText("after", example("npm start -- change-monitor"))
     .action(() => choose({ kind: "change_monitor" }));
 
   program
@@ -111,6 +135,7 @@ function buildProgram(choose: (command: Command) => void): Commander {
       "games a run whose details are fetched one by one (MAX_DETAILS)",
       wholeNumber(0, 1_000_000),
     )
+    .addHelpText("after", example("npm start -- collect --max-details 500"))
     .action((options: Partial<CollectCommand> & { fullRefresh: boolean; updateMetadata: boolean }) =>
       choose({ kind: "collect", batchSize: null, maxDetails: null, ...options }),
     );
@@ -128,6 +153,7 @@ function buildProgram(choose: (command: Command) => void): Commander {
       "the SteamID64 of a profile with public game details",
       matching(steamId64Pattern, "17 digits that begin with 7656119"),
     )
+    .addHelpText("after", example("npm start -- library-import --user u1 --steam-id 76561198000000001"))
     .action(({ user, steamId }: { user: string; steamId: string }) =>
       choose({ kind: "library_import", userId: user, steamId64: steamId }),
     );
@@ -135,9 +161,50 @@ function buildProgram(choose: (command: Command) => void): Commander {
   program
     .command("migrate")
     .description("apply the database migrations that are missing and say which")
+    .addHelpText("after", example("npm start -- migrate"))
     .action(() => choose({ kind: "migrate" }));
 
+  addReadCommands(program, choose);
   return program;
+}
+
+function addReadCommands(program: Commander, choose: (command: Command) => void): void {
+  const json = ["--json", "print one JSON document", false] as const;
+  const appid = () => new Argument("<appid>", "Steam's number of the app").argParser(wholeNumber(1, maxAppid));
+
+  program
+    .command("status")
+    .description("what every worker is doing, and how the catalogue is")
+    .option(...json)
+    .addHelpText("after", example("npm start --silent -- status --json"))
+    .action((options: { json: boolean }) => choose({ kind: "status", ...options }));
+
+  program
+    .command("app")
+    .description("an app as it is stored, and how fresh that is")
+    .addArgument(appid())
+    .option(...json)
+    .addHelpText("after", example("npm start -- app 620"))
+    .action((number: number, options: { json: boolean }) => choose({ kind: "app", appid: number, ...options }));
+
+  program
+    .command("fetch")
+    .description("what Steam says of an app now, next to what is stored; stores nothing")
+    .addArgument(appid())
+    .option(...json)
+    .addHelpText("after", example("npm start -- fetch 620"))
+    .action((number: number, options: { json: boolean }) => choose({ kind: "fetch", appid: number, ...options }));
+
+  program
+    .command("doctor")
+    .description("check configuration, database and services, and what is taken for granted of Steam")
+    .option(...json)
+    .addHelpText("after", `${example("npm start -- doctor")}\n\nIt ends with a report to paste into an issue.`)
+    .action((options: { json: boolean }) => choose({ kind: "doctor", ...options }));
+}
+
+function example(line: string): string {
+  return `\nExample:\n  ${line}`;
 }
 
 function matching(pattern: RegExp, rule: string): (argument: string) => string {
@@ -188,7 +255,7 @@ function readList(path: string): string {
   }
 }
 
-function packageVersion(): string {
+export function packageVersion(): string {
   const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
   return String(version);
 }

@@ -145,6 +145,16 @@ export function loadConfig(environment: Environment): Config {
   return freezeDeep(toConfig(parsed.data));
 }
 
+/** What an environment that {@link loadConfig} may refuse holds of secrets. */
+export function secretsIn(environment: Environment): string[] {
+  return secretVariables.flatMap((name) => {
+    const value = environment[name]?.trim() ?? "";
+    const password = URL.parse(value)?.password ?? "";
+    // A proxy's address is told; what is no URL may be a password.
+    return name === "HTTPS_PROXY" && URL.canParse(value) ? [password] : [value, password];
+  });
+}
+
 /** What must appear in no log line: keys, and the passwords inside connection strings, plain and percent-encoded. */
 export function secretsOf(config: Config): string[] {
   const { database, http, steamApiKey, library } = config;

@@ -7,6 +7,11 @@ export class ConfigError extends Error {
   override readonly name = "ConfigError";
 }
 
+/** What a reading command was asked for is not there: exit code 1. The message says what to do. */
+export class NotThereError extends Error {
+  override readonly name = "NotThereError";
+}
+
 /** What a caller of the database may do about a fault. */
 export type DatabaseFault =
   /** Nobody answers, or the server is starting or stopping: the same call may succeed later. */

@@ -9,6 +9,8 @@ export interface Output {
   readonly isTerminal: boolean;
   /** Writes whole lines. */
   write(lines: string): void;
+  /** Resolves when the system has taken all of it: what a pipe has not yet taken is lost at an exit. */
+  flushed(): Promise<void>;
   /** Hands all further lines to `draw` instead (a bar writes them above itself); null ends that. */
   divert(draw: ((lines: string) => void) | null): void;
 }
@@ -69,6 +71,12 @@ export function createOutput(stream: NodeJS.WriteStream = process.stdout): Outpu
       if (gone) return;
       if (draw) draw(lines);
       else stream.write(lines);
+    },
+    flushed() {
+      return new Promise((resolve) => {
+        if (gone) resolve();
+        else stream.write("", () => resolve());
+      });
     },
     divert(next) {
       draw = next;

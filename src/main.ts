@@ -1,21 +1,24 @@
-import { type Command, commandOfMode, parseCommand } from "./cli.ts";
+import { commandOfMode, parseCommand, type ReadCommand, type Work } from "./cli.ts";
 import { type Config, loadConfig, readEnv, secretsOf } from "./config.ts";
 import { ConfigError } from "./errors.ts";
 import { createLifecycle, exitCodeOf, exitCodes } from "./lifecycle.ts";
 import { createLogger, createOutput } from "./logger.ts";
-import { isService, runWorker } from "./worker.ts";
 
 /** The entry: a command, or MODE, becomes a worker, and its end an exit code. */
 
 async function main(): Promise<void> {
   const output = createOutput();
   let config: Config;
-  let command: Command;
+  let command: Work | ReadCommand;
   try {
     const parsed = parseCommand(process.argv.slice(2));
     if (parsed?.kind === "text") {
       output.write(parsed.text);
       return;
+    }
+    if (parsed?.kind === "doctor") {
+      const { runDoctor } = await import("./command-doctor.ts");
+      return await runDoctor(parsed, output);
     }
     config = loadConfig(readEnv());
     command = parsed ?? commandOfMode(config.mode);
@@ -25,8 +28,12 @@ async function main(): Promise<void> {
     process.exitCode = exitCodes.badConfiguration;
     return;
   }
-  if (command.kind === "text") return;
+  if (command.kind === "status" || command.kind === "app" || command.kind === "fetch") {
+    const { runReadCommand } = await import("./command-read.ts");
+    return await runReadCommand(command, config, output);
+  }
 
+  const { isService, runWorker } = await import("./worker.ts");
   const logger = createLogger({ level: config.logLevel, output, secrets: secretsOf(config) });
   const lifecycle = createLifecycle({ kind: isService(command, config) ? "service" : "one-off", logger });
   try {

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { Command } from "./cli.ts";
+import type { Work } from "./cli.ts";
 import type { Config } from "./config.ts";
 import { type CatalogReader, createCatalogReader, readConcurrency } from "./db/catalog-reader.ts";
 import { type CatalogStore, createCatalogStore } from "./db/catalog-store.ts";
@@ -21,8 +21,6 @@ import { createCollectorWorker } from "./worker-collector.ts";
 
 /** What a command runs, wired from the configuration. */
 
-export type Work = Exclude<Command, { kind: "text" }>;
-
 export interface Context {
   config: Config;
   output: Output;
@@ -31,7 +29,7 @@ export interface Context {
 }
 
 /** A worker runs until it is told to stop; any other command ends by itself. */
-export function isService({ kind }: Command, { collector }: Config): boolean {
+export function isService({ kind }: Work, { collector }: Config): boolean {
   return kind === "sync" || kind === "change_monitor" || (kind === "collect" && collector.intervalMs > 0);
 }
 
@@ -65,7 +63,11 @@ export async function runWorker(command: Work, context: Context): Promise<void> 
     failing_apps: reporter?.backlog()?.failing_apps ?? [],
     loops: [...(pics?.loops() ?? []), ...(collector?.loops() ?? []), ...(library?.loops() ?? [])],
   });
-  const snapshot = () => ({ ...ownSnapshot(), workers: reporter?.workers() ?? [] });
+  const snapshot = () => ({
+    ...ownSnapshot(),
+    catalogue: reporter?.catalogue() ?? null,
+    workers: reporter?.workers() ?? [],
+  });
 
   const address = command.kind === "migrate" ? null : await serve({ snapshot, reader: () => reader }, command, context);
   const maxConnections = config.bulk.concurrency + 3 + readConcurrency;
@@ -98,7 +100,14 @@ export async function runWorker(command: Work, context: Context): Promise<void> 
     pics.start();
     steamNeeded = true;
   }
-  const reporting = createReporter({ store, logger, workerId, mode: command.kind, snapshot: ownSnapshot });
+  const reporting = createReporter({
+    store,
+    countState: reader.state,
+    logger,
+    workerId,
+    mode: command.kind,
+    snapshot: ownSnapshot,
+  });
   reporter = reporting;
   lifecycle.onShutdown("report", () => reporting.stop());
   void reporting.run();
@@ -155,11 +164,18 @@ async function serve(
     // With PORT=0 the system chose one.
     const bound = server.server.address();
     const port = typeof bound === "object" && bound !== null ? bound.port : config.port;
-    return `http://${config.host === "0.0.0.0" ? "127.0.0.1" : config.host}:${port}`;
+    return `http://${hostFromHere(config.host)}:${port}`;
   } catch (error) {
     // A service that cannot be probed is of no use; a command that somebody started by hand is.
     if (isService(command, config)) throw error;
     logger.warn({ err: error, port: config.port }, "HTTP is off: the port cannot be used; PORT chooses another");
     return null;
   }
+}
+
+/** Who listens on every address is found on the loopback; an address of IPv6 stands in brackets. */
+function hostFromHere(host: string): string {
+  if (host === "0.0.0.0") return "127.0.0.1";
+  if (host === "::") return "[::1]";
+  return host.includes(":") ? `[${host}]` : host;
 }

@@ -11,7 +11,7 @@ import type {
   NamedCount,
 } from "../catalog/views.ts";
 import { DatabaseError } from "../errors.ts";
-import type { CatalogSummary, WorkerReport } from "./catalog-store.ts";
+import type { Backlog, CatalogState, CatalogSummary, WorkerReport } from "./catalog-store.ts";
 import type { Database } from "./database.ts";
 
 /**
@@ -34,6 +34,9 @@ export interface CatalogReader {
   /** The last 60 minutes. */
   activity(): Promise<ActivityMinute[]>;
   summary(): Promise<CatalogSummary>;
+  /** Where the catalogue as a whole stands. */
+  state(): Promise<CatalogState>;
+  backlog(): Promise<Backlog>;
   /** All workers of the last minute. */
   workers(): Promise<WorkerReport[]>;
 }
@@ -151,6 +154,8 @@ export function createCatalogReader(
     companies: (query) => read("catalog_companies", query),
     activity: () => count("catalog_activity"),
     summary: () => count("catalog_summary"),
+    state: () => count("pics_state"),
+    backlog: () => read("pics_backlog"),
     workers: () => read("pics_workers"),
   };
 }

@@ -153,7 +153,7 @@ export type PollReply = z.infer<typeof pollReply>;
 const sweepReply = z.object({ accepted: z.boolean(), last_change_number: z.number().nullable() });
 export type SweepReply = z.infer<typeof sweepReply>;
 
-const failingApps = z.array(
+export const failingApps = z.array(
   z.object({
     appid: id,
     name: z.string().nullable(),
@@ -171,6 +171,14 @@ const backlog = z.object({
   failing_apps: failingApps,
 });
 export type Backlog = z.infer<typeof backlog>;
+
+/** The catalogue as a whole. Apps in backoff are `failing` and not `pending`. */
+export const catalogOverview = catalogState.extend({ lag_seconds: z.number().nullable() });
+export type CatalogOverview = z.infer<typeof catalogOverview>;
+
+export function overviewOf(state: CatalogState, { pending, failing, lag_seconds }: Backlog): CatalogOverview {
+  return { ...state, pending, failing, lag_seconds };
+}
 
 const workerReports = z.array(
   z.object({ id: z.string(), mode: z.string(), snapshot: z.unknown(), seen_at: time, seen_seconds_ago: z.number() }),

@@ -84,6 +84,27 @@ export async function checkSchema(db: Database, required: string): Promise<void>
   );
 }
 
+/** The files that {@link migrate} would apply, or `supabase db push`. Changes nothing. */
+export async function missingMigrations(db: Database | SqlDatabase): Promise<string[]> {
+  const migrations = await readMigrations();
+  if ("query" in db) {
+    const done = (await hasHistory(db)) ? await appliedVersions(db) : new Set();
+    return migrations.filter(({ version }) => !done.has(version)).map(({ file }) => file);
+  }
+  const current = await schemaVersion(db);
+  return migrations.filter(({ version }) => current === null || version > current).map(({ file }) => file);
+}
+
+/** Null where not even the function is there. */
+async function schemaVersion(db: Database): Promise<string | null> {
+  try {
+    return String(await db.rpc("schema_version"));
+  } catch (error) {
+    if (error instanceof DatabaseError && error.fault === "schema") return null;
+    throw error;
+  }
+}
+
 /** False when another process was faster. */
 async function apply(db: SqlDatabase, { version, name, file, sql }: Migration): Promise<boolean> {
   // The row first: its primary key ends the transaction of a process that came second before it does anything.

@@ -1,4 +1,4 @@
-import { mkdir } from "node:fs/promises";
+import { access, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { Logger } from "pino";
@@ -24,6 +24,14 @@ const databaseFolder = "pglite";
 const startTimeoutMs = 120_000;
 const scriptTimeoutMs = 600_000;
 const closeTimeoutMs = 10_000;
+
+/** Whether a database has been made in the data folder. */
+export async function hasPglite(dataDir: string): Promise<boolean> {
+  return await access(join(dataDir, databaseFolder, "PG_VERSION")).then(
+    () => true,
+    () => false,
+  );
+}
 
 /**
  * The embedded Postgres (PGlite) in a thread of its own, so that a batch of 200 ms keeps neither Steam's heartbeat nor

@@ -1,5 +1,5 @@
 import type { CollectorProgress } from "../collector/progress.ts";
-import type { FailingApp, WorkerReport } from "../db/catalog-store.ts";
+import type { CatalogOverview, FailingApp, WorkerReport } from "../db/catalog-store.ts";
 import type { DatabaseStatus } from "../db/patience.ts";
 import type { LibraryProgress } from "../library/progress.ts";
 import type { SteamStatus } from "../steam/port.ts";
@@ -27,6 +27,8 @@ export interface ServiceSnapshot {
   /** The most often failed of the apps in backoff, with their last error. */
   failing_apps: FailingApp[];
   loops: LoopSnapshot[];
+  /** The catalogue as a whole; null before the first look, absent in what a worker says in the database. */
+  catalogue?: CatalogOverview | null;
   /** Every worker on the same database, as it last said of itself; absent in what a worker says there. */
   workers?: WorkerReport[];
 }

@@ -8,7 +8,7 @@ import type { ObjectStore } from "./object-store.ts";
  * Objects in an S3 bucket. Region, credentials and endpoint are the SDK's own variables (`AWS_REGION`, `AWS_ENDPOINT_URL_S3`, …), and so are
  * its retries. S3 shows an object whole or not at all.
  */
-export function createS3Store(bucket: string, client: S3Client = createClient()): ObjectStore {
+export function createS3Store(bucket: string, client: S3Client = createS3Client()): ObjectStore {
   function keyOf(location: string): string {
     const prefix = `s3://${bucket}/`;
     if (location.startsWith(prefix)) return location.slice(prefix.length);
@@ -37,7 +37,7 @@ export function createS3Store(bucket: string, client: S3Client = createClient())
  * A server of one's own (MinIO, a test) is addressed by path: its name has no host for each bucket. The SDK makes agents of its own unless it is
  * given some, and those would not know of HTTPS_PROXY and NO_PROXY.
  */
-function createClient(): S3Client {
+export function createS3Client(): S3Client {
   const { AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL } = process.env;
   const agent = { keepAlive: true, proxyEnv: process.env };
   return new S3Client({

@@ -30,6 +30,8 @@ export interface PicsOptions {
   /** Of each attempt. */
   timeoutMs: number;
   fetchHttpPayload?: FetchHttpPayload;
+  /** Told of every reply, its messages as steam-user decodes them, for measurements. */
+  onReply?: (kind: RequestKind, messages: readonly unknown[]) => void;
 }
 
 interface ChangesReply {
@@ -40,7 +42,7 @@ interface ChangesReply {
   app_changes: { appid: number; change_number: number | null; needs_token: boolean | null }[];
 }
 
-interface ProductInfoReply {
+export interface ProductInfoReply {
   apps: AppInfoMessage[];
   unknown_appids: number[];
   response_pending: boolean | null;
@@ -80,6 +82,7 @@ const maxId = 2 ** 31 - 1;
 
 export function createPics(options: PicsOptions): Pics {
   const { session, logger, requestDelayMs, concurrency, timeoutMs, fetchHttpPayload = fetchOverHttp } = options;
+  const { onReply = () => {} } = options;
   const queue = new PQueue({
     concurrency,
     ...(requestDelayMs > 0 && { interval: requestDelayMs, intervalCap: 1, strict: true }),
@@ -111,7 +114,9 @@ export function createPics(options: PicsOptions): Pics {
         return session.request<Reply>(messages[kind], body, { signal, timeoutMs, ...(more && { more }) });
       };
       try {
-        return await queue.add(attempt, { priority: priorities[kind], signal });
+        const replies = await queue.add(attempt, { priority: priorities[kind], signal });
+        onReply(kind, replies);
+        return replies;
       } catch (error) {
         if (!(error instanceof SteamError) || error.fault !== "disconnected") throw error;
         if (error.cause instanceof SteamError && error.cause.fault === "protocol") unreadable += 1;

@@ -55,7 +55,7 @@ interface Sweep {
 }
 
 /** How far back Steam lists changes: about 5,000 numbers (steam-user's documentation; its live behaviour varies). */
-const changeWindow = 5_000;
+export const changeWindow = 5_000;
 const nameTagsEveryMs = 3_600_000;
 
 export function createChangeMonitor(options: MonitorOptions): ChangeMonitor {

@@ -1,5 +1,12 @@
 import type { Logger } from "pino";
-import type { Backlog, CatalogStore, WorkerReport } from "../db/catalog-store.ts";
+import {
+  type Backlog,
+  type CatalogOverview,
+  type CatalogState,
+  type CatalogStore,
+  overviewOf,
+  type WorkerReport,
+} from "../db/catalog-store.ts";
 import { sleep } from "../time.ts";
 
 /**
@@ -12,6 +19,7 @@ export interface Reporter {
   stop(): Promise<void>;
   /** As of the last report; null before the first. */
   backlog(): Backlog | null;
+  catalogue(): CatalogOverview | null;
   /** All workers seen in the last minute, this one included. */
   workers(): WorkerReport[];
 }
@@ -20,14 +28,17 @@ const everyMs = 10_000;
 
 export function createReporter(options: {
   store: Pick<CatalogStore, "backlog" | "report" | "forget">;
+  /** Counts the whole catalogue, and gives way to the service's own work. */
+  countState: () => Promise<CatalogState>;
   logger: Logger;
   workerId: string;
   mode: string;
   snapshot: () => object;
 }): Reporter {
-  const { store, logger, workerId, mode, snapshot } = options;
+  const { store, countState, logger, workerId, mode, snapshot } = options;
   const stopping = new AbortController();
   let backlog: Backlog | null = null;
+  let catalogue: CatalogOverview | null = null;
   let workers: WorkerReport[] = [];
   let running: Promise<void> | null = null;
 
@@ -36,6 +47,7 @@ export function createReporter(options: {
       try {
         backlog = await store.backlog();
         workers = await store.report({ id: workerId, mode, snapshot: snapshot() });
+        catalogue = overviewOf(await countState(), backlog);
       } catch (error) {
         if (!stopping.signal.aborted) logger.warn({ err: error }, "this worker's status could not be written");
       }
@@ -54,6 +66,7 @@ export function createReporter(options: {
       await store.forget(workerId);
     },
     backlog: () => backlog,
+    catalogue: () => catalogue,
     workers: () => workers,
   };
 }

@@ -25,6 +25,7 @@ interface Rule {
 }
 
 const worker: Rule = { rooms: ["catalog", "db", "web", "steam/port", "errors", "logger", "progress", "time"] };
+const reader: Rule = { rooms: ["catalog", "db", "errors", "logger", "progress"], types: ["config"] };
 const edge: Rule = { rooms: ["errors", "logger", "time"], types: ["catalog"] };
 
 /** Who may import whom. The composition may import everything, every room may import itself. */
@@ -46,10 +47,24 @@ const rules: Record<string, Rule> = {
   collector: worker,
   library: worker,
   http: { rooms: ["catalog", "errors", "logger", "db", "time"], types: ["steam", "sync", "collector", "library"] },
+  source: reader,
+  report: { rooms: ["progress"], types: ["catalog", "db", "source"] },
+  doctor: {
+    rooms: [
+      ...reader.rooms,
+      "source",
+      "report",
+      "steam/port",
+      "sync/appids",
+      "sync/change-monitor",
+      "library/s3-store",
+    ],
+    types: ["config", "steam"],
+  },
 };
 
-/** Files that wire the rooms together: the entry, the command line, the workers, and the Lambda handlers. */
-const composition = /^src\/((main|cli|worker(-[a-z]+)?)|library\/lambda\/[a-z-]+)\.ts$/;
+/** Files that wire the rooms together: the entry, the command line, the commands, the workers, and the Lambda handlers. */
+const composition = /^src\/((main|cli|command-[a-z]+|worker(-[a-z]+)?)|library\/lambda\/[a-z-]+)\.ts$/;
 
 /** Packages with one importer, because it contains what they do wrong. */
 const soleImporters: Record<string, string> = { "steam-user": "src/steam/session.ts" };
@@ -144,6 +159,8 @@ describe("imports", () => {
     ["src/db/store.ts", `import { z } from "./call";`, "end in .ts"],
     ["src/db/store.ts", `import "vitest";`, "not among the production dependencies"],
     ["src/db/store.ts", `import { join } from "path";`, "write node:path"],
+    ["src/report/app.ts", `import { createCatalogReader } from "../db/catalog-reader.ts";`, "only types of db"],
+    ["src/doctor/steam.ts", `import { createBulkSync } from "../sync/bulk-sync.ts";`, "doctor may import"],
     ["src/attic/old.ts", `import "../errors.ts";`, "the room attic has no rule"],
     ["src/db/store.ts", "export default 1;", "has a default export"],
   ])("would find in %s: %s", (path, text, fault) => {
@@ -161,6 +178,8 @@ describe("imports", () => {
       "src/collector/progress.ts",
       `import { formatLine } from "../progress.ts";\nimport { text } from "../catalog/values.ts";`,
     ],
+    ["src/doctor/steam.ts", `import { idsPerRequest } from "../sync/appids.ts";`],
+    ["src/command-read.ts", `import { openSource } from "./source/catalogue-source.ts";`],
     ["src/worker-pics.ts", `import { createSteamSession } from "./steam/session.ts";\nimport "./sync/bulk-sync.ts";`],
     ["src/main.ts", `import { buildServer } from "./http/server.ts";\nimport { join } from "node:path";`],
   ])("would let pass in %s: %s", (path, text) => {

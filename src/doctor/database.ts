@@ -1,0 +1,114 @@
+import type { Config } from "../config.ts";
+import type { Database, SqlDatabase } from "../db/database.ts";
+import { missingMigrations } from "../db/migrate.ts";
+import { DataDirInUseError } from "../db/owner-lock.ts";
+import { schemaRemedy } from "../db/sqlstate.ts";
+import { ConfigError, DatabaseError, NotThereError } from "../errors.ts";
+import { formatCount } from "../progress.ts";
+import { clean, formatAge } from "../report/terminal.ts";
+import type { CatalogueSource } from "../source/catalogue-source.ts";
+import { type Check, type Finding, failed, ok, skipped, warning } from "./check.ts";
+
+/** The database: whether it is there, whether its schema is, and how the catalogue in it is doing. */
+
+/** Changes this late are worth a word. */
+const longLagSeconds = 900;
+
+/** `open` is called once. The last check closes what it opened: the embedded database has one owner, and others may wait. */
+export function databaseChecks(config: Config | null, open: () => Promise<CatalogueSource>): Check[] {
+  let source: CatalogueSource | null = null;
+  let hasSchema = false;
+  const unopened = skipped("The database is not open.");
+
+  return [
+    {
+      name: "connection",
+      async run() {
+        if (config === null) return skipped("The configuration cannot be used.");
+        try {
+          source = await open();
+          return ok(await introduce(source));
+        } catch (error) {
+          source = null;
+          return refusal(error);
+        }
+      },
+    },
+    {
+      name: "migrations",
+      async run() {
+        if (source === null) return unopened;
+        const { db } = source;
+        hasSchema = true;
+        if (db === null) return skipped("The process that owns the database brought it up to date when it started.");
+        const missing = await missingMigrations(db);
+        if (missing.length === 0) return ok("none is missing");
+        hasSchema = false;
+        return failed(`${missing.join(", ")} missing; ${schemaRemedy(db.driver)}`, "other");
+      },
+    },
+    {
+      name: "catalogue",
+      async run() {
+        if (source === null) return unopened;
+        try {
+          return hasSchema ? await catalogue(source) : skipped("The schema is missing or old.");
+        } finally {
+          await source.close();
+        }
+      },
+    },
+  ];
+}
+
+/** What answers, and how fast. */
+async function introduce(source: CatalogueSource): Promise<string> {
+  const { db } = source;
+  const [name, ms] = db === null ? await ownerAnswer(source) : await serverAnswer(db);
+  return `${name} answers in ${ms.toFixed(1)} ms`;
+}
+
+async function ownerAnswer(source: CatalogueSource): Promise<[string, number]> {
+  return [source.name, await timeOf(() => source.status())];
+}
+
+async function serverAnswer(db: Database | SqlDatabase): Promise<[string, number]> {
+  if (!("query" in db)) return ["PostgREST", await timeOf(() => missingMigrations(db))];
+  const [row] = await db.query<{ version: string }>("select current_setting('server_version') as version");
+  const ms = await timeOf(() => db.query("select 1"));
+  const name = `Postgres ${row?.version}`;
+  return [db.driver === "pglite" ? `PGlite (${name})` : name, ms];
+}
+
+async function timeOf(work: () => Promise<unknown>): Promise<number> {
+  const startedAt = performance.now();
+  await work();
+  return performance.now() - startedAt;
+}
+
+function refusal(error: unknown): Finding {
+  if (error instanceof NotThereError) return skipped(error.message);
+  if (error instanceof ConfigError) return failed(error.message, "configuration");
+  if (error instanceof DataDirInUseError) return failed(error.message, "other");
+  if (!(error instanceof DatabaseError)) throw error;
+  if (error.fault === "denied") return failed(error.message, "configuration");
+  const isAway = error.fault === "unreachable" || error.fault === "timeout";
+  return failed(`${error.message} (${error.code})`, isAway ? "unreachable" : "other");
+}
+
+async function catalogue(source: CatalogueSource): Promise<Finding> {
+  const { catalogue, failing_apps, workers } = await source.status();
+  if (catalogue === null) return skipped("The owner has not counted it yet.");
+  const { apps, bulk_completed_at, pending, failing, lag_seconds } = catalogue;
+  const lag = lag_seconds ?? 0;
+  const facts = [
+    `${formatCount(apps)} apps`,
+    bulk_completed_at === null ? "not loaded completely yet" : `loaded ${bulk_completed_at.slice(0, 10)}`,
+    `${formatCount(pending)} pending${pending > 0 ? `, the oldest for ${formatAge(lag)}` : ""}`,
+    `${formatCount(failing)} failing`,
+    `${formatCount(workers.length)} workers`,
+  ];
+  const [worst] = failing_apps;
+  if (worst) facts.push(`app ${worst.appid} says: ${clean(worst.error ?? "")}`);
+  return failing > 0 || lag > longLagSeconds ? warning(facts.join("; ")) : ok(facts.join("; "));
+}
