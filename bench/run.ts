@@ -1,4 +1,5 @@
 import { cpus } from "node:os";
+import { benchApi, formatApi } from "./api.ts";
 import { benchCollector, formatCollector } from "./collector.ts";
 import { benchKeyValues, type KeyValuesBench } from "./key-values.ts";
 import { benchLibrary, formatLibrary } from "./library.ts";
@@ -9,8 +10,8 @@ import { benchWire, formatWire } from "./wire.ts";
 import { benchWritePath, formatWritePath } from "./write-path.ts";
 
 /**
- * All benchmarks, or those named, one after the other: `npm run bench [-- wire write-path key-values memory pace collector library]`.
- * Prints Markdown. Takes about ten minutes; nothing else should run meanwhile.
+ * All benchmarks, or those named, one after the other: `npm run bench [-- wire write-path key-values memory pace collector library api]`.
+ * Prints Markdown. Takes about sixteen minutes; nothing else should run meanwhile.
  */
 const benches: Record<string, { title: string; run: () => Promise<string> }> = {
   wire: { title: "From the wire to the tables", run: async () => formatWire(await benchWire()) },
@@ -19,6 +20,7 @@ const benches: Record<string, { title: string; run: () => Promise<string> }> = {
   memory: { title: "Memory", run: async () => formatMemory(await benchMemory()) },
   pace: { title: "Pace", run: async () => formatPace(await benchPace()) },
   collector: { title: "Collecting", run: async () => formatCollector(await benchCollector()) },
+  api: { title: "Readers beside a bulk sync", run: async () => formatApi(await benchApi()) },
   library: { title: "Matching a library", run: async () => formatLibrary(await benchLibrary()) },
 };
 

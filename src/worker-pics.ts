@@ -1,11 +1,13 @@
 import { getProxyForUrl } from "proxy-from-env";
 import type { Config } from "./config.ts";
 import type { Backlog, CatalogStore } from "./db/catalog-store.ts";
+import type { Metrics } from "./http/metrics.ts";
 import type { LoopSnapshot, MonitorSnapshot } from "./http/snapshots.ts";
 import { createProgress } from "./progress.ts";
 import { createPics } from "./steam/pics.ts";
 import type { SteamStatus } from "./steam/port.ts";
 import { createSteamSession } from "./steam/session.ts";
+import type { BatchObserver } from "./sync/apply-batch.ts";
 import { type BulkSync, createBulkSync } from "./sync/bulk-sync.ts";
 import { type ChangeMonitor, createChangeMonitor } from "./sync/change-monitor.ts";
 import { type BulkProgress, formatBar } from "./sync/progress.ts";
@@ -22,6 +24,8 @@ export interface PicsWorker {
   follow(parts: PicsParts): Promise<void>;
   steam(): SteamStatus;
   bulk(): BulkProgress | null;
+  /** Apps stored since the start, by bulk sync and monitor together. */
+  appsStored(): number;
   /** `backlog` as last heard from the database. */
   monitor(backlog: Backlog | null): MonitorSnapshot | null;
   loops(): LoopSnapshot[];
@@ -37,7 +41,10 @@ export interface PicsParts {
 const stopLimitMs = 7_000;
 const linesEveryMs = 5_000;
 
-export function createPicsWorker({ config, output, logger, lifecycle }: Context): PicsWorker {
+export function createPicsWorker(
+  { config, output, logger, lifecycle }: Context,
+  metrics: Pick<Metrics, "steamAnswered" | "batchStep" | "batchOutcome">,
+): PicsWorker {
   const session = createSteamSession({
     proxyUrl: getProxyForUrl("https://api.steampowered.com") || undefined,
     logger,
@@ -50,7 +57,16 @@ export function createPicsWorker({ config, output, logger, lifecycle }: Context)
     requestDelayMs: config.bulk.requestDelayMs,
     concurrency: config.bulk.concurrency,
     timeoutMs: config.bulk.timeoutMs,
+    onAnswer: metrics.steamAnswered,
   });
+  let appsStored = 0;
+  const observe: BatchObserver = {
+    step: metrics.batchStep,
+    outcome(outcome) {
+      appsStored += outcome.stored;
+      metrics.batchOutcome(outcome);
+    },
+  };
   let bulk: BulkSync | null = null;
   let bulkState: LoopSnapshot["state"] = "starting";
   let monitor: ChangeMonitor | null = null;
@@ -68,6 +84,7 @@ export function createPicsWorker({ config, output, logger, lifecycle }: Context)
         pics,
         store,
         logger,
+        observe,
         appids,
         full,
         appIdMax: config.bulk.appIdMax,
@@ -102,6 +119,7 @@ export function createPicsWorker({ config, output, logger, lifecycle }: Context)
         pics,
         store,
         logger,
+        observe,
         workerId,
         appIdMax: config.bulk.appIdMax,
         pollIntervalMs: config.monitor.pollIntervalMs,
@@ -117,6 +135,7 @@ export function createPicsWorker({ config, output, logger, lifecycle }: Context)
 
     steam: () => pics.status(),
     bulk: () => bulk?.status() ?? null,
+    appsStored: () => appsStored,
 
     monitor(backlog) {
       if (monitor === null) return null;

@@ -5,6 +5,7 @@ import { type CatalogReader, createCatalogReader, readConcurrency } from "./db/c
 import { type CatalogStore, createCatalogStore } from "./db/catalog-store.ts";
 import { createCollectorStore } from "./db/collector-store.ts";
 import { createLibraryStore } from "./db/library-store.ts";
+import { observed } from "./db/observed.ts";
 import { openDatabase, prepareSchema } from "./db/open.ts";
 import { createPatience } from "./db/patience.ts";
 import { vacuum, vacuumDaily } from "./db/vacuum.ts";
@@ -38,10 +39,11 @@ export async function runWorker(command: Work, context: Context): Promise<void> 
   const { config, logger, lifecycle } = context;
   honourProxy();
   const { intervalMs } = config.collector;
+  const metrics = createMetrics();
   const patience = createPatience(config.database.driver, { logger, signal: lifecycle.signal });
   const needsSteam = command.kind === "sync" || command.kind === "bulk_sync" || command.kind === "change_monitor";
   // steam-user takes longer to load than all the rest together; the AWS SDK is no trifle either.
-  const pics = needsSteam ? (await import("./worker-pics.ts")).createPicsWorker(context) : null;
+  const pics = needsSteam ? (await import("./worker-pics.ts")).createPicsWorker(context, metrics) : null;
   const collects = command.kind === "collect" || (command.kind === "sync" && intervalMs > 0);
   const collector = collects ? createCollectorWorker(context) : null;
   const library =
@@ -60,6 +62,7 @@ export async function runWorker(command: Work, context: Context): Promise<void> 
     monitor: pics?.monitor(reporter?.backlog() ?? null) ?? null,
     collector: collector?.status() ?? null,
     library: library?.status() ?? null,
+    apps_stored: pics?.appsStored() ?? 0,
     failing_apps: reporter?.backlog()?.failing_apps ?? [],
     loops: [...(pics?.loops() ?? []), ...(collector?.loops() ?? []), ...(library?.loops() ?? [])],
   });
@@ -69,9 +72,10 @@ export async function runWorker(command: Work, context: Context): Promise<void> 
     workers: reporter?.workers() ?? [],
   });
 
-  const address = command.kind === "migrate" ? null : await serve({ snapshot, reader: () => reader }, command, context);
+  const address =
+    command.kind === "migrate" ? null : await serve({ snapshot, reader: () => reader, metrics }, command, context);
   const maxConnections = config.bulk.concurrency + 3 + readConcurrency;
-  const db = await openDatabase(config.database, { logger, maxConnections, address });
+  const db = observed(await openDatabase(config.database, { logger, maxConnections, address }), metrics.databaseFailed);
   lifecycle.onShutdown("database", () => db.close());
   const stopWatch = startWatch({
     snapshot: ownSnapshot,
@@ -152,12 +156,11 @@ async function isLoaded(command: Work, store: CatalogStore, logger: Logger): Pro
  * @returns where, as seen from this machine; null when the port cannot be used.
  */
 async function serve(
-  parts: Pick<ServerOptions, "snapshot" | "reader">,
+  parts: Pick<ServerOptions, "snapshot" | "reader" | "metrics">,
   command: Work,
   { config, logger, lifecycle }: Context,
 ): Promise<string | null> {
-  const metrics = createMetrics(parts.snapshot);
-  const server = buildServer({ ...parts, metrics, settings: config.http, logger });
+  const server = buildServer({ ...parts, settings: config.http, logger });
   try {
     await server.listen({ host: config.host, port: config.port });
     lifecycle.onShutdown("HTTP", () => server.close());

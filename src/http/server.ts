@@ -93,6 +93,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     logger.error({ err: error }, "an HTTP request failed");
     return sendProblem(reply, status, "The service could not answer; its log says why.");
   });
+  metrics.observeHttp(server);
   server.register(fastifySSE, { heartbeatInterval: 15_000 });
 
   const status = (): ServiceStatus => {

@@ -24,6 +24,8 @@ export interface ServiceSnapshot {
   collector: CollectorProgress | null;
   /** null where no library import belongs to the command, or before it starts. */
   library: LibraryProgress | null;
+  /** Stored by this process since its start, by bulk sync and monitor together. */
+  apps_stored: number;
   /** The most often failed of the apps in backoff, with their last error. */
   failing_apps: FailingApp[];
   loops: LoopSnapshot[];

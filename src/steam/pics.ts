@@ -17,7 +17,7 @@ import {
   toPayload,
   unzip,
 } from "./payload.ts";
-import type { AppPayload, Pics, RequestKind } from "./port.ts";
+import type { AppPayload, Pics, RequestKind, RequestResult } from "./port.ts";
 import type { SteamMessage, SteamSession } from "./session.ts";
 
 export interface PicsOptions {
@@ -32,6 +32,8 @@ export interface PicsOptions {
   fetchHttpPayload?: FetchHttpPayload;
   /** Told of every reply, its messages as steam-user decodes them, for measurements. */
   onReply?: (kind: RequestKind, messages: readonly unknown[]) => void;
+  /** Told of every attempt, for metrics. */
+  onAnswer?: (kind: RequestKind, result: RequestResult, seconds: number) => void;
 }
 
 interface ChangesReply {
@@ -82,7 +84,7 @@ const maxId = 2 ** 31 - 1;
 
 export function createPics(options: PicsOptions): Pics {
   const { session, logger, requestDelayMs, concurrency, timeoutMs, fetchHttpPayload = fetchOverHttp } = options;
-  const { onReply = () => {} } = options;
+  const { onAnswer = () => {}, onReply = () => {} } = options;
   const queue = new PQueue({
     concurrency,
     ...(requestDelayMs > 0 && { interval: requestDelayMs, intervalCap: 1, strict: true }),
@@ -97,6 +99,21 @@ export function createPics(options: PicsOptions): Pics {
     http_payload: 0,
   };
 
+  /** Counts an attempt and its end. */
+  async function counted<T>(kind: RequestKind, signal: AbortSignal | undefined, attempt: () => Promise<T>): Promise<T> {
+    requests[kind] += 1;
+    const startedAt = performance.now();
+    const seconds = () => (performance.now() - startedAt) / 1_000;
+    try {
+      const answer = await attempt();
+      onAnswer(kind, "ok", seconds());
+      return answer;
+    } catch (error) {
+      onAnswer(kind, signal?.aborted ? "aborted" : resultOf(error), seconds());
+      throw error;
+    }
+  }
+
   /**
    * Sends a request when it is its turn, and again for as long as the connection is lost under it. While Steam is away
    * requests wait outside the queue, so that the pace holds after the logon too.
@@ -109,10 +126,9 @@ export function createPics(options: PicsOptions): Pics {
   ): Promise<Reply[]> {
     for (let unreadable = 0; ; ) {
       await session.ready(signal);
-      const attempt = () => {
-        if (session.status().connected) requests[kind] += 1;
-        return session.request<Reply>(messages[kind], body, { signal, timeoutMs, ...(more && { more }) });
-      };
+      const request = () => session.request<Reply>(messages[kind], body, { signal, timeoutMs, ...(more && { more }) });
+      // Without a connection nothing is sent.
+      const attempt = () => (session.status().connected ? counted(kind, signal, request) : request());
       try {
         const replies = await queue.add(attempt, { priority: priorities[kind], signal });
         onReply(kind, replies);
@@ -142,10 +158,7 @@ export function createPics(options: PicsOptions): Pics {
     if (app.buffer) return toPayload(app, decodeText(app, app.buffer, logger), null);
     const url = httpPayloadUrl(app, offer);
     if (!url) return toPayload(app, null, "Steam sent no buffer and offers none over HTTP");
-    const fetchIt = () => {
-      requests.http_payload += 1;
-      return fetchHttpPayload(url, signal);
-    };
+    const fetchIt = () => counted("http_payload", signal, () => fetchHttpPayload(url, signal));
     try {
       const body = await unzip(await httpQueue.add(fetchIt, { signal }));
       return toPayload(app, decodeText(app, body, logger), null);
@@ -246,6 +259,13 @@ function uniqueIds(ids: readonly (number | string)[]): number[] {
     unique.add(number);
   }
   return [...unique];
+}
+
+/** What a request over HTTP fails with is told apart here, what a session's fails with is told already. */
+function resultOf(error: unknown): RequestResult {
+  if (error instanceof SteamError) return error.fault;
+  if (error instanceof Error && error.name === "TimeoutError") return "timeout";
+  return error instanceof TypeError ? "disconnected" : "protocol";
 }
 
 function isId(number: number): boolean {

@@ -82,4 +82,16 @@ export interface SteamStatus {
   requests: Record<RequestKind, number>;
 }
 
-export type RequestKind = "changes" | "metadata" | "product_info" | "access_tokens" | "tag_names" | "http_payload";
+export const requestKinds = [
+  "changes",
+  "metadata",
+  "product_info",
+  "access_tokens",
+  "tag_names",
+  "http_payload",
+] as const;
+export type RequestKind = (typeof requestKinds)[number];
+
+/** How a request ended: with an answer, by a {@link SteamFault}, or because nobody waited any more. */
+export const requestResults = ["ok", "disconnected", "timeout", "protocol", "aborted"] as const;
+export type RequestResult = (typeof requestResults)[number];

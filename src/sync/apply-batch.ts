@@ -19,14 +19,33 @@ export interface BatchDeps {
   retryMs: number;
   retryMaxMs: number;
   history: boolean;
+  observe?: BatchObserver;
 }
 
+/** What is told of every batch, for metrics. */
+export interface BatchObserver {
+  step(step: BatchStep, seconds: number): void;
+  outcome(outcome: BatchOutcome): void;
+}
+
+export const batchSteps = ["fetch", "extract", "apply"] as const;
+export type BatchStep = (typeof batchSteps)[number];
+
 export interface BatchOutcome extends ApplyReply {
-  failures: { appid: number; error: string }[];
+  failures: Failure[];
+}
+
+/** Which step an app failed at; `apply` is the database refusing it. */
+export interface Failure {
+  appid: number;
+  error: string;
+  step: BatchStep;
 }
 
 /** What was fetched and extracted of a claim, ready to be written. */
-type Harvest = Pick<ApplyRequest, "apps" | "unknown" | "failed" | "tokens">;
+interface Harvest extends Pick<ApplyRequest, "apps" | "unknown" | "tokens"> {
+  failed: Failure[];
+}
 
 /**
  * Fetches, extracts and stores claimed apps under their lease.
@@ -36,17 +55,25 @@ type Harvest = Pick<ApplyRequest, "apps" | "unknown" | "failed" | "tokens">;
  * errors that are no single app's fault.
  */
 export async function applyBatch(deps: BatchDeps, lease: Lease, claimed: readonly ClaimedApp[]): Promise<BatchOutcome> {
-  const harvest = extractAll(await fetchApps(deps.pics, lease, claimed), deps.logger);
+  const timed = async <T>(step: BatchStep, work: () => T | Promise<T>): Promise<T> => {
+    const startedAt = performance.now();
+    const result = await work();
+    deps.observe?.step(step, (performance.now() - startedAt) / 1_000);
+    return result;
+  };
+  const fetched = await timed("fetch", () => fetchApps(deps.pics, lease, claimed));
+  const harvest = await timed("extract", () => extractAll(fetched, deps.logger));
   const outcome: BatchOutcome = { stored: 0, older: 0, unknown: 0, failed: 0, lost: 0, failures: [] };
   for (const part of chunks(harvest, deps.upsertBatchSize)) {
     lease.signal.throwIfAborted();
-    await write(deps, lease.id, part, outcome);
+    await timed("apply", () => write(deps, lease.id, part, outcome));
   }
+  deps.observe?.outcome(outcome);
   return outcome;
 }
 
 interface Fetched extends ProductInfo {
-  failed: { appid: number; error: string }[];
+  failed: Failure[];
   tokens: { appid: number; access_token: string | null }[];
 }
 
@@ -101,9 +128,9 @@ async function fetchApps(pics: Pics, lease: Lease, claimed: readonly ClaimedApp[
 }
 
 /** A request that Steam does not answer, or not as promised, fails its apps; anything else is not theirs to answer for. */
-function failAll(apps: readonly { appid: number }[], error: unknown): { appid: number; error: string }[] {
+function failAll(apps: readonly { appid: number }[], error: unknown): Failure[] {
   if (!(error instanceof SteamError)) throw error;
-  return apps.map(({ appid }) => ({ appid, error: error.message }));
+  return apps.map(({ appid }) => ({ appid, error: error.message, step: "fetch" }));
 }
 
 function extractAll({ apps, unknown, failed, tokens }: Fetched, logger: Logger): Harvest {
@@ -113,7 +140,8 @@ function extractAll({ apps, unknown, failed, tokens }: Fetched, logger: Logger):
     try {
       records.push(toRecord(payload));
     } catch (error) {
-      failures.push({ appid: payload.appid, error: error instanceof Error ? error.message : String(error) });
+      const step = payload.text === null ? "fetch" : "extract";
+      failures.push({ appid: payload.appid, error: error instanceof Error ? error.message : String(error), step });
     }
   }
   for (const { appid, error } of failures) logger.warn({ appid, error }, "app not stored; it is tried again later");
@@ -143,7 +171,8 @@ function* chunks(harvest: Harvest, size: number): Generator<Harvest> {
 async function write(deps: BatchDeps, leaseId: string, part: Harvest, outcome: BatchOutcome): Promise<void> {
   const { store, logger, retryMs, retryMaxMs, history } = deps;
   try {
-    const reply = await store.apply({ leaseId, ...part, retryMs, retryMaxMs, history });
+    const failed = part.failed.map(({ appid, error }) => ({ appid, error }));
+    const reply = await store.apply({ leaseId, ...part, failed, retryMs, retryMaxMs, history });
     for (const key of ["stored", "older", "unknown", "failed", "lost"] as const) outcome[key] += reply[key];
     outcome.failures.push(...part.failed);
   } catch (error) {
@@ -153,7 +182,8 @@ async function write(deps: BatchDeps, leaseId: string, part: Harvest, outcome: B
     if (others.length === 0) {
       const refusal = { appid: first.appid, error: `the database refuses it: ${error.message} (${error.code})` };
       logger.warn(refusal, "app not stored; it is tried again later");
-      await write(deps, leaseId, { ...part, apps: [], failed: [...part.failed, refusal] }, outcome);
+      const failed: Failure[] = [...part.failed, { ...refusal, step: "apply" }];
+      await write(deps, leaseId, { ...part, apps: [], failed }, outcome);
       return;
     }
     const middle = Math.ceil(part.apps.length / 2);

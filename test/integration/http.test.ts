@@ -54,6 +54,7 @@ const snapshot: ServiceSnapshot = {
   monitor: null,
   collector: null,
   library: null,
+  apps_stored: 0,
   failing_apps: [],
   loops: [loop],
 };
@@ -230,7 +231,7 @@ describe("the server", () => {
     const server = buildServer({
       snapshot: read,
       reader: () => null,
-      metrics: createMetrics(read),
+      metrics: createMetrics(),
       settings: { ...loadConfig({}).http, dashboard: false },
       logger,
     });

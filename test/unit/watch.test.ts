@@ -24,6 +24,7 @@ function setUp(options: Partial<WatchOptions> = {}) {
     monitor: null,
     collector: null,
     library: null,
+    apps_stored: 0,
     failing_apps: [],
     loops: [{ name: "bulk_sync", state: "running", last_progress_at: now, limit_ms: 10_000 }],
   };

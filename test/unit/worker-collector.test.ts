@@ -57,6 +57,7 @@ function setUp(change: Partial<CollectorStore> = {}) {
       {
         mode: "collect",
         library: null,
+        apps_stored: 0,
         failing_apps: [],
         started_at: new Date(startedAt).toISOString(),
         steam: null,

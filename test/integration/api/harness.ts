@@ -20,7 +20,7 @@ export async function serve(
   const server = buildServer({
     snapshot,
     reader: () => reader,
-    metrics: createMetrics(snapshot),
+    metrics: createMetrics(),
     settings: { ...loadConfig({}).http, rateLimit: { count: 1_000_000, periodMs: 60_000 }, ...settings },
     logger: silent,
   });

@@ -95,8 +95,9 @@ describe("writing", () => {
     });
     const outcome = await run(many(200));
     expect(outcome).toMatchObject({ stored: 199, failed: 1 });
-    expect(outcome.failures).toEqual([{ appid: 77, error: expect.stringContaining("22003") }]);
-    expect(written.flatMap((request) => request.failed)).toEqual(outcome.failures);
+    const refused = { appid: 77, error: expect.stringContaining("22003") };
+    expect(outcome.failures).toEqual([{ ...refused, step: "apply" }]);
+    expect(written.flatMap((request) => request.failed)).toEqual([refused]);
   });
 
   it("writes at most so many apps at once", async () => {
