@@ -1,8 +1,61 @@
+import { createRequire } from "node:module";
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+import staticFiles from "@fastify/static";
 import type { FastifyInstance } from "fastify";
+import { guard } from "../access.ts";
 import type { ServerParts } from "../server.ts";
 import { endpointsOf } from "../server.ts";
+import { dashboardEvents } from "./stream.ts";
+import { watchThroughput } from "./throughput.ts";
 
-/** The page at `/` and the stream that feeds it. */
-export async function registerDashboard(scope: FastifyInstance, { settings }: ServerParts): Promise<void> {
-  scope.get("/", () => ({ service: "steam-pics-sync", endpoints: endpointsOf(settings) }));
+const page = fileURLToPath(new URL("./page", import.meta.url));
+const charts = dirname(createRequire(import.meta.url).resolve("uplot/dist/uPlot.min.css"));
+
+/** Everything comes from here, nothing is evaluated, and no text becomes markup. */
+const contentSecurityPolicy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self'",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+  "require-trusted-types-for 'script'",
+].join("; ");
+
+/** The page at `/`, its files as they stand in the repository, and the stream that feeds it. */
+export async function registerDashboard(scope: FastifyInstance, parts: ServerParts): Promise<void> {
+  const { settings, snapshot, streams } = parts;
+  const throughput = watchThroughput(() => snapshot().apps_stored);
+  scope.addHook("onClose", async () => throughput.stop());
+  guard(scope, settings.apiKey);
+
+  await scope.register(staticFiles, {
+    root: page,
+    prefix: "/dashboard/",
+    index: false,
+    cacheControl: false,
+    setHeaders: (reply) => reply.header("cache-control", "no-cache"),
+  });
+  await scope.register(staticFiles, {
+    root: charts,
+    prefix: "/dashboard/uplot/",
+    decorateReply: false,
+    index: false,
+    allowedPath: (path) => path.startsWith("/uPlot"),
+    cacheControl: false,
+    setHeaders: (reply) => reply.header("cache-control", "no-cache"),
+  });
+
+  scope.get("/", async ({ headers }, reply) => {
+    reply.header("vary", "accept");
+    if (!headers.accept?.includes("text/html")) return { service: "steam-pics-sync", endpoints: endpointsOf(settings) };
+    reply.header("content-security-policy", contentSecurityPolicy);
+    return reply.sendFile("index.html");
+  });
+  scope.get("/dashboard/stream", { sse: "only", exposeHeadRoute: false }, async (_request, reply) => {
+    await streams.send(reply, (signal) => dashboardEvents(parts, throughput, signal));
+  });
 }

@@ -1,0 +1,228 @@
+// @ts-check
+import { chart } from "./charts.js";
+import { byId, el, figures, show } from "./dom.js";
+import { ago, count, difference, duration, grouped } from "./format.js";
+
+/**
+ * The page: one stream in, its events written into the document.
+ *
+ * @typedef {import("../../server.ts").ServiceStatus} Status
+ * @typedef {import("../../../catalog/views.ts").ChangeView} Change
+ */
+
+const keptGroups = 16;
+const keptSamples = 900;
+
+/** @param {Status} status */
+function showStatus(status) {
+  const { health, mode, steam, database, bulk, monitor, collector, library } = status;
+  byId("health").textContent = health.status;
+  byId("health").dataset.status = health.status;
+  byId("mode").textContent = `${mode.replaceAll("_", " ")}, up ${duration(status.uptime_seconds)}`;
+  document.title = `${health.status}: Steam catalogue`;
+  byId("reasons").textContent = health.reasons.join(". ");
+  show("reasons", health.reasons.length > 0);
+
+  figures("figures", [
+    ["Steam", steam === null ? "not needed" : steam.connected ? "connected" : "away"],
+    ...pairs(steam?.connected_since, (time) => ["Connected for", duration((Date.now() - Date.parse(time)) / 1000)]),
+    ...pairs(steam, ({ reconnect_attempts }) => ["Reconnects", count(reconnect_attempts)]),
+    ["Database", `${database.driver}${database.reachable ? "" : ", away"}`],
+    ["Stored since the start", count(status.apps_stored)],
+    ...pairs(steam?.last_error, (error) => ["Steam's last error", error]),
+    ...pairs(database.last_error, (error) => ["The database's last error", error]),
+  ]);
+
+  show("bulk", bulk !== null);
+  if (bulk !== null) {
+    const finished = bulk.done + bulk.failed;
+    const bar = byId("bulk-bar");
+    bar.setAttribute("max", String(Math.max(1, bulk.total)));
+    bar.setAttribute("value", String(bulk.phase === "done" ? Math.max(1, bulk.total) : finished));
+    figures("bulk-figures", [
+      ["Phase", bulk.phase],
+      ["Done", `${count(bulk.done)} of ${count(bulk.total)}`],
+      ["Apps a second", count(bulk.rate_per_second)],
+      ["Time left", duration(bulk.eta_seconds)],
+      ["Failed", count(bulk.failed)],
+      ["Unknown to Steam", count(bulk.unknown)],
+    ]);
+  }
+  show("monitor", monitor !== null);
+  if (monitor !== null) {
+    figures("monitor-figures", [
+      ["Change number", count(monitor.last_change_number)],
+      ["Late by", duration(monitor.lag_seconds ?? 0)],
+      ["Pending", count(monitor.pending)],
+      ["Failing", count(monitor.failing)],
+      ["Last poll", ago(monitor.last_poll_at)],
+      ["This worker", monitor.drain_only ? "drains" : monitor.leading ? "polls" : "helps"],
+      ...pairs(monitor.sweeping || null, () => /** @type {[string, string]} */ (["Sweep", "comparing everything"])),
+    ]);
+  }
+  show("collector", collector !== null || library !== null);
+  figures("collector-figures", [
+    ...pairs(collector, ({ phase, done, total }) => [
+      "Collector",
+      `${phase.replaceAll("_", " ")} ${count(done)}${total === null ? "" : ` of ${count(total)}`}`,
+    ]),
+    ...pairs(collector, ({ rate_per_minute }) => ["A minute", count(rate_per_minute)]),
+    ...pairs(collector, ({ eta_seconds }) => ["Time left", duration(eta_seconds)]),
+    ...pairs(collector?.next_run_at, (time) => ["Next run", new Date(time).toLocaleTimeString()]),
+    ...pairs(library, ({ phase, done, total }) => [
+      "Library import",
+      `${phase.replaceAll("_", " ")} ${count(done)} of ${count(total)}`,
+    ]),
+  ]);
+
+  show("failing", status.failing_apps.length > 0);
+  byId("failing-list").replaceChildren(
+    ...status.failing_apps.map(({ appid, name, attempts, error }) =>
+      el("li", {}, el("strong", {}, name ?? `App ${appid}`), ` ${appid}, ${attempts} attempts: ${error ?? "unknown"}`),
+    ),
+  );
+  const workers = status.workers ?? [];
+  show("workers", workers.length > 1);
+  byId("worker-list").replaceChildren(...workers.map((worker) => el("li", {}, describeWorker(worker))));
+}
+
+/** @param {NonNullable<Status["workers"]>[number]} worker */
+function describeWorker({ mode, snapshot, seen_seconds_ago }) {
+  const { bulk, monitor, collector, library } = /** @type {Status} */ (snapshot);
+  const doing = [
+    bulk && `bulk sync ${bulk.phase}, ${count(bulk.done)} of ${count(bulk.total)}, ${duration(bulk.eta_seconds)} left`,
+    monitor &&
+      `${monitor.leading ? "polls" : "drains"}, change ${count(monitor.last_change_number)}, ${count(monitor.pending)} pending`,
+    collector &&
+      `collector ${collector.phase.replaceAll("_", " ")}, ${count(collector.done)} of ${count(collector.total)}`,
+    library && `import ${library.phase.replaceAll("_", " ")}, ${count(library.done)} of ${count(library.total)}`,
+  ].filter(Boolean);
+  return `${mode.replaceAll("_", " ")}: ${doing.join("; ") || "starting"}; seen ${duration(seen_seconds_ago)} ago`;
+}
+
+/**
+ * @template T
+ * @param {T | null | undefined} value @param {(value: T) => [string, string]} toPair @returns {[string, string][]}
+ */
+const pairs = (value, toPair) => (value === null || value === undefined ? [] : [toPair(value)]);
+
+let newestChange = 0;
+
+/** @param {Change[]} changes the oldest first */
+function showChanges(changes) {
+  const fresh = changes.filter(({ id }) => id > newestChange);
+  if (fresh.length === 0) return;
+  newestChange = fresh.at(-1)?.id ?? newestChange;
+  const list = byId("changes");
+  list.prepend(...grouped(fresh).slice(-keptGroups).reverse().map(changeItem));
+  while (list.children.length > keptGroups) list.lastElementChild?.remove();
+  show("no-changes", false);
+}
+
+/** @param {Change[]} group */
+function changeItem(group) {
+  const [first] = group;
+  if (!first) return el("li", {});
+  const fields = group.map((change) => {
+    const { removed, added } = difference(change.old, change.new);
+    return el(
+      "li",
+      {},
+      el("span", { class: "field" }, change.field.replaceAll("_", " ")),
+      ...removed.slice(0, 6).map((text) => el("del", {}, text)),
+      ...added.slice(0, 6).map((text) => el("ins", {}, text)),
+    );
+  });
+  const when = el(
+    "time",
+    { class: "quiet", datetime: first.detected_at },
+    new Date(first.detected_at).toLocaleTimeString(),
+  );
+  const about = ` ${first.type ?? "app"} ${first.appid} `;
+  return el(
+    "li",
+    { class: "fresh" },
+    el("strong", {}, first.name ?? `App ${first.appid}`),
+    el("span", { class: "quiet" }, about),
+    when,
+    el("ul", {}, ...fields),
+  );
+}
+
+/** @param {string} id @param {{ name: string, count: number }[]} entries */
+function bars(id, entries) {
+  const most = Math.max(1, ...entries.map((entry) => entry.count));
+  byId(id).replaceChildren(
+    ...entries
+      .slice(0, 10)
+      .map((entry) =>
+        el(
+          "li",
+          {},
+          el("span", {}, entry.name),
+          el("span", {}, count(entry.count)),
+          el("meter", { min: 0, max: most, value: entry.count, "aria-label": entry.name }),
+        ),
+      ),
+  );
+}
+
+function listen() {
+  const throughput = chart("throughput", "apps a second", false);
+  const activity = chart("activity", "apps a minute", true);
+  /** @type {[number, number][]} */
+  let samples = [];
+  const source = new EventSource("/dashboard/stream");
+  /** @param {string} name @param {(data: any) => void} use */
+  const on = (name, use) => source.addEventListener(name, (event) => use(JSON.parse(event.data)));
+
+  source.addEventListener("open", () => {
+    byId("connection").textContent = "live";
+    delete document.body.dataset.stale;
+    // Another process may answer now, with its own samples.
+    samples = [];
+  });
+  source.addEventListener("error", () => {
+    byId("connection").textContent = "reconnecting…";
+    document.body.dataset.stale = "";
+    // After an answer that is no stream a browser gives up; this page does not.
+    if (source.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 5000);
+  });
+  on("status", showStatus);
+  on("throughput", (/** @type {[number, number][]} */ next) => {
+    samples = [...samples, ...next].slice(-keptSamples);
+    throughput.set([samples.map(([at]) => at), samples.map(([, rate]) => rate)]);
+  });
+  on("activity", (/** @type {{ minute: string, apps: number }[]} */ minutes) => {
+    activity.set([minutes.map(({ minute }) => Date.parse(minute) / 1000), minutes.map(({ apps }) => apps)]);
+  });
+  on("changes", showChanges);
+  on("catalogue", (summary) => {
+    bars("types", summary.by_type);
+    bars(
+      "deck",
+      summary.deck.map((/** @type {{ category: string, count: number }} */ { category, count }) => ({
+        name: category,
+        count,
+      })),
+    );
+    bars("tags", summary.top_tags);
+  });
+}
+
+function theme() {
+  const root = document.documentElement;
+  const kept = localStorage.getItem("theme");
+  if (kept) root.dataset.theme = kept;
+  byId("theme").addEventListener("click", () => {
+    const isDark =
+      getComputedStyle(root).colorScheme === "dark" ||
+      (!root.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);
+    root.dataset.theme = isDark ? "light" : "dark";
+    localStorage.setItem("theme", root.dataset.theme);
+    document.dispatchEvent(new Event("theme"));
+  });
+}
+
+theme();
+listen();

@@ -1,0 +1,62 @@
+// @ts-check
+/** How values read. */
+
+const numbers = new Intl.NumberFormat("en-US", { maximumFractionDigits: 1 });
+
+/** @param {number | null | undefined} value */
+export const count = (value) => (value === null || value === undefined ? "–" : numbers.format(value));
+
+/** `8 s`, `5 min`, `2 h 05 min`, `3 d 4 h`. @param {number | null | undefined} seconds */
+export function duration(seconds) {
+  if (seconds === null || seconds === undefined) return "–";
+  const whole = Math.max(0, Math.round(seconds));
+  if (whole < 120) return `${whole} s`;
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 120) return `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 48) return `${hours} h ${String(minutes % 60).padStart(2, "0")} min`;
+  return `${Math.floor(hours / 24)} d ${hours % 24} h`;
+}
+
+/** @param {string | null | undefined} time @param {number} [now] */
+export const ago = (time, now = Date.now()) => (time ? `${duration((now - Date.parse(time)) / 1000)} ago` : "–");
+
+const longest = 120;
+
+/** A value of a change as one short line. @param {unknown} value @returns {string} */
+export function shortValue(value) {
+  if (value === null || value === undefined) return "none";
+  const text = typeof value === "string" ? value : JSON.stringify(value);
+  return text.length > longest ? `${text.slice(0, longest)}…` : text;
+}
+
+/**
+ * What a change took away and what it brought; of lists only their difference.
+ *
+ * @param {unknown} before @param {unknown} after @returns {{ removed: string[], added: string[] }}
+ */
+export function difference(before, after) {
+  if (Array.isArray(before) && Array.isArray(after)) {
+    const had = new Set(before.map(shortValue));
+    const has = new Set(after.map(shortValue));
+    return { removed: [...had].filter((item) => !has.has(item)), added: [...has].filter((item) => !had.has(item)) };
+  }
+  return { removed: [shortValue(before)], added: [shortValue(after)] };
+}
+
+/**
+ * Changes of one app with one change number belong together.
+ *
+ * @template {{ appid: number, change_number: number }} Change
+ * @param {readonly Change[]} changes @returns {Change[][]}
+ */
+export function grouped(changes) {
+  /** @type {Change[][]} */
+  const groups = [];
+  for (const change of changes) {
+    const last = groups.at(-1);
+    if (last?.[0]?.appid === change.appid && last[0].change_number === change.change_number) last.push(change);
+    else groups.push([change]);
+  }
+  return groups;
+}

@@ -1,0 +1,160 @@
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { hasBrowser, launchBrowser, watchPage } from "../../support/browser.ts";
+import { openTestDatabase } from "../../support/databases.ts";
+import { freePort } from "../../support/free-port.ts";
+import { startService } from "../../support/service.ts";
+import { type ForkedSteam, forkSimulatedSteam } from "../../support/steam/child.ts";
+
+/** The page in a real browser, the service as a process, a simulated Steam. */
+
+const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const hostileName = "<img src=x onerror=alert(1)>";
+const phone = { width: 390, height: 844 };
+
+describe.skipIf(!hasBrowser)("the dashboard", () => {
+  let browser: Browser;
+  let steam: ForkedSteam;
+  beforeAll(async () => {
+    steam = await forkSimulatedSteam({ generate: { seed: 11, count: 400, maxAppid: 12_000 } });
+    browser = await launchBrowser();
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await steam?.close();
+  });
+
+  async function openPage(
+    base: string,
+    options: Parameters<Browser["newContext"]>[0] = {},
+  ): Promise<{ page: Page; faults: string[] }> {
+    const context = await browser.newContext({ viewport: { width: 1360, height: 900 }, ...options });
+    onTestFinished(() => context.close());
+    const page = await context.newPage();
+    const faults = watchPage(page, base);
+    await page.goto(`${base}/`);
+    return { page, faults };
+  }
+  const textOf = (page: Page, selector: string) => page.locator(selector).textContent();
+  const until = (page: Page, selector: string, text: string | RegExp) =>
+    page.locator(selector).filter({ hasText: text }).first().waitFor({ timeout: 20_000 });
+  async function seriousIssues(page: Page): Promise<string[]> {
+    await page.evaluate(axeSource);
+    return await page.evaluate(async () => {
+      const { axe } = globalThis as unknown as {
+        axe: { run(): Promise<{ violations: { id: string; impact: string; nodes: { html: string }[] }[] }> };
+      };
+      const { violations } = await axe.run();
+      return violations
+        .filter(({ impact }) => impact === "serious" || impact === "critical")
+        .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
+    });
+  }
+
+  test("shows a bulk sync moving, without a reload, on the embedded database", async () => {
+    const database = await openTestDatabase("pglite");
+    onTestFinished(() => database.close());
+    await database.lend(async () => {
+      const env = { BULK_REQUEST_DELAY: "0.4", BULK_BATCH_SIZE: "20" };
+      const service = startService({ args: ["bulk-sync"], steam, database, env });
+      const { page, faults } = await openPage(await service.url());
+      await page.evaluate('document.body.dataset.loaded = "once"');
+      const done = async () => Number((await page.locator("#bulk-bar").getAttribute("value")) ?? 0);
+      await expect.poll(done, { timeout: 20_000 }).toBeGreaterThan(0);
+      const before = await done();
+      await expect.poll(done, { timeout: 20_000 }).toBeGreaterThan(before);
+      await until(page, "#types li", "game");
+      expect(await page.evaluate("document.body.dataset.loaded")).toBe("once");
+      expect(await page.locator("#throughput canvas").count()).toBe(1);
+      expect(faults).toEqual([]);
+      await service.stop();
+    });
+  });
+
+  test("follows a monitor: changes as they land, hostile names as text, through a restart, for everybody", async () => {
+    const database = await openTestDatabase("postgres");
+    onTestFinished(() => database.close());
+    const bulk = startService({ args: ["bulk-sync"], steam, database, env: { BULK_REQUEST_DELAY: "0" } });
+    onTestFinished(() => bulk.stop());
+    expect((await bulk.exited).code).toBe(0);
+    const env = {
+      MODE: "change_monitor",
+      POLL_INTERVAL: "0.5",
+      BULK_REQUEST_DELAY: "0",
+      PORT: String(await freePort()),
+    };
+    let service = startService({ steam, database, env });
+    onTestFinished(() => service.stop());
+    await service.until("/health", ({ status }) => status === "ok");
+    const { page, faults } = await openPage(await service.url());
+    await until(page, "#connection", "live");
+    await until(page, "#health", "ok");
+    expect(await textOf(page, "#monitor-figures")).toContain("polls");
+
+    // Of which Steam tells everything.
+    const whole = await database.sql<{ appid: number }>(
+      "select appid from sync_status where not missing_token order by 1 limit 2",
+    );
+    const [appid = 0, other = 0] = whole.map((row) => row.appid);
+    const text = (name: string) =>
+      `"appinfo"\n{\n\t"appid"\t\t"${appid}"\n\t"common"\n\t{\n\t\t"name"\t\t"${name}"\n\t\t"type"\t\t"game"\n\t}\n\t"extended"\n\t{\n\t}\n\t"depots"\n\t{\n\t}\n}\n`;
+    await steam.call("change", appid, text(hostileName));
+    const stored = async () =>
+      (await database.sql("select 1 as found from apps where name = $1", [hostileName])).length;
+    await expect.poll(stored, { timeout: 20_000, interval: 20 }).toBe(1);
+    // Within a second of being stored.
+    await page.locator("#changes strong").filter({ hasText: hostileName }).first().waitFor({ timeout: 1_000 });
+    expect(await page.locator("img").count()).toBe(0);
+    expect(await textOf(page, "#changes")).toContain(hostileName);
+
+    const shots = process.env.SCREENSHOTS;
+    for (const colorScheme of ["light", "dark"] as const) {
+      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+      expect(await seriousIssues(page)).toEqual([]);
+      if (shots) await page.screenshot({ path: `${shots}/${colorScheme}.png` });
+    }
+    await page.setViewportSize(phone);
+    if (shots) await page.screenshot({ path: `${shots}/phone.png`, fullPage: true });
+    expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(phone.width);
+    expect(await seriousIssues(page)).toEqual([]);
+    expect(faults).toEqual([]);
+
+    // In order, so that the next one need not wait for the lease of the one that polled.
+    service.kill("SIGTERM");
+    expect((await service.exited).code).toBe(0);
+    await until(page, "#connection", "reconnecting");
+    // Only this the browser itself complains of.
+    const complaints = faults.filter(
+      (fault) => !/ERR_(CONNECTION_REFUSED|INCOMPLETE_CHUNKED_ENCODING|CONNECTION_RESET|EMPTY_RESPONSE)/.test(fault),
+    );
+    expect(complaints).toEqual([]);
+    service = startService({ steam, database, env });
+    await until(page, "#connection", "live");
+    await steam.call("change", other, text("After the restart").replace(String(appid), String(other)));
+    await until(page, "#changes strong", "After the restart");
+  });
+
+  test("asks for the key, and is JSON to whoever wants no page", async () => {
+    const database = await openTestDatabase("postgres");
+    onTestFinished(() => database.close());
+    const service = startService({ steam, database, env: { MODE: "change_monitor", API_KEY: "secret-key" } });
+    onTestFinished(() => service.stop());
+    const base = await service.url();
+    const accept = { accept: "text/html" };
+    expect((await fetch(`${base}/`, { headers: accept })).status).toBe(401);
+    expect((await fetch(`${base}/dashboard/stream`)).status).toBe(401);
+    const { page, faults } = await openPage(base, {
+      httpCredentials: { username: "any", password: "secret-key", origin: base },
+    });
+    await until(page, "#connection", "live");
+    expect(faults).toEqual([]);
+    const list = await fetch(`${base}/`, { headers: { authorization: "Bearer secret-key" } });
+    expect(await list.json()).toMatchObject({ endpoints: { "/": "the dashboard, in a browser" } });
+    const html = await fetch(`${base}/`, { headers: { ...accept, authorization: "Bearer secret-key" } });
+    expect(html.headers.get("content-security-policy")).toMatch(
+      /default-src 'none'.*require-trusted-types-for 'script'/,
+    );
+  });
+});
