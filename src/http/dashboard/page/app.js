@@ -10,7 +10,9 @@ import { ago, count, difference, duration, grouped } from "./format.js";
  * @typedef {import("../../../catalog/views.ts").ChangeView} Change
  */
 
-const keptGroups = 16;
+const keptGroups = 14;
+/** Of one app; a first whole answer after a partial one changes nearly all. */
+const shownFields = 6;
 const keptSamples = 900;
 
 /** @param {Status} status */
@@ -28,7 +30,7 @@ function showStatus(status) {
     ...pairs(steam?.connected_since, (time) => ["Connected for", duration((Date.now() - Date.parse(time)) / 1000)]),
     ...pairs(steam, ({ reconnect_attempts }) => ["Reconnects", count(reconnect_attempts)]),
     ["Database", `${database.driver}${database.reachable ? "" : ", away"}`],
-    ["Stored since the start", count(status.apps_stored)],
+    ["Stored", count(status.apps_stored)],
     ...pairs(steam?.last_error, (error) => ["Steam's last error", error]),
     ...pairs(database.last_error, (error) => ["The database's last error", error]),
   ]);
@@ -123,7 +125,7 @@ function showChanges(changes) {
 function changeItem(group) {
   const [first] = group;
   if (!first) return el("li", {});
-  const fields = group.map((change) => {
+  const fields = group.slice(0, shownFields).map((change) => {
     const { removed, added } = difference(change.old, change.new);
     return el(
       "li",
@@ -133,6 +135,7 @@ function changeItem(group) {
       ...added.slice(0, 6).map((text) => el("ins", {}, text)),
     );
   });
+  if (group.length > shownFields) fields.push(el("li", { class: "quiet" }, `and ${group.length - shownFields} more`));
   const when = el(
     "time",
     { class: "quiet", datetime: first.detected_at },

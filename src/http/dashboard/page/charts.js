@@ -1,14 +1,14 @@
 // @ts-check
 
+import uPlot from "/dashboard/uplot/uPlot.esm.js";
 import { byId } from "./dom.js";
-import uPlot from "./uplot/uPlot.esm.js";
 
 /** Two charts over time, redrawn in the colours of the theme and the width of their place. */
 
 /** @param {string} id @param {string} label @param {boolean} isBars */
 export function chart(id, label, isBars) {
   const place = byId(id);
-  /** @type {number[][]} */
+  /** @type {[number[], number[]]} */
   let data = [[], []];
   /** @type {uPlot | null} */
   let plot = null;
@@ -46,7 +46,7 @@ export function chart(id, label, isBars) {
             width: isBars ? 0 : 1.5,
             fill: isBars ? accent : `${accent.replace("rgb(", "rgba(").replace(")", ", 0.14)")}`,
             points: { show: false },
-            ...(isBars && { paths: uPlot.paths.bars({ size: [0.7, 12] }) }),
+            ...(isBars && { paths: uPlot.paths.bars?.({ size: [0.7, 12] }) }),
           },
         ],
       },
@@ -60,7 +60,7 @@ export function chart(id, label, isBars) {
   draw();
 
   return {
-    /** @param {number[][]} next */
+    /** @param {[number[], number[]]} next */
     set(next) {
       data = next;
       plot?.setData(data);

@@ -25,7 +25,6 @@ const longest = 120;
 
 /** A value of a change as one short line. @param {unknown} value @returns {string} */
 export function shortValue(value) {
-  if (value === null || value === undefined) return "none";
   const text = typeof value === "string" ? value : JSON.stringify(value);
   return text.length > longest ? `${text.slice(0, longest)}…` : text;
 }
@@ -41,7 +40,8 @@ export function difference(before, after) {
     const has = new Set(after.map(shortValue));
     return { removed: [...had].filter((item) => !has.has(item)), added: [...has].filter((item) => !had.has(item)) };
   }
-  return { removed: [shortValue(before)], added: [shortValue(after)] };
+  const told = (/** @type {unknown} */ value) => (value === null || value === undefined ? [] : [shortValue(value)]);
+  return { removed: told(before), added: told(after) };
 }
 
 /**
