@@ -22,6 +22,7 @@ export function chart(id, label, isBars) {
       ticks: { show: false },
       font: "12px system-ui, sans-serif",
     };
+    const bars = isBars && uPlot.paths.bars?.({ size: [0.7, 12] });
     plot?.destroy();
     plot = new uPlot(
       {
@@ -46,7 +47,7 @@ export function chart(id, label, isBars) {
             width: isBars ? 0 : 1.5,
             fill: isBars ? accent : `${accent.replace("rgb(", "rgba(").replace(")", ", 0.14)")}`,
             points: { show: false },
-            ...(isBars && { paths: uPlot.paths.bars?.({ size: [0.7, 12] }) }),
+            ...(bars && { paths: bars }),
           },
         ],
       },
