@@ -11,6 +11,7 @@ import type { Throughput } from "./throughput.ts";
 const statusEveryMs = 1_000;
 const countsEveryMs = 5_000;
 const firstChanges = 40;
+const maxWaiting = 300;
 
 type Parts = Pick<ServerParts, "status" | "reader" | "feed">;
 
@@ -21,8 +22,16 @@ export async function* dashboardEvents(
 ): AsyncGenerator<SSEMessage> {
   const waiting: SSEMessage[] = [];
   let arrived = Promise.withResolvers<void>();
+  let isOver = false;
+  const end = () => {
+    isOver = true;
+    arrived.resolve();
+  };
   const send = (event: string, data: unknown) => {
+    if (isOver) return;
     waiting.push({ event, data });
+    // A reader that takes nothing any more is let go; a browser comes back when it can.
+    if (waiting.length > maxWaiting) end();
     arrived.resolve();
   };
 
@@ -59,17 +68,18 @@ export async function* dashboardEvents(
     await sleep(ms, signal).catch(() => {});
   }
 
-  signal.addEventListener("abort", () => arrived.resolve(), { once: true });
-  const telling = Promise.all([tellStatus(), tellCounts(), tellChanges()]);
-  try {
-    while (!signal.aborted) {
-      await arrived.promise;
-      arrived = Promise.withResolvers();
-      yield* waiting.splice(0);
-    }
-  } finally {
-    await telling;
+  signal.addEventListener("abort", end, { once: true });
+  let fault: unknown = null;
+  Promise.all([tellStatus(), tellCounts(), tellChanges()]).catch((error: unknown) => {
+    fault = error;
+    end();
+  });
+  while (!isOver) {
+    await arrived.promise;
+    arrived = Promise.withResolvers();
+    yield* waiting.splice(0);
   }
+  if (fault !== null) throw fault;
 }
 
 /** A database that is away is no reason to end the stream. */
