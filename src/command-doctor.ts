@@ -17,7 +17,7 @@ import { paint, terminalOf } from "./report/terminal.ts";
 import { openSource } from "./source/catalogue-source.ts";
 import type { ProductInfoReply } from "./steam/pics.ts";
 
-/** The checks of `doctor`, wired from the configuration, or from the defaults where it cannot be used. */
+/** The checks of `doctor`, wired from the configuration, or from what is right of one that cannot be used. */
 
 /** Of one request to a service. */
 const requestLimitMs = 10_000;
@@ -28,7 +28,7 @@ const extraLimitMs = 15_000;
 
 interface Parts {
   settings: Settings;
-  /** The configuration, or the defaults in place of one that cannot be used. */
+  /** The configuration, or what is right of one that cannot be used. */
   config: Config;
   logger: Logger;
   lifecycle: Lifecycle;
@@ -38,13 +38,11 @@ interface Parts {
 export async function runDoctor({ json }: { json: boolean }, output: Output): Promise<void> {
   const environment = readEnv();
   const settings = readSettings(environment);
-  const config = settings.config ?? loadConfig({});
+  const config = settings.config ?? loadConfig(usable(environment));
   const { AWS_SECRET_ACCESS_KEY = "", AWS_SESSION_TOKEN = "" } = environment;
   const secrets = [...secretsIn(environment), ...secretsOf(config), AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN];
   const redact = createRedactor(secrets);
-  // What Steam's session says of its attempts is among the findings.
-  const logger = createQuietLogger(config, "silent");
-  const lifecycle = createLifecycle({ kind: "one-off", logger });
+  const lifecycle = createLifecycle({ kind: "one-off", logger: createQuietLogger(config) });
   const terminal = terminalOf(output.stream);
   const subject: Subject = {
     version: packageVersion(),
@@ -54,7 +52,6 @@ export async function runDoctor({ json }: { json: boolean }, output: Output): Pr
     checked_at: new Date().toISOString(),
   };
 
-  const outcomes: Outcome[] = [];
   let title = "";
   function tell(outcome: Outcome): void {
     if (json) return;
@@ -64,11 +61,14 @@ export async function runDoctor({ json }: { json: boolean }, output: Output): Pr
   }
   const clear = (outcome: Outcome) => ({ ...outcome, summary: redact(outcome.summary) });
 
-  const groups = groupsOf({ settings, config, logger, lifecycle });
+  // What connections say of their attempts is among the findings.
+  const groups = groupsOf({ settings, config, logger: createQuietLogger(config, "silent"), lifecycle });
+  let outcomes: Outcome[];
   try {
-    outcomes.push(...(await runChecks(groups, { signal: lifecycle.signal, onOutcome: tell })).map(clear));
+    outcomes = (await runChecks(groups, { signal: lifecycle.signal, onOutcome: tell })).map(clear);
   } catch (error) {
     if (!lifecycle.signal.aborted) throw error;
+    return await lifecycle.exitWith(exitCodes.fault);
   }
   const exitCode = exitCodeFor(outcomes);
   if (json) output.write(`${JSON.stringify({ ...subject, exit_code: exitCode, checks: outcomes }, null, 2)}\n`);
@@ -85,6 +85,18 @@ function readSettings(environment: Environment): Settings {
     if (!(error instanceof ConfigError)) throw error;
     return { config: null, fault: error, proxyUrl };
   }
+}
+
+/** What is right by itself of an environment that is wrong as a whole. */
+function usable(environment: Environment): Environment {
+  const isRight = ([name, value]: [string, string | undefined]) => {
+    try {
+      return loadConfig({ [name]: value }) !== null;
+    } catch {
+      return false;
+    }
+  };
+  return Object.fromEntries(Object.entries(environment).filter(isRight));
 }
 
 function groupsOf(parts: Parts): CheckGroup[] {
@@ -116,12 +128,14 @@ function networkGroups({ settings, config, logger, lifecycle }: Parts): CheckGro
   const { session, pics } = steam;
   const { signal } = lifecycle;
   lifecycle.onShutdown("Steam session", () => session.stop());
+  let isLoggedOn = false;
   const logonMs = Math.min(logonLimitMs, config.giveUpAfterMs);
 
   async function logOnToSteam(): Promise<string | null> {
     session.start();
     try {
       await session.ready(AbortSignal.any([signal, AbortSignal.timeout(logonMs)]));
+      isLoggedOn = true;
       return null;
     } catch (error) {
       if (signal.aborted) throw error;
@@ -134,7 +148,7 @@ function networkGroups({ settings, config, logger, lifecycle }: Parts): CheckGro
   const probe = {
     pics,
     lastReply: () => reply,
-    isConnected: () => session.status().connected,
+    isLoggedOn: () => isLoggedOn,
     limitMs: config.bulk.timeoutMs + extraLimitMs,
     signal,
   };

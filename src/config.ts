@@ -151,7 +151,7 @@ export function secretsIn(environment: Environment): string[] {
     const value = environment[name]?.trim() ?? "";
     const password = URL.parse(value)?.password ?? "";
     // A proxy's address is told; what is no URL may be a password.
-    return name === "HTTPS_PROXY" && URL.canParse(value) ? [password] : [value, password];
+    return [name === "HTTPS_PROXY" && URL.canParse(value) ? "" : value, password].filter((secret) => secret !== "");
   });
 }
 

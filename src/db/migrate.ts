@@ -85,8 +85,11 @@ export async function checkSchema(db: Database, required: string): Promise<void>
 }
 
 /** The files that {@link migrate} would apply, or `supabase db push`. Changes nothing. */
-export async function missingMigrations(db: Database | SqlDatabase): Promise<string[]> {
-  const migrations = await readMigrations();
+export async function missingMigrations(
+  db: Database | SqlDatabase,
+  { dir = migrationsDir }: { dir?: string } = {},
+): Promise<string[]> {
+  const migrations = await readMigrations(dir);
   if ("query" in db) {
     const done = (await hasHistory(db)) ? await appliedVersions(db) : new Set();
     return migrations.filter(({ version }) => !done.has(version)).map(({ file }) => file);

@@ -18,7 +18,10 @@ export async function headBucket(bucket: string, limitMs: number): Promise<Findi
     if (error instanceof Error && error.name === "CredentialsProviderError") {
       return failed("there are no AWS credentials; see the AWS SDK's variables", "configuration");
     }
-    return failed(`the bucket ${bucket} cannot be reached: ${causeOf(codeOf(error), "")}`, "other");
+    const code = codeOf(error);
+    // What the SDK itself refuses, such as a region that is missing, has no code.
+    const why = code === "unknown" && error instanceof Error ? error.message : causeOf(code, "");
+    return failed(`the bucket ${bucket} cannot be reached: ${why}`, "other");
   } finally {
     client.destroy();
   }

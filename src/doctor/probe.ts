@@ -27,8 +27,8 @@ export async function probe({ url, ...init }: ProbeRequest, limitMs: number): Pr
 /** The code of an error or of what caused it. */
 export function codeOf(error: unknown): string {
   for (let at = error; at instanceof Error; at = at.cause) {
-    if (at.name === "TimeoutError" || at.name === "AbortError") return "ETIMEDOUT";
     if ("code" in at && typeof at.code === "string" && at.code !== "") return at.code;
+    if (at.name === "TimeoutError" || at.name === "AbortError") return "ETIMEDOUT";
     // A host with several addresses, none of which answers.
     if (at instanceof AggregateError && at.errors.length > 0) return codeOf(at.errors[0]);
   }

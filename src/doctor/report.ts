@@ -1,5 +1,5 @@
 import { formatCount, formatDuration } from "../progress.ts";
-import { clean, paint, type Terminal, table } from "../report/terminal.ts";
+import { clean, gap, paint, type Terminal, table } from "../report/terminal.ts";
 import { type Outcome, type Result, results } from "./check.ts";
 
 /** What was checked, for people: line by line while it goes on, and as a report for an issue. */
@@ -27,7 +27,7 @@ const [markWidth, nameWidth, durationWidth] = [9, 15, 6];
 
 /** The result as a word, which needs no colour to be told, the name, what was found, and how long that took. */
 export function formatOutcome(outcome: Outcome, terminal: Terminal): string {
-  const summaryWidth = terminal.columns - markWidth - nameWidth - durationWidth - 8;
+  const summaryWidth = terminal.columns - markWidth - nameWidth - durationWidth - 3 * gap;
   const cells = [
     paint(terminal, styles[outcome.result], `  ${outcome.result}`),
     outcome.name,

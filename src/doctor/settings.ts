@@ -70,10 +70,9 @@ function keyWords({ steamApiKey, http, library }: Config): string {
 
 async function dataFolder({ dataDir, database }: Config) {
   const isNeeded = database.driver === "pglite";
-  const exists = await stat(dataDir).then(
-    () => true,
-    () => false,
-  );
+  const found = await stat(dataDir).catch(() => null);
+  const exists = found !== null;
+  if (found?.isDirectory() === false) return failed(`DATA_DIR is ${dataDir}, which is no folder`, "configuration");
   const folder = exists ? dataDir : dirname(resolve(dataDir));
   try {
     await access(folder, constants.W_OK);

@@ -17,8 +17,8 @@ export interface SteamProbe {
   pics: Pics;
   /** The messages of the last product info or metadata reply, as steam-user decodes them. */
   lastReply: () => readonly ProductInfoReply[];
-  /** Whether a session is logged on. */
-  isConnected: () => boolean;
+  /** Whether the session has been logged on; it comes back by itself. */
+  isLoggedOn: () => boolean;
   /** Of one check. */
   limitMs: number;
   signal: AbortSignal;
@@ -43,6 +43,8 @@ export function steamChecks(steam: SteamProbe): Check[] {
   /** What later ones fetched: each app as it came, and what became of it. */
   let fetched: readonly { message: AppInfoMessage; payload: AppPayload }[] = [];
   let offer: string | null = null;
+  /** Whoever has not answered one question within the limit is not asked the next. */
+  let isAway = false;
 
   const messagesOf = () => steam.lastReply().flatMap(({ apps }) => apps);
 
@@ -124,9 +126,23 @@ export function steamChecks(steam: SteamProbe): Check[] {
     );
   }
 
+  async function measured(measure: (signal: AbortSignal) => Promise<Finding>): Promise<Finding> {
+    if (isAway || !steam.isLoggedOn()) return skipped("Steam cannot be reached.");
+    const limit = AbortSignal.timeout(steam.limitMs);
+    try {
+      return await measure(AbortSignal.any([steam.signal, limit]));
+    } catch (error) {
+      if (steam.signal.aborted) throw error;
+      if (error instanceof SteamError) return warning(`no usable answer: ${error.message}`);
+      if (!limit.aborted) throw error;
+      isAway = true;
+      return failed(`no answer within ${steam.limitMs / 1_000} s`, "unreachable");
+    }
+  }
+
   const check = (name: string, measure: (signal: AbortSignal) => Promise<Finding>): Check => ({
     name,
-    run: () => measured(steam, measure),
+    run: () => measured(measure),
   });
   return [
     check("metadata", metadata),
@@ -141,19 +157,6 @@ export function steamChecks(steam: SteamProbe): Check[] {
 /** `where` names what in the source takes it for granted. */
 function judged(agrees: boolean, words: string, where: string): Finding {
   return agrees ? ok(`${words} (as ${where} expects)`) : warning(`${words}; ${where} expects otherwise`);
-}
-
-async function measured(steam: SteamProbe, measure: (signal: AbortSignal) => Promise<Finding>): Promise<Finding> {
-  if (!steam.isConnected()) return skipped("Steam cannot be reached.");
-  const limit = AbortSignal.timeout(steam.limitMs);
-  try {
-    return await measure(AbortSignal.any([steam.signal, limit]));
-  } catch (error) {
-    if (steam.signal.aborted) throw error;
-    if (limit.aborted) return failed(`no answer within ${steam.limitMs / 1_000} s`, "unreachable");
-    if (error instanceof SteamError) return warning(`no usable answer: ${error.message}`);
-    throw error;
-  }
 }
 
 function sha1Of({ buffer }: AppInfoMessage, { text }: AppPayload): string {
@@ -175,17 +178,18 @@ async function recentlyWithheld(pics: Pics, signal: AbortSignal): Promise<number
 async function changesBack(pics: Pics, signal: AbortSignal): Promise<Finding> {
   const { currentChangeNumber: current } = await pics.changesSince(0, signal);
   let listed = 0;
-  let refused = Number.POSITIVE_INFINITY;
+  let refused: number | null = null;
   let back: number = changeWindow;
-  for (let asked = 0; asked < maxQuestions && listed < farthest && refused - listed > refused / 20; asked += 1) {
+  for (let asked = 0; asked < maxQuestions; asked += 1) {
     const { sinceChangeNumber, forceFullUpdate, forceFullAppUpdate } = await pics.changesSince(current - back, signal);
     if (forceFullUpdate || forceFullAppUpdate || sinceChangeNumber !== current - back) refused = back;
     else listed = back;
-    back = refused === Number.POSITIVE_INFINITY ? listed * growth : Math.round((listed + refused) / 2);
+    const isKnown = refused === null ? listed >= farthest : refused - listed <= refused / 20;
+    if (isKnown) break;
+    back = refused === null ? listed * growth : Math.round((listed + refused) / 2);
   }
-  const words =
-    refused === Number.POSITIVE_INFINITY
-      ? `changes are listed ${formatCount(listed)} numbers back and perhaps farther`
-      : `changes are listed ${formatCount(listed)} numbers back; the force flags start before ${formatCount(refused)}`;
-  return judged(listed >= changeWindow, words, "changeWindow (5,000) in src/sync/change-monitor.ts");
+  const words = `changes are listed ${formatCount(listed)} numbers back`;
+  const end =
+    refused === null ? "and perhaps farther" : `and not ${formatCount(refused)}, where the force flags are set`;
+  return judged(listed >= changeWindow, `${words} ${end}`, "changeWindow (5,000) in src/sync/change-monitor.ts");
 }

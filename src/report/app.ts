@@ -15,7 +15,7 @@ export function formatApp(app: AppView, terminal: Terminal, now: number): string
     return lines.length === 0 ? [] : ["", paint(terminal, "bold", title), ...lines];
   });
   const lines = [
-    paint(terminal, "bold", titleOf(app)),
+    ...paragraph(paint(terminal, "bold", titleOf(app)), terminal),
     ...paragraph(freshness(app, now), terminal),
     ...warnings(app),
     ...groups,

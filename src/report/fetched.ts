@@ -3,7 +3,7 @@ import type { AppView } from "../catalog/views.ts";
 import { freshness, titleOf } from "./app.ts";
 import { differences, namesOf, normal, recordOf } from "./comparison.ts";
 import { type Field, type FieldName, fieldGroups, type Names } from "./fields.ts";
-import { facts, labelWidth, paint, paragraph, type Terminal, table } from "./terminal.ts";
+import { facts, gap, labelWidth, paint, paragraph, type Terminal, table } from "./terminal.ts";
 
 /** What Steam says of an app now, next to what is stored. */
 
@@ -50,7 +50,7 @@ export function formatFetched(stored: StoredSide, steam: SteamSide, terminal: Te
   const record = normal(steam.record);
   const names = joined(stored.app, steam.tagNames);
   const lines = [
-    paint(terminal, "bold", titleOf({ ...stored.app, ...record })),
+    ...paragraph(paint(terminal, "bold", titleOf({ ...stored.app, ...record })), terminal),
     `Steam now: change number ${steam.changeNumber}${steam.publicOnly ? ", the public part only" : ""}`,
     ...paragraph(`Stored: ${stored.app ? lowered(freshness(stored.app, now)) : (stored.note ?? "nothing")}`, terminal),
     ...(stored.app
@@ -81,7 +81,7 @@ function sideBySide(
   names: Names,
   terminal: Terminal,
 ): string[] {
-  const width = Math.floor((terminal.columns - labelWidth) / 2) - 3;
+  const width = Math.floor((terminal.columns - labelWidth) / 2) - gap;
   const head = ["Differs", "Stored", "Steam now"].map((title) => paint(terminal, "bold", title));
   const rows = fields
     .filter(({ name }) => differs.includes(name))

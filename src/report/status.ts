@@ -6,6 +6,7 @@ import {
   facts,
   formatAge,
   formatMoment,
+  gap,
   labelWidth,
   paint,
   paragraph,
@@ -51,13 +52,13 @@ const workerWidth = 18;
 /** A column a worker, as many beside each other as fit. Lines that say nothing of any of them are left out. */
 function workerLines(workers: readonly WorkerReport[], terminal: Terminal, now: number): string[] {
   if (workers.length === 0) return ["  None has reported within the last minute."];
-  const room = terminal.columns - labelWidth - 2;
-  const perTable = Math.max(1, Math.floor(room / (workerWidth + 2)));
+  const room = terminal.columns - labelWidth;
+  const perTable = Math.max(1, Math.floor(room / (gap + workerWidth)));
   return Array.from({ length: Math.ceil(workers.length / perTable) }, (_, index) => {
     const shown = workers.slice(index * perTable, (index + 1) * perTable).map((worker) => workerFacts(worker, now));
     const labels = (shown[0] ?? []).map(([label]) => label);
     const rows = labels.map((label, row) => [`  ${label}`, ...shown.map((facts) => facts[row]?.[1] ?? "")]);
-    const widths = shown.map(() => Math.floor(room / shown.length) - 2);
+    const widths = shown.map(() => Math.floor(room / shown.length) - gap);
     const told = rows.filter((cells) => cells.slice(1).some((cell) => cell !== ""));
     return [...(index > 0 ? [""] : []), ...table(told, [labelWidth, ...widths])];
   }).flat();
@@ -73,7 +74,7 @@ function failingLines(apps: readonly FailingApp[], failing: number, terminal: Te
     clean(error ?? ""),
   ]);
   const [appidWidth, nameWidth, attemptsWidth, againWidth] = [12, 16, 6, 11];
-  const errorWidth = terminal.columns - appidWidth - nameWidth - attemptsWidth - againWidth - 10;
+  const errorWidth = terminal.columns - appidWidth - nameWidth - attemptsWidth - againWidth - 4 * gap;
   const head = ["  App", "", "Failed", "Again in", "Last error"].map((title) => paint(terminal, "bold", title));
   const widths = [appidWidth, nameWidth, attemptsWidth, againWidth, errorWidth];
   const more = failing - apps.length;

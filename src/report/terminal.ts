@@ -33,7 +33,8 @@ export function clean(text: string): string {
   return text.replace(/[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]+/gu, " ").trim();
 }
 
-const gap = 2;
+/** Between two columns. */
+export const gap = 2;
 const sides = ["top", "bottom", "left", "right", "mid"].flatMap((side) => [side, `${side}-mid`]);
 const corners = ["top-left", "top-right", "bottom-left", "bottom-right", "middle"];
 const noBorders = Object.fromEntries([...sides, ...corners].map((part) => [part, ""]));
@@ -68,7 +69,7 @@ function longestWord(text: string): number {
 
 /** A sentence in as many lines as it needs. */
 export function paragraph(text: string, terminal: Terminal): string[] {
-  return table([[text]], [terminal.columns - gap]);
+  return table([[text]], [terminal.columns]);
 }
 
 /** Labels and what belongs to them, indented, for as long as the lines are. Pairs without a value are left out. */
@@ -77,7 +78,7 @@ export function facts(
   terminal: Terminal,
 ): string[] {
   const rows = pairs.flatMap(([label, value]) => (value === null || value === "" ? [] : [[`  ${label}`, value]]));
-  return table(rows, [labelWidth, terminal.columns - labelWidth - 2 * gap]);
+  return table(rows, [labelWidth, terminal.columns - labelWidth - gap]);
 }
 
 export const labelWidth = 20;

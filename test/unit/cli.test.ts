@@ -50,6 +50,13 @@ describe("parseCommand", () => {
       ["collect", "--full-refresh", "--update-metadata", "--batch-size=1000", "--max-details", "1000000"],
       { kind: "collect", fullRefresh: true, updateMetadata: true, batchSize: 1_000, maxDetails: 1_000_000 },
     ],
+    [["status"], { kind: "status", json: false }],
+    [["status", "--json"], { kind: "status", json: true }],
+    [["app", "620"], { kind: "app", appid: 620, json: false }],
+    [["app", "--json", "2147483647"], { kind: "app", appid: 2_147_483_647, json: true }],
+    [["fetch", "1", "--json"], { kind: "fetch", appid: 1, json: true }],
+    [["doctor"], { kind: "doctor", json: false }],
+    [["doctor", "--json"], { kind: "doctor", json: true }],
   ])("reads %j", (argv, command) => {
     expect(parseCommand(argv)).toEqual(command);
   });
@@ -84,6 +91,10 @@ describe("parseCommand", () => {
     [["bulk-sync", "--ful"], "unknown option '--ful'"],
     [["bulk-sync", "--app-ids"], "argument missing"],
     [["bulk-sync", "10"], "too many arguments"],
+    [["app"], "missing required argument 'appid'"],
+    [["app", "620", "570"], "too many arguments"],
+    [["status", "620"], "too many arguments"],
+    [["doctor", "--jsn"], "unknown option '--jsn'"],
     [["--full"], "unknown option '--full'"],
   ])("refuses %j", (argv, message) => {
     const fault = faultOf(...argv);
@@ -106,15 +117,28 @@ describe("parseCommand", () => {
     expect(fault).toContain("--help");
   });
 
+  it.each(["0", "2147483648", "1.5", "1e3", "portal", ""])("refuses %j as an appid", (given) => {
+    for (const command of ["app", "fetch"]) {
+      const fault = faultOf(command, given);
+      expect(fault).toContain(`'${given}' is invalid for argument 'appid'`);
+      expect(fault).toContain("from 1 to 2147483647.");
+    }
+  });
+
   it("answers --help with every command, and each command's with its options", () => {
     const help = parseCommand(["--help"]);
     if (help?.kind !== "text") throw new Error("no help");
-    for (const word of ["sync", "bulk-sync", "collect", "migrate", "MODE", ".env.example"]) {
+    const names = ["sync", "bulk-sync", "change-monitor", "collect", "library-import", "migrate"];
+    names.push("status", "app", "fetch", "doctor");
+    for (const word of [...names, "MODE", ".env.example", "Exit codes:", "npm start --silent"]) {
       expect(help.text).toContain(word);
     }
     for (const line of help.text.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
     const bulk = parseCommand(["bulk-sync", "--help"]);
     expect(bulk).toMatchObject({ kind: "text", text: expect.stringContaining("--app-ids <list>") });
+    expect(parseCommand(["app", "--help"])).toMatchObject({
+      text: expect.stringContaining("Steam's number of the app"),
+    });
     const collect = parseCommand(["collect", "--help"]);
     if (collect?.kind !== "text") throw new Error("no help");
     for (const word of [
@@ -124,6 +148,12 @@ describe("parseCommand", () => {
       expect(collect.text).toContain(word);
     }
     for (const line of collect.text.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
+    for (const name of names) {
+      const one = parseCommand([name, "--help"]);
+      if (one?.kind !== "text") throw new Error("no help");
+      expect(one.text).toMatch(new RegExp(`Example:\\n {2}npm start .*-- ${name}`));
+      for (const line of one.text.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
+    }
     expect(parseCommand(["--version"])).toMatchObject({
       kind: "text",
       text: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { type Environment, loadConfig, readEnv, secretsOf, variableDefaults } from "../../src/config.ts";
+import { type Environment, loadConfig, readEnv, secretsIn, secretsOf, variableDefaults } from "../../src/config.ts";
 import { ConfigError } from "../../src/errors.ts";
 
 function faultsOf(environment: Environment): string {
@@ -217,6 +217,21 @@ describe("secretsOf", () => {
     const config = loadConfig({ DATABASE_URL: "postgres://u:p%40ss@h/d", STEAM_API_KEY: "steamkey" });
     expect(secretsOf(config)).toEqual(["steamkey", "p%40ss", "p@ss"]);
     expect(secretsOf(loadConfig({}))).toEqual([]);
+  });
+});
+
+describe("secretsIn", () => {
+  it("finds them in an environment that cannot be used, too", () => {
+    const environment = {
+      DATABASE_URL: "mysql://app:p4ssword@db/app",
+      STEAM_API_KEY: " steamkey ",
+      API_KEY: "  ",
+      HTTPS_PROXY: "http://me:hunter22@proxy:3128",
+      PORT: "8080",
+    };
+    expect(secretsIn(environment)).toEqual(["mysql://app:p4ssword@db/app", "p4ssword", "steamkey", "hunter22"]);
+    expect(secretsIn({ HTTPS_PROXY: "hunter22" })).toEqual(["hunter22"]);
+    expect(secretsIn({})).toEqual([]);
   });
 });
 

@@ -1,4 +1,4 @@
-import { PassThrough } from "node:stream";
+import { PassThrough, Writable } from "node:stream";
 import { stripVTControlCharacters } from "node:util";
 import { describe, expect, it } from "vitest";
 import { createLogger, createOutput, createRedactor } from "../../src/logger.ts";
@@ -96,6 +96,34 @@ describe("createOutput", () => {
     logger.info("after the bar");
     expect(drawn).toEqual([expect.stringContaining("above the bar")]);
     expect(text()).toMatch(/^[^\n]*after the bar[^\n]*\n$/);
+  });
+
+  it("waits until a slow reader has taken everything, and for no reader that has gone", async () => {
+    const taken: string[] = [];
+    let take = () => {};
+    const stream = new Writable({
+      write(chunk, _encoding, done) {
+        taken.push(String(chunk));
+        take = done;
+      },
+    }) as unknown as NodeJS.WriteStream;
+    const output = createOutput(stream);
+    output.write("one\n");
+    output.write("two\n");
+    let isFlushed = false;
+    const flushed = output.flushed().then(() => {
+      isFlushed = true;
+    });
+    take();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect({ taken, isFlushed }).toEqual({ taken: ["one\n", "two\n"], isFlushed: false });
+    take();
+    await new Promise((resolve) => setImmediate(resolve));
+    take();
+    await flushed;
+
+    stream.emit("error", Object.assign(new Error("write EPIPE"), { code: "EPIPE" }));
+    await output.flushed();
   });
 
   it("falls silent when its reader has gone", () => {

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { SqlDatabase } from "../../../src/db/database.ts";
-import { checkSchema, migrate, readMigrations } from "../../../src/db/migrate.ts";
+import { checkSchema, migrate, missingMigrations, readMigrations } from "../../../src/db/migrate.ts";
 import { openPglite } from "../../../src/db/pglite.ts";
 import { openPostgres } from "../../../src/db/postgres.ts";
 import { DatabaseError } from "../../../src/errors.ts";
@@ -39,10 +39,15 @@ forEachDatabase(
       await write("20260101000001_one.sql", one);
       await write("notes.txt", "not a migration");
       const files = ["20260101000001_one.sql", "20260101000002_two.sql"];
+      expect(await missingMigrations(database.db, { dir })).toEqual(files);
+      // To look leaves no history behind.
+      expect(await database.sql("select from pg_namespace where nspname = 'supabase_migrations'")).toEqual([]);
       expect(await migrate(sqlOf(database), { dir })).toEqual({ applied: files, already: [] });
+      expect(await missingMigrations(database.db, { dir })).toEqual([]);
       expect(await migrate(sqlOf(database), { dir })).toEqual({ applied: [], already: files });
 
       await write("20260101000003_three.sql", "alter table public.one add column b int;");
+      expect(await missingMigrations(database.db, { dir })).toEqual(["20260101000003_three.sql"]);
       expect(await migrate(sqlOf(database), { dir })).toEqual({
         applied: ["20260101000003_three.sql"],
         already: files,
@@ -173,6 +178,7 @@ describe("checkSchema", () => {
     const database = await openTestDatabase("supabase", { migrated: false, prepare: version });
     await checkSchema(database.db, "20260101000002");
     await checkSchema(database.db, "20260101000001");
+    expect(await missingMigrations(database.db)).toEqual((await readMigrations()).map(({ file }) => file));
     await expect(checkSchema(database.db, "20260101000003")).rejects.toMatchObject({
       fault: "schema",
       message: expect.stringContaining("supabase db push"),
@@ -182,6 +188,7 @@ describe("checkSchema", () => {
 
   test("says what to do when there is no schema at all", async () => {
     const database = await openTestDatabase("supabase", { migrated: false });
+    expect(await missingMigrations(database.db)).toEqual((await readMigrations()).map(({ file }) => file));
     await expect(checkSchema(database.db, "20260101000003")).rejects.toMatchObject({
       fault: "schema",
       message: expect.stringContaining("supabase db push"),

@@ -1,0 +1,214 @@
+import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { appView } from "../../src/catalog/views.ts";
+import { runCommand } from "../support/command.ts";
+import { type DatabaseKind, openTestDatabase, type TestDatabase } from "../support/databases.ts";
+import { freePort } from "../support/free-port.ts";
+import { type Service, type ServiceOptions, startService } from "../support/service.ts";
+import { type ForkedSteam, forkSimulatedSteam } from "../support/steam/child.ts";
+import { generateRecords } from "../support/steam/records.ts";
+import { catalogueOf } from "./sql/catalogue.ts";
+
+/** The commands that only look, as operators run them: what they print, how they end, and that they change nothing. */
+
+const records = generateRecords(60);
+const appid = String(records[0]?.appid);
+/** No app has it. */
+const nobody = "1499";
+let steam: ForkedSteam;
+beforeAll(async () => {
+  // The same apps, whose newest version is stored.
+  steam = await forkSimulatedSteam({ generate: { seed: 1, count: records.length } });
+});
+afterAll(() => steam.close());
+
+interface Given {
+  open: (kind: DatabaseKind, options?: { migrated?: boolean }) => Promise<TestDatabase>;
+  start: (options: ServiceOptions) => Service;
+  /** A folder of its own, that is removed after the test. */
+  folder: string;
+}
+
+const it = test.extend<Given>({
+  open: ({ onTestFinished }, use) =>
+    use(async (kind, options) => {
+      const database = await openTestDatabase(kind, options);
+      onTestFinished(() => database.close());
+      return database;
+    }),
+  start: ({ onTestFinished }, use) =>
+    use((options) => {
+      const service = startService(options);
+      onTestFinished(() => service.stop());
+      return service;
+    }),
+  folder: async ({ onTestFinished }, use) => {
+    const folder = await mkdtemp(join(tmpdir(), "spsync-folder-"));
+    onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    await use(folder);
+  },
+});
+
+const fill = (database: TestDatabase) => catalogueOf(() => database).store(...records);
+const failure = (code: number, words: string) => ({ code, stdout: "", stderr: expect.stringContaining(words) });
+
+describe("on a Postgres that refuses writes", () => {
+  let database: TestDatabase;
+  const run = (args: string[], env: Record<string, string> = {}) => runCommand({ args, steam, database, env });
+
+  beforeAll(async () => {
+    database = await openTestDatabase("postgres");
+    await fill(database);
+    // From the next connection on.
+    await database.sql(
+      `alter database ${new URL(database.url ?? "").pathname.slice(1)} set default_transaction_read_only = on`,
+    );
+  });
+  afterAll(() => database.close());
+
+  it("status shows the catalogue and its workers", async () => {
+    const id = "0f4a4b8e-5a52-4a6e-9a52-6d1c8f3f0001";
+    const snapshot = { started_at: new Date().toISOString(), library: { phase: "steam_import", done: 3, total: null } };
+    await database.sql("insert into workers (id, mode, snapshot, seen_at) values ($1, 'library_import', $2, now())", [
+      id,
+      JSON.stringify(snapshot),
+    ]);
+    const [shown, json] = await Promise.all([run(["status"]), run(["status", "--json"])]);
+    expect(shown).toMatchObject({ code: 0, stderr: "" });
+    expect(shown.stdout).toMatch(/^The catalogue in Postgres\n\(127\.0\.0\.1:\d+\/test_\w+\)\n {2}Apps +60\n/);
+    expect(shown.stdout).toMatch(/Workers\n {2}Mode +library_import\n {2}Doing +steam import\n {2}Done +3\n/);
+    expect(json).toMatchObject({ code: 0, stderr: "" });
+    expect(JSON.parse(json.stdout)).toEqual({
+      catalogue: expect.objectContaining({ apps: 60, pending: 0, failing: 0, lag_seconds: null }),
+      failing_apps: [],
+      workers: [expect.objectContaining({ id, mode: "library_import", snapshot })],
+    });
+  });
+
+  it("app shows what is stored", async () => {
+    const [shown, json, unknown] = await Promise.all([
+      run(["app", appid]),
+      run(["app", appid, "--json"]),
+      run(["app", nobody, "--json"]),
+    ]);
+    const app = appView.parse(JSON.parse(json.stdout));
+    expect(app).toMatchObject({ appid: Number(appid), change_number: records[0]?.change_number, is_pending: false });
+    expect(shown).toMatchObject({ code: 0, stderr: "" });
+    expect(shown.stdout.split("\n")[0]).toBe(`${app.name} (${appid}), ${app.type}`);
+    expect(shown.stdout).toContain(`change number ${app.change_number}`);
+    expect(unknown).toEqual(failure(1, `App ${nobody} is not stored in Postgres`));
+  });
+
+  it("fetch shows what Steam says now next to it", async () => {
+    const common = `"common"\n\t{\n\t\t"name"\t\t"Renamed"\n\t\t"type"\t\t"${records[0]?.type}"\n\t}`;
+    const changeNumber = await steam.call(
+      "change",
+      Number(appid),
+      `"appinfo"\n{\n\t"appid"\t\t"${appid}"\n\t${common}\n}\n`,
+    );
+    const [json, unknown] = await Promise.all([
+      run(["fetch", appid, "--json"], { LOG_LEVEL: "info" }),
+      run(["fetch", nobody]),
+    ]);
+    const { differs, ...document } = JSON.parse(json.stdout);
+    expect(document).toMatchObject({
+      appid: Number(appid),
+      stored: { type: records[0]?.type, change_number: records[0]?.change_number, is_pending: false },
+      steam: { type: records[0]?.type, change_number: changeNumber, public_only: false, name: "Renamed" },
+      note: null,
+    });
+    expect(differs).toContain("name");
+    expect(differs).not.toContain("type");
+    // However much it logs, that is not on standard output.
+    expect(json.stderr).toContain('"message":"logged on to Steam"');
+    expect(unknown).toEqual(failure(1, `Steam does not know app ${nobody}.\n`));
+  });
+
+  it("fetch does without a database that is away, and not without Steam", async () => {
+    const [HTTPS_PROXY, port] = [`http://127.0.0.1:${await freePort()}`, await freePort()];
+    const [alone, without] = await Promise.all([
+      run(["fetch", appid], { DATABASE_URL: `postgres://app:secret-word@127.0.0.1:${port}/app` }),
+      run(["fetch", appid], { HTTPS_PROXY, GIVE_UP_AFTER: "1" }),
+    ]);
+    expect(alone).toMatchObject({ code: 0, stderr: "" });
+    expect(alone.stdout).toMatch(/\nStored: .*ECONNREFUSED(.*\n)*\nSteam now\n {2}Name +Renamed\n/);
+    expect(alone.stdout).not.toContain("secret-word");
+    expect(without).toEqual(failure(75, "giving up: Steam could not be reached for 1 s; cannot get the list"));
+  });
+
+  it("ends with the code that the fault calls for", async ({ open }) => {
+    const old = await open("postgres", { migrated: false });
+    const url = new URL(database.url ?? "");
+    url.password = "another-password";
+    const [away, refused, outdated, misspelt] = await Promise.all([
+      run(["status"], { DATABASE_URL: `postgres://app@127.0.0.1:${await freePort()}/app` }),
+      run(["app", appid], { DATABASE_URL: url.href }),
+      runCommand({ args: ["status"], database: old }),
+      run(["app", "0"]),
+    ]);
+    expect(away).toEqual(failure(75, "ECONNREFUSED"));
+    expect(refused).toEqual(failure(2, "password authentication failed"));
+    expect(refused.stderr).not.toContain("another-password");
+    expect(outdated).toEqual(failure(1, "run `npm start -- migrate`"));
+    expect(misspelt).toEqual(failure(2, "from 1 to 2147483647"));
+    expect(await old.sql("select from pg_namespace where nspname = 'supabase_migrations'")).toEqual([]);
+  });
+});
+
+it("reads a Supabase project", async ({ open }) => {
+  const database = await open("supabase");
+  await fill(database);
+  const status = await runCommand({ args: ["status"], database });
+  expect(status).toMatchObject({
+    code: 0,
+    stderr: "",
+    stdout: expect.stringMatching(/ Supabase \(.*\)\n {2}Apps +60\n/),
+  });
+});
+
+describe("on the embedded database", () => {
+  it("says that there is none yet, and makes none", async ({ folder }) => {
+    const DATA_DIR = join(folder, "data");
+    const result = await runCommand({ args: ["status"], env: { DATA_DIR } });
+    expect(result).toEqual(failure(1, `There is no catalogue in ${DATA_DIR} yet; \`npm start\` makes one.\n`));
+    expect(existsSync(DATA_DIR)).toBe(false);
+  });
+
+  it("asks the process that owns it, and reads it where nobody does", async ({ open, start }) => {
+    const database = await open("pglite");
+    await fill(database);
+    await database.lend(async () => {
+      const env: Record<string, string> = { ...database.env, API_KEY: "owner-key-1234", POLL_INTERVAL: "0.5" };
+      const run = (args: string[], more: Record<string, string> = {}) =>
+        runCommand({ args, steam, env: { ...env, ...more } });
+      const owner = start({ args: ["change-monitor"], steam, env });
+      await owner.until("/status", ({ catalogue, monitor }) => catalogue !== null && monitor !== null);
+      // Through no proxy, though one is set for everything.
+      const [status, app, fetched] = await Promise.all([
+        run(["status"], { NO_PROXY: "" }),
+        run(["app", appid, "--json"], { NO_PROXY: "" }),
+        run(["fetch", String(records[1]?.appid)], { NO_PROXY: "" }),
+      ]);
+      const shown = status.stdout.replaceAll(/\s+/g, " ");
+      expect(status).toMatchObject({ code: 0, stderr: "" });
+      expect(shown).toContain(`The catalogue in the folder ${env.DATA_DIR}, read through process ${owner.pid}`);
+      expect(shown).toContain(await owner.url());
+      expect(shown).toContain("Mode change_monitor Doing following");
+      expect(appView.parse(JSON.parse(app.stdout))).toMatchObject({ appid: Number(appid) });
+      expect(fetched).toMatchObject({ code: 0, stderr: "", stdout: expect.stringContaining("\nNothing differs.\n") });
+
+      // What a killed owner leaves behind keeps nobody out, and two at once take turns.
+      owner.kill("SIGKILL");
+      await owner.exited;
+      const alone = await Promise.all([run(["app", appid]), run(["status", "--json"])]);
+      expect(alone).toMatchObject([
+        { code: 0, stderr: "" },
+        { code: 0, stderr: "" },
+      ]);
+      expect(JSON.parse(alone[1].stdout)).toMatchObject({ catalogue: { apps: 60 } });
+    });
+  });
+});

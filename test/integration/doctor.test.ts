@@ -1,0 +1,178 @@
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import type { Outcome } from "../../src/doctor/check.ts";
+import { type CommandResult, runCommand } from "../support/command.ts";
+import { openTestDatabase } from "../support/databases.ts";
+import { freePort } from "../support/free-port.ts";
+import { startS3, type TestS3 } from "../support/s3.ts";
+import { generateCatalogue } from "../support/steam/generate.ts";
+import { type SimulatedSteam, startSimulatedSteam } from "../support/steam/simulated-steam.ts";
+import { createSimulatedIgdb } from "../support/web/igdb.ts";
+import { createSimulatedSteamSpy } from "../support/web/steamspy.ts";
+import { asRoutes } from "../support/web/web-api.ts";
+
+/** `doctor` as somebody in trouble runs it: what it finds, what it says of it, and how it ends. */
+
+const apiKey = "STEAM-KEY-0123456789ABCDEF";
+const igdb = createSimulatedIgdb();
+const hurried = { BULK_REQUEST_DELAY: "0" };
+const impatient = { GIVE_UP_AFTER: "1" };
+let odd: SimulatedSteam;
+let s3: TestS3;
+
+beforeAll(async () => {
+  // Otherwise than the service takes for granted in three respects.
+  odd = await startSimulatedSteam({
+    catalogue: generateCatalogue({ seed: 5, count: 120, maxAppid: 5_000, tokenShare: 0, deniedShare: 0.2 }),
+    changeWindow: 300,
+    httpMinSize: 4_000,
+    apiKey,
+    routes: asRoutes(createSimulatedSteamSpy(), ...igdb.apis),
+  });
+  s3 = await startS3("library-files");
+});
+afterAll(async () => {
+  await odd.close();
+  await s3.close();
+});
+
+async function openDatabase(...given: Parameters<typeof openTestDatabase>) {
+  const database = await openTestDatabase(...given);
+  onTestFinished(() => database.close());
+  return database;
+}
+
+/** The outcomes of `doctor --json` by name. */
+function outcomesOf({ stdout }: CommandResult): Record<string, Outcome> {
+  const { checks } = JSON.parse(stdout) as { checks: Outcome[] };
+  return Object.fromEntries(checks.map((check) => [check.name, check]));
+}
+
+const finding = (result: string, ...words: string[]) =>
+  expect.objectContaining({ result, summary: expect.stringMatching(new RegExp(words.join(".*"))) });
+
+describe("doctor", () => {
+  it("checks everything, tells what is otherwise than expected, and ends with a report without secrets", async () => {
+    const database = await openDatabase("postgres");
+    const keys = { STEAM_API_KEY: apiKey, IGDB_CLIENT_ID: igdb.clientId, IGDB_CLIENT_SECRET: igdb.clientSecret };
+    const API_KEY = "api-key-of-this-service";
+    const { code, stdout, stderr } = await runCommand({
+      args: ["doctor"],
+      steam: odd,
+      database,
+      env: { ...hurried, ...keys, API_KEY, ...s3.env },
+    });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    const [terminal = "", report = ""] = stdout.split("\nTo paste into an issue:\n\n");
+    for (const line of terminal.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
+    for (const line of [
+      /^ {2}ok +settings +Postgres \(127\.0\.0\.1/m,
+      /^ {2}ok +connection +Postgres 17\.\d+ answers in/m,
+      /^ {2}ok +migrations +none is missing/m,
+      /^ {2}ok +Steam servers +api\.steampowered\.com names 5 servers/m,
+      /^ {2}ok +Steam Web API +api\.steampowered\.com answers/m,
+      /^ {2}ok +SteamSpy +steamspy\.com answers/m,
+      /^ {2}ok +IGDB +api\.igdb\.com answers/m,
+      /^ {2}ok +S3 bucket +the bucket library-files is there/m,
+      /^ {2}warning +access tokens +0 of 10 apps/m,
+      /^ {2}warning +change window +changes are listed 2\d\d numbers back/m,
+    ]) {
+      expect(terminal).toMatch(line);
+    }
+    expect(terminal).toMatch(/\n\d+ ok, 2 warnings\n$/);
+    expect(report).toMatch(/^\*\*steam-pics-sync \d.*, Node v24.*, database: postgres, .*\*\*: \d+ ok, 2 warnings\n/);
+    expect(report).toMatch(/^\| .*: texts over HTTP \| ok \| 5 of 5 large apps .* offered over HTTP by clientconfig/m);
+    for (const [name, secret] of Object.entries({ ...keys, API_KEY })) {
+      expect({ name, isTold: stdout.includes(secret) || stderr.includes(secret) }).toEqual({ name, isTold: false });
+    }
+    // Twitch lets an application have few tokens, so it is given back.
+    expect(igdb.tokens).toHaveLength(1);
+  });
+
+  it("blames the configuration for what is to be mended there", async () => {
+    const keys = {
+      STEAM_API_KEY: "WRONG-KEY-98765432",
+      IGDB_CLIENT_ID: igdb.clientId,
+      IGDB_CLIENT_SECRET: "wrong-secret-word",
+    };
+    const DATABASE_URL = `postgres://app:secret-word@127.0.0.1:${await freePort()}/app`;
+    const result = await runCommand({
+      args: ["doctor", "--json"],
+      steam: odd,
+      env: { ...hurried, ...keys, DATABASE_URL, ...s3.env, S3_BUCKET: "no-such-bucket" },
+    });
+    expect(result).toMatchObject({ code: 2, stderr: "" });
+    expect(JSON.parse(result.stdout)).toMatchObject({ exit_code: 2, driver: "postgres", node: process.version });
+    expect(outcomesOf(result)).toMatchObject({
+      connection: finding("failed", "ECONNREFUSED"),
+      migrations: finding("skipped"),
+      "Steam Web API": finding("failed", "api.steampowered.com answers 401: it refuses STEAM_API_KEY"),
+      IGDB: finding("failed", "id.twitch.tv answers 403: it refuses IGDB_CLIENT_ID and IGDB_CLIENT_SECRET"),
+      "S3 bucket": finding("failed", "there is no bucket no-such-bucket"),
+      metadata: finding("ok"),
+    });
+    expect(result.stdout).not.toMatch(/WRONG-KEY-98765432|wrong-secret-word|secret-word/);
+  });
+
+  it("ends with 1 for a fault of neither configuration nor network", async () => {
+    const database = await openDatabase("supabase", { migrated: false });
+    const result = await runCommand({ args: ["doctor", "--json"], steam: odd, database, env: hurried });
+    expect(result).toMatchObject({ code: 1, stderr: "" });
+    expect(outcomesOf(result)).toMatchObject({
+      connection: finding("ok", "PostgREST answers in"),
+      migrations: finding("failed", "20261120000001_catalog.sql, ", "run `supabase db push`"),
+      catalogue: finding("skipped"),
+      "Steam logon": finding("ok"),
+    });
+  });
+
+  it("tells whom it cannot reach and why", async () => {
+    const ill = await startSimulatedSteam({ catalogue: generateCatalogue({ seed: 1, count: 1 }) });
+    onTestFinished(() => ill.close());
+    ill.faults.add({ kind: "logon_refused", eresult: 84, times: 99 });
+    ill.faults.add({ kind: "unreachable", host: "steamspy.com", times: 99 });
+    const [refused, untrusted, nowhere] = await Promise.all([
+      runCommand({ args: ["doctor", "--json"], steam: ill, env: impatient }),
+      // No authority vouches for it; and of what is misspelt nothing else depends.
+      runCommand({
+        args: ["doctor", "--json"],
+        steam: ill,
+        env: { ...impatient, NODE_EXTRA_CA_CERTS: "", POLL_INTERVL: "1", DATABASE_URL: "mysql://app:hunter22@db/app" },
+      }),
+      runCommand({
+        args: ["doctor", "--json"],
+        env: { ...impatient, HTTPS_PROXY: `http://me:hunter22@127.0.0.1:${await freePort()}`, DATA_DIR: "./none" },
+      }),
+    ]);
+    expect(refused).toMatchObject({ code: 75, stderr: "" });
+    expect(outcomesOf(refused)).toMatchObject({
+      "Steam servers": finding("ok"),
+      "Steam logon": finding("failed", "no logon within 1 s: ", "EResult 84"),
+      SteamSpy: finding(
+        "warning",
+        "steamspy.com cannot be reached: the proxy http://127.0.0.1:\\d+ does not open the way",
+      ),
+      metadata: finding("skipped", "Steam cannot be reached"),
+    });
+    expect(untrusted).toMatchObject({ code: 2, stderr: "" });
+    expect(outcomesOf(untrusted)).toMatchObject({
+      settings: {
+        result: "failed",
+        summary: expect.stringMatching(/DATABASE_URL must .*\n.*POLL_INTERVL is not a variable/),
+      },
+      connection: finding("skipped"),
+      IGDB: finding("skipped", "The configuration cannot be used"),
+      "Steam servers": finding("failed", "the certificate is not trusted \\(\\w+\\)"),
+    });
+    expect(nowhere).toMatchObject({ code: 75, stderr: "" });
+    expect(outcomesOf(nowhere)).toMatchObject({
+      "data folder": finding("ok", "./none does not exist yet"),
+      connection: finding("skipped", "There is no catalogue in ./none yet"),
+      "Steam servers": finding(
+        "failed",
+        "the proxy http://127.0.0.1:\\d+: it refuses the connection \\(ECONNREFUSED\\)",
+      ),
+      clock: finding("skipped"),
+    });
+    for (const { stdout } of [untrusted, nowhere]) expect(stdout).not.toContain("hunter22");
+  });
+});

@@ -1,0 +1,46 @@
+import { expect, it } from "vitest";
+import { createCatalogReader } from "../../../src/db/catalog-reader.ts";
+import { differences, normal, recordOf } from "../../../src/report/comparison.ts";
+import { forEachDatabase } from "../../support/databases.ts";
+import { generateRecords } from "../../support/steam/records.ts";
+import { useCatalogue } from "./catalogue.ts";
+
+/** What is stored and what Steam says, brought into one form: whatever differs there must have changed. */
+forEachDatabase(
+  "comparing",
+  (open) => {
+    const catalogue = useCatalogue(open);
+
+    it("finds no difference in what was just stored, and each field that was not", async () => {
+      const reader = createCatalogReader(catalogue.database.db);
+      const records = generateRecords(200);
+      await catalogue.store(...records);
+      let compared = 0;
+      for (const record of records) {
+        const view = await reader.app(record.appid);
+        if (view === null) throw new Error(`${record.appid} is not stored`);
+        expect({ appid: record.appid, differs: differences(recordOf(view), normal(record)) }).toEqual({
+          appid: record.appid,
+          differs: [],
+        });
+        for (const name of Object.keys(record) as (keyof typeof record)[]) {
+          const [stored, steam] = [recordOf(view), normal(record)];
+          if (name === "appid" || !(name in stored)) continue;
+          Object.assign(steam, { [name]: other(steam[name as "name"]) });
+          expect(differences(stored, steam)).toEqual([name]);
+          compared += 1;
+        }
+      }
+      expect(compared).toBeGreaterThan(records.length * 10);
+    });
+  },
+  ["postgres"],
+);
+
+/** Another value of the same kind. */
+function other(value: unknown): unknown {
+  if (Array.isArray(value)) return [...value, 4_999_999];
+  if (typeof value === "boolean") return !value;
+  if (typeof value === "number") return value + 1;
+  return value === null ? "something" : null;
+}

@@ -1,0 +1,172 @@
+import { describe, expect, it } from "vitest";
+import { type Outcome, runChecks } from "../../../src/doctor/check.ts";
+import { steamChecks } from "../../../src/doctor/steam-facts.ts";
+import type { ProductInfoReply } from "../../../src/steam/pics.ts";
+import type { Fault } from "../../support/steam/faults.ts";
+import { type GenerateOptions, generateCatalogue } from "../../support/steam/generate.ts";
+import type { SimulatedSteamOptions } from "../../support/steam/simulated-steam.ts";
+import { startHarness } from "./harness.ts";
+
+/** What `doctor` measures of Steam, against simulations that are as the service expects and otherwise. */
+
+const apps = { seed: 5, count: 120, maxAppid: 5_000, tokenShare: 0.1, deniedShare: 0.1 };
+
+interface Case {
+  steam?: SimulatedSteamOptions;
+  generate?: Partial<GenerateOptions>;
+  faults?: Fault[];
+  limitMs?: number;
+  timeoutMs?: number;
+}
+
+/** The outcomes by name, and how many requests they took. */
+async function measure({ steam, generate, faults = [], limitMs = 10_000, timeoutMs = 5_000 }: Case = {}) {
+  let reply: readonly ProductInfoReply[] = [];
+  await using harness = await startHarness({
+    steam: { catalogue: generateCatalogue({ ...apps, ...generate }), ...steam },
+    faults,
+    pics: {
+      requestDelayMs: 0,
+      timeoutMs,
+      onReply(kind, messages) {
+        if (kind === "metadata" || kind === "product_info") reply = messages as ProductInfoReply[];
+      },
+    },
+  });
+  const { session, pics } = harness;
+  await session.ready();
+  const { signal } = new AbortController();
+  const checks = steamChecks({
+    pics,
+    lastReply: () => reply,
+    isLoggedOn: () => true,
+    limitMs,
+    signal,
+  });
+  const outcomes = await runChecks([{ title: "Steam", checks }], { signal, onOutcome: () => {} });
+  const counts = harness.steam.log.counts;
+  const found = Object.fromEntries(outcomes.map((outcome) => [outcome.name, outcome])) as Record<string, Outcome>;
+  return { found, outcomes, counts };
+}
+
+describe("what the service takes for granted of Steam", () => {
+  it("holds of a Steam that is as expected, and takes a handful of requests to tell", async () => {
+    const { outcomes, counts } = await measure();
+    expect(outcomes.map(({ name, result }) => [name, result])).toEqual(
+      ["metadata", "SHA-1", "texts over HTTP", "access tokens", "tag names", "change window"].map((name) => [
+        name,
+        "ok",
+      ]),
+    );
+    const said = outcomes.map(({ summary }) => summary).join("\n");
+    for (const words of [
+      "5,000 of 5,000 ids answered in 1 message",
+      "120 of them apps (as idsPerRequest in src/sync/appids.ts expects)",
+      "the SHA-1 of 5 of 5 texts is the announced one",
+      "is offered over HTTP; all come in the reply",
+      "19 Action, 21 Adventure, 492 Indie, 1664 Puzzle",
+      "changes are listed 5,000 numbers back and not 5,",
+    ]) {
+      expect(said).toContain(words);
+    }
+    expect(said).toMatch(
+      /\d+ of 10 apps that hold something back are granted a token, \d+ are denied; with it \d+ are/,
+    );
+    const requests = Object.values(counts).reduce((sum, count) => sum + count, 0);
+    expect(requests - counts.cm_list - counts.logon - counts.heartbeat).toBeLessThanOrEqual(20);
+    expect(counts).toMatchObject({ metadata: 1, product_info: 2, access_tokens: 1, tag_names: 1, http_payload: 0 });
+  });
+
+  it.each([
+    [
+      300,
+      /listed 2\d\d numbers back and not 3\d\d, where the force flags are set; changeWindow \(5,000\).*otherwise$/,
+      "warning",
+    ],
+    [9_000, /listed 8,\d\d\d numbers back and not 9,\d\d\d, where .* \(as changeWindow/, "ok"],
+    [1_000_000, /listed 80,000 numbers back and perhaps farther \(as changeWindow/, "ok"],
+  ])("finds a window of %i changes", async (changeWindow, summary, result) => {
+    const { found, counts } = await measure({ steam: { changeWindow } });
+    expect(found["change window"]).toMatchObject({ result, summary: expect.stringMatching(summary) });
+    expect(counts.changes).toBeLessThanOrEqual(8);
+  });
+
+  it("finds texts that are offered over HTTP, and that they can be fetched there", async () => {
+    const { found, counts } = await measure({ steam: { httpMinSize: 4_000 } });
+    expect(found["texts over HTTP"]).toMatchObject({
+      result: "ok",
+      summary: expect.stringMatching(
+        /^5 of 5 large apps .*offered over HTTP by clientconfig\..*; all were fetched there/,
+      ),
+    });
+    expect(found["SHA-1"]).toMatchObject({ result: "ok", summary: expect.stringContaining("5 of 5") });
+    expect(counts.http_payload).toBeGreaterThanOrEqual(5);
+    expect(counts.http_payload).toBeLessThanOrEqual(10);
+  });
+
+  it("finds texts that are offered and not there, and texts that nobody offers", async () => {
+    const gone = await measure({
+      steam: { httpMinSize: 4_000 },
+      faults: [{ kind: "http_payload", status: 404, times: 99 }],
+    });
+    expect(gone.found["texts over HTTP"]).toMatchObject({
+      result: "warning",
+      summary: expect.stringMatching(/5 could not be fetched: http:\/\/.*404.*; httpPayloadUrl.*otherwise$/),
+    });
+    expect(gone.found["SHA-1"]).toMatchObject({ result: "warning", summary: expect.stringContaining("0 of 0") });
+    const none = await measure({ faults: [{ kind: "no_buffer", times: 1 }] });
+    expect(none.found["texts over HTTP"]).toMatchObject({
+      result: "warning",
+      summary: expect.stringMatching(/^1 of 5 large apps .*without an offer over HTTP/),
+    });
+  });
+
+  it("finds a text that is not what its SHA-1 announces", async () => {
+    const { found } = await measure({ faults: [{ kind: "truncated", times: 1 }] });
+    expect(found["SHA-1"]).toMatchObject({
+      result: "warning",
+      summary: expect.stringMatching(
+        /^the SHA-1 of 4 of 5 texts.*decodeText in src\/steam\/payload\.ts expects otherwise/,
+      ),
+    });
+  });
+
+  it("finds that no token is granted, and that nobody needs one", async () => {
+    const denied = await measure({ generate: { tokenShare: 0, deniedShare: 0.1 } });
+    expect(denied.found["access tokens"]).toMatchObject({
+      result: "warning",
+      summary: expect.stringMatching(
+        /^0 of \d+ apps that hold something back are granted a token, \d+ are denied; fetchApps/,
+      ),
+    });
+    const open = await measure({ generate: { tokenShare: 0, deniedShare: 0 } });
+    expect(open.found["access tokens"]).toMatchObject({ result: "skipped" });
+  });
+
+  it("finds ids that Steam does not answer", async () => {
+    const { found } = await measure({ faults: [{ kind: "omit", on: "metadata", times: 1, appids: [10, 60] }] });
+    expect(found.metadata).toMatchObject({
+      result: "warning",
+      summary: expect.stringMatching(
+        /^4,99\d of 5,000 ids answered.*; idsPerRequest in src\/sync\/appids.ts expects otherwise$/,
+      ),
+    });
+  });
+
+  it("tells a request that is not answered from a Steam that is away", async () => {
+    const { found } = await measure({
+      timeoutMs: 300,
+      faults: [{ kind: "hang", on: "metadata", times: 99 }],
+    });
+    expect(found.metadata).toMatchObject({ result: "warning", summary: expect.stringContaining("no usable answer: ") });
+    // Without the sizes of the first request it asks for apps that are known to be large.
+    expect(found["SHA-1"]).toMatchObject({ summary: expect.stringContaining("1 of 1 texts") });
+    const late = await measure({ limitMs: 200, faults: [{ kind: "hang", on: "tag_names", times: 99 }] });
+    expect(late.found["tag names"]).toMatchObject({
+      result: "failed",
+      summary: "no answer within 0.2 s",
+      blame: "unreachable",
+    });
+    expect(late.found["change window"]).toMatchObject({ result: "skipped", summary: "Steam cannot be reached." });
+  });
+});

@@ -1,0 +1,36 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
+import type { ServiceOptions } from "./service.ts";
+
+export interface CommandResult {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+const mainFile = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
+
+/**
+ * A command that ends by itself, as somebody runs it who pipes its output away: `node src/main.ts …` with nothing of this process's
+ * environment but what is given.
+ */
+export async function runCommand({ args = [], env = {}, steam, database }: ServiceOptions): Promise<CommandResult> {
+  const folder = await mkdtemp(join(tmpdir(), "spsync-command-"));
+  const child = spawn(process.execPath, [mainFile, ...args], {
+    cwd: folder,
+    env: { PATH: process.env.PATH, ...steam?.env, ...database?.env, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  try {
+    const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
+    return { code: code as number | null, stdout, stderr };
+  } finally {
+    child.kill("SIGKILL");
+    await rm(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,73 @@
+import { describe, expect, it } from "vitest";
+import { failed, type Outcome, ok, runChecks, skipped, warning } from "../../../src/doctor/check.ts";
+
+const { signal } = new AbortController();
+
+function gate() {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  return { passed: promise, open: resolve };
+}
+
+describe("runChecks", () => {
+  it("tells each outcome when it is known and returns them in the order of the checks", async () => {
+    const told: string[] = [];
+    const late = gate();
+    const groups = [
+      { title: "A", checks: [{ name: "one", run: async () => ok("fine") }] },
+      {
+        title: "B",
+        together: true,
+        checks: [
+          { name: "slow", run: () => late.passed.then(() => warning("odd")) },
+          { name: "fast", run: async () => skipped("not asked") },
+        ],
+      },
+      { title: "C", checks: [{ name: "last", run: async () => failed("refused", "configuration") }] },
+    ];
+    const outcomes = await runChecks(groups, {
+      signal,
+      onOutcome({ group, name }) {
+        told.push(`${group} ${name}`);
+        if (name === "fast") late.open();
+      },
+    });
+    expect(told).toEqual(["A one", "B fast", "B slow", "C last"]);
+    expect(outcomes.map(({ name, result, blame }) => [name, result, blame])).toEqual([
+      ["one", "ok", null],
+      ["slow", "warning", null],
+      ["fast", "skipped", null],
+      ["last", "failed", "configuration"],
+    ]);
+    for (const { duration_ms } of outcomes) expect(duration_ms).toBeGreaterThanOrEqual(0);
+  });
+
+  it("counts a check that throws as failed and goes on", async () => {
+    const checks = [
+      { name: "broken", run: () => Promise.reject(new Error("no such thing")) },
+      { name: "next", run: async () => ok("fine") },
+    ];
+    const outcomes = await runChecks([{ title: "A", checks }], { signal, onOutcome: () => {} });
+    expect(outcomes).toMatchObject([{ result: "failed", summary: "no such thing", blame: "other" }, { result: "ok" }]);
+  });
+
+  it("ends with the signal's reason, telling nothing more", async () => {
+    const stop = new AbortController();
+    const told: Outcome[] = [];
+    const checks = [
+      {
+        name: "one",
+        async run() {
+          stop.abort(new Error("interrupted"));
+          return ok("too late");
+        },
+      },
+      { name: "two", run: async () => ok("never run") },
+    ];
+    const running = runChecks([{ title: "A", checks }], {
+      signal: stop.signal,
+      onOutcome: (outcome) => told.push(outcome),
+    });
+    await expect(running).rejects.toThrow("interrupted");
+    expect(told).toEqual([]);
+  });
+});

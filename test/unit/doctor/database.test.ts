@@ -1,0 +1,91 @@
+import { describe, expect, it } from "vitest";
+import { loadConfig } from "../../../src/config.ts";
+import { DataDirInUseError } from "../../../src/db/owner-lock.ts";
+import { runChecks } from "../../../src/doctor/check.ts";
+import { databaseChecks } from "../../../src/doctor/database.ts";
+import { ConfigError, DatabaseError, type DatabaseFault, NotThereError } from "../../../src/errors.ts";
+import type { CatalogueSource, StatusDocument } from "../../../src/source/catalogue-source.ts";
+
+const config = loadConfig({});
+const { signal } = new AbortController();
+const catalogue = {
+  apps: 254_113,
+  last_change_number: 1,
+  bulk_started_at: null,
+  bulk_completed_at: "2026-11-20T10:00:00+00:00",
+  last_verified_at: null,
+  pending: 0,
+  failing: 0,
+  lag_seconds: null,
+};
+
+/** What is found of the database through its owner. */
+async function examine(status: Partial<StatusDocument>) {
+  let closed = 0;
+  const source: CatalogueSource = {
+    name: "the folder ./data, read through process 7 on box",
+    db: null,
+    app: async () => null,
+    status: async () => ({ catalogue, failing_apps: [], workers: [], ...status }),
+    async close() {
+      closed += 1;
+    },
+  };
+  const outcomes = await run(async () => source);
+  return { outcomes, closed };
+}
+
+const run = (open: () => Promise<CatalogueSource>, given: typeof config | null = config) =>
+  runChecks([{ title: "Database", checks: databaseChecks(given, open) }], { signal, onOutcome: () => {} });
+
+describe("databaseChecks", () => {
+  it("examines it through its owner, and lets go of it", async () => {
+    const { outcomes, closed } = await examine({});
+    expect(outcomes).toMatchObject([
+      {
+        result: "ok",
+        summary: expect.stringMatching(/^the folder .*read through process 7 on box answers in [\d.]+ ms$/),
+      },
+      { result: "skipped", summary: expect.stringContaining("brought it up to date when it started") },
+      { result: "ok", summary: "254,113 apps; loaded 2026-11-20; 0 pending; 0 failing; 0 workers" },
+    ]);
+    expect(closed).toBe(1);
+  });
+
+  it("warns of apps that fail and of changes that are late", async () => {
+    const worst = { appid: 440, name: null, error: "cut\noff", attempts: 3, next_attempt_at: null };
+    const failing = await examine({ catalogue: { ...catalogue, failing: 2 }, failing_apps: [worst] });
+    expect(failing.outcomes[2]).toMatchObject({
+      result: "warning",
+      summary: expect.stringContaining("2 failing; 0 workers; app 440 says: cut off"),
+    });
+    const late = await examine({ catalogue: { ...catalogue, pending: 5, lag_seconds: 901, bulk_completed_at: null } });
+    expect(late.outcomes[2]).toMatchObject({
+      result: "warning",
+      summary: expect.stringContaining("not loaded completely yet; 5 pending, the oldest for 15 min 01 s"),
+    });
+    expect((await examine({ catalogue: null })).outcomes[2]).toMatchObject({ result: "skipped" });
+  });
+
+  const fault = (kind: DatabaseFault) => new DatabaseError(kind, "CODE", "its words");
+  it.each([
+    [fault("unreachable"), "failed", "unreachable", "its words (CODE)"],
+    [fault("timeout"), "failed", "unreachable", "its words (CODE)"],
+    [fault("denied"), "failed", "configuration", "its words"],
+    [fault("fatal"), "failed", "other", "its words (CODE)"],
+    [new ConfigError("no URL"), "failed", "configuration", "no URL"],
+    [new DataDirInUseError("./data", null), "failed", "other", "the data folder ./data is in use"],
+    [new NotThereError("There is no catalogue yet."), "skipped", null, "There is no catalogue yet."],
+    [new Error("a mistake"), "failed", "other", "a mistake"],
+  ])("judges by kind and code what opening ends with: %s", async (error, result, blame, words) => {
+    const [connection, ...others] = await run(() => Promise.reject(error));
+    expect(connection).toMatchObject({ result, blame, summary: expect.stringContaining(words) });
+    for (const other of others)
+      expect(other).toMatchObject({ result: "skipped", summary: "The database is not open." });
+  });
+
+  it("opens nothing without a configuration", async () => {
+    const outcomes = await run(() => Promise.reject(new Error("opened")), null);
+    expect(outcomes.map(({ result }) => result)).toEqual(["skipped", "skipped", "skipped"]);
+  });
+});

@@ -1,0 +1,102 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { type Environment, loadConfig } from "../../../src/config.ts";
+import { runChecks } from "../../../src/doctor/check.ts";
+import { settingsChecks } from "../../../src/doctor/settings.ts";
+import { ConfigError } from "../../../src/errors.ts";
+
+const { signal } = new AbortController();
+
+async function examine(environment: Environment | ConfigError, proxyUrl = "") {
+  const settings =
+    environment instanceof ConfigError
+      ? { config: null, fault: environment, proxyUrl }
+      : { config: loadConfig(environment), fault: null, proxyUrl };
+  const outcomes = await runChecks([{ title: "Here", checks: settingsChecks(settings) }], {
+    signal,
+    onOutcome: () => {},
+  });
+  return Object.fromEntries(outcomes.map((outcome) => [outcome.name, outcome]));
+}
+
+function folder(): string {
+  const path = mkdtempSync(join(tmpdir(), "settings-"));
+  onTestFinished(() => rmSync(path, { recursive: true }));
+  return path;
+}
+
+describe("settingsChecks", () => {
+  it("says which database, proxy and keys there are, and never what they are", async () => {
+    const { settings } = await examine(
+      {
+        DATABASE_URL: "postgres://app:hunter22@db.example:6432/steam",
+        STEAM_API_KEY: "STEAM-KEY-0123",
+        S3_BUCKET: "library-files",
+      },
+      "http://me:hunter22@proxy.example:3128",
+    );
+    expect(settings).toMatchObject({
+      result: "ok",
+      summary:
+        "Postgres (db.example:6432/steam); proxy http://proxy.example:3128; set: STEAM_API_KEY, S3_BUCKET; not set: API_KEY, IGDB_CLIENT_ID",
+    });
+  });
+
+  it.each([
+    [
+      { SUPABASE_URL: "https://abc.supabase.co", SUPABASE_SERVICE_KEY: "sb_secret_1" },
+      "Supabase (abc.supabase.co); no proxy; ",
+    ],
+    [{ DATA_DIR: "./elsewhere" }, "embedded database in ./elsewhere; no proxy; "],
+  ])("names the database of %j", async (environment, words) => {
+    const { settings } = await examine(environment);
+    expect(settings?.summary.startsWith(words)).toBe(true);
+  });
+
+  it("fails for a configuration that cannot be used, with all its faults, and looks no further", async () => {
+    const {
+      settings,
+      "data folder": data,
+      memory,
+    } = await examine(new ConfigError("It cannot be used:\n  - PORT\n  - MODE"));
+    expect(settings).toMatchObject({
+      result: "failed",
+      blame: "configuration",
+      summary: "It cannot be used:\n  - PORT\n  - MODE",
+    });
+    expect(data).toMatchObject({ result: "skipped" });
+    expect(memory).toMatchObject({
+      result: expect.stringMatching(/ok|warning/),
+      summary: expect.stringMatching(/^[\d,]+ MB are free/),
+    });
+  });
+
+  it("looks at the data folder: who owns it, or that it is none, or not there yet", async () => {
+    const dataDir = folder();
+    const owner = {
+      id: "1",
+      host: "box",
+      pid: 7,
+      space: null,
+      started: null,
+      address: null,
+      since: "2026-11-26T12:00:00Z",
+    };
+    writeFileSync(join(dataDir, "owner.lock"), `${JSON.stringify(owner)}\n`);
+    expect((await examine({ DATA_DIR: dataDir }))["data folder"]?.summary).toContain(
+      "can be written to, owned by process 7 on box since 2026-11-26T12:00:00Z; ",
+    );
+    const absent = join(folder(), "none");
+    expect((await examine({ DATA_DIR: absent }))["data folder"]?.summary).toMatch(
+      /does not exist yet; [\d,]+ MB of disk are free/,
+    );
+    const file = join(folder(), "file");
+    writeFileSync(file, "");
+    expect((await examine({ DATA_DIR: file }))["data folder"]).toMatchObject({
+      result: "failed",
+      blame: "configuration",
+    });
+  });
+});
