@@ -4,7 +4,7 @@ import { DatabaseError } from "../../../src/errors.ts";
 import { forEachDatabase } from "../../support/databases.ts";
 import { applied, record, useCatalogue } from "./catalogue.ts";
 
-const instantSeconds = 0.000_001;
+const instantSeconds = 0;
 
 forEachDatabase("applying", (open, kind) => {
   const catalogue = useCatalogue(open);
