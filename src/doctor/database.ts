@@ -106,7 +106,7 @@ async function catalogue(source: CatalogueSource): Promise<Finding> {
     bulk_completed_at === null ? "not loaded completely yet" : `loaded ${bulk_completed_at.slice(0, 10)}`,
     `${formatCount(pending)} pending${pending > 0 ? `, the oldest for ${formatAge(lag)}` : ""}`,
     `${formatCount(failing)} failing`,
-    `${formatCount(workers.length)} workers`,
+    `${formatCount(workers.length)} ${workers.length === 1 ? "worker" : "workers"}`,
   ];
   const [worst] = failing_apps;
   if (worst) facts.push(`app ${worst.appid} says: ${clean(worst.error ?? "")}`);

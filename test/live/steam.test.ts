@@ -3,14 +3,17 @@ import http from "node:http";
 import { getProxyForUrl } from "proxy-from-env";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { extractApp } from "../../src/catalog/extract.ts";
-import { createPics } from "../../src/steam/pics.ts";
+import { runChecks } from "../../src/doctor/check.ts";
+import { steamChecks } from "../../src/doctor/steam-facts.ts";
+import { honourProxy } from "../../src/proxy.ts";
+import { createPics, type ProductInfoReply } from "../../src/steam/pics.ts";
 import type { Pics } from "../../src/steam/port.ts";
 import { createSteamSession, type SteamSession } from "../../src/steam/session.ts";
 import { storeAppids } from "../../src/web/app-list.ts";
 import { openWebClient } from "../support/sync.ts";
 import { silent } from "../support/templates.ts";
 
-/** What the service takes for granted of the real Steam: a handful of requests, a second apart. */
+/** What the service takes for granted of the real Steam: some twenty requests, a second apart. */
 if (existsSync(".env.integration")) process.loadEnvFile(".env.integration");
 const { LIVE_STEAM, STEAM_API_KEY } = process.env;
 const timeoutMs = 30_000;
@@ -18,15 +21,26 @@ const timeoutMs = 30_000;
 describe.skipIf(LIVE_STEAM !== "true")("Steam (skipped unless LIVE_STEAM=true)", () => {
   let session: SteamSession;
   let pics: Pics;
+  let reply: readonly ProductInfoReply[] = [];
 
   beforeAll(async () => {
+    honourProxy();
     session = createSteamSession({
       proxyUrl: getProxyForUrl("https://api.steampowered.com") || undefined,
       logger: silent,
       reconnectMaxDelayMs: 10_000,
       requestTimeoutMs: timeoutMs,
     });
-    pics = createPics({ session, logger: silent, requestDelayMs: 1_000, concurrency: 1, timeoutMs });
+    pics = createPics({
+      session,
+      logger: silent,
+      requestDelayMs: 1_000,
+      concurrency: 1,
+      timeoutMs,
+      onReply(kind, messages) {
+        if (kind === "metadata" || kind === "product_info") reply = messages as ProductInfoReply[];
+      },
+    });
     session.start();
     await pics.ready(AbortSignal.timeout(timeoutMs));
   });
@@ -48,15 +62,19 @@ describe.skipIf(LIVE_STEAM !== "true")("Steam (skipped unless LIVE_STEAM=true)",
     expect(names.sort()).toEqual(["Dota 2", "Portal 2"]);
   });
 
-  it("answers a metadata-only request for 5,000 ids", async () => {
-    const { apps, unknown } = await pics.metadata(Array.from({ length: 5_000 }, (_, index) => index + 1));
-    expect(apps.length).toBeGreaterThan(100);
-    expect(apps.length + unknown.length).toBe(5_000);
-  });
-
-  it("names tags", async () => {
-    expect((await pics.tagNames([19])).get(19)).toBe("Action");
-  });
+  it("is as the service takes for granted: what `doctor` measures", async () => {
+    const { signal } = new AbortController();
+    const checks = steamChecks({
+      pics,
+      lastReply: () => reply,
+      isLoggedOn: () => true,
+      limitMs: 2 * timeoutMs,
+      signal,
+    });
+    const outcomes = await runChecks([{ title: "Steam", checks }], { signal, onOutcome: () => {} });
+    const otherwise = outcomes.filter(({ result }) => result === "warning" || result === "failed");
+    expect(otherwise.map(({ name, summary }) => `${name}: ${summary}`)).toEqual([]);
+  }, 300_000);
 });
 
 it.skipIf(!STEAM_API_KEY)("the store's app list comes in pages (skipped without STEAM_API_KEY)", async () => {
