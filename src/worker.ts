@@ -71,6 +71,7 @@ export async function runWorker(command: Work, context: Context): Promise<void> 
     catalogue: reporter?.catalogue() ?? null,
     workers: reporter?.workers() ?? [],
   });
+  metrics.watch(ownSnapshot);
 
   const address =
     command.kind === "migrate" ? null : await serve({ snapshot, reader: () => reader, metrics }, command, context);

@@ -89,6 +89,26 @@ describe("migrate", () => {
 });
 
 describe("bulk-sync", () => {
+  it("tells Prometheus what it does, and how it is", async ({ open, start }) => {
+    const database = await open("postgres");
+    const service = start({ args: ["bulk-sync"], steam, database, env: slow });
+    await service.until("/status", (status) => doneOf(status) > 0);
+    const text = await (await fetch(`${await service.url()}/metrics`)).text();
+    const value = (metric: string) =>
+      Number(
+        text
+          .split("\n")
+          .find((line) => line.startsWith(`${metric} `))
+          ?.split(" ")[1],
+      );
+    expect(value("steam_connected")).toBe(1);
+    expect(value("database_reachable")).toBe(1);
+    expect(value('service_health{status="ok"}')).toBe(1);
+    expect(value('pics_bulk_apps{state="done"}')).toBeGreaterThan(0);
+    expect(value('pics_apps_total{result="stored"}')).toBeGreaterThan(0);
+    expect(value('steam_requests_total{kind="product_info",result="ok"}')).toBeGreaterThan(0);
+  });
+
   it("stores exactly the apps of a list and sums up", async ({ open, start, onTestFinished }) => {
     const database = await open("postgres");
     const appids = (await steam.call("appids")).slice(100, 130);
