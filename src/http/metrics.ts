@@ -1,7 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { Counter, collectDefaultMetrics, Histogram, Registry } from "prom-client";
 import type { DatabaseError } from "../errors.ts";
-import type { RequestKind, RequestResult } from "../steam/port.ts";
+import { type RequestKind, type RequestResult, requestKinds, requestResults } from "../steam/port.ts";
 import type { BatchOutcome, BatchStep } from "../sync/apply-batch.ts";
 import { watchSnapshot } from "./metrics-of-snapshot.ts";
 import type { ServiceSnapshot } from "./snapshots.ts";
@@ -24,15 +24,6 @@ export interface Metrics {
 }
 
 /** Every label value that is known beforehand begins at 0, so that its first rise is seen. */
-const kinds: readonly RequestKind[] = [
-  "changes",
-  "metadata",
-  "product_info",
-  "access_tokens",
-  "tag_names",
-  "http_payload",
-];
-const results: readonly RequestResult[] = ["ok", "disconnected", "timeout", "protocol", "aborted"];
 const steps: readonly BatchStep[] = ["fetch", "extract", "apply"];
 const outcomes = ["stored", "older", "unknown", "failed", "lost"] as const;
 
@@ -87,7 +78,7 @@ export function createMetrics(): Metrics {
     registers,
   });
 
-  for (const kind of kinds) for (const result of results) requests.inc({ kind, result }, 0);
+  for (const kind of requestKinds) for (const result of requestResults) requests.inc({ kind, result }, 0);
   for (const result of outcomes) apps.inc({ result }, 0);
   for (const step of steps) failures.inc({ step }, 0);
 

@@ -28,8 +28,7 @@ export interface BatchObserver {
   outcome(outcome: BatchOutcome): void;
 }
 
-export const batchSteps = ["fetch", "extract", "apply"] as const;
-export type BatchStep = (typeof batchSteps)[number];
+export type BatchStep = "fetch" | "extract" | "apply";
 
 export interface BatchOutcome extends ApplyReply {
   failures: Failure[];

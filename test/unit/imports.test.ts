@@ -46,7 +46,10 @@ const rules: Record<string, Rule> = {
   sync: worker,
   collector: worker,
   library: worker,
-  http: { rooms: ["catalog", "errors", "logger", "db", "time"], types: ["steam", "sync", "collector", "library"] },
+  http: {
+    rooms: ["catalog", "errors", "logger", "db", "time", "steam/port"],
+    types: ["steam", "sync", "collector", "library"],
+  },
   source: reader,
   report: { rooms: ["progress"], types: ["catalog", "db", "source"] },
   doctor: {

@@ -8,6 +8,9 @@ import { ago, count, difference, duration, grouped } from "./format.js";
  *
  * @typedef {import("../../server.ts").ServiceStatus} Status
  * @typedef {import("../../../catalog/views.ts").ChangeView} Change
+ * @typedef {import("../../../catalog/views.ts").ActivityMinute} Minute
+ * @typedef {import("../../../db/catalog-store.ts").CatalogSummary} Summary
+ * @typedef {{ status: Status, throughput: [number, number][], activity: Minute[], changes: Change[], catalogue: Summary }} Events
  */
 
 const keptGroups = 14;
@@ -176,7 +179,7 @@ function listen() {
   /** @type {[number, number][]} */
   let samples = [];
   const source = new EventSource("/dashboard/stream");
-  /** @param {string} name @param {(data: any) => void} use */
+  /** @type {<Name extends keyof Events>(name: Name, use: (data: Events[Name]) => void) => void} */
   const on = (name, use) => source.addEventListener(name, (event) => use(JSON.parse(event.data)));
 
   source.addEventListener("open", () => {
@@ -192,11 +195,11 @@ function listen() {
     if (source.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 5000);
   });
   on("status", showStatus);
-  on("throughput", (/** @type {[number, number][]} */ next) => {
+  on("throughput", (next) => {
     samples = [...samples, ...next].slice(-keptSamples);
     throughput.set([samples.map(([at]) => at), samples.map(([, rate]) => rate)]);
   });
-  on("activity", (/** @type {{ minute: string, apps: number }[]} */ minutes) => {
+  on("activity", (minutes) => {
     activity.set([minutes.map(({ minute }) => Date.parse(minute) / 1000), minutes.map(({ apps }) => apps)]);
   });
   on("changes", showChanges);
@@ -204,7 +207,7 @@ function listen() {
     bars("types", summary.by_type);
     bars(
       "deck",
-      summary.deck.map((/** @type {{ category: string, count: number }} */ { category, count }) => ({
+      summary.deck.map(({ category, count }) => ({
         name: category,
         count,
       })),
