@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { Gauge, type Registry } from "prom-client";
+import { Counter, Gauge, type Registry } from "prom-client";
 import { assessHealth } from "./health.ts";
 import type { ServiceSnapshot } from "./snapshots.ts";
 
@@ -12,6 +12,7 @@ type Value = number | null | undefined;
 type Labelled = [labels: Record<string, string>, value: Value][];
 
 interface Reading {
+  /** What only rises ends in `_total` and is a counter; all else is a gauge. */
   name: string;
   help: string;
   labels?: string[];
@@ -39,7 +40,7 @@ const readings: readonly Reading[] = [
   },
   { name: "steam_connected", help: "1 while logged on to Steam", read: ({ steam }) => one(steam?.connected) },
   {
-    name: "steam_reconnects",
+    name: "steam_reconnects_total",
     help: "Attempts to log on to Steam since the start, the first one not counted",
     read: ({ steam }) => steam?.reconnect_attempts,
   },
@@ -108,13 +109,13 @@ const readings: readonly Reading[] = [
     read: ({ collector }) => Object.entries(collector?.games ?? {}).map(([status, count]) => [{ status }, count]),
   },
   {
-    name: "web_api_requests",
+    name: "web_api_requests_total",
     help: "Requests to a web API since the start, repeats included",
     labels: ["endpoint"],
     read: ofEndpoints(({ requests }) => requests),
   },
   {
-    name: "web_api_retries",
+    name: "web_api_retries_total",
     help: "Of these, repeats",
     labels: ["endpoint"],
     read: ofEndpoints(({ retries }) => retries),
@@ -155,21 +156,18 @@ const { version } = JSON.parse(readFileSync(new URL("../../package.json", import
 
 export function watchSnapshot(registry: Registry, snapshot: () => ServiceSnapshot): void {
   for (const { name, help, labels = [], read } of readings) {
-    new Gauge({
-      name,
-      help,
-      labelNames: labels,
-      registers: [registry],
-      collect() {
-        this.reset();
-        const value = read(snapshot());
-        const values: Labelled = Array.isArray(value) ? value : [[{}, value]];
-        for (const [given, number] of values) {
-          if (typeof number === "number") this.set(given, number);
-          // Without labels it would stand at 0.
-          else if (labels.length === 0) this.remove();
-        }
-      },
-    });
+    function collect(this: Counter | Gauge) {
+      this.reset();
+      const value = read(snapshot());
+      const values: Labelled = Array.isArray(value) ? value : [[{}, value]];
+      for (const [given, number] of values) {
+        if (typeof number === "number") this.inc(given, number);
+        // Without labels it would stand at 0.
+        else if (labels.length === 0) this.remove();
+      }
+    }
+    const options = { name, help, labelNames: labels, registers: [registry], collect };
+    if (name.endsWith("_total")) new Counter(options);
+    else new Gauge(options);
   }
 }

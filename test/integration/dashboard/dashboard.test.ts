@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import type { Browser, Page } from "playwright-core";
@@ -88,6 +89,12 @@ describe.skipIf(!hasBrowser)("the dashboard", () => {
     let service = startService({ steam, database, env });
     onTestFinished(() => service.stop());
     await service.until("/health", ({ status }) => status === "ok");
+    // Another worker on the same database says how far it is.
+    const loading = { bulk: { phase: "syncing", done: 80, failed: 2, unknown: 8, total: 360, eta_seconds: 75 } };
+    await database.sql("insert into workers (id, mode, snapshot, seen_at) values ($1, 'bulk_sync', $2, now())", [
+      randomUUID(),
+      JSON.stringify(loading),
+    ]);
     const { page, faults } = await openPage(await service.url());
     await until(page, "#connection", "live");
     await until(page, "#health", "ok");
@@ -108,6 +115,8 @@ describe.skipIf(!hasBrowser)("the dashboard", () => {
     await page.locator("#changes strong").filter({ hasText: hostileName }).first().waitFor({ timeout: 1_000 });
     expect(await page.locator("img").count()).toBe(0);
     expect(await textOf(page, "#changes")).toContain(hostileName);
+    await until(page, "#worker-list li", "bulk sync: syncing, 80 of 360, 75 s left");
+    expect(await page.locator("#worker-list progress").getAttribute("value")).toBe("0.25");
 
     const shots = process.env.SCREENSHOTS;
     for (const colorScheme of ["light", "dark"] as const) {

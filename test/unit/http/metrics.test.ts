@@ -70,7 +70,7 @@ describe("metrics", () => {
     const first = await read(metrics);
     expect(first.get("pics_change_number")).toBe(37_494_854);
     expect(first.get("pics_lag_seconds")).toBe(0);
-    expect(first.get("steam_reconnects")).toBe(3);
+    expect(first.get("steam_reconnects_total")).toBe(3);
     expect(first.get("pics_last_poll_timestamp_seconds")).toBe(1_782_907_200);
     expect(first.get('service_health{status="starting"}')).toBe(1);
     expect([...first.keys()].filter((name) => /bulk|collector|web_api|library/.test(name))).toEqual([]);

@@ -1,7 +1,7 @@
 // @ts-check
 import { chart } from "./charts.js";
 import { byId, el, figures, show } from "./dom.js";
-import { ago, count, difference, duration, grouped } from "./format.js";
+import { ago, bulkShare, count, difference, duration, grouped, share } from "./format.js";
 
 /**
  * The page: one stream in, its events written into the document.
@@ -40,12 +40,10 @@ function showStatus(status) {
 
   show("bulk", bulk !== null);
   if (bulk !== null) {
-    const finished = bulk.done + bulk.failed;
-    const bar = byId("bulk-bar");
-    bar.setAttribute("max", String(Math.max(1, bulk.total)));
-    bar.setAttribute("value", String(bulk.phase === "done" ? Math.max(1, bulk.total) : finished));
+    byId("bulk-bar").setAttribute("value", String(bulkShare(bulk)));
     figures("bulk-figures", [
       ["Phase", bulk.phase],
+      ...pairs(bulk.sweep_end, (end) => ["Ids compared", `${count(bulk.swept_ids)} of ${count(end)}`]),
       ["Done", `${count(bulk.done)} of ${count(bulk.total)}`],
       ["Apps a second", count(bulk.rate_per_second)],
       ["Time left", duration(bulk.eta_seconds)],
@@ -88,21 +86,25 @@ function showStatus(status) {
   );
   const workers = status.workers ?? [];
   show("workers", workers.length > 1);
-  byId("worker-list").replaceChildren(...workers.map((worker) => el("li", {}, describeWorker(worker))));
+  byId("worker-list").replaceChildren(...workers.map(workerItem));
 }
 
 /** @param {NonNullable<Status["workers"]>[number]} worker */
-function describeWorker({ mode, snapshot, seen_seconds_ago }) {
+function workerItem({ mode, snapshot, seen_seconds_ago }) {
   const { bulk, monitor, collector, library } = /** @type {Status} */ (snapshot);
+  const name = mode.replaceAll("_", " ");
   const doing = [
-    bulk && `bulk sync ${bulk.phase}, ${count(bulk.done)} of ${count(bulk.total)}, ${duration(bulk.eta_seconds)} left`,
+    bulk && `${bulk.phase}, ${count(bulk.done)} of ${count(bulk.total)}, ${duration(bulk.eta_seconds)} left`,
     monitor &&
       `${monitor.leading ? "polls" : "drains"}, change ${count(monitor.last_change_number)}, ${count(monitor.pending)} pending`,
     collector &&
       `collector ${collector.phase.replaceAll("_", " ")}, ${count(collector.done)} of ${count(collector.total)}`,
-    library && `import ${library.phase.replaceAll("_", " ")}, ${count(library.done)} of ${count(library.total)}`,
+    library && `${library.phase.replaceAll("_", " ")}, ${count(library.done)} of ${count(library.total)}`,
   ].filter(Boolean);
-  return `${mode.replaceAll("_", " ")}: ${doing.join("; ") || "starting"}; seen ${duration(seen_seconds_ago)} ago`;
+  const counted = bulk ? bulkShare(bulk) : share((collector ?? library)?.done, (collector ?? library)?.total);
+  const bar = counted === null ? [] : [el("progress", { value: counted, "aria-label": name })];
+  const text = `: ${doing.join("; ") || "starting"}; seen ${duration(seen_seconds_ago)} ago`;
+  return el("li", {}, el("strong", {}, name), text, ...bar);
 }
 
 /**

@@ -21,6 +21,20 @@ export function duration(seconds) {
 /** @param {string | null | undefined} time @param {number} [now] */
 export const ago = (time, now = Date.now()) => (time ? `${duration((now - Date.parse(time)) / 1000)} ago` : "–");
 
+/** 0 to 1, or null while nobody knows. @param {number | null | undefined} part @param {number | null | undefined} whole */
+export const share = (part, whole) =>
+  part === undefined || part === null || !whole ? null : Math.min(1, part / whole);
+
+/**
+ * How much of a pass is behind it: of the id space while it sweeps, then of the apps to fetch.
+ *
+ * @param {import("../../../sync/progress.ts").BulkProgress} bulk @returns {number}
+ */
+export function bulkShare({ phase, swept_ids, sweep_end, done, failed, unknown, total }) {
+  if (phase === "done") return 1;
+  return (phase === "sweeping" ? share(swept_ids, sweep_end) : share(done + failed + unknown, total)) ?? 0;
+}
+
 const longest = 120;
 
 /** A value of a change as one short line. @param {unknown} value @returns {string} */

@@ -1,0 +1,85 @@
+import { describe, expect, it, test } from "vitest";
+import {
+  ago,
+  bulkShare,
+  count,
+  difference,
+  duration,
+  grouped,
+  share,
+  shortValue,
+} from "../../../../src/http/dashboard/page/format.js";
+import type { BulkProgress } from "../../../../src/sync/progress.ts";
+
+describe("the page's words", () => {
+  test.each([
+    [null, "–"],
+    [0, "0 s"],
+    [119.4, "119 s"],
+    [120, "2 min"],
+    [7_199, "119 min"],
+    [7_500, "2 h 05 min"],
+    [200_000, "2 d 7 h"],
+    [-3, "0 s"],
+  ])("duration of %s s is %s", (seconds, text) => expect(duration(seconds)).toBe(text));
+
+  it("counts, and tells how long ago something was", () => {
+    expect([count(null), count(0), count(1_234_567.89)]).toEqual(["–", "0", "1,234,567.9"]);
+    const now = Date.parse("2026-07-01T12:00:00Z");
+    expect([ago("2026-07-01T11:00:00Z", now), ago(null, now)]).toEqual(["60 min ago", "–"]);
+  });
+
+  it("shortens what is long", () => {
+    expect(shortValue("x".repeat(500))).toBe(`${"x".repeat(120)}…`);
+    expect(shortValue({ a: 1 })).toBe('{"a":1}');
+  });
+});
+
+describe("a change", () => {
+  test.each([
+    [null, 5, { removed: [], added: ["5"] }],
+    ["old", null, { removed: ["old"], added: [] }],
+    [false, 0, { removed: ["false"], added: ["0"] }],
+    [["a", "b"], ["b", "c"], { removed: ["a"], added: ["c"] }],
+    [null, ["a"], { removed: [], added: ['["a"]'] }],
+  ])("from %j to %j takes and brings", (before, after, expected) =>
+    expect(difference(before, after)).toEqual(expected),
+  );
+
+  it("belongs to its neighbours of the same app and change number", () => {
+    const of = (appid: number, change_number: number) => ({ appid, change_number });
+    const [a, b, c, d] = [of(1, 7), of(1, 7), of(2, 7), of(1, 8)];
+    expect(grouped([a, b, c, d])).toEqual([[a, b], [c], [d]]);
+    expect(grouped([])).toEqual([]);
+  });
+});
+
+describe("progress", () => {
+  const bulk: BulkProgress = {
+    phase: "sweeping",
+    swept_ids: 250,
+    sweep_end: 1_000,
+    total: 40,
+    done: 20,
+    failed: 4,
+    unknown: 6,
+    rate_per_second: 0,
+    eta_seconds: null,
+  };
+  it("is of the id space first, then of the apps", () => {
+    expect(bulkShare(bulk)).toBe(0.25);
+    expect(bulkShare({ ...bulk, sweep_end: null })).toBe(0);
+    expect(bulkShare({ ...bulk, phase: "syncing" })).toBe(0.75);
+    expect(bulkShare({ ...bulk, phase: "syncing", total: 0 })).toBe(0);
+    expect(bulkShare({ ...bulk, phase: "done" })).toBe(1);
+  });
+  it("is not known without a whole, and never more than it", () => {
+    expect([share(3, null), share(undefined, 5), share(0, 0), share(1, 4), share(9, 4)]).toEqual([
+      null,
+      null,
+      null,
+      0.25,
+      1,
+    ]);
+  });
+});
