@@ -1,10 +1,12 @@
 import { defineConfig } from "vitest/config";
 
-const timeouts = { testTimeout: 60_000, hookTimeout: 60_000 };
+const timeouts = { testTimeout: 60_000, hookTimeout: 60_000, expect: { poll: { timeout: 20_000 } } };
 
 /** Unit tests start at once; all others share one Postgres, which starts only when one of them runs. */
 export default defineConfig({
   test: {
+    // Most of the time a test waits for a process or a server, so that two at a time fit on two cores.
+    maxWorkers: 2,
     coverage: {
       provider: "v8",
       include: ["src/library/**/*.ts"],

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import type { AppPayload } from "../../../src/steam/port.ts";
 import { createCatalogue } from "../../support/steam/catalogue.ts";
 import { storeTags } from "../../support/steam/store-tags.ts";
@@ -212,7 +212,7 @@ test("a signal ends the wait for the session, for the queue, and for the reply",
   const controller = new AbortController();
   const { signal } = controller;
   const running = pics.productInfo([{ appid: 10 }], signal);
-  await vi.waitFor(() => expect(steam.log.counts.product_info).toBe(1));
+  await expect.poll(() => steam.log.counts.product_info).toBe(1);
   const queued = pics.metadata([10], signal);
   controller.abort(reason);
   await expect(running).rejects.toBe(reason);
@@ -222,7 +222,7 @@ test("a signal ends the wait for the session, for the queue, and for the reply",
 
   steam.faults.add({ kind: "unreachable", times: 1_000 });
   steam.disconnectAll();
-  await vi.waitFor(() => expect(session.status().connected).toBe(false));
+  await expect.poll(() => session.status().connected).toBe(false);
   const away = new AbortController();
   const waiting = pics.productInfo([{ appid: 10 }], away.signal);
   await sleep(20);

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { SteamError } from "../../../src/errors.ts";
 import { createSteamSession, type SteamMessage } from "../../../src/steam/session.ts";
 import { type LogLine, memoryLogger, startHarness, startRelay, warnLevel } from "./harness.ts";
@@ -51,7 +51,7 @@ test("names the server that the proxy cannot reach", async () => {
   await harness.session.ready();
   harness.steam.faults.add({ kind: "unreachable", host: "steamserver.net", times: 2 });
   harness.steam.disconnectAll();
-  await vi.waitFor(() => expect(harness.session.status().reconnect_attempts).toBe(3));
+  await expect.poll(() => harness.session.status().reconnect_attempts).toBe(3);
   await harness.session.ready();
   expect(harness.session.status().last_error).toMatch(/cannot log on to the Steam server cmp\d-sim1.*502/);
   expect(harness.escaped).toEqual([]);
@@ -68,7 +68,7 @@ test("pauses longer after each failure, up to the limit", async () => {
     random: () => 0.5,
   });
   session.start();
-  await vi.waitFor(() => expect(warnings(lines).length).toBeGreaterThan(6));
+  await expect.poll(() => warnings(lines).length).toBeGreaterThan(6);
   await session.stop();
   const pauses = warnings(lines).map((line) => line.retry_in_ms);
   expect(pauses.slice(0, 6)).toEqual([6, 12, 24, 38, 38, 38]);
@@ -81,7 +81,7 @@ test("tries again after a refused logon, whatever the EResult", async () => {
   await harness.session.ready();
   for (const eresult of eresults) harness.steam.faults.add({ kind: "logon_refused", eresult });
   harness.steam.disconnectAll();
-  await vi.waitFor(() => expect(harness.session.status().reconnect_attempts).toBe(eresults.length + 1));
+  await expect.poll(() => harness.session.status().reconnect_attempts).toBe(eresults.length + 1);
   await harness.session.ready();
   const seen = warnings(harness.lines).map((line) => line.eresult);
   expect(seen.slice(1)).toEqual(eresults);
@@ -94,7 +94,7 @@ test("comes back after a logoff with any EResult", async () => {
   for (const [i, eresult] of eresults.entries()) {
     await harness.session.ready();
     harness.steam.disconnectAll(eresult);
-    await vi.waitFor(() => expect(harness.session.status().reconnect_attempts).toBe(i + 1));
+    await expect.poll(() => harness.session.status().reconnect_attempts).toBe(i + 1);
   }
   await harness.session.ready();
   expect(warnings(harness.lines).map((line) => line.eresult)).toEqual(eresults);
@@ -106,7 +106,7 @@ test("gives up an attempt in which Steam never answers the logon", async () => {
   await harness.session.ready();
   harness.steam.faults.add({ kind: "hang", on: "logon", times: 2 });
   harness.steam.disconnectAll();
-  await vi.waitFor(() => expect(harness.session.status().reconnect_attempts).toBe(3), { timeout: 5_000 });
+  await expect.poll(() => harness.session.status().reconnect_attempts).toBe(3);
   await harness.session.ready();
   expect(harness.session.status().last_error).toContain("no logon within 0.3 s");
 });
@@ -117,7 +117,7 @@ test("rejects what is in flight when the connection is lost", async () => {
   await session.ready();
   steam.faults.add({ kind: "hang", times: 2 });
   const requests = [session.request(changesMessage, changesBody), session.request(changesMessage, changesBody)];
-  await vi.waitFor(() => expect(steam.log.counts.changes).toBe(2));
+  await expect.poll(() => steam.log.counts.changes).toBe(2);
   steam.disconnectAll(34);
   const results = await Promise.allSettled(requests);
   for (const result of results) {
@@ -166,7 +166,7 @@ test("a request and the wait for the logon end when their signal aborts", async 
 
   steam.faults.add({ kind: "unreachable", times: 1_000 });
   steam.disconnectAll();
-  await vi.waitFor(() => expect(session.status().connected).toBe(false));
+  await expect.poll(() => session.status().connected).toBe(false);
   const later = new AbortController();
   const ready = session.ready(later.signal);
   later.abort(reason);
