@@ -4,7 +4,7 @@ import type { Metadata } from "../steam/port.ts";
 import { idsPerRequest, type SweepDeps, sweepIdSpace, sweepIds } from "./appids.ts";
 import type { BatchDeps, BatchOutcome } from "./apply-batch.ts";
 import { createDrain } from "./drain.ts";
-import type { BulkProgress } from "./progress.ts";
+import { type BulkProgress, secondsLeft } from "./progress.ts";
 import { retrySteam } from "./retry-steam.ts";
 import type { BulkSummary } from "./summary.ts";
 import { nameTags } from "./tag-names.ts";
@@ -45,6 +45,7 @@ export function createBulkSync(options: BulkSyncOptions): BulkSync {
   const { pics, store, logger, appids, full } = options;
   const stopping = new AbortController();
   const meter = createRateMeter();
+  const sweepMeter = createRateMeter();
   const failing = new Set<number>();
   const counts = { pendingBefore: 0, marked: 0, stored: 0, unknown: 0, sweptIds: 0 };
   let sweepEnd: number | null = appids?.length ?? null;
@@ -71,6 +72,7 @@ export function createBulkSync(options: BulkSyncOptions): BulkSync {
     const reply = await store.mark({ apps, unknown, full });
     counts.marked += reply.marked;
     counts.sweptIds += ids.length;
+    sweepMeter.add(ids.length);
     progressed();
     if (reply.marked > 0) drain.wake();
   }
@@ -141,6 +143,8 @@ export function createBulkSync(options: BulkSyncOptions): BulkSync {
   function status(): BulkProgress {
     const done = counts.stored + counts.unknown;
     const total = Math.max(counts.pendingBefore + counts.marked, done + failing.size);
+    const secondsOfApps = meter.etaSeconds(total - done - failing.size);
+    const secondsOfSweep = sweepEnd === null ? null : sweepMeter.etaSeconds(sweepEnd - counts.sweptIds);
     return {
       phase,
       swept_ids: counts.sweptIds,
@@ -150,7 +154,7 @@ export function createBulkSync(options: BulkSyncOptions): BulkSync {
       failed: failing.size,
       unknown: counts.unknown,
       rate_per_second: Math.round(meter.rate() * 10) / 10,
-      eta_seconds: phase === "done" ? 0 : meter.etaSeconds(total - done - failing.size),
+      eta_seconds: secondsLeft(phase, secondsOfApps, secondsOfSweep),
     };
   }
 

@@ -17,6 +17,20 @@ export interface BulkProgress {
   eta_seconds: number | null;
 }
 
+/**
+ * Seconds that a pass takes yet, or null while nobody can tell: those for the apps that wait, and while it sweeps those for the rest of
+ * the ids before them. What that rest holds is fetched beside the sweep, whose pace is slower for it.
+ */
+export function secondsLeft(
+  phase: BulkProgress["phase"],
+  ofApps: number | null,
+  ofSweep: number | null,
+): number | null {
+  if (phase === "done") return 0;
+  if (phase !== "sweeping") return ofApps;
+  return ofApps === null || ofSweep === null ? null : ofApps + ofSweep;
+}
+
 /** One line of at most `width` columns; what comes last is cut first. */
 export function formatBar(progress: BulkProgress, width = 80): string {
   const { phase, total, done, failed, unknown, swept_ids, sweep_end } = progress;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type BulkProgress, formatBar } from "../../../src/sync/progress.ts";
+import { type BulkProgress, formatBar, secondsLeft } from "../../../src/sync/progress.ts";
 
 const halfway: BulkProgress = {
   phase: "syncing",
@@ -41,5 +41,17 @@ describe("formatBar", () => {
 
   it("fits the terminal", () => {
     expect(formatBar({ ...halfway, total: 254_113, done: 250_000 }, 80).length).toBeLessThan(80);
+  });
+});
+
+describe("secondsLeft", () => {
+  it("is that of the sweep and of what waits, and unknown while either is", () => {
+    expect(secondsLeft("sweeping", 5, 100)).toBe(105);
+    expect(secondsLeft("sweeping", 0, 100)).toBe(100);
+    expect(secondsLeft("sweeping", 5, null)).toBeNull();
+    expect(secondsLeft("sweeping", null, 100)).toBeNull();
+    expect(secondsLeft("syncing", 5, null)).toBe(5);
+    expect(secondsLeft("starting", null, null)).toBeNull();
+    expect(secondsLeft("done", null, null)).toBe(0);
   });
 });

@@ -1,7 +1,7 @@
 // @ts-check
 import { chart } from "./charts.js";
 import { byId, el, figures, show } from "./dom.js";
-import { ago, bulkShare, count, difference, duration, grouped, share } from "./format.js";
+import { ago, bulkShare, count, difference, duration, grouped, percent, share } from "./format.js";
 
 /**
  * The page: one stream in, its events written into the document.
@@ -13,7 +13,7 @@ import { ago, bulkShare, count, difference, duration, grouped, share } from "./f
  * @typedef {{ status: Status, throughput: [number, number][], activity: Minute[], changes: Change[], catalogue: Summary }} Events
  */
 
-const keptGroups = 14;
+const keptGroups = 40;
 /** Of one app; a first whole answer after a partial one changes nearly all. */
 const shownFields = 6;
 const keptSamples = 900;
@@ -43,8 +43,9 @@ function showStatus(status) {
     byId("bulk-bar").setAttribute("value", String(bulkShare(bulk)));
     figures("bulk-figures", [
       ["Phase", bulk.phase],
-      ...pairs(bulk.sweep_end, (end) => ["Ids compared", `${count(bulk.swept_ids)} of ${count(end)}`]),
-      ["Done", `${count(bulk.done)} of ${count(bulk.total)}`],
+      ...pairs(share(bulk.swept_ids, bulk.sweep_end), (part) => ["Ids compared", percent(part)]),
+      ["Done", count(bulk.done)],
+      ["Total", count(bulk.total)],
       ["Apps a second", count(bulk.rate_per_second)],
       ["Time left", duration(bulk.eta_seconds)],
       ["Failed", count(bulk.failed)],
@@ -146,15 +147,14 @@ function changeItem(group) {
     { class: "quiet", datetime: first.detected_at },
     new Date(first.detected_at).toLocaleTimeString(),
   );
-  const about = ` ${first.type ?? "app"} ${first.appid} `;
-  return el(
-    "li",
-    { class: "fresh" },
+  const heading = el(
+    "div",
+    { class: "heading" },
     el("strong", {}, first.name ?? `App ${first.appid}`),
-    el("span", { class: "quiet" }, about),
+    el("span", { class: "quiet" }, `${first.type ?? "app"} ${first.appid}`),
     when,
-    el("ul", {}, ...fields),
   );
+  return el("li", { class: "fresh" }, heading, el("ul", {}, ...fields));
 }
 
 /** @param {string} id @param {{ name: string, count: number }[]} entries */

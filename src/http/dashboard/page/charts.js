@@ -3,7 +3,12 @@
 import uPlot from "/dashboard/uplot/uPlot.esm.js";
 import { byId } from "./dom.js";
 
-/** Two charts over time, redrawn in the colours of the theme and the width of their place. */
+/** Two charts over time, redrawn in the colours of the theme and the size of their place. */
+
+const hours = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
+const seconds = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+/** Apps are counted whole. */
+const steps = [1, 10, 100, 1_000, 10_000, 100_000].flatMap((power) => [power, 2 * power, 5 * power]);
 
 /** @param {string} id @param {string} label @param {boolean} isBars */
 export function chart(id, label, isBars) {
@@ -12,6 +17,8 @@ export function chart(id, label, isBars) {
   let data = [[], []];
   /** @type {uPlot | null} */
   let plot = null;
+
+  const size = () => ({ width: Math.max(200, place.clientWidth), height: Math.max(150, place.clientHeight) });
 
   function draw() {
     const colour = (/** @type {string} */ name) => resolved(`var(--${name})`);
@@ -22,15 +29,36 @@ export function chart(id, label, isBars) {
       ticks: { show: false },
       font: "12px system-ui, sans-serif",
     };
+    const timeAxis = {
+      ...axis,
+      space: 70,
+      size: 30,
+      values: (
+        /** @type {unknown} */ _,
+        /** @type {number[]} */ times,
+        /** @type {unknown} */ __,
+        /** @type {unknown} */ ___,
+        /** @type {number} */ step,
+      ) => times.map((at) => (step < 60 ? seconds : hours).format(at * 1000)),
+    };
     const bars = isBars && uPlot.paths.bars?.({ size: [0.7, 12] });
     plot?.destroy();
     plot = new uPlot(
       {
-        width: Math.max(200, place.clientWidth),
-        height: 150,
+        ...size(),
         legend: { show: false },
         cursor: { show: false },
+        padding: [8, 12, 0, 0],
         scales: {
+          ...(bars && {
+            // Room for the halves of the first and the last one.
+            x: {
+              range: (/** @type {unknown} */ _, /** @type {number} */ min, /** @type {number} */ max) => [
+                min - 30,
+                max + 30,
+              ],
+            },
+          }),
           y: {
             range: (/** @type {unknown} */ _, /** @type {number} */ _min, /** @type {number} */ max) => [
               0,
@@ -38,7 +66,7 @@ export function chart(id, label, isBars) {
             ],
           },
         },
-        axes: [axis, { ...axis, size: 46 }],
+        axes: [timeAxis, { ...axis, size: 46, incrs: steps }],
         series: [
           {},
           {
@@ -55,7 +83,7 @@ export function chart(id, label, isBars) {
       place,
     );
   }
-  new ResizeObserver(() => plot?.setSize({ width: Math.max(200, place.clientWidth), height: 150 })).observe(place);
+  new ResizeObserver(() => plot?.setSize(size())).observe(place);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
   document.addEventListener("theme", draw);
   draw();

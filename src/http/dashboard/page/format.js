@@ -6,6 +6,11 @@ const numbers = new Intl.NumberFormat("en-US", { maximumFractionDigits: 1 });
 /** @param {number | null | undefined} value */
 export const count = (value) => (value === null || value === undefined ? "–" : numbers.format(value));
 
+const percents = new Intl.NumberFormat("en-US", { style: "percent" });
+
+/** @param {number} value */
+export const percent = (value) => percents.format(value);
+
 /** `8 s`, `5 min`, `2 h 05 min`, `3 d 4 h`. @param {number | null | undefined} seconds */
 export function duration(seconds) {
   if (seconds === null || seconds === undefined) return "–";
@@ -36,15 +41,24 @@ export function bulkShare({ phase, swept_ids, sweep_end, done, failed, unknown, 
 }
 
 const longest = 120;
+const timestamp = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d):\d\d\S*$/;
 
-/** A value of a change as one short line. @param {unknown} value @returns {string} */
+/** A value of a change as one short line; times to the minute, in UTC. @param {unknown} value @returns {string} */
 export function shortValue(value) {
-  const text = typeof value === "string" ? value : JSON.stringify(value);
+  const text =
+    typeof value === "string"
+      ? value.replace(timestamp, "$1 $2")
+      : isObject(value)
+        ? Object.values(value).map(shortValue).join(" ")
+        : JSON.stringify(value);
   return text.length > longest ? `${text.slice(0, longest)}…` : text;
 }
 
+/** @param {unknown} value @returns {value is Record<string, unknown>} */
+const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
+
 /**
- * What a change took away and what it brought; of lists only their difference.
+ * What a change took away and what it brought; of lists and objects only where they differ.
  *
  * @param {unknown} before @param {unknown} after @returns {{ removed: string[], added: string[] }}
  */
@@ -54,8 +68,18 @@ export function difference(before, after) {
     const has = new Set(after.map(shortValue));
     return { removed: [...had].filter((item) => !has.has(item)), added: [...has].filter((item) => !had.has(item)) };
   }
-  const told = (/** @type {unknown} */ value) => (value === null || value === undefined ? [] : [shortValue(value)]);
-  return { removed: told(before), added: told(after) };
+  if (isObject(before) && isObject(after)) {
+    const parts = [...new Set([...Object.keys(before), ...Object.keys(after)])].map((key) => {
+      const { removed, added } = difference(before[key], after[key]);
+      const named = (/** @type {string} */ text) => `${key.replaceAll("_", " ")}: ${text}`;
+      return { removed: removed.map(named), added: added.map(named) };
+    });
+    return { removed: parts.flatMap(({ removed }) => removed), added: parts.flatMap(({ added }) => added) };
+  }
+  const [had, has] = [before, after].map((value) => (value === null || value === undefined ? [] : [shortValue(value)]));
+  return JSON.stringify(had) === JSON.stringify(has)
+    ? { removed: [], added: [] }
+    : { removed: had ?? [], added: has ?? [] };
 }
 
 /**

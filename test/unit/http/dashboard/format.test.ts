@@ -31,7 +31,9 @@ describe("the page's words", () => {
 
   it("shortens what is long", () => {
     expect(shortValue("x".repeat(500))).toBe(`${"x".repeat(120)}…`);
-    expect(shortValue({ a: 1 })).toBe('{"a":1}');
+    expect(shortValue({ token: "#Test_Result", display: 3 })).toBe("#Test_Result 3");
+    expect(shortValue("2022-11-29T08:10:03+00:00")).toBe("2022-11-29 08:10");
+    expect(shortValue("written on 2022-11-29T08:10:03+00:00")).toBe("written on 2022-11-29T08:10:03+00:00");
   });
 });
 
@@ -42,6 +44,11 @@ describe("a change", () => {
     [false, 0, { removed: ["false"], added: ["0"] }],
     [["a", "b"], ["b", "c"], { removed: ["a"], added: ["c"] }],
     [null, ["a"], { removed: [], added: ['["a"]'] }],
+    [
+      { category: "playable", tested_build: 7, tests: [{ token: "#A", display: 3 }] },
+      { category: "verified", tested_build: 7, tests: [{ token: "#A", display: 4 }] },
+      { removed: ["category: playable", "tests: #A 3"], added: ["category: verified", "tests: #A 4"] },
+    ],
   ])("from %j to %j takes and brings", (before, after, expected) =>
     expect(difference(before, after)).toEqual(expected),
   );
