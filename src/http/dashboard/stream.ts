@@ -1,12 +1,14 @@
 import type { SSEMessage } from "@fastify/sse";
+import { labelKinds } from "../../catalog/views.ts";
 import { DatabaseError } from "../../errors.ts";
 import { sleep } from "../../time.ts";
 import type { ServerParts } from "../server.ts";
 import type { Throughput } from "./throughput.ts";
 
 /**
- * All that the page shows, as one stream: `status` every second with the new samples of `throughput`, `changes` as they land, and now
- * and then `activity` and `catalogue`, which the database counts. Nothing waits for anything else; what cannot be had comes later.
+ * All that the page shows, as one stream: `status` every second with the new samples of `throughput`, `changes` as they land with the
+ * `names` that their ids stand for before them, and now and then `activity` and `catalogue`, which the database counts. Nothing waits for
+ * anything else; what cannot be had comes later.
  */
 const statusEveryMs = 1_000;
 const countsEveryMs = 5_000;
@@ -51,12 +53,19 @@ export async function* dashboardEvents(
       await ifPossible(async () => send("catalogue", await open.summary()));
     }
   }
+  async function tellNames() {
+    for (const kind of labelKinds) {
+      const labels = (await reader()?.labels(kind)) ?? [];
+      send("names", { kind, names: Object.fromEntries(labels.map(({ id, name }) => [id, name])) });
+    }
+  }
   async function tellChanges() {
     let after: number | null = null;
     while (after === null && !signal.aborted) {
       await ifPossible(async () => {
         const latest = await reader()?.changes({ max: firstChanges });
         if (latest === undefined) return;
+        await ifPossible(tellNames);
         send("changes", latest.changes.toReversed());
         after = latest.last_id;
       });

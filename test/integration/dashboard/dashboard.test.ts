@@ -115,6 +115,16 @@ describe.skipIf(!hasBrowser)("the dashboard", () => {
     await page.locator("#changes strong").filter({ hasText: hostileName }).first().waitFor({ timeout: 1_000 });
     expect(await page.locator("img").count()).toBe(0);
     expect(await textOf(page, "#changes")).toContain(hostileName);
+    // With the names that ids stand for.
+    const categories = await database.sql<{ name: string }>(
+      `select name from steam_categories where category_id in (
+         select jsonb_array_elements_text(old)::integer from app_changes where appid = $1 and field = 'categories')`,
+      [appid],
+    );
+    expect(await page.locator("#changes del").allTextContents()).toEqual(
+      expect.arrayContaining(categories.slice(0, 1).map(({ name }) => name)),
+    );
+    expect(categories.length).toBeGreaterThan(0);
     await until(page, "#worker-list li", "bulk sync: syncing, 80 of 360, 75 s left");
     expect(await page.locator("#worker-list progress").getAttribute("value")).toBe("0.25");
 

@@ -10,7 +10,9 @@ import { ago, bulkShare, count, difference, duration, grouped, percent, share } 
  * @typedef {import("../../../catalog/views.ts").ChangeView} Change
  * @typedef {import("../../../catalog/views.ts").ActivityMinute} Minute
  * @typedef {import("../../../db/catalog-store.ts").CatalogSummary} Summary
- * @typedef {{ status: Status, throughput: [number, number][], activity: Minute[], changes: Change[], catalogue: Summary }} Events
+ * @typedef {{ status: Status, throughput: [number, number][], activity: Minute[], changes: Change[], catalogue: Summary,
+ *   names: { kind: keyof typeof names, names: Names } }} Events
+ * @typedef {Record<string, string | null>} Names by id
  */
 
 const keptGroups = 40;
@@ -114,6 +116,9 @@ function workerItem({ mode, snapshot, seen_seconds_ago }) {
  */
 const pairs = (value, toPair) => (value === null || value === undefined ? [] : [toPair(value)]);
 
+/** What ids stand for. @type {{ tags: Names, genres: Names, categories: Names }} */
+const names = { tags: {}, genres: {}, categories: {} };
+
 let newestChange = 0;
 
 /** @param {Change[]} changes the oldest first */
@@ -127,12 +132,19 @@ function showChanges(changes) {
   show("no-changes", false);
 }
 
+/** With names in place of ids. @param {string} field @param {unknown} value @returns {unknown} */
+function readable(field, value) {
+  const known = field === "primary_genre" ? names.genres : names[/** @type {keyof typeof names} */ (field)];
+  if (known === undefined || value === null) return value;
+  return Array.isArray(value) ? value.map((id) => known[id] ?? id) : (known[String(value)] ?? value);
+}
+
 /** @param {Change[]} group */
 function changeItem(group) {
   const [first] = group;
   if (!first) return el("li", {});
   const fields = group.slice(0, shownFields).map((change) => {
-    const { removed, added } = difference(change.old, change.new);
+    const { removed, added } = difference(readable(change.field, change.old), readable(change.field, change.new));
     return el(
       "li",
       {},
@@ -203,6 +215,9 @@ function listen() {
   });
   on("activity", (minutes) => {
     activity.set([minutes.map(({ minute }) => Date.parse(minute) / 1000), minutes.map(({ apps }) => apps)]);
+  });
+  on("names", ({ kind, names: some }) => {
+    names[kind] = some;
   });
   on("changes", showChanges);
   on("catalogue", (summary) => {
