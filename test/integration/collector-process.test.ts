@@ -1,8 +1,8 @@
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect } from "vitest";
 import type { CollectorProgress } from "../../src/collector/progress.ts";
-import { type DatabaseKind, openTestDatabase, type TestDatabase } from "../support/databases.ts";
+import { it as given } from "../support/given.ts";
 import {
   type Asked,
   type CollectorWeb,
@@ -30,20 +30,13 @@ const hurried = {
 };
 
 interface Given {
-  open: (kind: DatabaseKind) => Promise<TestDatabase>;
   /** A store with these games, and a SteamSpy that knows them. */
   serve: (options?: CollectorWebOptions) => Promise<CollectorWeb>;
   /** A process that is ended after the test, and has never told a key. */
   start: (options: ServiceOptions) => Service;
 }
 
-const it = test.extend<Given>({
-  open: ({ onTestFinished }, use) =>
-    use(async (kind) => {
-      const database = await openTestDatabase(kind);
-      onTestFinished(() => database.close());
-      return database;
-    }),
+const it = given.extend<Given>({
   serve: ({ onTestFinished }, use) =>
     use(async (options) => {
       const web = await startCollectorWeb({ apiKey, ...options });

@@ -1,13 +1,11 @@
 import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect } from "vitest";
 import { appView } from "../../src/catalog/views.ts";
 import { runCommand } from "../support/command.ts";
-import { type DatabaseKind, openTestDatabase, type TestDatabase } from "../support/databases.ts";
+import { openTestDatabase, type TestDatabase } from "../support/databases.ts";
 import { freePort } from "../support/free-port.ts";
-import { type Service, type ServiceOptions, startService } from "../support/service.ts";
+import { it } from "../support/given.ts";
 import { type ForkedSteam, forkSimulatedSteam } from "../support/steam/child.ts";
 import { generateRecords } from "../support/steam/records.ts";
 import { catalogueOf } from "./sql/catalogue.ts";
@@ -24,33 +22,6 @@ beforeAll(async () => {
   steam = await forkSimulatedSteam({ generate: { seed: 1, count: records.length } });
 });
 afterAll(() => steam.close());
-
-interface Given {
-  open: (kind: DatabaseKind, options?: { migrated?: boolean }) => Promise<TestDatabase>;
-  start: (options: ServiceOptions) => Service;
-  /** A folder of its own, that is removed after the test. */
-  folder: string;
-}
-
-const it = test.extend<Given>({
-  open: ({ onTestFinished }, use) =>
-    use(async (kind, options) => {
-      const database = await openTestDatabase(kind, options);
-      onTestFinished(() => database.close());
-      return database;
-    }),
-  start: ({ onTestFinished }, use) =>
-    use((options) => {
-      const service = startService(options);
-      onTestFinished(() => service.stop());
-      return service;
-    }),
-  folder: async ({ onTestFinished }, use) => {
-    const folder = await mkdtemp(join(tmpdir(), "spsync-folder-"));
-    onTestFinished(() => rm(folder, { recursive: true, force: true }));
-    await use(folder);
-  },
-});
 
 const fill = (database: TestDatabase) => catalogueOf(() => database).store(...records);
 const failure = (code: number, words: string) => ({ code, stdout: "", stderr: expect.stringContaining(words) });

@@ -1,13 +1,14 @@
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect } from "vitest";
 import { readEnrichedCsv, readRawCsv } from "../../src/library/csv.ts";
 import { createFolderStore } from "../../src/library/folder-store.ts";
 import type { ObjectStore } from "../../src/library/object-store.ts";
 import { createS3Store } from "../../src/library/s3-store.ts";
-import { type DatabaseKind, databaseKinds, openTestDatabase, type TestDatabase } from "../support/databases.ts";
+import { databaseKinds, type TestDatabase } from "../support/databases.ts";
 import { differencesOf } from "../support/dump.ts";
+import { it as given } from "../support/given.ts";
 import {
   composeStages,
   dumpLibrary,
@@ -25,18 +26,11 @@ import { loadRealIgdbIds, loadRealLibraries, loadRealPlatforms, type OwnedGame }
 /** From a Steam profile to rows: everything real but Steam and IGDB. */
 
 interface Given {
-  open: (kind: DatabaseKind) => Promise<TestDatabase>;
   /** Files in a folder, or in a bucket, and how to list them. */
   keep: (place: "folder" | "s3") => Promise<{ objects: ObjectStore; keys: () => Promise<string[]> }>;
 }
 
-const it = test.extend<Given>({
-  open: ({ onTestFinished }, use) =>
-    use(async (kind) => {
-      const database = await openTestDatabase(kind);
-      onTestFinished(() => database.close());
-      return database;
-    }),
+const it = given.extend<Given>({
   keep: ({ onTestFinished }, use) =>
     use(async (place) => {
       if (place === "s3") {

@@ -1,10 +1,10 @@
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect } from "vitest";
 import type { LibraryProgress, LibrarySummary } from "../../src/library/progress.ts";
-import { type DatabaseKind, openTestDatabase, type TestDatabase } from "../support/databases.ts";
 import { differencesOf } from "../support/dump.ts";
+import { it as given } from "../support/given.ts";
 import {
   apiKey,
   dumpLibrary,
@@ -34,20 +34,12 @@ interface Web extends LibraryWeb {
 }
 
 interface Given {
-  open: (kind: DatabaseKind) => Promise<TestDatabase>;
   serve: () => Promise<Web>;
-  folder: string;
   /** An import that is ended after the test and has never told a secret. */
-  start: (options: ServiceOptions & { web: Web }, profile?: string) => Service;
+  startImport: (options: ServiceOptions & { web: Web }, profile?: string) => Service;
 }
 
-const it = test.extend<Given>({
-  open: ({ onTestFinished }, use) =>
-    use(async (kind) => {
-      const database = await openTestDatabase(kind);
-      onTestFinished(() => database.close());
-      return database;
-    }),
+const it = given.extend<Given>({
   serve: ({ onTestFinished }, use) =>
     use(async () => {
       const web = simulateLibraryWeb({ libraries: { [steamId]: library, [privateId]: "private" }, dump });
@@ -79,12 +71,7 @@ const it = test.extend<Given>({
         },
       };
     }),
-  folder: async ({ task }, use) => {
-    const folder = await mkdtemp(join(tmpdir(), `spsync-process-${task.id}-`));
-    await use(folder);
-    await rm(folder, { recursive: true, force: true });
-  },
-  start: async ({ folder, onTestFinished }, use) => {
+  startImport: async ({ folder, onTestFinished }, use) => {
     const services: [Service, Web][] = [];
     await use(({ env, web, ...options }, profile = steamId) => {
       const service = startService({
@@ -127,13 +114,13 @@ describe.concurrent("library-import", () => {
   it("tells how far it is, sums up, and leaves rows and two files; again it changes nothing", async ({
     open,
     serve,
-    start,
+    startImport,
     folder,
     expect,
   }) => {
     const [database, web] = [await open("postgres"), await serve()];
     const second = web.hold("api.igdb.com", 2);
-    const service = start({ web, database });
+    const service = startImport({ web, database });
     await second.held;
     const status = await service.until("/status", (body) => libraryOf(body)?.done === 400);
     expect(status).toMatchObject({
@@ -158,7 +145,7 @@ describe.concurrent("library-import", () => {
       expect.stringMatching(/^\d{8}T\d{9}Z-[0-9a-f]{8}-raw\.csv$/),
     ]);
 
-    const again = start({ web, database });
+    const again = startImport({ web, database });
     expect(await again.exited).toEqual({ code: 0, signal: null });
     expect(new Set(Object.values(summaryOf(again).import))).toEqual(new Set([0]));
     expect(await files(folder)).toHaveLength(4);
@@ -167,20 +154,20 @@ describe.concurrent("library-import", () => {
   it("needs nothing but keys: the embedded database and the folder hold all; killed and run again it ends right", async ({
     open,
     serve,
-    start,
+    startImport,
     expect,
   }) => {
     const [database, web] = [await open("pglite"), await serve()];
     const folder = database.env.DATA_DIR ?? "";
     await database.lend(async () => {
       const second = web.hold("api.igdb.com", 2);
-      const killed = start({ web, database });
+      const killed = startImport({ web, database });
       await second.held;
       killed.kill("SIGKILL");
       expect(await killed.exited).toEqual({ code: null, signal: "SIGKILL" });
       second.letGo();
       expect(await files(folder)).toEqual([expect.stringMatching(/-raw\.csv$/)]);
-      const service = start({ web, database });
+      const service = startImport({ web, database });
       expect(await service.exited).toEqual({ code: 0, signal: null });
       expect(summaryOf(service).s3_location).toMatch(/^file:\/\/\/.*\/imports\/u1\/.*-raw\.csv$/);
     });
@@ -190,14 +177,14 @@ describe.concurrent("library-import", () => {
   it("keeps its files in a bucket when there is one", async ({
     open,
     serve,
-    start,
+    startImport,
     folder,
     expect,
     onTestFinished,
   }) => {
     const [database, web, s3] = [await open("postgres"), await serve(), await startS3("imports")];
     onTestFinished(() => s3.close());
-    const service = start({ web, database, env: s3.env });
+    const service = startImport({ web, database, env: s3.env });
     expect(await service.exited).toEqual({ code: 0, signal: null });
     const { s3_location, s3_enriched_location } = summaryOf(service);
     const locations = (await s3.objects()).map((key) => `s3://imports/${key}`);
@@ -209,13 +196,13 @@ describe.concurrent("library-import", () => {
   it("says what is wrong with a private profile and with a refused key", async ({
     open,
     serve,
-    start,
+    startImport,
     folder,
     expect,
   }) => {
     const [database, web] = [await open("postgres"), await serve()];
-    const refused = start({ web, database }, privateId);
-    const wrong = start({ web, database, env: { STEAM_API_KEY: wrongKey } });
+    const refused = startImport({ web, database }, privateId);
+    const wrong = startImport({ web, database, env: { STEAM_API_KEY: wrongKey } });
     expect(await refused.exited).toEqual({ code: 1, signal: null });
     const sentence = `The games of Steam profile ${privateId} are not public; its owner has to make the game details public.`;
     expect(refused.logs.at(-1)).toMatchObject({ level: "fatal", message: sentence });
@@ -224,18 +211,18 @@ describe.concurrent("library-import", () => {
     expect(await files(folder)).toEqual([]);
   });
 
-  it("names the keys that are missing", async ({ serve, start, expect }) => {
+  it("names the keys that are missing", async ({ serve, startImport, expect }) => {
     const web = await serve();
-    const service = start({ web, env: { STEAM_API_KEY: "", IGDB_CLIENT_ID: "", IGDB_CLIENT_SECRET: "" } });
+    const service = startImport({ web, env: { STEAM_API_KEY: "", IGDB_CLIENT_ID: "", IGDB_CLIENT_SECRET: "" } });
     expect(await service.exited).toEqual({ code: 2, signal: null });
     expect(service.logs.at(-1)?.message).toMatch(/needs STEAM_API_KEY, and IGDB_CLIENT_ID and IGDB_CLIENT_SECRET/);
     expect(web.steam.log.calls).toEqual([]);
   });
 
-  it("says that IGDB is away", async ({ open, serve, start, expect }) => {
+  it("says that IGDB is away", async ({ open, serve, startImport, expect }) => {
     const [database, web] = [await open("postgres"), await serve()];
     web.igdb.faults.add({ fault: { status: 500 }, on: { kind: "external_games" }, times: Number.POSITIVE_INFINITY });
-    const service = start({ web, database });
+    const service = startImport({ web, database });
     expect(await service.exited).toEqual({ code: 75, signal: null });
     expect(service.logs.at(-1)).toMatchObject({
       level: "fatal",
@@ -243,10 +230,10 @@ describe.concurrent("library-import", () => {
     });
   });
 
-  it("stops in order when it is told to", async ({ open, serve, start, expect }) => {
+  it("stops in order when it is told to", async ({ open, serve, startImport, expect }) => {
     const [database, web] = [await open("postgres"), await serve()];
     const first = web.hold("api.igdb.com", 1);
-    const service = start({ web, database });
+    const service = startImport({ web, database });
     await first.held;
     service.kill("SIGTERM");
     expect(await service.exited).toEqual({ code: 143, signal: null });

@@ -1,18 +1,12 @@
 import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect } from "vitest";
 import { startCluster } from "../support/cluster.ts";
-import {
-  type DatabaseKind,
-  openTestDatabase,
-  type TestDatabase,
-  type TestDatabaseOptions,
-} from "../support/databases.ts";
 import { freePort } from "../support/free-port.ts";
-import { type Service, type ServiceOptions, startService } from "../support/service.ts";
+import { it } from "../support/given.ts";
+import type { Service } from "../support/service.ts";
 import { type ForkedSteam, forkSimulatedSteam } from "../support/steam/child.ts";
 
 /** The service as operators see it: its exit codes, what it says, what it answers, what it leaves behind. */
@@ -23,28 +17,6 @@ beforeAll(async () => {
   steam = await forkSimulatedSteam({ generate: catalogue, latencyMs: 20 });
 });
 afterAll(() => steam.close());
-
-interface Given {
-  /** A database that is closed after the test. */
-  open: (kind: DatabaseKind, options?: TestDatabaseOptions) => Promise<TestDatabase>;
-  /** A process that is ended after the test. */
-  start: (options: ServiceOptions) => Service;
-}
-
-const it = test.extend<Given>({
-  open: ({ onTestFinished }, use) =>
-    use(async (kind, options) => {
-      const database = await openTestDatabase(kind, options);
-      onTestFinished(() => database.close());
-      return database;
-    }),
-  start: ({ onTestFinished }, use) =>
-    use((options) => {
-      const service = startService(options);
-      onTestFinished(() => service.stop());
-      return service;
-    }),
-});
 
 const messages = (service: Service) => service.logs.map(({ message }) => message);
 
@@ -109,11 +81,9 @@ describe("bulk-sync", () => {
     expect(value('steam_requests_total{kind="product_info",result="ok"}')).toBeGreaterThan(0);
   });
 
-  it("stores exactly the apps of a list and sums up", async ({ open, start, onTestFinished }) => {
+  it("stores exactly the apps of a list and sums up", async ({ open, start, folder }) => {
     const database = await open("postgres");
     const appids = (await steam.call("appids")).slice(100, 130);
-    const folder = await mkdtemp(join(tmpdir(), "spsync-list-"));
-    onTestFinished(() => rm(folder, { recursive: true }));
     await writeFile(join(folder, "apps.txt"), `${appids.slice(10).join("\n")} # the rest\n`);
     await steam.call("clearLog");
 
