@@ -9,14 +9,15 @@ import { generateRecords } from "../../support/steam/records.ts";
 import { silent } from "../../support/templates.ts";
 import { catalogueOf, record } from "../sql/catalogue.ts";
 
-/** The HTTP side as the service builds it, over a test database, with nothing running beside it. */
+/** The HTTP side as the service builds it, over a test database, with nothing running beside it; `said` is what a worker would say. */
 export async function serve(
   database: TestDatabase | null,
   settings: Partial<HttpSettings> = {},
   closeAfter: (close: () => Promise<void>) => void = onTestFinished,
+  said: Partial<ServiceSnapshot> = {},
 ) {
   const reader: CatalogReader | null = database && createCatalogReader(database.db);
-  const snapshot = () => idle;
+  const snapshot = () => ({ ...idle, ...said });
   const server = buildServer({
     snapshot,
     reader: () => reader,

@@ -8,6 +8,7 @@ import { openTestDatabase } from "../../support/databases.ts";
 import { freePort } from "../../support/free-port.ts";
 import { startService } from "../../support/service.ts";
 import { type ForkedSteam, forkSimulatedSteam } from "../../support/steam/child.ts";
+import { serve } from "../api/harness.ts";
 
 /** The page in a real browser, the service as a process, a simulated Steam. */
 
@@ -160,6 +161,44 @@ describe.skipIf(!hasBrowser)("the dashboard", () => {
     await until(page, "#connection", "live");
     await steam.call("change", other, text("After the restart").replace(String(appid), String(other)));
     await until(page, "#changes strong", "After the restart");
+  });
+
+  test("shows a collector, an import, what is away and which apps fail", async () => {
+    const progress = {
+      failed: 0,
+      rate_per_minute: 59.8,
+      eta_seconds: 7_800,
+      endpoints: [],
+      last_error: null,
+      next_run_at: null,
+    };
+    const games = { pending: 0, success: 0, failed: 0, not_found: 0 };
+    const { base } = await serve(null, {}, onTestFinished, {
+      steam: {
+        connected: false,
+        connected_since: null,
+        reconnect_attempts: 7,
+        last_error: "no server answers",
+        requests: { changes: 0, metadata: 0, product_info: 0, access_tokens: 0, tag_names: 0, http_payload: 0 },
+      },
+      collector: { ...progress, phase: "details", done: 50, total: 200, games },
+      library: { phase: "igdb_enrichment", done: 30, total: 40 },
+      failing_apps: [{ appid: 620, name: null, attempts: 4, error: hostileName, next_attempt_at: null }],
+      loops: [{ name: "collector", state: "running", last_progress_at: new Date().toISOString(), limit_ms: 60_000 }],
+    });
+    const { page, faults } = await openPage(base);
+    await until(page, "#health", "degraded");
+    expect(await textOf(page, "#reasons")).toBe("Steam is not reachable: no server answers");
+    expect(await textOf(page, "#figures")).toMatch(/Steamaway.*Reconnects7.*no server answers/);
+    expect(await page.locator("#collector-bar").getAttribute("value")).toBe("0.25");
+    expect(await textOf(page, "#collector-figures")).toMatch(/details.*Time left2 h 10 min.*A minute59.8/);
+    expect(await page.locator("#library-bar").getAttribute("value")).toBe("0.75");
+    expect(await textOf(page, "#failing-list")).toBe(`App 620 620, 4 attempts: ${hostileName}`);
+    expect(
+      await page.locator("#bulk, #monitor, #workers").evaluateAll((all) => all.map(({ hidden }) => hidden)),
+    ).toEqual([true, true, true]);
+    expect(await seriousIssues(page)).toEqual([]);
+    expect(faults).toEqual([]);
   });
 
   test("asks for the key, and is JSON to whoever wants no page", async () => {

@@ -40,20 +40,17 @@ function showStatus(status) {
     ...pairs(database.last_error, (error) => ["The database's last error", error]),
   ]);
 
-  show("bulk", bulk !== null);
-  if (bulk !== null) {
-    byId("bulk-bar").setAttribute("value", String(bulkShare(bulk)));
-    figures("bulk-figures", [
-      ["Phase", bulk.phase],
-      ...pairs(share(bulk.swept_ids, bulk.sweep_end), (part) => ["Ids compared", percent(part)]),
-      ["Done", count(bulk.done)],
-      ["Total", count(bulk.total)],
-      ["Apps a second", count(bulk.rate_per_second)],
-      ["Time left", duration(bulk.eta_seconds)],
-      ["Failed", count(bulk.failed)],
-      ["Unknown to Steam", count(bulk.unknown)],
-    ]);
-  }
+  showWork("bulk", bulk, bulk && bulkShare(bulk), ({ swept_ids, sweep_end, rate_per_second, failed, unknown }) => [
+    ...pairs(share(swept_ids, sweep_end), (part) => ["Ids compared", percent(part)]),
+    ["Apps a second", count(rate_per_second)],
+    ["Failed", count(failed)],
+    ["Unknown to Steam", count(unknown)],
+  ]);
+  showWork("collector", collector, share(collector?.done, collector?.total), ({ rate_per_minute, next_run_at }) => [
+    ["A minute", count(rate_per_minute)],
+    ...pairs(next_run_at, (time) => ["Next run", new Date(time).toLocaleTimeString()]),
+  ]);
+  showWork("library", library, share(library?.done, library?.total), () => []);
   show("monitor", monitor !== null);
   if (monitor !== null) {
     figures("monitor-figures", [
@@ -63,24 +60,9 @@ function showStatus(status) {
       ["Failing", count(monitor.failing)],
       ["Last poll", ago(monitor.last_poll_at)],
       ["This worker", monitor.drain_only ? "drains" : monitor.leading ? "polls" : "helps"],
-      ...pairs(monitor.sweeping || null, () => /** @type {[string, string]} */ (["Sweep", "comparing everything"])),
+      ...pairs(monitor.sweeping || null, () => /** @type {[string, string]} */ (["Sweep", "under way"])),
     ]);
   }
-  show("collector", collector !== null || library !== null);
-  figures("collector-figures", [
-    ...pairs(collector, ({ phase, done, total }) => [
-      "Collector",
-      `${phase.replaceAll("_", " ")} ${count(done)}${total === null ? "" : ` of ${count(total)}`}`,
-    ]),
-    ...pairs(collector, ({ rate_per_minute }) => ["A minute", count(rate_per_minute)]),
-    ...pairs(collector, ({ eta_seconds }) => ["Time left", duration(eta_seconds)]),
-    ...pairs(collector?.next_run_at, (time) => ["Next run", new Date(time).toLocaleTimeString()]),
-    ...pairs(library, ({ phase, done, total }) => [
-      "Library import",
-      `${phase.replaceAll("_", " ")} ${count(done)} of ${count(total)}`,
-    ]),
-  ]);
-
   show("failing", status.failing_apps.length > 0);
   byId("failing-list").replaceChildren(
     ...status.failing_apps.map(({ appid, name, attempts, error }) =>
@@ -90,6 +72,25 @@ function showStatus(status) {
   const workers = status.workers ?? [];
   show("workers", workers.length > 1);
   byId("worker-list").replaceChildren(...workers.map(workerItem));
+}
+
+/**
+ * Work that counts: a bar, and figures of which `more` makes those that only this work has.
+ *
+ * @template {{ phase: string, done: number, total: number | null, eta_seconds?: number | null }} Work
+ * @param {string} id @param {Work | null} work @param {number | null} part @param {(work: Work) => [string, string][]} more
+ */
+function showWork(id, work, part, more) {
+  show(id, work !== null);
+  if (work === null) return;
+  byId(`${id}-bar`).setAttribute("value", String(part ?? 0));
+  figures(`${id}-figures`, [
+    ["Phase", work.phase.replaceAll("_", " ")],
+    ["Done", count(work.done)],
+    ["Total", count(work.total)],
+    ["Time left", duration(work.eta_seconds)],
+    ...more(work),
+  ]);
 }
 
 /** @param {NonNullable<Status["workers"]>[number]} worker */

@@ -51,11 +51,11 @@ export function chart(id, label, isBars) {
         padding: [8, 12, 0, 0],
         scales: {
           ...(bars && {
-            // Room for the halves of the first and the last one.
+            // Room for the halves of the first and the last one; the last hour while there is none.
             x: {
               range: (/** @type {unknown} */ _, /** @type {number} */ min, /** @type {number} */ max) => [
-                min - 30,
-                max + 30,
+                (data[0].length > 0 ? min : Date.now() / 1000 - 3_600) - 30,
+                (data[0].length > 0 ? max : Date.now() / 1000) + 30,
               ],
             },
           }),
