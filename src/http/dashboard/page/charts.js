@@ -48,7 +48,8 @@ export function chart(id, label, isBars) {
         ...size(),
         legend: { show: false },
         cursor: { show: false },
-        padding: [8, 12, 0, 0],
+        // On the right for half of the last time.
+        padding: [8, 28, 0, 0],
         scales: {
           ...(bars && {
             // Room for the halves of the first and the last one; the last hour while there is none.
