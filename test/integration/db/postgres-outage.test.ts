@@ -71,7 +71,7 @@ describe("Postgres", () => {
     await db.close();
     const took = performance.now() - started;
     expect(took).toBeGreaterThan(1_500);
-    expect(took).toBeLessThan(10_000);
+    expect(took).toBeLessThan(4_000);
   });
 });
 
