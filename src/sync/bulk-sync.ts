@@ -4,7 +4,7 @@ import type { Metadata } from "../steam/port.ts";
 import { idsPerRequest, type SweepDeps, sweepIdSpace, sweepIds } from "./appids.ts";
 import type { BatchDeps, BatchOutcome } from "./apply-batch.ts";
 import { createDrain } from "./drain.ts";
-import { type BulkProgress, secondsLeft } from "./progress.ts";
+import { type BulkProgress, secondsLeft, shareOf } from "./progress.ts";
 import { retrySteam } from "./retry-steam.ts";
 import type { BulkSummary } from "./summary.ts";
 import { nameTags } from "./tag-names.ts";
@@ -141,21 +141,23 @@ export function createBulkSync(options: BulkSyncOptions): BulkSync {
   }
 
   function status(): BulkProgress {
-    const done = counts.stored + counts.unknown;
-    const total = Math.max(counts.pendingBefore + counts.marked, done + failing.size);
-    const secondsOfApps = meter.etaSeconds(total - done - failing.size);
+    const { stored: done, unknown } = counts;
+    const failed = failing.size;
+    const total = Math.max(counts.pendingBefore + counts.marked, done + failed + unknown);
+    const secondsOfApps = meter.etaSeconds(total - done - failed - unknown);
     const secondsOfSweep = sweepEnd === null ? null : sweepMeter.etaSeconds(sweepEnd - counts.sweptIds);
-    return {
+    const progress = {
       phase,
       swept_ids: counts.sweptIds,
       sweep_end: sweepEnd,
       total,
       done,
-      failed: failing.size,
-      unknown: counts.unknown,
+      failed,
+      unknown,
       rate_per_second: Math.round(meter.rate() * 10) / 10,
       eta_seconds: secondsLeft(phase, secondsOfApps, secondsOfSweep),
     };
+    return { ...progress, share: shareOf(progress) };
   }
 
   async function summarise(durationMs: number): Promise<BulkSummary> {

@@ -7,14 +7,30 @@ export interface BulkProgress {
   swept_ids: number;
   /** Where the sweep is expected to end; null while nobody knows, and where there is no sweep. */
   sweep_end: number | null;
-  /** Apps to fetch, as far as they are known. */
+  /** Apps to fetch, as far as they are known: those `done` are stored, `failed`, `unknown` to Steam, or still to come. */
   total: number;
   done: number;
   failed: number;
-  /** Apps that Steam does not know. */
   unknown: number;
+  /** How much of the pass is behind it, 0 to 1: of the id space while it sweeps, then of the apps to fetch. */
+  share: number;
   rate_per_second: number;
   eta_seconds: number | null;
+}
+
+/** {@link BulkProgress.share} of what has been counted. */
+export function shareOf({
+  phase,
+  swept_ids,
+  sweep_end,
+  total,
+  done,
+  failed,
+  unknown,
+}: Omit<BulkProgress, "share">): number {
+  if (phase === "done") return 1;
+  const [part, whole] = phase === "sweeping" ? [swept_ids, sweep_end ?? 0] : [done + failed + unknown, total];
+  return whole > 0 ? Math.min(1, part / whole) : 0;
 }
 
 /**
@@ -33,16 +49,17 @@ export function secondsLeft(
 
 /** One line of at most `width` columns; what comes last is cut first. */
 export function formatBar(progress: BulkProgress, width = 80): string {
-  const { phase, total, done, failed, unknown, swept_ids, sweep_end } = progress;
-  const sweeping = phase === "sweeping";
-  const [part, whole] = sweeping ? [swept_ids, sweep_end ?? 0] : [done + failed + unknown, total];
-  const share = phase === "done" ? 1 : whole > 0 ? Math.min(1, part / whole) : 0;
-  const pieces = sweeping
-    ? [
-        `${formatCount(swept_ids)}${sweep_end ? ` of ${formatCount(sweep_end)}` : ""} ids`,
-        `${formatCount(total)} to fetch`,
-      ]
-    : [`${formatCount(part)} of ${formatCount(total)}`, `${formatCount(Math.round(progress.rate_per_second))}/s`];
+  const { phase, total, done, failed, unknown, share, swept_ids, sweep_end } = progress;
+  const pieces =
+    phase === "sweeping"
+      ? [
+          `${formatCount(swept_ids)}${sweep_end ? ` of ${formatCount(sweep_end)}` : ""} ids`,
+          `${formatCount(total)} to fetch`,
+        ]
+      : [
+          `${formatCount(done + failed + unknown)} of ${formatCount(total)}`,
+          `${formatCount(Math.round(progress.rate_per_second))}/s`,
+        ];
   if (progress.eta_seconds !== null && phase !== "done") pieces.push(`${formatDuration(progress.eta_seconds)} left`);
   if (failed > 0) pieces.push(`${formatCount(failed)} failed`);
   return formatLine(phase, share, pieces, width);

@@ -126,7 +126,9 @@ forEachDatabase("bulk sync", (open, kind) => {
     const [appid, app] = [...steam.catalogue.apps].find(([, { access }]) => access === "public") ?? [];
     if (appid === undefined || app === undefined) throw new Error("no public app");
     steam.catalogue.remove(appid);
-    expect(await bulk()).toMatchObject({ stored: 0, unknown: 1 });
+    const removing = startBulk(database.db, steam);
+    expect(await removing.done).toMatchObject({ stored: 0, unknown: 1 });
+    expect(removing.status()).toMatchObject({ total: 1, done: 0, failed: 0, unknown: 1, share: 1, eta_seconds: 0 });
     expect(await one(`select is_known or is_active from apps where appid = ${appid}`)).toBe(false);
 
     steam.log.clear();

@@ -48,6 +48,7 @@ const snapshot: ServiceSnapshot = {
     done: 20,
     failed: 1,
     unknown: 2,
+    share: 0.46,
     rate_per_second: 4.5,
     eta_seconds: 6,
   },

@@ -11,6 +11,7 @@ import { createPics } from "../../src/steam/pics.ts";
 import { createSteamSession } from "../../src/steam/session.ts";
 import { type BulkSyncOptions, createBulkSync } from "../../src/sync/bulk-sync.ts";
 import { createChangeMonitor, type MonitorOptions } from "../../src/sync/change-monitor.ts";
+import type { BulkProgress } from "../../src/sync/progress.ts";
 import type { BulkSummary } from "../../src/sync/summary.ts";
 import { storeAppids } from "../../src/web/app-list.ts";
 import { createWebClient, type WebClient, type WebClientOptions } from "../../src/web/client.ts";
@@ -30,6 +31,7 @@ export interface BulkOverrides extends Partial<BulkSyncOptions> {
 export interface BulkRun {
   done: Promise<BulkSummary>;
   stop(): Promise<void>;
+  status(): BulkProgress;
   requests(): Record<string, number>;
 }
 
@@ -53,7 +55,7 @@ export function startBulk(
   session.start();
   const done = bulk.run().finally(() => session.stop());
   done.catch(() => {}); // Whoever awaits it hears of it.
-  return { done, stop: () => bulk.stop(), requests: () => parts.pics.status().requests };
+  return { done, stop: () => bulk.stop(), status: bulk.status, requests: () => parts.pics.status().requests };
 }
 
 const generous = { count: 1_000, periodMs: 1_000 };

@@ -91,7 +91,9 @@ describe.skipIf(!hasBrowser)("the dashboard", () => {
     onTestFinished(() => service.stop());
     await service.until("/health", ({ status }) => status === "ok");
     // Another worker on the same database says how far it is.
-    const loading = { bulk: { phase: "syncing", done: 80, failed: 2, unknown: 8, total: 360, eta_seconds: 75 } };
+    const loading = {
+      bulk: { phase: "syncing", done: 80, failed: 2, unknown: 8, total: 360, share: 0.25, eta_seconds: 75 },
+    };
     await database.sql("insert into workers (id, mode, snapshot, seen_at) values ($1, 'bulk_sync', $2, now())", [
       randomUUID(),
       JSON.stringify(loading),
@@ -124,15 +126,12 @@ describe.skipIf(!hasBrowser)("the dashboard", () => {
     expect(await page.locator("img").count()).toBe(0);
     expect(await textOf(page, "#changes")).toContain(hostileName);
     // With the names that ids stand for.
-    const categories = await database.sql<{ name: string }>(
+    const [category] = await database.sql<{ name: string }>(
       `select name from steam_categories where category_id in (
-         select jsonb_array_elements_text(old)::integer from app_changes where appid = $1 and field = 'categories')`,
+         select jsonb_array_elements_text(old)::integer from app_changes where appid = $1 and field = 'categories') limit 1`,
       [appid],
     );
-    expect(await page.locator("#changes del").allTextContents()).toEqual(
-      expect.arrayContaining(categories.slice(0, 1).map(({ name }) => name)),
-    );
-    expect(categories.length).toBeGreaterThan(0);
+    expect(await page.locator("#changes del").allTextContents()).toContain(category?.name);
     await until(page, "#worker-list li", "bulk sync: syncing, 80 of 360, 75 s left");
     expect(await page.locator("#worker-list progress").getAttribute("value")).toBe("0.25");
 

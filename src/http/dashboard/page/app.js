@@ -1,7 +1,7 @@
 // @ts-check
 import { chart } from "./charts.js";
 import { byId, el, figures, show } from "./dom.js";
-import { ago, bulkShare, count, difference, duration, grouped, percent, share } from "./format.js";
+import { ago, count, difference, duration, grouped, percent, share } from "./format.js";
 
 /**
  * The page: one stream in, its events written into the document.
@@ -40,7 +40,7 @@ function showStatus(status) {
     ...pairs(database.last_error, (error) => ["The database's last error", error]),
   ]);
 
-  showWork("bulk", bulk, bulk && bulkShare(bulk), ({ swept_ids, sweep_end, rate_per_second, failed, unknown }) => [
+  showWork("bulk", bulk, bulk?.share, ({ swept_ids, sweep_end, rate_per_second, failed, unknown }) => [
     ...pairs(share(swept_ids, sweep_end), (part) => ["Ids compared", percent(part)]),
     ["Apps a second", count(rate_per_second)],
     ["Failed", count(failed)],
@@ -66,7 +66,7 @@ function showStatus(status) {
   show("failing", status.failing_apps.length > 0);
   byId("failing-list").replaceChildren(
     ...status.failing_apps.map(({ appid, name, attempts, error }) =>
-      el("li", {}, el("strong", {}, name ?? `App ${appid}`), ` ${appid}, ${attempts} attempts: ${error ?? "unknown"}`),
+      el("li", {}, storeLink(appid, name), ` ${appid}, ${attempts} attempts: ${error ?? "unknown"}`),
     ),
   );
   const workers = status.workers ?? [];
@@ -78,7 +78,7 @@ function showStatus(status) {
  * Work that counts: a bar, and figures of which `more` makes those that only this work has.
  *
  * @template {{ phase: string, done: number, total: number | null, eta_seconds?: number | null }} Work
- * @param {string} id @param {Work | null} work @param {number | null} part @param {(work: Work) => [string, string][]} more
+ * @param {string} id @param {Work | null} work @param {number | null | undefined} part @param {(work: Work) => [string, string][]} more
  */
 function showWork(id, work, part, more) {
   show(id, work !== null);
@@ -105,7 +105,8 @@ function workerItem({ mode, snapshot, seen_seconds_ago }) {
       `collector ${collector.phase.replaceAll("_", " ")}, ${count(collector.done)} of ${count(collector.total)}`,
     library && `${library.phase.replaceAll("_", " ")}, ${count(library.done)} of ${count(library.total)}`,
   ].filter(Boolean);
-  const counted = bulk ? bulkShare(bulk) : share((collector ?? library)?.done, (collector ?? library)?.total);
+  const work = collector ?? library;
+  const counted = bulk?.share ?? share(work?.done, work?.total);
   const bar = counted === null ? [] : [el("progress", { value: counted, "aria-label": name })];
   const text = `: ${doing.join("; ") || "starting"}; seen ${duration(seen_seconds_ago)} ago`;
   return el("li", {}, el("strong", {}, name), text, ...bar);
@@ -140,6 +141,12 @@ function readable(field, value) {
   return Array.isArray(value) ? value.map((id) => known[id] ?? id) : (known[String(value)] ?? value);
 }
 
+/** An app's name, which leads to its page in the store. @param {number} appid @param {string | null} name */
+function storeLink(appid, name) {
+  const link = { href: `https://store.steampowered.com/app/${appid}/`, target: "_blank", rel: "noreferrer" };
+  return el("strong", {}, el("a", link, name?.trim() || `App ${appid}`));
+}
+
 /** @param {Change[]} group */
 function changeItem(group) {
   const [first] = group;
@@ -163,7 +170,7 @@ function changeItem(group) {
   const heading = el(
     "div",
     { class: "heading" },
-    el("strong", {}, first.name ?? `App ${first.appid}`),
+    storeLink(first.appid, first.name),
     el("span", { class: "quiet" }, `${first.type ?? "app"} ${first.appid}`),
     when,
   );

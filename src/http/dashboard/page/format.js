@@ -30,16 +30,6 @@ export const ago = (time, now = Date.now()) => (time ? `${duration((now - Date.p
 export const share = (part, whole) =>
   part === undefined || part === null || !whole ? null : Math.min(1, part / whole);
 
-/**
- * How much of a pass is behind it: of the id space while it sweeps, then of the apps to fetch.
- *
- * @param {import("../../../sync/progress.ts").BulkProgress} bulk @returns {number}
- */
-export function bulkShare({ phase, swept_ids, sweep_end, done, failed, unknown, total }) {
-  if (phase === "done") return 1;
-  return (phase === "sweeping" ? share(swept_ids, sweep_end) : share(done + failed + unknown, total)) ?? 0;
-}
-
 const longest = 120;
 const timestamp = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d):\d\d\S*$/;
 
@@ -76,10 +66,9 @@ export function difference(before, after) {
     });
     return { removed: parts.flatMap(({ removed }) => removed), added: parts.flatMap(({ added }) => added) };
   }
-  const [had, has] = [before, after].map((value) => (value === null || value === undefined ? [] : [shortValue(value)]));
-  return JSON.stringify(had) === JSON.stringify(has)
-    ? { removed: [], added: [] }
-    : { removed: had ?? [], added: has ?? [] };
+  const told = (/** @type {unknown} */ value) => (value === null || value === undefined ? [] : [shortValue(value)]);
+  const isSame = JSON.stringify(before) === JSON.stringify(after);
+  return isSame ? { removed: [], added: [] } : { removed: told(before), added: told(after) };
 }
 
 /**

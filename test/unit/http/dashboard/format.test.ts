@@ -1,7 +1,6 @@
 import { describe, expect, it, test } from "vitest";
 import {
   ago,
-  bulkShare,
   count,
   difference,
   duration,
@@ -9,7 +8,6 @@ import {
   share,
   shortValue,
 } from "../../../../src/http/dashboard/page/format.js";
-import type { BulkProgress } from "../../../../src/sync/progress.ts";
 
 describe("the page's words", () => {
   test.each([
@@ -61,32 +59,7 @@ describe("a change", () => {
   });
 });
 
-describe("progress", () => {
-  const bulk: BulkProgress = {
-    phase: "sweeping",
-    swept_ids: 250,
-    sweep_end: 1_000,
-    total: 40,
-    done: 20,
-    failed: 4,
-    unknown: 6,
-    rate_per_second: 0,
-    eta_seconds: null,
-  };
-  it("is of the id space first, then of the apps", () => {
-    expect(bulkShare(bulk)).toBe(0.25);
-    expect(bulkShare({ ...bulk, sweep_end: null })).toBe(0);
-    expect(bulkShare({ ...bulk, phase: "syncing" })).toBe(0.75);
-    expect(bulkShare({ ...bulk, phase: "syncing", total: 0 })).toBe(0);
-    expect(bulkShare({ ...bulk, phase: "done" })).toBe(1);
-  });
-  it("is not known without a whole, and never more than it", () => {
-    expect([share(3, null), share(undefined, 5), share(0, 0), share(1, 4), share(9, 4)]).toEqual([
-      null,
-      null,
-      null,
-      0.25,
-      1,
-    ]);
-  });
+test("a share is not known without a whole, and never more than it", () => {
+  const shares = [share(3, null), share(undefined, 5), share(0, 0), share(1, 4), share(9, 4)];
+  expect(shares).toEqual([null, null, null, 0.25, 1]);
 });
