@@ -9,7 +9,7 @@ export default defineConfig({
     maxWorkers: 2,
     coverage: {
       provider: "v8",
-      include: ["src/library/**/*.ts"],
+      include: ["src/library/**/*.ts", "src/lambda/**/*.ts"],
       reporter: ["text-summary"],
       thresholds: { branches: 80, functions: 80, lines: 80 },
     },

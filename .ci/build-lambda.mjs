@@ -5,7 +5,7 @@ import { build } from "esbuild";
 
 /** Bundles each handler into a folder of its own, `dist/lambda/<stage>/index.mjs`, where template.yaml expects it. */
 
-const source = fileURLToPath(new URL("../src/library/lambda", import.meta.url));
+const source = fileURLToPath(new URL("../src/lambda", import.meta.url));
 const target = process.argv[2] ?? fileURLToPath(new URL("../dist/lambda", import.meta.url));
 
 await rm(target, { recursive: true, force: true });

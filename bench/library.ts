@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { pino } from "pino";
-import { loadConfig } from "../src/config.ts";
 import { createIgdb } from "../src/library/igdb.ts";
+import { loadConfig } from "../src/process/config.ts";
 import { createWebClient } from "../src/web/client.ts";
 import { createSimulatedIgdb, generateIgdbGames } from "../test/support/web/igdb.ts";
 import { asFetch } from "../test/support/web/web-api.ts";

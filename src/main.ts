@@ -1,8 +1,8 @@
-import { commandOfMode, parseCommand, type ReadCommand, type Work } from "./cli.ts";
-import { type Config, loadConfig, readEnv, secretsOf } from "./config.ts";
-import { ConfigError } from "./errors.ts";
-import { createLifecycle, exitCodeOf, exitCodes } from "./lifecycle.ts";
-import { createLogger, createOutput } from "./logger.ts";
+import { commandOfMode, parseCommand, type ReadCommand, type Work } from "./commands/args.ts";
+import { type Config, loadConfig, readEnv, secretsOf } from "./process/config.ts";
+import { ConfigError } from "./process/errors.ts";
+import { createLifecycle, exitCodeOf, exitCodes } from "./process/lifecycle.ts";
+import { createLogger, createOutput } from "./process/logger.ts";
 
 /** The entry: a command, or MODE, becomes a worker, and its end an exit code. */
 
@@ -17,7 +17,7 @@ async function main(): Promise<void> {
       return;
     }
     if (parsed?.kind === "doctor") {
-      const { runDoctor } = await import("./command-doctor.ts");
+      const { runDoctor } = await import("./commands/doctor.ts");
       return await runDoctor(parsed, output);
     }
     config = loadConfig(readEnv());
@@ -29,11 +29,11 @@ async function main(): Promise<void> {
     return;
   }
   if (command.kind === "status" || command.kind === "app" || command.kind === "fetch") {
-    const { runReadCommand } = await import("./command-read.ts");
+    const { runReadCommand } = await import("./commands/read.ts");
     return await runReadCommand(command, config, output);
   }
 
-  const { isService, runWorker } = await import("./worker.ts");
+  const { isService, runWorker } = await import("./commands/service.ts");
   const logger = createLogger({ level: config.logLevel, output, secrets: secretsOf(config) });
   const lifecycle = createLifecycle({ kind: isService(command, config) ? "service" : "one-off", logger });
   try {

@@ -14,7 +14,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { type BulkSummary, formatSummary } from "../src/sync/summary.ts";
+import { type BulkSummary, formatSummary } from "../src/terminal/bulk-summary.ts";
 import { forkSimulatedSteam } from "./support/steam/child.ts";
 
 const usage = "npm run demo [-- APPS] [--keep]: a number of apps from 1 to 100000; --keep goes on until Ctrl-C\n";

@@ -1,6 +1,6 @@
 import { createCatalogStore } from "../../src/db/catalog-store.ts";
-import { createPatience } from "../../src/db/patience.ts";
 import { openPostgres } from "../../src/db/postgres.ts";
+import { createPatience } from "../../src/db/retry.ts";
 import type { ClusterAddress } from "../../test/support/cluster.ts";
 import { asSuperuser, urlOf } from "../../test/support/cluster.ts";
 import { ownerOf, serverTemplate, silent } from "../../test/support/templates.ts";

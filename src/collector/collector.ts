@@ -1,12 +1,12 @@
-import type { CollectorStore, ListCounts } from "../db/collector-store.ts";
-import { WebError } from "../errors.ts";
-import type { Logger } from "../logger.ts";
+import { WebError } from "../process/errors.ts";
+import type { Logger } from "../process/logger.ts";
 import type { WebClient } from "../web/client.ts";
-import { runAppList } from "./app-list-run.ts";
-import { type DetailsSummary, runDetails } from "./details.ts";
-import { whileLeading } from "./lead.ts";
-import { type PassSummary, runPass } from "./pass.ts";
+import { runAppList } from "./app-lists.ts";
+import { whileLeading } from "./leader-lease.ts";
 import { type CollectorProgress, createTracker } from "./progress.ts";
+import { type DetailsSummary, runDetails } from "./steamspy-details.ts";
+import { type PassSummary, runPass } from "./steamspy-pages.ts";
+import type { CollectorStore, ListCounts } from "./store.ts";
 
 /**
  * One run of the collector: the app list, then SteamSpy's pages of all games, then the details of single games. Each part keeps its own

@@ -1,6 +1,6 @@
-import type { CollectorCounts } from "../db/collector-store.ts";
-import { createRateMeter, formatCount, formatDuration, formatLine, type RateMeter } from "../progress.ts";
+import { createRateMeter, formatCount, formatDuration, formatLine, type RateMeter } from "../terminal/progress-bar.ts";
 import type { EndpointStatus } from "../web/client.ts";
+import type { CollectorCounts } from "./store.ts";
 
 /** What a run is at. `waiting` is for another worker's lease, `idle` for the next run. */
 export type CollectorPhase =

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { maxId, text, whole } from "../catalog/values.ts";
-import type { GameDetails, GameNumbers } from "../db/collector-store.ts";
-import { WebError } from "../errors.ts";
+import { WebError } from "../process/errors.ts";
 import type { WebClient } from "../web/client.ts";
+import type { GameDetails, GameNumbers } from "./store.ts";
 
 /**
  * SteamSpy's two requests, and what their values mean. It answers 200 for nearly everything; numbers come as numbers, as texts, as null

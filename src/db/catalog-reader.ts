@@ -10,7 +10,7 @@ import type {
   LabelKind,
   NamedCount,
 } from "../catalog/views.ts";
-import { DatabaseError } from "../errors.ts";
+import { DatabaseError } from "../process/errors.ts";
 import type { Backlog, CatalogState, CatalogSummary, WorkerReport } from "./catalog-store.ts";
 import type { Database } from "./database.ts";
 

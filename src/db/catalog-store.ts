@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import type { AppRecord } from "../catalog/app-record.ts";
 import type { Database } from "./database.ts";
-import type { Patience } from "./patience.ts";
+import type { Patience } from "./retry.ts";
 
 /**
  * Typed calls of the SQL functions in `supabase/migrations`; what each does is written there.

@@ -2,7 +2,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
-import { DatabaseError } from "../errors.ts";
+import { DatabaseError } from "../process/errors.ts";
 import type { Database, SqlDatabase } from "./database.ts";
 import { schemaRemedy } from "./sqlstate.ts";
 

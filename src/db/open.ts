@@ -1,10 +1,10 @@
 import type { Logger } from "pino";
-import type { DatabaseConfig } from "../config.ts";
+import type { DatabaseConfig } from "../process/config.ts";
 import type { Database, SqlDatabase } from "./database.ts";
 import { checkSchema, migrate, requiredVersion } from "./migrate.ts";
-import type { Patience } from "./patience.ts";
 import { openPglite } from "./pglite.ts";
 import { openPostgres } from "./postgres.ts";
+import type { Patience } from "./retry.ts";
 import { openSupabase } from "./supabase.ts";
 
 export interface OpenOptions {

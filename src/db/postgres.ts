@@ -1,6 +1,6 @@
 import pg from "pg";
 import type { Logger } from "pino";
-import { ConfigError } from "../errors.ts";
+import { ConfigError } from "../process/errors.ts";
 import { sqlCall } from "./call.ts";
 import type { RpcOptions, SqlDatabase } from "./database.ts";
 import { defaultTimeoutMs, withinLimits } from "./limits.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Database } from "./database.ts";
-import type { Patience } from "./patience.ts";
+import type { Patience } from "./retry.ts";
 
 /** Takes requests out of a quota that all processes share; how many were granted. */
 export type Reserve = (request: {

@@ -1,5 +1,5 @@
-import type { DatabaseFault } from "../errors.ts";
-import { DatabaseError } from "../errors.ts";
+import type { DatabaseFault } from "../process/errors.ts";
+import { DatabaseError } from "../process/errors.ts";
 import type { Database } from "./database.ts";
 
 /**

@@ -1,7 +1,7 @@
 import { createClient } from "@supabase/supabase-js";
 import type { Logger } from "pino";
 import { z } from "zod";
-import { ConfigError, DatabaseError } from "../errors.ts";
+import { ConfigError, DatabaseError } from "../process/errors.ts";
 import { checkName } from "./call.ts";
 import type { Database } from "./database.ts";
 import { defaultTimeoutMs, withinLimits } from "./limits.ts";

@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import { sleep } from "../time.ts";
+import { sleep } from "../process/time.ts";
 import type { Database, SqlDatabase } from "./database.ts";
 
 const everyMs = 86_400_000;

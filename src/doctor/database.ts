@@ -1,12 +1,12 @@
-import type { Config } from "../config.ts";
+import type { CatalogueSource } from "../catalog-source/open.ts";
 import type { Database, SqlDatabase } from "../db/database.ts";
 import { missingMigrations } from "../db/migrate.ts";
 import { DataDirInUseError } from "../db/owner-lock.ts";
 import { schemaRemedy } from "../db/sqlstate.ts";
-import { ConfigError, DatabaseError, NotThereError } from "../errors.ts";
-import { formatCount } from "../progress.ts";
-import { clean, formatAge } from "../report/terminal.ts";
-import type { CatalogueSource } from "../source/catalogue-source.ts";
+import type { Config } from "../process/config.ts";
+import { ConfigError, DatabaseError, NotThereError } from "../process/errors.ts";
+import { clean, formatAge } from "../terminal/layout.ts";
+import { formatCount } from "../terminal/progress-bar.ts";
 import { type Check, type Finding, failed, ok, skipped, warning } from "./check.ts";
 
 /** The database: whether it is there, whether its schema is, and how the catalogue in it is doing. */

@@ -1,10 +1,10 @@
 import { constants } from "node:fs";
 import { access, stat, statfs } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import type { Config } from "../config.ts";
+import { nameOf } from "../catalog-source/open.ts";
 import { readOwner } from "../db/owner-lock.ts";
-import type { ConfigError } from "../errors.ts";
-import { nameOf } from "../source/catalogue-source.ts";
+import type { Config } from "../process/config.ts";
+import type { ConfigError } from "../process/errors.ts";
 import { type Check, failed, ok, skipped, warning } from "./check.ts";
 import { withoutPassword } from "./probe.ts";
 

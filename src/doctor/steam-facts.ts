@@ -1,12 +1,12 @@
 import { hash } from "node:crypto";
-import { SteamError } from "../errors.ts";
-import { formatCount } from "../progress.ts";
-import { clean } from "../report/terminal.ts";
+import { SteamError } from "../process/errors.ts";
 import type { AppInfoMessage } from "../steam/payload.ts";
 import type { ProductInfoReply } from "../steam/pics.ts";
 import type { AppPayload, Pics } from "../steam/port.ts";
-import { idsPerRequest } from "../sync/appids.ts";
 import { changeWindow } from "../sync/change-monitor.ts";
+import { idsPerRequest } from "../sync/sweep.ts";
+import { clean } from "../terminal/layout.ts";
+import { formatCount } from "../terminal/progress-bar.ts";
 import { type Check, type Finding, failed, ok, skipped, warning } from "./check.ts";
 
 /**
@@ -57,7 +57,7 @@ export function steamChecks(steam: SteamProbe): Check[] {
     const answered = apps.length + unknown.length;
     const messages = steam.lastReply().length;
     const words = `${formatCount(answered)} of ${formatCount(idsPerRequest)} ids answered in ${messages} ${messages === 1 ? "message" : "messages"} and ${seconds} s, ${formatCount(apps.length)} of them apps`;
-    return judged(answered === idsPerRequest, words, "idsPerRequest in src/sync/appids.ts");
+    return judged(answered === idsPerRequest, words, "idsPerRequest in src/sync/sweep.ts");
   }
 
   async function texts(signal: AbortSignal): Promise<Finding> {

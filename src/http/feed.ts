@@ -1,7 +1,7 @@
 import type { ChangeView } from "../catalog/views.ts";
 import type { CatalogReader } from "../db/catalog-reader.ts";
-import type { Logger } from "../logger.ts";
-import { sleep } from "../time.ts";
+import type { Logger } from "../process/logger.ts";
+import { sleep } from "../process/time.ts";
 
 /**
  * Changes as they land, for any number of streams: one question to the database every half second, and only while somebody

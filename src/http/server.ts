@@ -1,15 +1,15 @@
 import { fastifySSE } from "@fastify/sse";
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from "fastify";
 import type { CatalogReader } from "../db/catalog-reader.ts";
-import { DatabaseError } from "../errors.ts";
-import type { Logger } from "../logger.ts";
+import { DatabaseError } from "../process/errors.ts";
+import type { Logger } from "../process/logger.ts";
+import { assessHealth, assessReady } from "../status/health.ts";
+import type { Metrics } from "../status/metrics.ts";
+import type { ServiceSnapshot } from "../status/snapshot.ts";
 import { registerApi } from "./api/routes.ts";
 import { registerDashboard } from "./dashboard/routes.ts";
 import { createFeed, type Feed } from "./feed.ts";
-import { assessHealth, assessReady } from "./health.ts";
-import type { Metrics } from "./metrics.ts";
 import { type ParameterFault, sendProblem } from "./problem.ts";
-import type { ServiceSnapshot } from "./snapshots.ts";
 import { createStreams, type Streams } from "./streams.ts";
 
 export interface ServerOptions {

@@ -1,11 +1,11 @@
-import type { ImportedRow, LibraryStore } from "../db/library-store.ts";
-import { DatabaseError } from "../errors.ts";
+import { DatabaseError } from "../process/errors.ts";
 import { readEnrichedCsv } from "./csv.ts";
 import { ImportRefused } from "./errors.ts";
 import type { DatabaseImportEvent, DatabaseImportResponse, ImportStats } from "./events.ts";
 import { checkEnriched } from "./keys.ts";
 import type { ObjectStore } from "./object-store.ts";
 import type { EnrichedGame } from "./rows.ts";
+import type { ImportedRow, LibraryStore } from "./store.ts";
 
 export interface DatabaseImportDeps {
   objects: ObjectStore;

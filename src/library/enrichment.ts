@@ -1,5 +1,4 @@
-import type { KnownApp, LibraryStore } from "../db/library-store.ts";
-import { WebError } from "../errors.ts";
+import { WebError } from "../process/errors.ts";
 import { classify } from "./classify.ts";
 import { readRawCsv, writeEnrichedCsv } from "./csv.ts";
 import type { EnrichmentStats, IgdbEnrichmentEvent, IgdbEnrichmentResponse } from "./events.ts";
@@ -8,6 +7,7 @@ import { enrichedKey } from "./keys.ts";
 import { normalisedName, withoutMarks } from "./names.ts";
 import type { ObjectStore } from "./object-store.ts";
 import type { EnrichedGame, IgdbGame, LibraryGame } from "./rows.ts";
+import type { KnownApp, LibraryStore } from "./store.ts";
 
 export interface EnrichmentDeps {
   objects: ObjectStore;

@@ -1,10 +1,10 @@
 import { z } from "zod";
 import { text } from "../catalog/values.ts";
-import type { LibraryStore } from "../db/library-store.ts";
-import { WebError } from "../errors.ts";
+import { WebError } from "../process/errors.ts";
 import type { WebClient } from "../web/client.ts";
 import { SettingRefused } from "./errors.ts";
 import { type IgdbGame, igdbGame } from "./rows.ts";
+import type { LibraryStore } from "./store.ts";
 
 /**
  * IGDB v4: games by their Steam appids, hundreds in one query, and by exact names. Genres and platforms come along. What it answered within

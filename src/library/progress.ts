@@ -1,5 +1,5 @@
-import type { Logger, Output } from "../logger.ts";
-import { formatCount, formatLine } from "../progress.ts";
+import type { Logger, Output } from "../process/logger.ts";
+import { formatCount, formatLine } from "../terminal/progress-bar.ts";
 import type { EnrichmentStats, ImportStats } from "./events.ts";
 
 /** How far an import of one library is. */

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { text } from "../catalog/values.ts";
-import { WebError } from "../errors.ts";
+import { WebError } from "../process/errors.ts";
 import type { WebClient } from "../web/client.ts";
 import { writeRawCsv } from "./csv.ts";
 import { ImportRefused, SettingRefused } from "./errors.ts";

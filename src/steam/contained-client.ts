@@ -8,7 +8,7 @@
  */
 import type { EventEmitter } from "node:events";
 import type { Agent } from "node:https";
-import { SteamError } from "../errors.ts";
+import { SteamError } from "../process/errors.ts";
 
 /** The members of steam-user 5.3.0 that are used; those with an underscore are protected there and have no types. */
 export interface ProtectedSteamUser extends EventEmitter {

@@ -6,7 +6,7 @@
  */
 import PQueue from "p-queue";
 import type { Logger } from "pino";
-import { SteamError } from "../errors.ts";
+import { SteamError } from "../process/errors.ts";
 import {
   type AppInfoMessage,
   decodeText,

@@ -6,8 +6,8 @@
  */
 import type { Logger } from "pino";
 import SteamUser from "steam-user";
-import { ConfigError, SteamError } from "../errors.ts";
-import { sleep } from "../time.ts";
+import { ConfigError, SteamError } from "../process/errors.ts";
+import { sleep } from "../process/time.ts";
 import { type ContainedClient, contain, emsg, type JobCallback, type ProtectedSteamUser } from "./contained-client.ts";
 import { type ReconnectLimits, reconnectDelayMs } from "./reconnect-delay.ts";
 import { createTunnelAgent } from "./tunnel-agent.ts";

@@ -2,9 +2,9 @@ import type { Logger } from "pino";
 import { isWhole } from "../catalog/app-record.ts";
 import { extractApp } from "../catalog/extract.ts";
 import type { ApplyReply, ApplyRequest, CatalogStore, ClaimedApp, StoredRecord } from "../db/catalog-store.ts";
-import { DatabaseError, SteamError } from "../errors.ts";
+import { DatabaseError, SteamError } from "../process/errors.ts";
+import { nextTurn } from "../process/time.ts";
 import type { AppPayload, Pics, ProductInfo } from "../steam/port.ts";
-import { nextTurn } from "../time.ts";
 import type { Lease } from "./lease.ts";
 
 /**

@@ -1,6 +1,6 @@
 import type { AppRecord } from "../catalog/app-record.ts";
 import { extractApp } from "../catalog/extract.ts";
-import { SteamError } from "../errors.ts";
+import { SteamError } from "../process/errors.ts";
 import type { AppPayload, Pics } from "../steam/port.ts";
 
 /** One app as Steam tells it now. */

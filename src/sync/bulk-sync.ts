@@ -1,13 +1,13 @@
 import type { BulkBegin, ClaimedApp } from "../db/catalog-store.ts";
-import { createRateMeter } from "../progress.ts";
 import type { Metadata } from "../steam/port.ts";
-import { idsPerRequest, type SweepDeps, sweepIdSpace, sweepIds } from "./appids.ts";
+import type { BulkSummary } from "../terminal/bulk-summary.ts";
+import { createRateMeter } from "../terminal/progress-bar.ts";
 import type { BatchDeps, BatchOutcome } from "./apply-batch.ts";
-import { createDrain } from "./drain.ts";
 import { type BulkProgress, secondsLeft, shareOf } from "./progress.ts";
 import { retrySteam } from "./retry-steam.ts";
-import type { BulkSummary } from "./summary.ts";
+import { idsPerRequest, type SweepDeps, sweepIdSpace, sweepIds } from "./sweep.ts";
 import { nameTags } from "./tag-names.ts";
+import { createDrain } from "./worker-pool.ts";
 
 /**
  * One pass over Steam's catalogue. A sweep asks for change numbers only and marks what is missing or changed as pending;

@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
 import type { LeadReply } from "../db/catalog-store.ts";
-import { SteamError } from "../errors.ts";
+import { SteamError } from "../process/errors.ts";
+import { sleep } from "../process/time.ts";
 import type { ChangesSince } from "../steam/port.ts";
-import { sleep } from "../time.ts";
 import type { BatchDeps } from "./apply-batch.ts";
-import { createDrain } from "./drain.ts";
 import { reconcile } from "./reconcile.ts";
 import { nameTags } from "./tag-names.ts";
+import { createDrain } from "./worker-pool.ts";
 
 /**
  * Follows Steam's change numbers. One worker, by a lease, asks every few seconds what changed; each answer becomes durable in the

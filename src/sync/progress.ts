@@ -1,4 +1,4 @@
-import { formatCount, formatDuration, formatLine } from "../progress.ts";
+import { formatCount, formatDuration, formatLine } from "../terminal/progress-bar.ts";
 
 /** How far a bulk sync is. Counts are apps, ids are positions in Steam's id space. */
 export interface BulkProgress {

@@ -1,6 +1,6 @@
 import type { CatalogStore } from "../db/catalog-store.ts";
 import type { Metadata, Pics } from "../steam/port.ts";
-import { idsPerRequest, sweepIdSpace, sweepIds } from "./appids.ts";
+import { idsPerRequest, sweepIdSpace, sweepIds } from "./sweep.ts";
 
 /**
  * Compares everything with Steam, by change numbers only, and marks what differs as pending: first every stored app, so that what has

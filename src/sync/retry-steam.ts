@@ -1,5 +1,5 @@
-import { SteamError } from "../errors.ts";
-import { sleep } from "../time.ts";
+import { SteamError } from "../process/errors.ts";
+import { sleep } from "../process/time.ts";
 
 const firstDelayMs = 1_000;
 const maxDelayMs = 60_000;

@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import type { CatalogStore } from "../db/catalog-store.ts";
-import { SteamError } from "../errors.ts";
+import { SteamError } from "../process/errors.ts";
 import type { Pics } from "../steam/port.ts";
 
 export const tagsPerRequest = 200;

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { WebError } from "../errors.ts";
+import { WebError } from "../process/errors.ts";
 import type { WebClient } from "./client.ts";
 
 /** The kinds of app that the store lists. Demos, music, tools, playtests and delisted apps are in none. */

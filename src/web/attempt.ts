@@ -1,4 +1,4 @@
-import type { WebFault } from "../errors.ts";
+import type { WebFault } from "../process/errors.ts";
 import type { EndpointRules } from "./endpoints.ts";
 
 /** One attempt without a usable answer. The message goes on from the name of the endpoint and holds no secret. */

@@ -1,14 +1,14 @@
 import ky, { TimeoutError } from "ky";
 import PQueue from "p-queue";
 import type { z } from "zod";
-import { WebError } from "../errors.ts";
-import type { Logger } from "../logger.ts";
+import { WebError } from "../process/errors.ts";
+import type { Logger } from "../process/logger.ts";
 import { attempt, FailedAttempt } from "./attempt.ts";
-import { createHold, createWindow, evenly, type Hold } from "./brakes.ts";
 import { type Endpoint, endpoints, limitRules, type WebLimits } from "./endpoints.ts";
-import { type Brake, createGate } from "./gate.ts";
 import { createQuota, dayMs, type ReserveQuota } from "./quota.ts";
+import { createHold, createWindow, evenly, type Hold } from "./rate-limits.ts";
 import { requestOf, secretsOf, type WebRequest } from "./request.ts";
+import { type Brake, createGate } from "./scheduler.ts";
 
 export type { Endpoint, RateLimit, WebLimits } from "./endpoints.ts";
 export type { ReserveQuota } from "./quota.ts";

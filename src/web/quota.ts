@@ -1,6 +1,6 @@
-import type { Logger } from "../logger.ts";
+import type { Logger } from "../process/logger.ts";
 import type { RateLimit } from "./endpoints.ts";
-import type { Brake } from "./gate.ts";
+import type { Brake } from "./scheduler.ts";
 
 export const dayMs = 86_400_000;
 

@@ -1,4 +1,4 @@
-import { WebError } from "../errors.ts";
+import { WebError } from "../process/errors.ts";
 import type { Endpoint } from "./endpoints.ts";
 
 export interface WebRequest {

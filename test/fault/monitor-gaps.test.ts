@@ -1,6 +1,6 @@
 import http from "node:http";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { emptyWindowsAtEnd, idsPerRequest } from "../../src/sync/appids.ts";
+import { emptyWindowsAtEnd, idsPerRequest } from "../../src/sync/sweep.ts";
 import { openTestDatabase, type TestDatabase } from "../support/databases.ts";
 import { type Service, startService } from "../support/service.ts";
 import { generateCatalogue } from "../support/steam/generate.ts";

@@ -1,6 +1,6 @@
 import http from "node:http";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
-import { idsPerRequest } from "../../src/sync/appids.ts";
+import { idsPerRequest } from "../../src/sync/sweep.ts";
 import { forEachDatabase, type TestDatabase } from "../support/databases.ts";
 import { generateCatalogue } from "../support/steam/generate.ts";
 import { type SimulatedSteam, startSimulatedSteam } from "../support/steam/simulated-steam.ts";

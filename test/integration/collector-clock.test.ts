@@ -4,10 +4,10 @@
  */
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
-import { createCollectorStore } from "../../src/db/collector-store.ts";
-import { createPatience } from "../../src/db/patience.ts";
-import { createGate } from "../../src/web/gate.ts";
+import { createCollectorStore } from "../../src/collector/store.ts";
+import { createPatience } from "../../src/db/retry.ts";
 import { createQuota } from "../../src/web/quota.ts";
+import { createGate } from "../../src/web/scheduler.ts";
 import {
   type CollectorOverrides,
   defaultLimits,

@@ -8,7 +8,7 @@ import { freePort } from "../support/free-port.ts";
 import { it } from "../support/given.ts";
 import { type ForkedSteam, forkSimulatedSteam } from "../support/steam/child.ts";
 import { generateRecords } from "../support/steam/records.ts";
-import { catalogueOf } from "./sql/catalogue.ts";
+import { catalogueOf } from "./sql/catalog.ts";
 
 /** The commands that only look, as operators run them: what they print, how they end, and that they change nothing. */
 

@@ -1,12 +1,12 @@
 import { PassThrough } from "node:stream";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import type { CollectorProgress } from "../../src/collector/progress.ts";
-import { loadConfig } from "../../src/config.ts";
-import { assessHealth, assessReady } from "../../src/http/health.ts";
-import { createMetrics } from "../../src/http/metrics.ts";
 import { buildServer } from "../../src/http/server.ts";
-import type { LoopSnapshot, MonitorSnapshot, ServiceSnapshot } from "../../src/http/snapshots.ts";
-import { createLogger, createOutput } from "../../src/logger.ts";
+import { loadConfig } from "../../src/process/config.ts";
+import { createLogger, createOutput } from "../../src/process/logger.ts";
+import { assessHealth, assessReady } from "../../src/status/health.ts";
+import { createMetrics } from "../../src/status/metrics.ts";
+import type { LoopSnapshot, MonitorSnapshot, ServiceSnapshot } from "../../src/status/snapshot.ts";
 import type { SteamStatus } from "../../src/steam/port.ts";
 
 const now = Date.parse("2026-07-01T12:00:00Z");

@@ -88,9 +88,9 @@ async function coldStart(changes: Record<string, string | undefined> = {}): Prom
   vi.stubGlobal("fetch", web.fetch);
   vi.resetModules();
   const [steam, igdb, importer] = await Promise.all([
-    import("../../src/library/lambda/steam-import.ts"),
-    import("../../src/library/lambda/igdb-enrichment.ts"),
-    import("../../src/library/lambda/database-import.ts"),
+    import("../../src/lambda/steam-import.ts"),
+    import("../../src/lambda/igdb-enrichment.ts"),
+    import("../../src/lambda/database-import.ts"),
   ]);
   onTestFinished(() => {
     vi.unstubAllEnvs();
@@ -356,7 +356,7 @@ describe("the handlers", () => {
 });
 
 describe("the state machine with the real handlers", () => {
-  const definition = fileURLToPath(new URL("../../src/library/lambda/state-machine.asl.json", import.meta.url));
+  const definition = fileURLToPath(new URL("../../src/lambda/state-machine.asl.json", import.meta.url));
   const machine = JSON.parse(readFileSync(definition, "utf8")) as StateMachine;
 
   async function start(steam_id64: string, handlers: Handlers) {

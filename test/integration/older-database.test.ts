@@ -3,7 +3,7 @@ import type { StoredRecord } from "../../src/db/catalog-store.ts";
 import type { Database, SqlDatabase } from "../../src/db/database.ts";
 import { migrate, readMigrations } from "../../src/db/migrate.ts";
 import { forEachDatabase, type TestDatabase } from "../support/databases.ts";
-import { applied, type Catalogue, catalogueOf, fullRecord } from "./sql/catalogue.ts";
+import { applied, type Catalogue, catalogueOf, fullRecord } from "./sql/catalog.ts";
 
 /** An older application's database, with what such schemas have and this one has not. */
 const olderTables = `

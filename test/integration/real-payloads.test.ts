@@ -6,7 +6,7 @@ import { openTestDatabase, type TestDatabase } from "../support/databases.ts";
 import { type CommonSection, commonToText } from "../support/independent-reading/common-to-text.ts";
 import { compareWithDatabase } from "../support/independent-reading/compare.ts";
 import { readIndependently } from "../support/independent-reading/read.ts";
-import { fromPayloads } from "../support/steam/catalogue.ts";
+import { fromPayloads } from "../support/steam/catalog.ts";
 import { startSimulatedSteam } from "../support/steam/simulated-steam.ts";
 import { startBulk } from "../support/sync.ts";
 

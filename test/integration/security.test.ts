@@ -2,7 +2,7 @@ import { createClient, type SupabaseClient } from "@supabase/supabase-js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openTestDatabase, type TestDatabase } from "../support/databases.ts";
 import { signedKey } from "../support/postgrest.ts";
-import { catalogueOf, fullRecord, record } from "./sql/catalogue.ts";
+import { catalogueOf, fullRecord, record } from "./sql/catalog.ts";
 import { importingOf, owned } from "./sql/importing.ts";
 
 /** Functions that anybody may call. They must not write. */

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import SteamUser from "steam-user";
 import { describe, expect, it } from "vitest";
-import type { Catalogue, CatalogueApp } from "../support/steam/catalogue.ts";
+import type { Catalogue, CatalogueApp } from "../support/steam/catalog.ts";
 import { getThrough, logOnInTest, startAndLogOn, startInTest } from "../support/steam/in-test.ts";
 import { payloadHost } from "../support/steam/pics-replies.ts";
 import { createRawClient, logOnRaw, type ProductInfo } from "../support/steam/raw-client.ts";

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { createCatalogue, fromPayloads } from "../support/steam/catalogue.ts";
+import { createCatalogue, fromPayloads } from "../support/steam/catalog.ts";
 import { readPayloads } from "../support/steam/child.ts";
 import { createFaults } from "../support/steam/faults.ts";
 import { startAndLogOn } from "../support/steam/in-test.ts";

@@ -4,7 +4,7 @@ import http from "node:http";
 import { gunzipSync } from "node:zlib";
 import SteamUser from "steam-user";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { type Catalogue, createCatalogue } from "../support/steam/catalogue.ts";
+import { type Catalogue, createCatalogue } from "../support/steam/catalog.ts";
 import { forkSimulatedSteam } from "../support/steam/child.ts";
 import { generateCatalogue } from "../support/steam/generate.ts";
 import { getThrough, logOnInTest, startAndLogOn, startInTest } from "../support/steam/in-test.ts";

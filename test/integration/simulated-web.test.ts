@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import { sleep } from "../../src/time.ts";
+import { sleep } from "../../src/process/time.ts";
 import { openTestDatabase, type TestDatabase } from "../support/databases.ts";
 import { startFakeClock } from "../support/fake-clock.ts";
 import { getThrough, startInTest } from "../support/steam/in-test.ts";

@@ -2,7 +2,7 @@
 import http from "node:http";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { z } from "zod";
-import { WebError } from "../../src/errors.ts";
+import { WebError } from "../../src/process/errors.ts";
 import { appListPage, type ListKind, listKinds, storeAppids } from "../../src/web/app-list.ts";
 import type { WebClient } from "../../src/web/client.ts";
 import { generateCatalogue } from "../support/steam/generate.ts";

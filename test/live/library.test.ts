@@ -4,12 +4,12 @@ import http from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
-import type { LibraryStore } from "../../src/db/library-store.ts";
 import { readRawCsv } from "../../src/library/csv.ts";
 import { createFolderStore } from "../../src/library/folder-store.ts";
 import { createIgdb } from "../../src/library/igdb.ts";
 import { createS3Store } from "../../src/library/s3-store.ts";
 import { steamImport } from "../../src/library/steam-import.ts";
+import type { LibraryStore } from "../../src/library/store.ts";
 import { openWebClient } from "../support/sync.ts";
 
 if (existsSync(".env.integration")) process.loadEnvFile(".env.integration");

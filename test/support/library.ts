@@ -9,12 +9,12 @@
 import type { Context } from "aws-lambda";
 import { pino } from "pino";
 import type { Database } from "../../src/db/database.ts";
-import { createLibraryStore } from "../../src/db/library-store.ts";
-import { createPatience } from "../../src/db/patience.ts";
+import { createPatience } from "../../src/db/retry.ts";
 import { createIgdb } from "../../src/library/igdb.ts";
 import type { ObjectStore } from "../../src/library/object-store.ts";
 import { createLibraryImport, type LibraryImportOptions } from "../../src/library/pipeline.ts";
 import type { LibrarySummary } from "../../src/library/progress.ts";
+import { createLibraryStore } from "../../src/library/store.ts";
 import { createWebClient, type WebClientOptions } from "../../src/web/client.ts";
 import type { Dump, Sql } from "./dump.ts";
 import { createSimulatedIgdb, generateIgdbGames, type IgdbDump, type SimulatedIgdb } from "./web/igdb.ts";

@@ -6,18 +6,18 @@
  */
 import { createCatalogStore } from "../../src/db/catalog-store.ts";
 import type { Database } from "../../src/db/database.ts";
-import { createPatience } from "../../src/db/patience.ts";
+import { createPatience } from "../../src/db/retry.ts";
 import { createPics } from "../../src/steam/pics.ts";
 import { createSteamSession } from "../../src/steam/session.ts";
 import { type BulkSyncOptions, createBulkSync } from "../../src/sync/bulk-sync.ts";
 import { createChangeMonitor, type MonitorOptions } from "../../src/sync/change-monitor.ts";
 import type { BulkProgress } from "../../src/sync/progress.ts";
-import type { BulkSummary } from "../../src/sync/summary.ts";
+import type { BulkSummary } from "../../src/terminal/bulk-summary.ts";
 import { storeAppids } from "../../src/web/app-list.ts";
 import { createWebClient, type WebClient, type WebClientOptions } from "../../src/web/client.ts";
 import { compareWithDatabase } from "./independent-reading/compare.ts";
 import { type ExpectedRows, readIndependently } from "./independent-reading/read.ts";
-import type { Catalogue } from "./steam/catalogue.ts";
+import type { Catalogue } from "./steam/catalog.ts";
 import type { SimulatedSteam } from "./steam/simulated-steam.ts";
 import { silent } from "./templates.ts";
 

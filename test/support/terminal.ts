@@ -1,5 +1,5 @@
 import { PassThrough } from "node:stream";
-import { createOutput, type Output } from "../../src/logger.ts";
+import { createOutput, type Output } from "../../src/process/logger.ts";
 
 /** An output that believes to be a terminal of 80 columns, and what was written to it since the last look. */
 export function createTerminal(): { output: Output; text: () => string } {

@@ -4,7 +4,7 @@ import rateLimit from "@fastify/rate-limit";
 import type { FastifyInstance } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import type { CatalogReader } from "../../db/catalog-reader.ts";
-import { DatabaseError } from "../../errors.ts";
+import { DatabaseError } from "../../process/errors.ts";
 import { guard } from "../access.ts";
 import { Problem } from "../problem.ts";
 import type { HttpSettings, ServerParts } from "../server.ts";

@@ -1,7 +1,7 @@
 import type { SSEMessage } from "@fastify/sse";
 import { labelKinds } from "../../catalog/views.ts";
-import { DatabaseError } from "../../errors.ts";
-import { sleep } from "../../time.ts";
+import { DatabaseError } from "../../process/errors.ts";
+import { sleep } from "../../process/time.ts";
 import type { ServerParts } from "../server.ts";
 import type { Throughput } from "./throughput.ts";
 

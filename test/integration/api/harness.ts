@@ -1,13 +1,13 @@
 import { onTestFinished } from "vitest";
-import { loadConfig } from "../../../src/config.ts";
 import { type CatalogReader, createCatalogReader } from "../../../src/db/catalog-reader.ts";
-import { createMetrics } from "../../../src/http/metrics.ts";
 import { buildServer, type HttpSettings } from "../../../src/http/server.ts";
-import type { ServiceSnapshot } from "../../../src/http/snapshots.ts";
+import { loadConfig } from "../../../src/process/config.ts";
+import { createMetrics } from "../../../src/status/metrics.ts";
+import type { ServiceSnapshot } from "../../../src/status/snapshot.ts";
 import type { TestDatabase } from "../../support/databases.ts";
 import { generateRecords } from "../../support/steam/records.ts";
 import { silent } from "../../support/templates.ts";
-import { catalogueOf, record } from "../sql/catalogue.ts";
+import { catalogueOf, record } from "../sql/catalog.ts";
 
 /** The HTTP side as the service builds it, over a test database, with nothing running beside it; `said` is what a worker would say. */
 export async function serve(

@@ -7,7 +7,7 @@ import { openPostgres } from "../../../src/db/postgres.ts";
 import { forEachDatabase } from "../../support/databases.ts";
 import { freePort } from "../../support/free-port.ts";
 import { silent } from "../../support/templates.ts";
-import { record, useCatalogue } from "../sql/catalogue.ts";
+import { record, useCatalogue } from "../sql/catalog.ts";
 import { eventsOf, serve } from "./harness.ts";
 
 /** How the API is served: freshness, keys, other origins, limits, streams. */

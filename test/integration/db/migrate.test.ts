@@ -6,7 +6,7 @@ import type { SqlDatabase } from "../../../src/db/database.ts";
 import { checkSchema, migrate, missingMigrations, readMigrations } from "../../../src/db/migrate.ts";
 import { openPglite } from "../../../src/db/pglite.ts";
 import { openPostgres } from "../../../src/db/postgres.ts";
-import { DatabaseError } from "../../../src/errors.ts";
+import { DatabaseError } from "../../../src/process/errors.ts";
 import type { TestDatabase } from "../../support/databases.ts";
 import { forEachDatabase, openTestDatabase } from "../../support/databases.ts";
 import type { CliProject } from "../../support/supabase-cli.ts";

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { SqlDatabase } from "../../../src/db/database.ts";
 import { openPostgres } from "../../../src/db/postgres.ts";
-import { ConfigError } from "../../../src/errors.ts";
+import { ConfigError } from "../../../src/process/errors.ts";
 import type { Cluster } from "../../support/cluster.ts";
 import { startCluster, superuser, urlOf } from "../../support/cluster.ts";
 import { freePort } from "../../support/free-port.ts";

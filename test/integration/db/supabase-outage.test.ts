@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, it } from "vitest";
-import type { DatabaseError } from "../../../src/errors.ts";
+import type { DatabaseError } from "../../../src/process/errors.ts";
 import { startCluster } from "../../support/cluster.ts";
 import { openTestDatabase } from "../../support/databases.ts";
 

@@ -1,5 +1,5 @@
 import { beforeAll, expect, test } from "vitest";
-import { DatabaseError } from "../../../src/errors.ts";
+import { DatabaseError } from "../../../src/process/errors.ts";
 import type { TestDatabase } from "../../support/databases.ts";
 import { forEachDatabase } from "../../support/databases.ts";
 

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import { DatabaseError } from "../../../src/errors.ts";
+import { DatabaseError } from "../../../src/process/errors.ts";
 import { forEachDatabase } from "../../support/databases.ts";
-import { applied, record, useCatalogue } from "./catalogue.ts";
+import { applied, record, useCatalogue } from "./catalog.ts";
 
 const instantSeconds = 0;
 

@@ -5,7 +5,7 @@ import { type AppQuery, type AppRelation, appRelations, createCatalogReader } fr
 import type { StoredRecord } from "../../../src/db/catalog-store.ts";
 import { forEachDatabase, type TestDatabase } from "../../support/databases.ts";
 import { createRandom, type Random } from "../../support/steam/random.ts";
-import { catalogueOf, fullColumns, fullRecord, record, useCatalogue } from "./catalogue.ts";
+import { catalogueOf, fullColumns, fullRecord, record, useCatalogue } from "./catalog.ts";
 
 /** What the read functions find, compared with what a plain loop over the records finds. */
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import type { DueRequest, GameDetails, GameNumbers } from "../../../src/db/collector-store.ts";
+import type { DueRequest, GameDetails, GameNumbers } from "../../../src/collector/store.ts";
 import { forEachDatabase } from "../../support/databases.ts";
-import { record, useCatalogue } from "./catalogue.ts";
+import { record, useCatalogue } from "./catalog.ts";
 import { useCollecting } from "./collecting.ts";
 
 /** Numbers of which none is empty. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { LeaseLost } from "../../../src/db/collector-store.ts";
+import { LeaseLost } from "../../../src/collector/store.ts";
 import { forEachDatabase } from "../../support/databases.ts";
-import { useCatalogue } from "./catalogue.ts";
+import { useCatalogue } from "./catalog.ts";
 import { useCollecting, type Worker } from "./collecting.ts";
 
 forEachDatabase("collecting: who may", (open, kind) => {

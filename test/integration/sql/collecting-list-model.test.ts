@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { ListCounts } from "../../../src/db/collector-store.ts";
+import type { ListCounts } from "../../../src/collector/store.ts";
 import { forEachDatabase } from "../../support/databases.ts";
-import { emptyTables, record, useCatalogue } from "./catalogue.ts";
+import { emptyTables, record, useCatalogue } from "./catalog.ts";
 import { useCollecting, type Worker } from "./collecting.ts";
 
 /** Another seed each day; `SEED=` repeats a run. */

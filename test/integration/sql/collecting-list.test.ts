@@ -1,8 +1,8 @@
 import pg from "pg";
 import { describe, expect, test } from "vitest";
-import { LeaseLost } from "../../../src/db/collector-store.ts";
+import { LeaseLost } from "../../../src/collector/store.ts";
 import { forEachDatabase } from "../../support/databases.ts";
-import { record, useCatalogue } from "./catalogue.ts";
+import { record, useCatalogue } from "./catalog.ts";
 import { type Lists, useCollecting } from "./collecting.ts";
 
 const range = (first: number, count: number) => Array.from({ length: count }, (_, index) => first + index);

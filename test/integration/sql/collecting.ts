@@ -5,10 +5,10 @@ import {
   createCollectorStore,
   type ListCounts,
   type ListVerdict,
-} from "../../../src/db/collector-store.ts";
-import { createPatience } from "../../../src/db/patience.ts";
+} from "../../../src/collector/store.ts";
+import { createPatience } from "../../../src/db/retry.ts";
 import { silent } from "../../support/templates.ts";
-import type { Catalogue } from "./catalogue.ts";
+import type { Catalogue } from "./catalog.ts";
 
 /** The collector's functions as one worker after the other calls them. */
 export interface Collecting {

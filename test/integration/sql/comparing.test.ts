@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
 import { createCatalogReader } from "../../../src/db/catalog-reader.ts";
-import { differences, normal, recordOf } from "../../../src/report/comparison.ts";
+import { differences, normal, recordOf } from "../../../src/terminal/comparison.ts";
 import { forEachDatabase } from "../../support/databases.ts";
 import { generateRecords } from "../../support/steam/records.ts";
-import { useCatalogue } from "./catalogue.ts";
+import { useCatalogue } from "./catalog.ts";
 
 /** What is stored and what Steam says, brought into one form: whatever differs there must have changed. */
 forEachDatabase(

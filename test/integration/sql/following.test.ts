@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { type ChangePage, createCatalogReader } from "../../../src/db/catalog-reader.ts";
 import { forEachDatabase } from "../../support/databases.ts";
 import { createRandom } from "../../support/steam/random.ts";
-import { record, useCatalogue } from "./catalogue.ts";
+import { record, useCatalogue } from "./catalog.ts";
 
 /** Reading app_changes by id, so that nothing is missed. */
 

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import type { StoredRecord } from "../../../src/db/catalog-store.ts";
 import { forEachDatabase } from "../../support/databases.ts";
-import { fullColumns, fullRecord, record, useCatalogue } from "./catalogue.ts";
+import { fullColumns, fullRecord, record, useCatalogue } from "./catalog.ts";
 
 interface Change {
   appid: number;

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { readMigrations } from "../../../src/db/migrate.ts";
 import { forEachDatabase, type TestDatabase } from "../../support/databases.ts";
 import { signedKey } from "../../support/postgrest.ts";
-import { catalogueOf } from "./catalogue.ts";
+import { catalogueOf } from "./catalog.ts";
 import { importingOf, owned, unmatched } from "./importing.ts";
 
 /** As Supabase has it: who the token of a request speaks for. */

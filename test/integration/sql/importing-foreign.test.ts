@@ -1,6 +1,6 @@
 import { beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { forEachDatabase, type TestDatabase } from "../../support/databases.ts";
-import { type Catalogue, catalogueOf } from "./catalogue.ts";
+import { type Catalogue, catalogueOf } from "./catalog.ts";
 import {
   counts,
   created,

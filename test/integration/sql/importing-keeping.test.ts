@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { createLibraryStore, type LibraryStore } from "../../../src/db/library-store.ts";
-import { createPatience } from "../../../src/db/patience.ts";
+import { createPatience } from "../../../src/db/retry.ts";
+import { createLibraryStore, type LibraryStore } from "../../../src/library/store.ts";
 import { forEachDatabase } from "../../support/databases.ts";
 import { silent } from "../../support/templates.ts";
-import { record, useCatalogue } from "./catalogue.ts";
+import { record, useCatalogue } from "./catalog.ts";
 import { counts, created, igdb, importingOf, owned } from "./importing.ts";
 
 forEachDatabase("what an import keeps for later", (open) => {

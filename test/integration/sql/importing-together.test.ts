@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { expect, test } from "vitest";
-import type { ImportCounts, ImportedRow } from "../../../src/db/library-store.ts";
+import type { ImportCounts, ImportedRow } from "../../../src/library/store.ts";
 import { forEachDatabase } from "../../support/databases.ts";
-import { useCatalogue } from "./catalogue.ts";
+import { useCatalogue } from "./catalog.ts";
 import { counts, created, igdb, importingOf, owned, unmatched } from "./importing.ts";
 
 forEachDatabase("importing at the same time", (open, kind) => {

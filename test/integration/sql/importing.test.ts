@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { forEachDatabase } from "../../support/databases.ts";
-import { record, useCatalogue } from "./catalogue.ts";
+import { record, useCatalogue } from "./catalog.ts";
 import { counts, created, type Igdb, igdb, ignored, importingOf, owned, unmatched } from "./importing.ts";
 
 forEachDatabase("importing a library", (open) => {

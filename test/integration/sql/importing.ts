@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { expect, vi } from "vitest";
 import type { Database, SqlDatabase } from "../../../src/db/database.ts";
-import type { ImportCounts, ImportedRow } from "../../../src/db/library-store.ts";
 import { migrate } from "../../../src/db/migrate.ts";
 import { openPostgres } from "../../../src/db/postgres.ts";
+import type { ImportCounts, ImportedRow } from "../../../src/library/store.ts";
 import type { TestDatabase } from "../../support/databases.ts";
 import { silent } from "../../support/templates.ts";
-import type { Catalogue, Row } from "./catalogue.ts";
+import type { Catalogue, Row } from "./catalog.ts";
 
 /** The library import's function as the third stage calls it, and the tables behind it. */
 export interface Importing {

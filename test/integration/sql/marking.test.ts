@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { forEachDatabase } from "../../support/databases.ts";
-import { applied, record, useCatalogue } from "./catalogue.ts";
+import { applied, record, useCatalogue } from "./catalog.ts";
 
 forEachDatabase("marking", (open, kind) => {
   const catalogue = useCatalogue(open);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { StoredRecord } from "../../../src/db/catalog-store.ts";
 import { forEachDatabase } from "../../support/databases.ts";
-import { applied, fullColumns, fullRecord, type Row, record, useCatalogue } from "./catalogue.ts";
+import { applied, fullColumns, fullRecord, type Row, record, useCatalogue } from "./catalog.ts";
 
 const dateColumns = ["steam_release_date", "original_release_date", "store_asset_mtime", "last_content_update"];
 /** The columns of an app as a record has them. */

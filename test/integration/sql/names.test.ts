@@ -2,7 +2,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { expect, test } from "vitest";
 import type { StoredRecord } from "../../../src/db/catalog-store.ts";
 import { forEachDatabase } from "../../support/databases.ts";
-import { applied, fullRecord, record, useCatalogue } from "./catalogue.ts";
+import { applied, fullRecord, record, useCatalogue } from "./catalog.ts";
 
 const relations = ["developers", "publishers", "franchises"] as const;
 

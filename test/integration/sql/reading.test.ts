@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { createCatalogStore } from "../../../src/db/catalog-store.ts";
 import { requiredVersion } from "../../../src/db/migrate.ts";
 import { forEachDatabase } from "../../support/databases.ts";
-import { applied, fullRecord, record, useCatalogue } from "./catalogue.ts";
+import { applied, fullRecord, record, useCatalogue } from "./catalog.ts";
 
 forEachDatabase("reading", (open) => {
   const catalogue = useCatalogue(open);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { SteamError } from "../../../src/errors.ts";
+import { SteamError } from "../../../src/process/errors.ts";
 import { askApp } from "../../../src/sync/ask-app.ts";
-import { createCatalogue } from "../../support/steam/catalogue.ts";
+import { createCatalogue } from "../../support/steam/catalog.ts";
 import { toKeyValues } from "../../support/steam/key-values-writer.ts";
 import { startHarness } from "./harness.ts";
 

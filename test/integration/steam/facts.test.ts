@@ -61,7 +61,7 @@ describe("what the service takes for granted of Steam", () => {
     const said = outcomes.map(({ summary }) => summary).join("\n");
     for (const words of [
       "5,000 of 5,000 ids answered in 1 message",
-      "120 of them apps (as idsPerRequest in src/sync/appids.ts expects)",
+      "120 of them apps (as idsPerRequest in src/sync/sweep.ts expects)",
       "the SHA-1 of 5 of 5 texts is the announced one",
       "is offered over HTTP; all come in the reply",
       "19 Action, 21 Adventure, 492 Indie, 1664 Puzzle",

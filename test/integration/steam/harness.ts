@@ -7,7 +7,7 @@ import type { FetchHttpPayload } from "../../../src/steam/payload.ts";
 import { createPics, type PicsOptions } from "../../../src/steam/pics.ts";
 import type { Pics } from "../../../src/steam/port.ts";
 import { createSteamSession, type SteamSession, type SteamSessionOptions } from "../../../src/steam/session.ts";
-import { type Catalogue, createCatalogue } from "../../support/steam/catalogue.ts";
+import { type Catalogue, createCatalogue } from "../../support/steam/catalog.ts";
 import type { Fault } from "../../support/steam/faults.ts";
 import { toKeyValues } from "../../support/steam/key-values-writer.ts";
 import {

@@ -2,7 +2,7 @@ import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import type { AppPayload } from "../../../src/steam/port.ts";
-import { createCatalogue } from "../../support/steam/catalogue.ts";
+import { createCatalogue } from "../../support/steam/catalog.ts";
 import { storeTags } from "../../support/steam/store-tags.ts";
 import { appText, smallCatalogue, startHarness } from "./harness.ts";
 

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { SteamError } from "../../../src/errors.ts";
+import { SteamError } from "../../../src/process/errors.ts";
 import { createSteamSession, type SteamMessage } from "../../../src/steam/session.ts";
 import { type LogLine, memoryLogger, startHarness, startRelay, warnLevel } from "./harness.ts";
 

@@ -1,4 +1,4 @@
-import type { Catalogue, CatalogueApp } from "../steam/catalogue.ts";
+import type { Catalogue, CatalogueApp } from "../steam/catalog.ts";
 import { createRandom } from "../steam/random.ts";
 
 /** What goes on at Steam: apps change, appear, disappear and come back, and packages change. */

@@ -1,5 +1,5 @@
 import { compareWithDatabase, type Sql } from "../independent-reading/compare.ts";
-import type { Catalogue } from "../steam/catalogue.ts";
+import type { Catalogue } from "../steam/catalog.ts";
 import { expectedOf } from "../sync.ts";
 import type { Traffic } from "./traffic.ts";
 

@@ -10,7 +10,7 @@ import { fork } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
-import { fromPayloads } from "./catalogue.ts";
+import { fromPayloads } from "./catalog.ts";
 import type { Fault, FaultKind } from "./faults.ts";
 import { type GenerateOptions, generateCatalogue } from "./generate.ts";
 import { createRandom } from "./random.ts";

@@ -1,4 +1,4 @@
-import { type Access, type Catalogue, createCatalogue, listKindOf } from "./catalogue.ts";
+import { type Access, type Catalogue, createCatalogue, listKindOf } from "./catalog.ts";
 import { type AppPlan, type AppType, generateText } from "./generate-text.ts";
 import { createRandom, type Random } from "./random.ts";
 import { companionTitle, gameTitle, properName, studioName } from "./words.ts";

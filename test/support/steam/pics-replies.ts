@@ -1,4 +1,4 @@
-import type { CatalogueApp, Scope } from "./catalogue.ts";
+import type { CatalogueApp, Scope } from "./catalog.ts";
 import type { Fault, FaultOf } from "./faults.ts";
 import type { SimulatedRequestKind } from "./request-log.ts";
 import type { SimulationContext } from "./simulated-steam.ts";

@@ -17,7 +17,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import tls from "node:tls";
-import type { Catalogue } from "./catalogue.ts";
+import type { Catalogue } from "./catalog.ts";
 import { createCertificates } from "./certificates.ts";
 import { createContentManager } from "./content-manager.ts";
 import { createFaults, type Faults } from "./faults.ts";

@@ -1,4 +1,4 @@
-import { sleep } from "../../../src/time.ts";
+import { sleep } from "../../../src/process/time.ts";
 import { ApicalypseError, parseApicalypse, project, type Query } from "./apicalypse.ts";
 import { createWebFaults, faultName, spoil, type WebFaults } from "./faults.ts";
 import { createWebLog, type WebCall, type WebLog } from "./request-log.ts";

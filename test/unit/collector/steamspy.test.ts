@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { gameDetails, gamesPage } from "../../../src/collector/steamspy.ts";
-import { WebError } from "../../../src/errors.ts";
+import { WebError } from "../../../src/process/errors.ts";
 import type { WebClient } from "../../../src/web/client.ts";
 
 const { signal } = new AbortController();

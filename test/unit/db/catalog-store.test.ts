@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { type ApplyRequest, createCatalogStore, type StoredRecord } from "../../../src/db/catalog-store.ts";
 import type { Database } from "../../../src/db/database.ts";
-import { createPatience } from "../../../src/db/patience.ts";
-import { DatabaseError } from "../../../src/errors.ts";
+import { createPatience } from "../../../src/db/retry.ts";
+import { DatabaseError } from "../../../src/process/errors.ts";
 import { silent } from "../../support/templates.ts";
 
 beforeEach(() => void vi.useFakeTimers());

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { loadConfig } from "../../../src/config.ts";
+import type { CatalogueSource, StatusDocument } from "../../../src/catalog-source/open.ts";
 import { DataDirInUseError } from "../../../src/db/owner-lock.ts";
 import { runChecks } from "../../../src/doctor/check.ts";
 import { databaseChecks } from "../../../src/doctor/database.ts";
-import { ConfigError, DatabaseError, type DatabaseFault, NotThereError } from "../../../src/errors.ts";
-import type { CatalogueSource, StatusDocument } from "../../../src/source/catalogue-source.ts";
+import { loadConfig } from "../../../src/process/config.ts";
+import { ConfigError, DatabaseError, type DatabaseFault, NotThereError } from "../../../src/process/errors.ts";
 
 const config = loadConfig({});
 const { signal } = new AbortController();

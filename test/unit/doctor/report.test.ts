@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Outcome } from "../../../src/doctor/check.ts";
 import { formatCounts, formatOutcome, formatReport } from "../../../src/doctor/report.ts";
-import { coloured, plain } from "../report/samples.ts";
+import { coloured, plain } from "../terminal/samples.ts";
 
 const outcome: Outcome = {
   group: "Services",

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { loadConfig } from "../../../src/config.ts";
 import { runChecks } from "../../../src/doctor/check.ts";
 import { servicesChecks } from "../../../src/doctor/services.ts";
+import { loadConfig } from "../../../src/process/config.ts";
 
 const at = Date.UTC(2026, 10, 26, 12);
 const { signal } = new AbortController();

@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { type Environment, loadConfig } from "../../../src/config.ts";
 import { runChecks } from "../../../src/doctor/check.ts";
 import { settingsChecks } from "../../../src/doctor/settings.ts";
-import { ConfigError } from "../../../src/errors.ts";
+import { type Environment, loadConfig } from "../../../src/process/config.ts";
+import { ConfigError } from "../../../src/process/errors.ts";
 
 const { signal } = new AbortController();
 

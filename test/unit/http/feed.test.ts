@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { ChangeView } from "../../../src/catalog/views.ts";
 import type { ChangePage, ChangeQuery } from "../../../src/db/catalog-reader.ts";
-import { DatabaseError } from "../../../src/errors.ts";
 import { createFeed } from "../../../src/http/feed.ts";
+import { DatabaseError } from "../../../src/process/errors.ts";
 import { silent } from "../../support/templates.ts";
 
 /** A history in memory, asked as the reader is. */

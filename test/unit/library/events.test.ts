@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-import { WebError } from "../../../src/errors.ts";
 import { ImportRefused } from "../../../src/library/errors.ts";
 import {
   answer,
@@ -8,6 +7,7 @@ import {
   igdbEnrichmentEvent,
   steamImportEvent,
 } from "../../../src/library/events.ts";
+import { WebError } from "../../../src/process/errors.ts";
 
 const steam = { user_id: "u1", steam_id64: "76561197960287930" };
 const igdb = { user_id: "u1", s3_location: "s3://bucket/imports/u1/a-raw.csv" };

@@ -1,7 +1,7 @@
 import { Agent } from "node:https";
 import SteamUser from "steam-user";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import type { SteamError } from "../../../src/errors.ts";
+import type { SteamError } from "../../../src/process/errors.ts";
 import { contain, type ProtectedSteamUser } from "../../../src/steam/contained-client.ts";
 import { createRandom } from "../../support/steam/random.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { ApplyReply, ApplyRequest, CatalogStore, ClaimedApp } from "../../../src/db/catalog-store.ts";
-import { DatabaseError, SteamError } from "../../../src/errors.ts";
+import { DatabaseError, SteamError } from "../../../src/process/errors.ts";
 import type { AppPayload, AppRequest, Pics } from "../../../src/steam/port.ts";
 import { applyBatch } from "../../../src/sync/apply-batch.ts";
 import { silent } from "../../support/templates.ts";

@@ -1,6 +1,6 @@
-import { SteamError } from "../../../src/errors.ts";
+import { SteamError } from "../../../src/process/errors.ts";
+import { sleep } from "../../../src/process/time.ts";
 import type { PicsOptions } from "../../../src/steam/pics.ts";
-import { sleep } from "../../../src/time.ts";
 
 /** A Steam in memory, behind the port of the session: `createPics` on top of it is the product's own. */
 export interface MemorySteam {

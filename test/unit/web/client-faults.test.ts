@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { WebError } from "../../../src/errors.ts";
+import { WebError } from "../../../src/process/errors.ts";
 import type { WebClient, WebRequest } from "../../../src/web/client.ts";
 import { type Answer, createApi, createClient, createLog, drive, failure, startClock, turns, urls } from "./harness.ts";
 

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { z } from "zod";
-import { createGate } from "../../../src/web/gate.ts";
 import { createQuota, type QuotaOptions, type ReserveQuota } from "../../../src/web/quota.ts";
+import { createGate } from "../../../src/web/scheduler.ts";
 import {
   createApi,
   createClient,

@@ -1,0 +1,99 @@
+import { text } from "../catalog/values.ts";
+import type { Logger } from "../process/logger.ts";
+import { appListPage, listKinds } from "../web/app-list.ts";
+import type { WebClient } from "../web/client.ts";
+import { batches } from "./batches.ts";
+import { CollectorError } from "./errors.ts";
+import type { Tracker } from "./progress.ts";
+import type { CollectorStore, ListCounts, ListVerdict } from "./store.ts";
+
+export interface AppListOptions {
+  store: CollectorStore;
+  web: WebClient;
+  apiKey: string;
+  logger: Logger;
+  /** Read everything anew, also where an unfinished reading could go on. */
+  fresh: boolean;
+  /** Apps a transaction. */
+  batchSize: number;
+  /** The largest share of a list that may vanish at once. */
+  maxShrink: number;
+  tracker: Tracker;
+  signal: AbortSignal;
+}
+
+/** A run that was only being applied and is older than this is followed by a new one. */
+const currentForSeconds = 3_600;
+
+/**
+ * Reads the app lists of all kinds to their ends, and only then lets them say which apps are listed: new apps are inserted, vanished
+ * ones unlisted. What was read survives a kill, as does the decision to apply it.
+ *
+ * @throws {CollectorError} when a list is incomplete or has lost too much; nothing is changed then.
+ * @throws {WebError} when a page cannot be had.
+ */
+export async function runAppList(options: AppListOptions): Promise<ListCounts> {
+  for (;;) {
+    const run = await options.store.beginList({ kinds: listKinds, fresh: options.fresh });
+    if (run.phase === "reading") {
+      for (const kind of listKinds) {
+        const { after, complete } = run.cursor[kind] ?? { after: 0, complete: false };
+        if (!complete) await readList(options, run.run, kind, after);
+      }
+      refuseUnlessAccepted(
+        await options.store.acceptList({ run: run.run, maxShrink: options.maxShrink }),
+        options.maxShrink,
+      );
+    }
+    const counts = await applyRun(options, run.run);
+    if (run.age_seconds < currentForSeconds) return counts;
+    options.logger.info("an app list that was left behind has been applied; now the current one is read");
+  }
+}
+
+async function readList(
+  options: AppListOptions,
+  run: number,
+  kind: (typeof listKinds)[number],
+  from: number,
+): Promise<void> {
+  const { store, web, apiKey, batchSize, tracker, signal } = options;
+  for (let next: number | null = from; next !== null; ) {
+    const page = await appListPage(web, apiKey, kind, next, signal);
+    next = page.next;
+    for (const [apps, isLast] of batches(page.apps, batchSize)) {
+      const complete = isLast && next === null;
+      const after = isLast ? (next ?? 0) : (apps.at(-1)?.appid ?? 0);
+      const named = apps.map(({ appid, name }) => ({ appid, name: text(name) ?? "" }));
+      await store.saveList({ run, kind, apps: named, after, complete });
+      tracker.add(apps.length);
+      signal.throwIfAborted();
+    }
+  }
+}
+
+async function applyRun({ store, batchSize, tracker, signal }: AppListOptions, run: number): Promise<ListCounts> {
+  tracker.begin("applying_list", null);
+  for (;;) {
+    const counts = await store.applyList({ run, max: batchSize });
+    tracker.reach(
+      counts.applied,
+      counts.lists.reduce((sum, list) => sum + list.now, 0),
+    );
+    if (counts.done) return counts;
+    signal.throwIfAborted();
+  }
+}
+
+function refuseUnlessAccepted({ accepted, lists }: ListVerdict, maxShrink: number): void {
+  if (accepted) return;
+  const faults = lists.flatMap(({ kind, before, now, vanished, fault }) => {
+    if (fault === null) return [];
+    if (fault === "incomplete") return `the list of ${kind} was not read to its end`;
+    return `the list of ${kind} has ${now} apps, ${vanished} of its ${before} are gone`;
+  });
+  throw new CollectorError(
+    `The app list is refused and nothing was changed: ${faults.join("; ")}. ` +
+      `At most a share of ${maxShrink} may go at once; if that is right, a run with a higher MAX_SHRINK accepts it.`,
+  );
+}

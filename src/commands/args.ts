@@ -1,0 +1,261 @@
+import { readFileSync } from "node:fs";
+import { Argument, Command as Commander, CommanderError, InvalidArgumentError } from "commander";
+import { steamId64Pattern, userIdPattern } from "../library/ids.ts";
+import type { Mode } from "../process/config.ts";
+import { ConfigError } from "../process/errors.ts";
+
+/** What to run, by the names of `MODE`; `text` is an answer of the command line itself, such as its help. */
+export type Command = Work | ReadCommand | { kind: "doctor"; json: boolean } | { kind: "text"; text: string };
+
+/** What a worker does. */
+export type Work =
+  | { kind: "sync" }
+  | { kind: "bulk_sync"; appids: number[] | null; full: boolean }
+  | { kind: "change_monitor" }
+  | CollectCommand
+  | { kind: "library_import"; userId: string; steamId64: string }
+  | { kind: "migrate" };
+
+/** What only looks. `json`: one JSON document instead of a text for people. */
+export type ReadCommand =
+  | { kind: "status"; json: boolean }
+  | { kind: "app"; appid: number; json: boolean }
+  | { kind: "fetch"; appid: number; json: boolean };
+
+export interface CollectCommand {
+  kind: "collect";
+  /** Everything again. */
+  fullRefresh: boolean;
+  /** SteamSpy only. */
+  updateMetadata: boolean;
+  /** Apps a transaction, and games a run; null as configured. */
+  batchSize: number | null;
+  maxDetails: number | null;
+}
+
+/** What a `MODE` runs; one that is missing here needs options. */
+const commandsByMode: Partial<Record<Mode, Work>> = {
+  sync: { kind: "sync" },
+  bulk_sync: { kind: "bulk_sync", appids: null, full: false },
+  change_monitor: { kind: "change_monitor" },
+  collect: { kind: "collect", fullRefresh: false, updateMetadata: false, batchSize: null, maxDetails: null },
+  migrate: { kind: "migrate" },
+};
+
+const maxAppid = 2_147_483_647;
+
+const mainHelp = `
+Without a command, MODE decides (default: sync).
+Settings are environment variables; .env.example explains each.
+
+status, app, fetch and doctor change nothing and work beside a running service.
+With --json they print one JSON document and nothing else; npm adds lines of
+its own unless it is told not to: npm start --silent -- status --json
+
+Exit codes:
+  0        done, or a service that was told to stop
+  1        a fault, or there is no such app
+  2        bad configuration or command line
+  70       unhealthy for WATCHDOG_SECONDS
+  75       Steam, a web API or the database could not be reached
+  130, 143 interrupted`;
+const shownFaults = 5;
+
+/**
+ * Reads the command line without the program's name. Null when it names no command: then `MODE` decides, see
+ * {@link commandOfMode}.
+ *
+ * @throws {ConfigError} for an unknown command or option, or a list of appids that cannot be read.
+ */
+export function parseCommand(argv: readonly string[]): Command | null {
+  if (argv.length === 0) return null;
+  let chosen: Command | null = null;
+  const printed: string[] = [];
+  const program = buildProgram((command) => {
+    chosen = command;
+  });
+  for (const command of [program, ...program.commands]) {
+    command.exitOverride().configureOutput({ writeOut: (text) => printed.push(text), writeErr: () => {} });
+  }
+  try {
+    program.parse(argv, { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return { kind: "text", text: printed.join("") };
+    throw new ConfigError(`${error.message.replace(/^error: /, "")}\n--help lists commands and options.`);
+  }
+  return chosen;
+}
+
+/** @throws {ConfigError} when the command needs options. */
+export function commandOfMode(mode: Mode): Work {
+  const command = commandsByMode[mode];
+  if (command) return command;
+  throw new ConfigError(`MODE=${mode} cannot run by itself; give the command with its options, see --help.`);
+}
+
+function buildProgram(choose: (command: Command) => void): Commander {
+  const program = new Commander("steam-pics-sync")
+    .description("Mirrors Steam's whole catalogue into Postgres and keeps it there.")
+    .version(packageVersion(), "--version", "print the version")
+    .helpOption("-h, --help", "print this help; `COMMAND --help` explains one command")
+    .helpCommand(false)
+    .addHelpText("after", mainHelp);
+
+  program
+    .command("sync")
+    .description("load the whole catalogue unless that is done, then keep it up to date")
+    .addHelpText("after", example("npm start -- sync"))
+    .action(() => choose({ kind: "sync" }));
+
+  program
+    .command("bulk-sync")
+    .description("one pass over Steam's apps; resumes, and fetches only what is missing or changed")
+    .option("--app-ids <list>", "only these: appids with commas, or @FILE with commas or one a line", parseAppids)
+    .option("--full", "fetch every app, changed or not", false)
+    .addHelpText("after", example("npm start -- bulk-sync --app-ids 440,570"))
+    .action(({ appIds, full }: { appIds?: number[]; full: boolean }) =>
+      choose({ kind: "bulk_sync", appids: appIds ?? null, full }),
+    );
+
+  program
+    .command("change-monitor")
+    .description("follow Steam's change numbers from the stored one on")
+    .addHelpText("after", example("npm start -- change-monitor"))
+    .action(() => choose({ kind: "change_monitor" }));
+
+  program
+    .command("collect")
+    .description("the store's app list, then SteamSpy's numbers; every COLLECT_INTERVAL when that is set")
+    .option("--full-refresh", "everything again; nothing is dropped first", false)
+    .option("--update-metadata", "SteamSpy only, what was asked longest ago first", false)
+    .option("--batch-size <apps>", "apps saved at once (BATCH_SIZE)", wholeNumber(1, 1_000))
+    .option(
+      "--max-details <games>",
+      "games a run whose details are fetched one by one (MAX_DETAILS)",
+      wholeNumber(0, 1_000_000),
+    )
+    .addHelpText("after", example("npm start -- collect --max-details 500"))
+    .action((options: Partial<CollectCommand> & { fullRefresh: boolean; updateMetadata: boolean }) =>
+      choose({ kind: "collect", batchSize: null, maxDetails: null, ...options }),
+    );
+
+  program
+    .command("library-import")
+    .description("a Steam library, matched with IGDB, becomes a user's library: all three stages in one go")
+    .requiredOption(
+      "--user <id>",
+      "whose library it becomes",
+      matching(userIdPattern, "letters, digits and . _ @ | : + -"),
+    )
+    .requiredOption(
+      "--steam-id <id64>",
+      "the SteamID64 of a profile with public game details",
+      matching(steamId64Pattern, "17 digits that begin with 7656119"),
+    )
+    .addHelpText("after", example("npm start -- library-import --user u1 --steam-id 76561198000000001"))
+    .action(({ user, steamId }: { user: string; steamId: string }) =>
+      choose({ kind: "library_import", userId: user, steamId64: steamId }),
+    );
+
+  program
+    .command("migrate")
+    .description("apply the database migrations that are missing and say which")
+    .addHelpText("after", example("npm start -- migrate"))
+    .action(() => choose({ kind: "migrate" }));
+
+  addReadCommands(program, choose);
+  return program;
+}
+
+function addReadCommands(program: Commander, choose: (command: Command) => void): void {
+  const json = ["--json", "print one JSON document", false] as const;
+  const appid = () => new Argument("<appid>", "Steam's number of the app").argParser(wholeNumber(1, maxAppid));
+
+  program
+    .command("status")
+    .description("what every worker is doing, and how the catalogue is")
+    .option(...json)
+    .addHelpText("after", example("npm start --silent -- status --json"))
+    .action((options: { json: boolean }) => choose({ kind: "status", ...options }));
+
+  program
+    .command("app")
+    .description("an app as it is stored, and how fresh that is")
+    .addArgument(appid())
+    .option(...json)
+    .addHelpText("after", example("npm start -- app 620"))
+    .action((number: number, options: { json: boolean }) => choose({ kind: "app", appid: number, ...options }));
+
+  program
+    .command("fetch")
+    .description("what Steam says of an app now, next to what is stored; stores nothing")
+    .addArgument(appid())
+    .option(...json)
+    .addHelpText("after", example("npm start -- fetch 620"))
+    .action((number: number, options: { json: boolean }) => choose({ kind: "fetch", appid: number, ...options }));
+
+  program
+    .command("doctor")
+    .description("check configuration, database and services, and what is taken for granted of Steam")
+    .option(...json)
+    .addHelpText("after", `${example("npm start -- doctor")}\n\nIt ends with a report to paste into an issue.`)
+    .action((options: { json: boolean }) => choose({ kind: "doctor", ...options }));
+}
+
+function example(line: string): string {
+  return `\nExample:\n  ${line}`;
+}
+
+function matching(pattern: RegExp, rule: string): (argument: string) => string {
+  return (argument) => {
+    if (pattern.test(argument)) return argument;
+    throw new InvalidArgumentError(`Expected ${rule}.`);
+  };
+}
+
+function wholeNumber(min: number, max: number): (argument: string) => number {
+  return (argument) => {
+    const value = /^\d+$/.test(argument) ? Number(argument) : Number.NaN;
+    if (value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`Expected a whole number from ${min} to ${max}.`);
+  };
+}
+
+/** A list with commas or white space; in a file `#` begins a comment. Each appid once, in the order given. */
+function parseAppids(argument: string): number[] {
+  const fromFile = argument.startsWith("@");
+  const text = fromFile ? readList(argument.slice(1)) : argument;
+  const items = text.split("\n").flatMap((line, index) =>
+    (fromFile ? line.replace(/#.*/, "") : line)
+      .split(/[\s,]+/)
+      .filter((item) => item !== "")
+      .map((item) => ({ item, line: index + 1 })),
+  );
+  const faults = items.filter(({ item }) => !/^\d+$/.test(item) || Number(item) < 1 || Number(item) > maxAppid);
+  if (faults.length > 0) {
+    const shown = faults
+      .slice(0, shownFaults)
+      .map(({ item, line }) => (fromFile ? `"${item}" (line ${line})` : `"${item}"`));
+    const more = faults.length > shownFaults ? ` and ${faults.length - shownFaults} more` : "";
+    throw new InvalidArgumentError(
+      `Not an appid: ${shown.join(", ")}${more}. Expected whole numbers from 1 to ${maxAppid}.`,
+    );
+  }
+  if (items.length === 0) throw new InvalidArgumentError("The list names no appid.");
+  return [...new Set(items.map(({ item }) => Number(item)))];
+}
+
+function readList(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : error;
+    throw new InvalidArgumentError(`The file "${path}" cannot be read (${code}).`);
+  }
+}
+
+export function packageVersion(): string {
+  const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+  return String(version);
+}

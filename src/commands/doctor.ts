@@ -1,0 +1,170 @@
+import { getProxyForUrl } from "proxy-from-env";
+import { openSource } from "../catalog-source/open.ts";
+import { type Blame, type CheckGroup, failed, type Outcome, runChecks } from "../doctor/check.ts";
+import { databaseChecks } from "../doctor/database.ts";
+import { formatCounts, formatOutcome, formatReport, type Subject } from "../doctor/report.ts";
+import { servicesChecks } from "../doctor/services.ts";
+import { type Settings, settingsChecks } from "../doctor/settings.ts";
+import { steamChecks } from "../doctor/steam-facts.ts";
+import { type Config, type Environment, loadConfig, readEnv, secretsIn, secretsOf } from "../process/config.ts";
+import { ConfigError } from "../process/errors.ts";
+import { createLifecycle, exitCodes, type Lifecycle } from "../process/lifecycle.ts";
+import { createRedactor, type Logger, type Output } from "../process/logger.ts";
+import { honourProxy } from "../process/proxy.ts";
+import type { ProductInfoReply } from "../steam/pics.ts";
+import { paint, terminalOf } from "../terminal/layout.ts";
+import { packageVersion } from "./args.ts";
+import { createQuietLogger } from "./read.ts";
+import { composeSteam } from "./steam.ts";
+
+/** The checks of `doctor`, wired from the configuration, or from what is right of one that cannot be used. */
+
+/** Of one request to a service. */
+const requestLimitMs = 10_000;
+/** A logon may need a second server. */
+const logonLimitMs = 20_000;
+/** What a check of Steam gets beside the time limits of its requests. */
+const extraLimitMs = 15_000;
+
+interface Parts {
+  settings: Settings;
+  /** The configuration, or what is right of one that cannot be used. */
+  config: Config;
+  logger: Logger;
+  lifecycle: Lifecycle;
+}
+
+/** Checks everything, tells each outcome when it is known, and ends the process. */
+export async function runDoctor({ json }: { json: boolean }, output: Output): Promise<void> {
+  const environment = readEnv();
+  const settings = readSettings(environment);
+  const config = settings.config ?? loadConfig(usable(environment));
+  const { AWS_SECRET_ACCESS_KEY = "", AWS_SESSION_TOKEN = "" } = environment;
+  const secrets = [...secretsIn(environment), ...secretsOf(config), AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN];
+  const redact = createRedactor(secrets);
+  const lifecycle = createLifecycle({ kind: "one-off", logger: createQuietLogger(config) });
+  const terminal = terminalOf(output.stream);
+  const subject: Subject = {
+    version: packageVersion(),
+    node: process.version,
+    platform: `${process.platform} ${process.arch}`,
+    driver: settings.config?.database.driver ?? null,
+    checked_at: new Date().toISOString(),
+  };
+
+  let title = "";
+  function tell(outcome: Outcome): void {
+    if (json) return;
+    if (outcome.group !== title) output.write(`\n${paint(terminal, "bold", outcome.group)}\n`);
+    title = outcome.group;
+    output.write(formatOutcome(clear(outcome), terminal));
+  }
+  const clear = (outcome: Outcome) => ({ ...outcome, summary: redact(outcome.summary) });
+
+  // What connections say of their attempts is among the findings.
+  const groups = groupsOf({ settings, config, logger: createQuietLogger(config, "silent"), lifecycle });
+  let outcomes: Outcome[];
+  try {
+    outcomes = (await runChecks(groups, { signal: lifecycle.signal, onOutcome: tell })).map(clear);
+  } catch (error) {
+    if (!lifecycle.signal.aborted) throw error;
+    return await lifecycle.exitWith(exitCodes.fault);
+  }
+  const exitCode = exitCodeFor(outcomes);
+  if (json) output.write(`${JSON.stringify({ ...subject, exit_code: exitCode, checks: outcomes }, null, 2)}\n`);
+  else output.write(`\n${formatCounts(outcomes)}\n\nTo paste into an issue:\n\n${formatReport(subject, outcomes)}`);
+  await output.flushed();
+  await lifecycle.exitWith(exitCode);
+}
+
+function readSettings(environment: Environment): Settings {
+  const proxyUrl = getProxyForUrl("https://api.steampowered.com");
+  try {
+    return { config: loadConfig(environment), fault: null, proxyUrl };
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return { config: null, fault: error, proxyUrl };
+  }
+}
+
+/** What is right by itself of an environment that is wrong as a whole. */
+function usable(environment: Environment): Environment {
+  const isRight = ([name, value]: [string, string | undefined]) => {
+    try {
+      return loadConfig({ [name]: value }) !== null;
+    } catch {
+      return false;
+    }
+  };
+  return Object.fromEntries(Object.entries(environment).filter(isRight));
+}
+
+function groupsOf(parts: Parts): CheckGroup[] {
+  const { settings, logger, lifecycle } = parts;
+  const open = async () => {
+    const source = await openSource({ ...parts.config, logger });
+    lifecycle.onShutdown("database", () => source.close());
+    return source;
+  };
+  return [
+    { title: "This machine", checks: settingsChecks(settings) },
+    { title: "Database", checks: databaseChecks(settings.config, open) },
+    ...networkGroups(parts),
+  ];
+}
+
+function networkGroups({ settings, config, logger, lifecycle }: Parts): CheckGroup[] {
+  let reply: readonly ProductInfoReply[] = [];
+  let steam: ReturnType<typeof composeSteam>;
+  try {
+    honourProxy();
+    steam = composeSteam(config, logger, (kind, messages) => {
+      if (kind === "metadata" || kind === "product_info") reply = messages as ProductInfoReply[];
+    });
+  } catch {
+    const unusable = failed("HTTPS_PROXY cannot be used, so nothing else can be reached.", "configuration");
+    return [{ title: "Services", checks: [{ name: "proxy", run: async () => unusable }] }];
+  }
+  const { session, pics } = steam;
+  const { signal } = lifecycle;
+  lifecycle.onShutdown("Steam session", () => session.stop());
+  let isLoggedOn = false;
+  const logonMs = Math.min(logonLimitMs, config.giveUpAfterMs);
+
+  async function logOnToSteam(): Promise<string | null> {
+    session.start();
+    try {
+      await session.ready(AbortSignal.any([signal, AbortSignal.timeout(logonMs)]));
+      isLoggedOn = true;
+      return null;
+    } catch (error) {
+      if (signal.aborted) throw error;
+      return `no logon within ${logonMs / 1_000} s: ${session.status().last_error ?? "no answer"}`;
+    }
+  }
+
+  const limitMs = Math.min(requestLimitMs, config.giveUpAfterMs);
+  const services = { config: settings.config, limitMs, logOnToSteam, now: Date.now };
+  const probe = {
+    pics,
+    lastReply: () => reply,
+    isLoggedOn: () => isLoggedOn,
+    limitMs: config.bulk.timeoutMs + extraLimitMs,
+    signal,
+  };
+  return [
+    { title: "Services", checks: servicesChecks(services), together: true },
+    { title: "What Steam is taken to do", checks: steamChecks(probe) },
+  ];
+}
+
+const exitCodesByBlame: readonly [Blame, number][] = [
+  ["configuration", exitCodes.badConfiguration],
+  ["unreachable", exitCodes.unreachable],
+  ["other", exitCodes.fault],
+];
+
+function exitCodeFor(outcomes: readonly Outcome[]): number {
+  const blamed = exitCodesByBlame.find(([blame]) => outcomes.some((outcome) => outcome.blame === blame));
+  return blamed?.[1] ?? exitCodes.done;
+}

@@ -1,0 +1,127 @@
+import { type CatalogueSource, openSource } from "../catalog-source/open.ts";
+import { DataDirInUseError } from "../db/owner-lock.ts";
+import { type Config, secretsOf } from "../process/config.ts";
+import { ConfigError, DatabaseError, NotThereError, SteamError } from "../process/errors.ts";
+import { createLifecycle, exitCodeOf, exitCodes, type Lifecycle } from "../process/lifecycle.ts";
+import { createLogger, createOutput, createRedactor, type Logger, type Output } from "../process/logger.ts";
+import { honourProxy } from "../process/proxy.ts";
+import { formatApp } from "../terminal/app.ts";
+import { fetchedDocument, formatFetched, type StoredSide } from "../terminal/fetched.ts";
+import { type Terminal, terminalOf } from "../terminal/layout.ts";
+import { formatStatus } from "../terminal/status.ts";
+import type { ReadCommand } from "./args.ts";
+
+/** The commands that only look, wired from the configuration. */
+
+interface Context {
+  config: Config;
+  terminal: Terminal;
+  logger: Logger;
+  lifecycle: Lifecycle;
+}
+
+/**
+ * Runs a command that only looks, and ends the process. Standard output gets the result and nothing else; warnings and the reason of a
+ * failure go to standard error.
+ */
+export async function runReadCommand(command: ReadCommand, config: Config, output: Output): Promise<void> {
+  const logger = createQuietLogger(config);
+  const lifecycle = createLifecycle({ kind: "one-off", logger });
+  honourProxy();
+  try {
+    output.write(await resultOf(command, { config, terminal: terminalOf(output.stream), logger, lifecycle }));
+    await output.flushed();
+    await lifecycle.exitWith(exitCodes.done);
+  } catch (error) {
+    if (!lifecycle.signal.aborted) tell(error, config, logger);
+    await lifecycle.exitWith(exitCodeOf(error), "a fault");
+  }
+}
+
+/** As quiet as given unless LOG_LEVEL is set, and on standard error. */
+export function createQuietLogger(config: Config, quiet: "warn" | "silent" = "warn"): Logger {
+  const level = process.env.LOG_LEVEL?.trim() ? config.logLevel : quiet;
+  return createLogger({ level, output: createOutput(process.stderr), secrets: secretsOf(config) });
+}
+
+/** What was to be expected in its own words; anything else with where it came from. */
+function tell(error: unknown, config: Config, logger: Logger): void {
+  const isExpected = [ConfigError, DatabaseError, DataDirInUseError, NotThereError, SteamError].some(
+    (kind) => error instanceof kind,
+  );
+  if (isExpected) process.stderr.write(`${createRedactor(secretsOf(config))((error as Error).message)}\n`);
+  else logger.fatal({ err: error }, error instanceof Error ? error.message : String(error));
+}
+
+async function resultOf(command: ReadCommand, context: Context): Promise<string> {
+  switch (command.kind) {
+    case "status":
+      return await status(command, context);
+    case "app":
+      return await app(command, context);
+    case "fetch":
+      return await fetchApp(command, context);
+  }
+}
+
+async function status({ json }: { json: boolean }, context: Context): Promise<string> {
+  const source = await open(context);
+  const document = await source.status();
+  return json ? asJson(document) : formatStatus(document, source.name, context.terminal, Date.now());
+}
+
+async function app({ appid, json }: { appid: number; json: boolean }, context: Context): Promise<string> {
+  const source = await open(context);
+  const found = await source.app(appid);
+  if (found === null) {
+    throw new NotThereError(`App ${appid} is not stored in ${source.name}; \`fetch ${appid}\` asks Steam.`);
+  }
+  return json ? asJson(found) : formatApp(found, context.terminal, Date.now());
+}
+
+async function fetchApp({ appid, json }: { appid: number; json: boolean }, context: Context): Promise<string> {
+  const [stored, steam] = await Promise.all([storedSide(appid, context), askSteam(appid, context)]);
+  if (steam === null) {
+    const kept = stored.app === null ? "" : ` It is stored: \`app ${appid}\` shows it.`;
+    throw new NotThereError(`Steam does not know app ${appid}.${kept}`);
+  }
+  return json ? asJson(fetchedDocument(stored, steam)) : formatFetched(stored, steam, context.terminal, Date.now());
+}
+
+async function open({ config, logger, lifecycle }: Context): Promise<CatalogueSource> {
+  const source = await openSource({ ...config, logger });
+  lifecycle.onShutdown("database", () => source.close());
+  return source;
+}
+
+/** What Steam says is worth knowing without a database, too. */
+async function storedSide(appid: number, context: Context): Promise<StoredSide> {
+  try {
+    const source = await open(context);
+    const found = await source.app(appid);
+    return { app: found, note: found === null ? `not stored in ${source.name}` : null };
+  } catch (error) {
+    const kinds = [ConfigError, DatabaseError, DataDirInUseError, NotThereError];
+    if (!kinds.some((kind) => error instanceof kind)) throw error;
+    return { app: null, note: (error as Error).message };
+  }
+}
+
+async function askSteam(appid: number, { config, logger, lifecycle }: Context) {
+  // steam-user takes longer to load than all the rest together.
+  const [{ composeSteam }, { askApp }] = await Promise.all([import("./steam.ts"), import("../sync/ask-app.ts")]);
+  const { session, pics } = composeSteam(config, logger);
+  lifecycle.onShutdown("Steam session", () => session.stop());
+  session.start();
+  const patience = AbortSignal.timeout(config.giveUpAfterMs);
+  try {
+    return await askApp(pics, appid, AbortSignal.any([lifecycle.signal, patience]));
+  } catch (error) {
+    if (!patience.aborted || lifecycle.signal.aborted) throw error;
+    const why = session.status().last_error;
+    const text = `giving up: Steam could not be reached for ${Math.round(config.giveUpAfterMs / 1_000)} s`;
+    throw new SteamError("disconnected", why === null ? text : `${text}; ${why}`);
+  }
+}
+
+const asJson = (document: object) => `${JSON.stringify(document, null, 2)}\n`;

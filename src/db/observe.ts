@@ -1,0 +1,17 @@
+import { DatabaseError } from "../process/errors.ts";
+import type { Database } from "./database.ts";
+
+/** The same database, with a word about each call that it fails. */
+export function observed<D extends Database>(db: D, onError: (error: DatabaseError) => void): D {
+  return {
+    ...db,
+    async rpc(name, args, options) {
+      try {
+        return await db.rpc(name, args, options);
+      } catch (error) {
+        if (error instanceof DatabaseError) onError(error);
+        throw error;
+      }
+    },
+  };
+}

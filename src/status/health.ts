@@ -1,0 +1,85 @@
+import type { LoopSnapshot, ServiceSnapshot } from "./snapshot.ts";
+
+/**
+ * What the snapshot of a worker means to a platform that probes it. Pure: the time is an argument (milliseconds since
+ * 1970), nothing is asked.
+ */
+export interface Health {
+  status: "starting" | "ok" | "degraded" | "unhealthy";
+  /** Sentences for people; empty when all is well. */
+  reasons: string[];
+}
+
+export interface Readiness {
+  ready: boolean;
+  reasons: string[];
+}
+
+/**
+ * Unhealthy means that a restart might help: a loop is dead, or made no progress for longer than its own limit while all
+ * that it needs was there. Steam or the database being away is no such thing: then the worker is degraded.
+ */
+export function assessHealth(snapshot: ServiceSnapshot, now: number): Health {
+  const broken = snapshot.loops.flatMap((loop) => faultOf(loop, snapshot, now) ?? []);
+  if (broken.length > 0) return { status: "unhealthy", reasons: broken };
+
+  const missing = [];
+  if (!snapshot.database.reachable) missing.push(away("the database", snapshot.database.last_error));
+  if (snapshot.steam && !snapshot.steam.connected) missing.push(away("Steam", snapshot.steam.last_error));
+  const waiting = snapshot.loops.filter((loop) => loop.state === "waiting").map((loop) => `${loop.name} is waiting`);
+  const starting = snapshot.loops.filter((loop) => loop.state === "starting").map((loop) => `${loop.name} is starting`);
+
+  const neverThere = snapshot.loops.length === 0 || starting.length > 0;
+  if (neverThere) return { status: "starting", reasons: [...starting, ...missing] };
+  if (snapshot.loops.every((loop) => loop.state === "done")) return { status: "ok", reasons: [] };
+  const reasons = [...missing, ...waiting];
+  return { status: reasons.length > 0 ? "degraded" : "ok", reasons };
+}
+
+/**
+ * Ready means that this worker does its job: a monitor once the catalogue was loaded and it lags less than two polls, one
+ * that only drains once it is connected, any other command as soon as it runs.
+ */
+export function assessReady(snapshot: ServiceSnapshot, now: number): Readiness {
+  const health = assessHealth(snapshot, now);
+  if (health.status === "unhealthy") return { ready: false, reasons: health.reasons };
+  const reasons = isMonitor(snapshot) ? monitorReasons(snapshot) : health.status === "starting" ? health.reasons : [];
+  if (health.status === "starting" && reasons.length === 0) reasons.push("the worker is starting");
+  return { ready: reasons.length === 0, reasons };
+}
+
+function isMonitor(snapshot: ServiceSnapshot): boolean {
+  return snapshot.mode === "change_monitor" || snapshot.mode === "sync";
+}
+
+function monitorReasons({ monitor, steam }: ServiceSnapshot): string[] {
+  if (monitor?.drain_only) return steam?.connected ? [] : ["Steam is not connected"];
+  if (!monitor?.bulk_completed_at) return ["the catalogue has not been loaded completely yet"];
+  // Of several workers one polls; the others do their job by draining.
+  if (monitor.leading && !monitor.last_poll_at) return ["Steam has not been asked for changes yet"];
+  const limitSeconds = 2 * monitor.poll_interval_seconds;
+  if ((monitor.lag_seconds ?? 0) < limitSeconds) return [];
+  return [`changes are ${Math.round(monitor.lag_seconds ?? 0)} s late, the limit is ${limitSeconds} s`];
+}
+
+function faultOf(loop: LoopSnapshot, snapshot: ServiceSnapshot, now: number): string | null {
+  if (loop.state === "dead") return `${loop.name} is dead`;
+  if (loop.state === "done") return null;
+  const needs = loop.needs ?? ["steam", "database"];
+  const since = [loop.last_progress_at ?? snapshot.started_at];
+  if (needs.includes("steam")) {
+    if (!snapshot.steam?.connected) return null;
+    since.push(snapshot.steam.connected_since ?? snapshot.started_at);
+  }
+  if (needs.includes("database")) {
+    if (!snapshot.database.reachable) return null;
+    since.push(snapshot.database.reachable_since ?? snapshot.started_at);
+  }
+  const idleMs = now - Math.max(...since.map(Date.parse));
+  if (idleMs <= loop.limit_ms) return null;
+  return `${loop.name} has made no progress for ${Math.round(idleMs / 1000)} s`;
+}
+
+function away(name: string, error: string | null): string {
+  return error ? `${name} is not reachable: ${error}` : `${name} is not connected yet`;
+}

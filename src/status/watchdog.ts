@@ -1,0 +1,55 @@
+import { exitCodes } from "../process/lifecycle.ts";
+import { assessHealth } from "./health.ts";
+import type { ServiceSnapshot } from "./snapshot.ts";
+
+export interface WatchOptions {
+  snapshot: () => ServiceSnapshot;
+  /** False until it is asked for anything: Steam's clock begins to run only then. */
+  needsSteam: () => boolean;
+  /** Unhealthy for so long: exit 70, and the platform restarts the process. */
+  watchdogMs: number;
+  /** Steam or the database away for so long: exit 75. Null for a service, which keeps trying. */
+  giveUpAfterMs: number | null;
+  onExit: (code: number, reason: string) => void;
+  now?: () => number;
+}
+
+const everyMs = 1_000;
+
+/**
+ * Looks at the worker's own snapshot every second and ends the process when it is beyond help: platforms such as Railway
+ * probe a service only while it starts.
+ *
+ * @returns what stops the watch.
+ */
+export function startWatch(options: WatchOptions): () => void {
+  const { now = Date.now, giveUpAfterMs } = options;
+  const startedAt = now();
+  let healthyAt = startedAt;
+  let steamAt = startedAt;
+  let databaseAt = startedAt;
+
+  const timer = setInterval(() => {
+    const snapshot = options.snapshot();
+    const health = assessHealth(snapshot, now());
+    if (health.status !== "unhealthy") healthyAt = now();
+    if (snapshot.steam?.connected || !options.needsSteam()) steamAt = now();
+    if (snapshot.database.reachable) databaseAt = now();
+
+    if (now() - healthyAt >= options.watchdogMs) {
+      exit(exitCodes.unhealthy, `unhealthy for ${seconds(options.watchdogMs)}: ${health.reasons.join("; ")}`);
+    } else if (giveUpAfterMs !== null && now() - Math.min(steamAt, databaseAt) >= giveUpAfterMs) {
+      const missing = steamAt < databaseAt ? "Steam" : "the database";
+      exit(exitCodes.unreachable, `giving up: ${missing} could not be reached for ${seconds(giveUpAfterMs)}`);
+    }
+  }, everyMs);
+  const stop = () => clearInterval(timer);
+
+  function exit(code: number, reason: string) {
+    stop();
+    options.onExit(code, reason);
+  }
+  return stop;
+}
+
+const seconds = (ms: number) => `${Math.round(ms / 1000)} s`;

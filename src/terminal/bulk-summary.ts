@@ -1,0 +1,98 @@
+import type { Logger, Output } from "../process/logger.ts";
+import { formatCount, formatDuration } from "./progress-bar.ts";
+
+/** What a bulk sync achieved, and what the catalogue holds after it. Lists are in the order in which they are shown. */
+export interface BulkSummary {
+  /** Apps in the catalogue. */
+  apps_total: number;
+  by_type: { name: string; count: number }[];
+  deck: { category: string; count: number }[];
+  top_tags: { name: string; count: number }[];
+  /** Requests to Steam, by kind. */
+  requests: Record<string, number>;
+  /** Apps stored by this run. */
+  stored: number;
+  /** Apps that Steam does not know. */
+  unknown: number;
+  /** The first of those that failed. */
+  failed: { appid: number; error: string }[];
+  failed_count: number;
+  duration_seconds: number;
+  apps_per_second: number;
+}
+
+const columnWidth = 24;
+const gap = "   ";
+const rowLimit = 10;
+const failedLimit = 5;
+const lineWidth = 79;
+
+/** The summary for a terminal of 80 columns: three short tables, then what happened on the way. */
+export function formatSummary(summary: BulkSummary): string {
+  const tables = [
+    table("Apps by type", summary.by_type),
+    table(
+      "Steam Deck",
+      summary.deck.map(({ category, count }) => ({ name: category, count })),
+    ),
+    table("Most used tags", summary.top_tags),
+  ];
+  const height = Math.max(...tables.map((lines) => lines.length));
+  const rows = Array.from({ length: height }, (_, row) =>
+    tables.map((lines) => lines[row] ?? " ".repeat(columnWidth)).join(gap),
+  );
+  const requests = Object.entries(summary.requests)
+    .filter(([, count]) => count > 0)
+    .map(([kind, count]) => `${formatCount(count)} ${kind.replaceAll("_", " ")}`);
+  const failures = summary.failed.slice(0, failedLimit).map(({ appid, error }) => `  ${appid}: ${oneLine(error)}`);
+  const unnamed = summary.failed_count - failures.length;
+  const lines = [
+    "",
+    `Bulk sync finished in ${formatDuration(summary.duration_seconds)}: ${formatCount(summary.stored)} apps stored, ` +
+      `${formatCount(Math.round(summary.apps_per_second))} apps/s`,
+    `Catalogue: ${formatCount(summary.apps_total)} apps`,
+    "",
+    ...rows,
+    "",
+    ...wrap(`Requests to Steam: ${requests.join(", ") || "none"}`),
+    `Unknown to Steam: ${formatCount(summary.unknown)}   Failed: ${formatCount(summary.failed_count)}`,
+    ...failures,
+    ...(failures.length > 0 && unnamed > 0 ? [`  and ${formatCount(unnamed)} more, see sync_status.last_error`] : []),
+    "",
+  ];
+  return `${lines.map((line) => cut(line.trimEnd(), lineWidth)).join("\n")}\n`;
+}
+
+/** Tells the summary: as a table on a terminal, as one structured log line elsewhere. */
+export function reportSummary(summary: BulkSummary, output: Output, logger: Logger): void {
+  if (output.isTerminal) output.write(formatSummary(summary));
+  else logger.info({ summary }, "bulk sync finished");
+}
+
+function table(title: string, entries: { name: string; count: number }[]): string[] {
+  const rows = entries.slice(0, rowLimit).map(({ name, count }) => {
+    const number = formatCount(count);
+    const label = cut(oneLine(name), columnWidth - number.length - 1);
+    return label.padEnd(columnWidth - number.length) + number;
+  });
+  if (rows.length === 0) rows.push("none".padEnd(columnWidth));
+  return [title.padEnd(columnWidth), "─".repeat(columnWidth), ...rows];
+}
+
+function wrap(text: string): string[] {
+  const lines = [""];
+  for (const word of text.split(/(?<=,) /)) {
+    const joined = lines.at(-1) ? `${lines.at(-1)} ${word}` : word;
+    if (joined.length <= lineWidth) lines[lines.length - 1] = joined;
+    else lines.push(`  ${word}`);
+  }
+  return lines;
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s+/g, " ");
+}
+
+function cut(text: string, width: number): string {
+  return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
+}

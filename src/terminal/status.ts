@@ -1,0 +1,86 @@
+import type { StatusDocument } from "../catalog-source/open.ts";
+import type { CatalogOverview, FailingApp, WorkerReport } from "../db/catalog-store.ts";
+import {
+  clean,
+  facts,
+  formatAge,
+  formatMoment,
+  gap,
+  labelWidth,
+  paint,
+  paragraph,
+  type Terminal,
+  table,
+} from "./layout.ts";
+import { formatCount } from "./progress-bar.ts";
+import { workerFacts } from "./worker.ts";
+
+/** The state of the catalogue and its workers for people; `source` says where it was read. */
+export function formatStatus(document: StatusDocument, source: string, terminal: Terminal, now: number): string {
+  const lines = [
+    ...paragraph(paint(terminal, "bold", `The catalogue in ${source}`), terminal),
+    ...catalogueLines(document.catalogue, terminal, now),
+    "",
+    paint(terminal, "bold", "Workers"),
+    ...workerLines(document.workers, terminal, now),
+    ...failingLines(document.failing_apps, document.catalogue?.failing ?? 0, terminal, now),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+function catalogueLines(catalogue: CatalogOverview | null, terminal: Terminal, now: number): string[] {
+  if (catalogue === null) return ["  It has not been counted yet."];
+  const { bulk_started_at, bulk_completed_at, last_change_number, last_verified_at, lag_seconds } = catalogue;
+  const moment = (time: string | null) => (time === null ? null : formatMoment(time, now));
+  const begun = bulk_started_at === null ? "not yet" : `not yet; begun ${formatMoment(bulk_started_at, now)}`;
+  const oldest = lag_seconds === null ? "" : `, the oldest for ${formatAge(lag_seconds)}`;
+  return facts(
+    [
+      ["Apps", formatCount(catalogue.apps)],
+      ["Loaded", moment(bulk_completed_at) ?? begun],
+      ["Change number", last_change_number?.toString() ?? null],
+      ["Verified", moment(last_verified_at)],
+      ["Pending", `${formatCount(catalogue.pending)}${oldest}`],
+      ["Failing", formatCount(catalogue.failing)],
+    ],
+    terminal,
+  );
+}
+
+const workerWidth = 18;
+
+/** A column a worker, as many beside each other as fit. Lines that say nothing of any of them are left out. */
+function workerLines(workers: readonly WorkerReport[], terminal: Terminal, now: number): string[] {
+  if (workers.length === 0) return ["  None has reported within the last minute."];
+  const room = terminal.columns - labelWidth;
+  const perTable = Math.max(1, Math.floor(room / (gap + workerWidth)));
+  return Array.from({ length: Math.ceil(workers.length / perTable) }, (_, index) => {
+    const shown = workers.slice(index * perTable, (index + 1) * perTable).map((worker) => workerFacts(worker, now));
+    const labels = (shown[0] ?? []).map(([label]) => label);
+    const rows = labels.map((label, row) => [`  ${label}`, ...shown.map((facts) => facts[row]?.[1] ?? "")]);
+    const widths = shown.map(() => Math.floor(room / shown.length) - gap);
+    const told = rows.filter((cells) => cells.slice(1).some((cell) => cell !== ""));
+    return [...(index > 0 ? [""] : []), ...table(told, [labelWidth, ...widths])];
+  }).flat();
+}
+
+function failingLines(apps: readonly FailingApp[], failing: number, terminal: Terminal, now: number): string[] {
+  if (apps.length === 0) return [];
+  const rows = apps.map(({ appid, name, error, attempts, next_attempt_at }) => [
+    `  ${appid}`,
+    clean(name ?? ""),
+    `${formatCount(attempts)} ×`,
+    next_attempt_at === null ? "" : formatAge((Date.parse(next_attempt_at) - now) / 1_000),
+    clean(error ?? ""),
+  ]);
+  const [appidWidth, nameWidth, attemptsWidth, againWidth] = [12, 16, 6, 11];
+  const errorWidth = terminal.columns - appidWidth - nameWidth - attemptsWidth - againWidth - 4 * gap;
+  const head = ["  App", "", "Failed", "Again in", "Last error"].map((title) => paint(terminal, "bold", title));
+  const widths = [appidWidth, nameWidth, attemptsWidth, againWidth, errorWidth];
+  const more = failing - apps.length;
+  return [
+    "",
+    ...table([head, ...rows], widths),
+    ...(more > 0 ? [`  and ${formatCount(more)} more, see sync_status.last_error`] : []),
+  ];
+}

@@ -1,0 +1,72 @@
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { createPatience } from "../../../src/db/retry.ts";
+import { DatabaseError, type DatabaseFault } from "../../../src/process/errors.ts";
+import { silent } from "../../support/templates.ts";
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+/** Fails so many times, then answers. */
+function failing(times: number, fault: DatabaseFault) {
+  let calls = 0;
+  const work = async () => {
+    calls += 1;
+    if (calls <= times) throw new DatabaseError(fault, "CODE", "no");
+    return "answer";
+  };
+  return { work, calls: () => calls };
+}
+const setUp = (signal?: AbortSignal) =>
+  createPatience("postgres", { logger: silent, random: () => 1, ...(signal && { signal }) });
+
+it.each(["unreachable", "retryable", "timeout"] as const)(
+  "repeats a call that failed as %s, with growing delay",
+  async (fault) => {
+    const patience = setUp();
+    const { work, calls } = failing(3, fault);
+    const result = patience.call(work);
+    await vi.advanceTimersByTimeAsync(250 + 500 + 1_000 - 1);
+    expect(calls()).toBe(3);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(await result).toBe("answer");
+  },
+);
+
+it.each(["data", "schema", "denied", "fatal"] as const)("does not repeat one that failed as %s", async (fault) => {
+  await expect(setUp().call(failing(1, fault).work)).rejects.toMatchObject({ fault });
+});
+
+it("hands a time-out to a caller that can ask for less", async () => {
+  await expect(setUp().call(failing(1, "timeout").work, { splittable: true })).rejects.toMatchObject({
+    fault: "timeout",
+  });
+});
+
+it("outlasts ten minutes of absence, and says so meanwhile", async () => {
+  const patience = setUp();
+  await patience.call(async () => "first");
+  expect(patience.status()).toMatchObject({ reachable: true, last_error: null });
+  const backAt = Date.now() + 600_000;
+  const result = patience.call(async () => {
+    if (Date.now() < backAt) throw new DatabaseError("unreachable", "ECONNREFUSED", "away");
+    return "back";
+  });
+  await vi.advanceTimersByTimeAsync(300_000);
+  expect(patience.status()).toMatchObject({
+    reachable: false,
+    reachable_since: null,
+    last_error: "ECONNREFUSED: away",
+  });
+  await vi.advanceTimersByTimeAsync(315_000);
+  expect(await result).toBe("back");
+  expect(patience.status().reachable).toBe(true);
+});
+
+it("gives up with the last error when told to stop", async () => {
+  const stopping = new AbortController();
+  const result = setUp(stopping.signal).call(failing(99, "unreachable").work);
+  const rejected = expect(result).rejects.toMatchObject({ fault: "unreachable" });
+  await vi.advanceTimersByTimeAsync(1_000);
+  stopping.abort();
+  await rejected;
+});

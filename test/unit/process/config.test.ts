@@ -1,0 +1,274 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import {
+  type Environment,
+  loadConfig,
+  readEnv,
+  secretsIn,
+  secretsOf,
+  variableDefaults,
+} from "../../../src/process/config.ts";
+import { ConfigError } from "../../../src/process/errors.ts";
+
+function faultsOf(environment: Environment): string {
+  try {
+    loadConfig(environment);
+  } catch (error) {
+    expect(error).toBeInstanceOf(ConfigError);
+    return (error as ConfigError).message;
+  }
+  throw new Error("the configuration was accepted");
+}
+
+describe("loadConfig", () => {
+  it("needs nothing: every default of the contract", () => {
+    expect(loadConfig({})).toEqual({
+      mode: "sync",
+      host: "0.0.0.0",
+      port: 8080,
+      logLevel: "info",
+      http: {
+        api: true,
+        dashboard: true,
+        apiKey: null,
+        rateLimit: { count: 600, periodMs: 60_000 },
+        corsOrigins: [],
+        trustedProxies: 0,
+      },
+      database: { driver: "pglite", dataDir: "./data" },
+      dataDir: "./data",
+      steamApiKey: null,
+      reconnectMaxDelayMs: 300_000,
+      watchdogMs: 600_000,
+      giveUpAfterMs: 900_000,
+      history: true,
+      bulk: {
+        appIdMax: null,
+        batchSize: 200,
+        requestDelayMs: 500,
+        concurrency: 4,
+        timeoutMs: 60_000,
+        maxRetries: 5,
+        upsertBatchSize: 500,
+        maxQueueSize: 10_000,
+        leaseMs: 90_000,
+      },
+      monitor: { pollIntervalMs: 30_000, processBatchSize: 100, reconcileIntervalMs: 86_400_000, drainOnly: false },
+      collector: {
+        intervalMs: 0,
+        batchSize: 500,
+        maxDetails: 3000,
+        maxShrink: 0.05,
+        maxWorkers: 3,
+      },
+      library: {
+        igdbClientId: null,
+        igdbClientSecret: null,
+        s3Bucket: null,
+      },
+      web: {
+        retryAttempts: 3,
+        limits: {
+          steamWebApi: { count: 100_000, periodMs: 86_400_000 },
+          steamStoreApi: { count: 200, periodMs: 300_000 },
+          steamSpy: { count: 60, periodMs: 60_000 },
+          steamSpyAll: { count: 1, periodMs: 60_000 },
+          igdb: { count: 4, periodMs: 1000 },
+        },
+      },
+    });
+  });
+
+  it("takes blank values as unset, and trims the others", () => {
+    const config = loadConfig({
+      MODE: "",
+      PORT: "  ",
+      SUPABASE_URL: "",
+      SUPABASE_SERVICE_KEY: "",
+      APP_ID_MAX: " 500 ",
+    });
+    expect(config).toMatchObject({ mode: "sync", port: 8080, database: { driver: "pglite" }, bulk: { appIdMax: 500 } });
+  });
+
+  it("prefers Supabase, then Postgres, then the embedded database", () => {
+    const supabase = { SUPABASE_URL: "https://x.supabase.co", SUPABASE_SERVICE_KEY: "key" };
+    const postgres = { DATABASE_URL: "postgresql://u:p@h/d" };
+    expect(loadConfig({ ...supabase, ...postgres }).database).toEqual({
+      driver: "supabase",
+      url: "https://x.supabase.co",
+      serviceKey: "key",
+    });
+    expect(loadConfig(postgres).database).toEqual({ driver: "postgres", url: "postgresql://u:p@h/d" });
+    expect(loadConfig({ DATA_DIR: "/data" }).database).toEqual({ driver: "pglite", dataDir: "/data" });
+  });
+
+  it.each([
+    ["INFO", "info"],
+    ["Warning", "warn"],
+    ["CRITICAL", "fatal"],
+    ["trace", "trace"],
+  ])("reads LOG_LEVEL %s as %s", (given, level) => {
+    expect(loadConfig({ LOG_LEVEL: given }).logLevel).toBe(level);
+  });
+
+  it.each([
+    ["true", true],
+    ["ON", true],
+    ["1", true],
+    ["false", false],
+    ["off", false],
+    ["0", false],
+  ])("reads the flag %s as %s", (given, expected) => {
+    expect(loadConfig({ HISTORY: given, DRAIN_ONLY: given })).toMatchObject({
+      history: expected,
+      monitor: { drainOnly: expected },
+    });
+  });
+
+  it("reads fractions of seconds, and limits with and without a number of units", () => {
+    const config = loadConfig({
+      BULK_REQUEST_DELAY: "0.0125",
+      POLL_INTERVAL: ".5",
+      RECONCILE_INTERVAL: "0",
+      STEAM_STORE_API_LIMIT: "1/30seconds",
+      IGDB_API_LIMIT: "8/SECOND",
+    });
+    expect(config.bulk.requestDelayMs).toBe(13);
+    expect(config.monitor).toMatchObject({ pollIntervalMs: 500, reconcileIntervalMs: 0 });
+    expect(config.web.limits.steamStoreApi).toEqual({ count: 1, periodMs: 30_000 });
+    expect(config.web.limits.igdb).toEqual({ count: 8, periodMs: 1000 });
+  });
+
+  it.each([
+    ["MODE", "bulk"],
+    ["PORT", "65536"],
+    ["LOG_LEVEL", "loud"],
+    ["SUPABASE_URL", "x.supabase.co"],
+    ["HTTPS_PROXY", "socks5://h:1"],
+    ["BULK_BATCH_SIZE", "0"],
+    ["BULK_BATCH_SIZE", "1001"],
+    ["BULK_BATCH_SIZE", "2e2"],
+    ["BULK_BATCH_SIZE", "12.5"],
+    ["BULK_REQUEST_DELAY", "-1"],
+    ["BULK_REQUEST_DELAY", "1s"],
+    ["BULK_CONCURRENCY", "33"],
+    ["BULK_TIMEOUT", "0"],
+    ["BULK_TIMEOUT", "Infinity"],
+    ["LEASE_SECONDS", "0"],
+    ["UPSERT_BATCH_SIZE", "5000"],
+    ["RECONCILE_INTERVAL", "2592000"],
+    ["APP_ID_MAX", "2147483648"],
+    ["HISTORY", "maybe"],
+    ["MAX_SHRINK", "5"],
+    ["STEAMSPY_API_LIMIT", "60"],
+    ["STEAMSPY_API_LIMIT", "0/minute"],
+    ["STEAMSPY_API_LIMIT", "1/0minutes"],
+    ["STEAMSPY_API_LIMIT", "1/fortnight"],
+  ])("refuses %s=%s", (name, value) => {
+    expect(faultsOf({ SUPABASE_SERVICE_KEY: name === "SUPABASE_URL" ? "key" : "", [name]: value })).toMatch(
+      new RegExp(`^  - ${name} must be `, "m"),
+    );
+  });
+
+  it("reports every fault at once, with name, rule and value", () => {
+    expect(faultsOf({ BULK_BATCH_SIZE: "abc", POLL_INTERVAL: "soon", SUPABASE_URL: "https://x.supabase.co" })).toBe(
+      [
+        "The configuration cannot be used:",
+        '  - BULK_BATCH_SIZE must be a whole number from 1 to 1000; it is "abc"',
+        '  - POLL_INTERVAL must be seconds, a number from 0.1 to 2147483; it is "soon"',
+        "  - SUPABASE_URL and SUPABASE_SERVICE_KEY belong together: SUPABASE_SERVICE_KEY is not set",
+      ].join("\n"),
+    );
+  });
+
+  it("never shows a secret", () => {
+    const message = faultsOf({
+      DATABASE_URL: "mysql://user:hunter22@host/db",
+      HTTPS_PROXY: "socks://user:hunter22@proxy:1",
+      SUPABASE_SERVICE_KEY: "hunter22",
+      IGDB_CLIENT_SECRET: "hunter22",
+    });
+    expect(message.split("\n")).toHaveLength(5);
+    expect(message).not.toContain("hunter22");
+  });
+
+  it("finds misspelled names and suggests the right one", () => {
+    expect(faultsOf({ BULK_BATCHSIZE: "100" })).toContain(
+      "BULK_BATCHSIZE is not a variable of this service; did you mean BULK_BATCH_SIZE?",
+    );
+    expect(faultsOf({ STEAM_API_TOKEN: "x" })).toContain("did you mean STEAM_API_KEY?");
+  });
+
+  it("leaves names alone that other programs use", () => {
+    const foreign = {
+      BULK_SYNC_SERVICE_HOST: "10.0.0.1",
+      BULK_SYNC_PORT_8080_TCP: "tcp://10.0.0.1:8080",
+      STEAM_RUNTIME: "1",
+      SUPABASE_ANON_KEY: "x",
+      DATABASE_URI: "x",
+    };
+    expect(loadConfig(foreign)).toEqual(loadConfig({}));
+  });
+
+  it("freezes all of it", () => {
+    const config = loadConfig({});
+    expect(() => Object.assign(config.web.limits.steamWebApi, { count: 1 })).toThrow(TypeError);
+    expect(() => Object.assign(config, { port: 1 })).toThrow(TypeError);
+  });
+});
+
+describe("secretsOf", () => {
+  it("names keys and passwords, encoded and plain", () => {
+    const config = loadConfig({ DATABASE_URL: "postgres://u:p%40ss@h/d", STEAM_API_KEY: "steamkey" });
+    expect(secretsOf(config)).toEqual(["steamkey", "p%40ss", "p@ss"]);
+    expect(secretsOf(loadConfig({}))).toEqual([]);
+  });
+});
+
+describe("secretsIn", () => {
+  it("finds them in an environment that cannot be used, too", () => {
+    const environment = {
+      DATABASE_URL: "mysql://app:p4ssword@db/app",
+      STEAM_API_KEY: " steamkey ",
+      API_KEY: "  ",
+      HTTPS_PROXY: "http://me:hunter22@proxy:3128",
+      PORT: "8080",
+    };
+    expect(secretsIn(environment)).toEqual(["mysql://app:p4ssword@db/app", "p4ssword", "steamkey", "hunter22"]);
+    expect(secretsIn({ HTTPS_PROXY: "hunter22" })).toEqual(["hunter22"]);
+    expect(secretsIn({})).toEqual([]);
+  });
+});
+
+describe("readEnv", () => {
+  it("fills the environment up from a file, where there is one", () => {
+    const folder = mkdtempSync(join(tmpdir(), "env-"));
+    try {
+      process.env.SPS_TEST_SET = "outside";
+      writeFileSync(join(folder, ".env"), "SPS_TEST_SET=file\nSPS_TEST_NEW=file\n");
+      expect(readEnv(join(folder, ".env"))).toMatchObject({ SPS_TEST_SET: "outside", SPS_TEST_NEW: "file" });
+      expect(readEnv(join(folder, "none"))).toMatchObject({ SPS_TEST_NEW: "file" });
+    } finally {
+      delete process.env.SPS_TEST_SET;
+      delete process.env.SPS_TEST_NEW;
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
+
+describe(".env.example", () => {
+  const text = readFileSync(new URL("../../../.env.example", import.meta.url), "utf8");
+  const named = [...text.matchAll(/^# ([A-Z][A-Z0-9_]*)=(.*)$/gm)].map(([, name, value]) => [name, value] as const);
+
+  it("names exactly the variables that are read, each once, with their defaults", () => {
+    const documented = Object.fromEntries(named.map(([name, value]) => [name, value || null]));
+    expect(documented).toEqual(variableDefaults);
+    expect(named).toHaveLength(Object.keys(variableDefaults).length);
+  });
+
+  it("works with every default written out", () => {
+    expect(loadConfig(Object.fromEntries(named))).toEqual(loadConfig({}));
+  });
+});

@@ -1,0 +1,135 @@
+import { PassThrough, Writable } from "node:stream";
+import { stripVTControlCharacters } from "node:util";
+import { describe, expect, it } from "vitest";
+import { createLogger, createOutput, createRedactor } from "../../../src/process/logger.ts";
+
+function createStream(isTTY: boolean) {
+  const stream = new PassThrough();
+  Object.assign(stream, { isTTY, columns: 80 });
+  return { stream: stream as unknown as NodeJS.WriteStream, text: () => String(stream.read() ?? "") };
+}
+
+function createTestLogger(options: { isTTY?: boolean; level?: string; secrets?: string[] } = {}) {
+  const { stream, text } = createStream(options.isTTY ?? false);
+  const output = createOutput(stream);
+  const logger = createLogger({ level: options.level ?? "info", output, secrets: options.secrets ?? [] });
+  return { logger, output, stream, text };
+}
+
+describe("createLogger", () => {
+  it("writes one JSON object a line where there is no terminal", () => {
+    const { logger, text } = createTestLogger();
+    logger.info({ apps: 3 }, "stored");
+    const line = JSON.parse(text());
+    expect(line).toEqual({ level: "info", time: expect.any(String), apps: 3, message: "stored" });
+    expect(new Date(line.time).toISOString()).toBe(line.time);
+  });
+
+  it("writes for people on a terminal, before the call returns", () => {
+    const { logger, text } = createTestLogger({ isTTY: true });
+    logger.warn({ apps: 3 }, "stored");
+    expect(stripVTControlCharacters(text())).toMatch(/^\[\d\d:\d\d:\d\d\] WARN: stored\n {4}apps: 3\n$/);
+  });
+
+  it("keeps to its level", () => {
+    const { logger, text } = createTestLogger({ level: "warn" });
+    logger.info("no");
+    expect(text()).toBe("");
+  });
+
+  it("hides secrets in objects, errors, child loggers and texts", () => {
+    const { logger, text } = createTestLogger({ secrets: ["s3cr3t-value"] });
+    logger.child({ apiKey: "abcdefgh" }).info(
+      {
+        config: { database: { serviceKey: 'quo"ted\\key', url: "postgres://u:pa/ss@host/db" } },
+        missing_token: true,
+      },
+      "GET https://api.example/list?key=ABCDEF&format=json",
+    );
+    logger.error({ err: new Error("no logon with s3cr3t-value") }, "failed");
+    const lines = text();
+    for (const secret of ["abcdefgh", "quo", "ted", "pa/ss", "ABCDEF", "s3cr3t-value"]) {
+      expect(lines).not.toContain(secret);
+    }
+    const [first] = lines.split("\n").map((line) => line && JSON.parse(line));
+    expect(first).toMatchObject({
+      config: { database: { serviceKey: "[hidden]", url: "postgres://u:[hidden]@host/db" } },
+      missing_token: true,
+      message: "GET https://api.example/list?key=[hidden]&format=json",
+    });
+  });
+});
+
+describe("createRedactor", () => {
+  it.each([
+    ["Authorization: Bearer abc.def-1", "Authorization: Bearer [hidden]"],
+    ["key eyJhbGciOiJIUzI1NiJ9.eyJyb2xlIjoieCJ9.c2ln!", "key [hidden]!"],
+    ["sb_secret_AbC-1 refused", "[hidden] refused"],
+    ['body {\\"access_token\\":\\"abc\\",\\"appid\\":440}', 'body {\\"access_token\\":\\"[hidden]\\",\\"appid\\":440}'],
+    ["http://user:p@ss@proxy:3128 is away", "http://user:[hidden]@proxy:3128 is away"],
+  ])("cleans %s", (given, expected) => {
+    expect(createRedactor()(given)).toBe(expected);
+  });
+
+  it.each([
+    "connect ECONNREFUSED 127.0.0.1:5432",
+    "wss://cm1.steam.example:443/cmsocket/ closed",
+    '{"token":"#SteamDeckVerified","missing_token":true,"keys":3}',
+    "https://store.example/app/440?l=english",
+  ])("leaves %s alone", (text) => {
+    expect(createRedactor()(text)).toBe(text);
+  });
+
+  it("hides values in their JSON form too, and leaves very short ones", () => {
+    const redact = createRedactor(['a"b\\cdef', "ab"]);
+    expect(redact(JSON.stringify({ text: 'x a"b\\cdef y ab' }))).toBe('{"text":"x [hidden] y ab"}');
+  });
+});
+
+describe("createOutput", () => {
+  it("hands lines to whoever draws, and back", () => {
+    const { output, logger, text } = createTestLogger();
+    const drawn: string[] = [];
+    output.divert((lines) => drawn.push(lines));
+    logger.info("above the bar");
+    output.divert(null);
+    logger.info("after the bar");
+    expect(drawn).toEqual([expect.stringContaining("above the bar")]);
+    expect(text()).toMatch(/^[^\n]*after the bar[^\n]*\n$/);
+  });
+
+  it("waits until a slow reader has taken everything, and for no reader that has gone", async () => {
+    const taken: string[] = [];
+    let take = () => {};
+    const stream = new Writable({
+      write(chunk, _encoding, done) {
+        taken.push(String(chunk));
+        take = done;
+      },
+    }) as unknown as NodeJS.WriteStream;
+    const output = createOutput(stream);
+    output.write("one\n");
+    output.write("two\n");
+    let isFlushed = false;
+    const flushed = output.flushed().then(() => {
+      isFlushed = true;
+    });
+    take();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect({ taken, isFlushed }).toEqual({ taken: ["one\n", "two\n"], isFlushed: false });
+    take();
+    await new Promise((resolve) => setImmediate(resolve));
+    take();
+    await flushed;
+
+    stream.emit("error", Object.assign(new Error("write EPIPE"), { code: "EPIPE" }));
+    await output.flushed();
+  });
+
+  it("falls silent when its reader has gone", () => {
+    const { logger, stream, text } = createTestLogger();
+    stream.emit("error", Object.assign(new Error("write EPIPE"), { code: "EPIPE" }));
+    logger.info("to nobody");
+    expect(text()).toBe("");
+  });
+});

@@ -1,0 +1,107 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { DatabaseError } from "../../../src/process/errors.ts";
+import { createMetrics, type Metrics } from "../../../src/status/metrics.ts";
+import type { ServiceSnapshot } from "../../../src/status/snapshot.ts";
+
+const snapshot: ServiceSnapshot = {
+  mode: "change_monitor",
+  started_at: new Date().toISOString(),
+  steam: {
+    connected: true,
+    connected_since: null,
+    reconnect_attempts: 3,
+    last_error: null,
+    requests: { changes: 0, metadata: 0, product_info: 0, access_tokens: 0, tag_names: 0, http_payload: 0 },
+  },
+  database: { driver: "postgres", reachable: true, reachable_since: null, last_error: null },
+  bulk: null,
+  monitor: {
+    last_change_number: 37_494_854,
+    pending: 4,
+    failing: 1,
+    leading: true,
+    sweeping: false,
+    last_poll_at: "2026-07-01T12:00:00.000Z",
+    lag_seconds: null,
+    poll_interval_seconds: 30,
+    bulk_completed_at: null,
+    drain_only: false,
+  },
+  collector: null,
+  library: null,
+  apps_stored: 0,
+  failing_apps: [],
+  loops: [],
+};
+
+async function read(metrics: Metrics): Promise<Map<string, number>> {
+  const lines = (await metrics.text()).split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+  return new Map(
+    lines.map((line) => [line.slice(0, line.lastIndexOf(" ")), Number(line.slice(line.lastIndexOf(" ") + 1))]),
+  );
+}
+
+describe("metrics", () => {
+  it("tell what happened, by label, and begin at 0", async () => {
+    const metrics = createMetrics();
+    metrics.watch(() => snapshot);
+    expect((await read(metrics)).get('steam_requests_total{kind="changes",result="timeout"}')).toBe(0);
+    metrics.steamAnswered("changes", "ok", 0.2);
+    metrics.steamAnswered("changes", "timeout", 60);
+    metrics.batchStep("extract", 0.02);
+    const failures = [{ appid: 1, error: "x", step: "extract" as const }];
+    metrics.batchOutcome({ stored: 5, older: 1, unknown: 0, failed: 1, lost: 0, failures });
+    metrics.databaseFailed(new DatabaseError("retryable", "40P01", "deadlock"));
+    const told = await read(metrics);
+    expect(told.get('steam_requests_total{kind="changes",result="ok"}')).toBe(1);
+    expect(told.get('steam_requests_total{kind="changes",result="timeout"}')).toBe(1);
+    expect(told.get('steam_request_seconds_count{kind="changes"}')).toBe(1);
+    expect(told.get('pics_batch_seconds_count{step="extract"}')).toBe(1);
+    expect(told.get('pics_apps_total{result="stored"}')).toBe(5);
+    expect(told.get('pics_app_failures_total{step="extract"}')).toBe(1);
+    expect(told.get('database_errors_total{code="40P01",fault="retryable"}')).toBe(1);
+  });
+
+  it("read the worker's snapshot when asked, and leave out what does not apply to it", async () => {
+    let current = snapshot;
+    const metrics = createMetrics();
+    metrics.watch(() => current);
+    const first = await read(metrics);
+    expect(first.get("pics_change_number")).toBe(37_494_854);
+    expect(first.get("pics_lag_seconds")).toBe(0);
+    expect(first.get("steam_reconnects_total")).toBe(3);
+    expect(first.get("pics_last_poll_timestamp_seconds")).toBe(1_782_907_200);
+    expect(first.get('service_health{status="starting"}')).toBe(1);
+    expect([...first.keys()].filter((name) => /bulk|collector|web_api|library/.test(name))).toEqual([]);
+    current = { ...snapshot, monitor: null, steam: null };
+    const later = await read(metrics);
+    expect([...later.keys()].filter((name) => /^(pics_(change|lag|pending)|steam_connected)/.test(name))).toEqual([]);
+  });
+
+  it("are all explained, and all drawn in the Grafana dashboard, which asks for none that is not there", async () => {
+    const metrics = createMetrics();
+    metrics.watch(() => snapshot);
+    const text = await metrics.text();
+    const types = new Map([...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name = "", type = ""]) => [name, type]));
+    const ours = [...types.keys()].filter((name) => !/^(process|nodejs)_/.test(name)).toSorted();
+
+    const page = readFileSync(new URL("../../../docs/metrics.md", import.meta.url), "utf8");
+    const rows = [...page.matchAll(/^\| `(\w+)` +\| (\w+) +\|/gm)].map(([, name = "", type = ""]) => [name, type]);
+    expect(Object.fromEntries(rows)).toEqual(Object.fromEntries(ours.map((name) => [name, types.get(name)])));
+
+    const grafana = readFileSync(new URL("../../../docs/grafana.json", import.meta.url), "utf8");
+    const expressions = [...grafana.matchAll(/"expr": "((?:[^"\\]|\\.)*)"/g)].map(([, expression = ""]) => expression);
+    const asked = new Set(
+      expressions
+        .flatMap(
+          (expression) =>
+            expression.match(/\b(service|steam|pics|database|collector|web_api|library|http|nodejs|process)_\w+/g) ??
+            [],
+        )
+        .map((name) => (types.has(name) ? name : name.replace(/_(bucket|count|sum)$/, ""))),
+    );
+    expect([...asked].filter((name) => !types.has(name))).toEqual([]);
+    expect(ours.filter((name) => !asked.has(name))).toEqual([]);
+  });
+});

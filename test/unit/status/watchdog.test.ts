@@ -1,0 +1,90 @@
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import type { LoopSnapshot, ServiceSnapshot } from "../../../src/status/snapshot.ts";
+import { startWatch, type WatchOptions } from "../../../src/status/watchdog.ts";
+import type { SteamStatus } from "../../../src/steam/port.ts";
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+function setUp(options: Partial<WatchOptions> = {}) {
+  const now = new Date().toISOString();
+  const steam: SteamStatus = {
+    connected: true,
+    connected_since: now,
+    reconnect_attempts: 0,
+    last_error: null,
+    requests: { changes: 0, metadata: 0, product_info: 0, access_tokens: 0, tag_names: 0, http_payload: 0 },
+  };
+  const snapshot: ServiceSnapshot = {
+    mode: "bulk_sync",
+    started_at: now,
+    steam,
+    database: { driver: "postgres", reachable: true, reachable_since: now, last_error: null },
+    bulk: null,
+    monitor: null,
+    collector: null,
+    library: null,
+    apps_stored: 0,
+    failing_apps: [],
+    loops: [{ name: "bulk_sync", state: "running", last_progress_at: now, limit_ms: 10_000 }],
+  };
+  const exits: [number, string][] = [];
+  const stop = startWatch({
+    snapshot: () => snapshot,
+    needsSteam: () => true,
+    watchdogMs: 60_000,
+    giveUpAfterMs: 30_000,
+    onExit: (code, reason) => exits.push([code, reason]),
+    ...options,
+  });
+  return { snapshot, steam, exits, stop };
+}
+
+it("ends a wedged worker with 70, WATCHDOG_SECONDS after it turned unhealthy", async () => {
+  const { exits } = setUp();
+  await vi.advanceTimersByTimeAsync(69_000);
+  expect(exits).toEqual([]);
+  await vi.advanceTimersByTimeAsync(4_000);
+  expect(exits).toEqual([[70, expect.stringContaining("no progress")]]);
+});
+
+it.each(["steam", "database"] as const)(
+  "gives up with 75 when the %s is away too long, and only then",
+  async (missing) => {
+    const { snapshot, steam, exits } = setUp();
+    if (missing === "steam") steam.connected = false;
+    else snapshot.database.reachable = false;
+    await vi.advanceTimersByTimeAsync(29_000);
+    steam.connected = snapshot.database.reachable = true;
+    await vi.advanceTimersByTimeAsync(2_000);
+    if (missing === "steam") steam.connected = false;
+    else snapshot.database.reachable = false;
+    await vi.advanceTimersByTimeAsync(29_000);
+    expect(exits).toEqual([]);
+    await vi.advanceTimersByTimeAsync(4_000);
+    expect(exits).toEqual([[75, expect.stringContaining(missing === "steam" ? "Steam" : "database")]]);
+  },
+);
+
+it("gives up a collector for want of the database, never of Steam, which it does not need", async () => {
+  const { snapshot, exits } = setUp({ needsSteam: () => false });
+  const collector = { name: "collector", state: "running", limit_ms: 10_000, needs: ["database"] } as const;
+  const moving = (): LoopSnapshot => ({ ...collector, last_progress_at: new Date().toISOString() });
+  Object.defineProperty(snapshot, "loops", { get: () => [moving()] });
+  Object.assign(snapshot, { mode: "collect", steam: null });
+  await vi.advanceTimersByTimeAsync(3_600_000);
+  expect(exits).toEqual([]);
+  snapshot.database.reachable = false;
+  await vi.advanceTimersByTimeAsync(31_000);
+  expect(exits).toEqual([[75, expect.stringContaining("the database")]]);
+});
+
+it("lets a service wait for ever, and stops when told to", async () => {
+  const { snapshot, exits, stop } = setUp({ giveUpAfterMs: null });
+  snapshot.database.reachable = false;
+  await vi.advanceTimersByTimeAsync(3_600_000);
+  stop();
+  snapshot.database.reachable = true;
+  await vi.advanceTimersByTimeAsync(3_600_000);
+  expect(exits).toEqual([]);
+});

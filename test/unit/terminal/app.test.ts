@@ -1,0 +1,89 @@
+import { describe, expect, it } from "vitest";
+import { formatApp } from "../../../src/terminal/app.ts";
+import { coloured, now, plain, portal } from "./samples.ts";
+
+describe("formatApp", () => {
+  it("says what it is and how fresh that is, then everything that is stored, in groups", () => {
+    expect(formatApp(portal, plain, now)).toBe(`\
+Portal 2 (620), game
+Synced 2026-11-26 11:55:00 UTC (5 min 00 s ago), change number 36053620; nothing
+newer is announced
+
+Store
+  State               released
+  Released            2011-04-18 17:00:00 UTC
+  Free                no
+  Belongs to          Portal (400)
+  DLC                 652, Soundtrack (323180)
+  Developers          Valve
+  Publishers          Valve
+
+What it is
+  Tags                Puzzle (1664), 5055
+  Genres              Action (1), Adventure (25)
+  Primary genre       Action (1)
+  Categories          Single-player (2)
+  Content             frequent violence or gore (2), general mature content (5)
+  Workshop            yes
+
+Reviews
+  Score               overwhelmingly positive (9)
+  Positive            98 %
+  Metacritic          95
+  at Metacritic       https://www.metacritic.com/game/pc/portal-2-portal-2-porta
+                      l-2-portal-2-portal-2-portal-2-portal-2-portal-2-portal-2-
+
+Runs on
+  Platforms           windows, linux
+  Controllers         full
+  Languages           english (audio, subtitles), french (subtitles), thai
+  Steam Deck          verified, SteamOS compatible, tested 2024-02-24 00:00:00
+                      UTC, build 13439412
+                      [4] DefaultConfigurationIsPerformant
+  Built               2026-01-02 03:04:05 UTC
+  Build               19000000
+
+Record
+  First stored        2026-11-16 12:00:00 UTC (10 days ago)
+  Last changed        2026-11-26 10:00:00 UTC (2 h 00 min ago)
+`);
+  });
+
+  it.each([
+    [{ is_pending: true }, "; Steam has announced something newer\n"],
+    [{ synced_at: null }, "Never synced from Steam's app info.\n"],
+    [{ is_known: false }, "Steam does not know this app any more.\n"],
+    [{ is_listed: false }, "Delisted: the store's app list does not hold it any more.\n"],
+    [{ missing_token: true }, "Public part only: Steam holds the rest back from anonymous sessions.\n"],
+    [{ name: null, type: null }, "An app without a name (620)\n"],
+  ])("says of %j: %s", (fields, sentence) => {
+    const text = formatApp({ ...portal, ...fields }, plain, now).replaceAll(/(?<=.)\n(?=[a-z])/g, " ");
+    expect(text).toContain(sentence);
+    expect(formatApp(portal, plain, now)).not.toContain(sentence);
+  });
+
+  it("keeps to the width, whatever the names", () => {
+    const name = "An unreasonably long name ".repeat(12);
+    const developers = Array.from({ length: 40 }, (_, index) => `Studio ${index}`);
+    for (const columns of [40, 80, 120]) {
+      const text = formatApp({ ...portal, name, developers }, { ...plain, columns }, now);
+      for (const line of text.split("\n")) expect(line.length).toBeLessThanOrEqual(columns);
+      expect(text.replaceAll(/\s+/g, " ")).toContain("Studio 38, Studio 39");
+    }
+  });
+
+  it("lets no name steer the terminal", () => {
+    const hostile = "\u001b]0;owned\u0007\u001b[2J\u009b31mDoom\r\nfake line\u202e";
+    for (const terminal of [plain, coloured]) {
+      const text = formatApp({ ...portal, name: hostile, developers: [hostile], homepage_url: hostile }, terminal, now);
+      const unstyled = ["\u001b[1m", "\u001b[22m"].reduce((rest, style) => rest.replaceAll(style, ""), text);
+      expect(unstyled.replaceAll("\n", "")).not.toMatch(/[\p{Cc}\u202e]/u);
+      expect(unstyled).toContain("[2J 31mDoom fake line (620), game");
+    }
+  });
+
+  it("is coloured on a terminal only", () => {
+    expect(formatApp(portal, plain, now)).not.toContain("\u001b");
+    expect(formatApp(portal, coloured, now)).toContain("\u001b[1mStore\u001b[22m");
+  });
+});

@@ -1,0 +1,63 @@
+import { PassThrough } from "node:stream";
+import { pino } from "pino";
+import { describe, expect, it } from "vitest";
+import { createOutput } from "../../../src/process/logger.ts";
+import { type BulkSummary, formatSummary, reportSummary } from "../../../src/terminal/bulk-summary.ts";
+import { createTerminal } from "../../support/terminal.ts";
+
+const summary: BulkSummary = {
+  apps_total: 254_113,
+  by_type: [
+    { name: "game", count: 190_204 },
+    { name: "dlc", count: 60_120 },
+    { name: "an application type with a very long name", count: 12 },
+  ],
+  deck: [{ category: "verified", count: 6412 }],
+  top_tags: Array.from({ length: 20 }, (_, index) => ({ name: `Tag ${index}`, count: 1000 - index })),
+  requests: { changes: 1, metadata: 1100, product_info: 1272, access_tokens: 0, tag_names: 3, http_payload: 0 },
+  stored: 254_113,
+  unknown: 12,
+  failed: Array.from({ length: 7 }, (_, index) => ({ appid: 440 + index, error: `truncated\n${"text ".repeat(40)}` })),
+  failed_count: 9,
+  duration_seconds: 812.3,
+  apps_per_second: 312.84,
+};
+
+describe("formatSummary", () => {
+  it("fits 80 columns and says everything", () => {
+    const text = formatSummary(summary);
+    for (const line of text.split("\n")) expect(line.length).toBeLessThan(80);
+    expect(text).toContain("Bulk sync finished in 13 min 32 s: 254,113 apps stored, 313 apps/s");
+    expect(text).toMatch(/^game +190,204 {3}verified +6,412 {3}Tag 0 +1,000$/m);
+    expect(text).toMatch(/^an application type … 12 /m);
+    expect(text).toContain("Requests to Steam: 1 changes, 1,100 metadata, 1,272 product info, 3 tag names\n");
+    expect(text).toContain("Unknown to Steam: 12   Failed: 9\n  440: truncated text text");
+    expect(text).toContain("  and 4 more, see sync_status.last_error\n");
+    expect(text).not.toContain("Tag 10");
+  });
+
+  it("has room for a run that found nothing", () => {
+    const empty = { ...summary, by_type: [], deck: [], top_tags: [], requests: {}, failed: [], failed_count: 0 };
+    const text = formatSummary({
+      ...empty,
+      apps_total: 0,
+      stored: 0,
+      unknown: 0,
+      duration_seconds: 0.4,
+      apps_per_second: 0,
+    });
+    expect(text).toMatch(/^none +none +none$/m);
+    expect(text).toContain("Requests to Steam: none\nUnknown to Steam: 0   Failed: 0\n");
+  });
+
+  it("is one structured line where there is no terminal", () => {
+    const lines: Record<string, unknown>[] = [];
+    const logger = pino({}, { write: (line: string) => lines.push(JSON.parse(line)) });
+    reportSummary(summary, createOutput(new PassThrough() as unknown as NodeJS.WriteStream), logger);
+    expect(lines).toEqual([expect.objectContaining({ summary, msg: "bulk sync finished" })]);
+    const { output, text } = createTerminal();
+    reportSummary(summary, output, logger);
+    expect(text()).toBe(formatSummary(summary));
+    expect(lines).toHaveLength(1);
+  });
+});

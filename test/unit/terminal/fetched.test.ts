@@ -1,0 +1,107 @@
+import { describe, expect, it } from "vitest";
+import { recordOf } from "../../../src/terminal/comparison.ts";
+import { fetchedDocument, formatFetched, type SteamSide } from "../../../src/terminal/fetched.ts";
+import { now, plain, portal } from "./samples.ts";
+
+const stored = { app: portal, note: null };
+
+function steamSays(changes: Partial<SteamSide["record"]>, side: Partial<SteamSide> = {}): SteamSide {
+  const record = { ...recordOf(portal), ...changes };
+  return { changeNumber: 36_100_000, publicOnly: false, record, tagNames: new Map([[5055, "eSports"]]), ...side };
+}
+
+describe("fetchedDocument", () => {
+  it("finds nothing where only forms and orders differ", () => {
+    const { differs, note, ...sides } = fetchedDocument(
+      stored,
+      steamSays({
+        steam_release_date: "2011-04-18T17:00:00.000Z",
+        genres: [25, 1],
+        dlc: [323180, 652],
+        languages: {
+          thai: { subtitles: false, full_audio: false },
+          french: { full_audio: false, subtitles: true },
+          english: { full_audio: true, subtitles: true },
+        },
+        primary_genre: 1,
+      }),
+    );
+    expect(differs).toEqual([]);
+    expect(note).toBeNull();
+    expect(sides).toMatchObject({
+      appid: 620,
+      stored: { name: "Portal 2", tags: [1664, 5055], change_number: 36_053_620, is_pending: false },
+      steam: { name: "Portal 2", tags: [1664, 5055], change_number: 36_100_000, public_only: false },
+    });
+  });
+
+  it.each([
+    ["name", "Portal 2: Desolation"],
+    ["tags", [5055, 1664]],
+    ["parent_appid", null],
+    ["is_free", true],
+    ["platforms", "windows"],
+    ["content_descriptors", [2]],
+    ["languages", null],
+    ["steam_deck", { ...portal.steam_deck, category: "playable" }],
+    ["primary_genre", null],
+  ])("finds that %s differs", (name, value) => {
+    expect(fetchedDocument(stored, steamSays({ [name]: value })).differs).toEqual([name]);
+  });
+
+  it("compares nothing that Steam does not tell, and nothing without a stored app", () => {
+    const record = { appid: 620, name: "Portal 3" };
+    const document = fetchedDocument(stored, steamSays({}, { record, publicOnly: true }));
+    expect(document).toMatchObject({ differs: ["name"], steam: { public_only: true } });
+    const alone = fetchedDocument({ app: null, note: "not stored in Postgres" }, steamSays({}));
+    expect(alone).toMatchObject({ stored: null, differs: [], note: "not stored in Postgres" });
+  });
+
+  it("has no place for a primary genre that is not among the genres, as the database has none", () => {
+    expect(fetchedDocument(stored, steamSays({ primary_genre: 37 })).differs).toEqual(["primary_genre"]);
+    const app = { ...portal, genres: portal.genres.map((genre) => ({ ...genre, is_primary: false })) };
+    expect(fetchedDocument({ app, note: null }, steamSays({ primary_genre: 37 })).differs).toEqual([]);
+  });
+});
+
+describe("formatFetched", () => {
+  it("shows what differs side by side and marked, and what agrees once", () => {
+    const steam = steamSays({ name: "Portal 2: Desolation", tags: [5055, 1664], franchises: ["Portal", "Half-Life"] });
+    const text = formatFetched(stored, steam, plain, now);
+    expect(text).toMatch(/^Portal 2: Desolation \(620\), game\nSteam now: change number 36100000\nStored: synced /);
+    expect(text).toContain(`
+Differs               Stored                        Steam now
+≠ Name                Portal 2                      Portal 2: Desolation
+≠ Franchises          –                             Half-Life, Portal
+≠ Tags                Puzzle (1664), eSports        eSports (5055), Puzzle
+                      (5055)                        (1664)
+
+The same on both sides
+  Type                game
+`);
+    expect(text.match(/Valve/g)).toHaveLength(2);
+    expect(text).not.toContain("not told");
+    for (const line of text.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
+  });
+
+  it("says so when nothing differs", () => {
+    const text = formatFetched(stored, steamSays({}), plain, now);
+    expect(text).toContain("\n\nNothing differs.\n\nThe same on both sides\n");
+    expect(text).not.toContain("≠");
+  });
+
+  it("keeps apart what Steam does not tell", () => {
+    const record = { appid: 620, name: "Portal 2" };
+    const text = formatFetched(stored, steamSays({}, { record, publicOnly: true }), plain, now);
+    expect(text).toContain("Steam now: change number 36100000, the public part only\n");
+    expect(text).toContain(
+      "The same on both sides\n  Name                Portal 2\n\nStored, and not told by Steam now\n",
+    );
+  });
+
+  it("shows Steam's side alone where nothing is stored, and why", () => {
+    const text = formatFetched({ app: null, note: "the database is away" }, steamSays({}), plain, now);
+    expect(text).toContain("Stored: the database is away\n\nSteam now\n  Name                Portal 2\n");
+    expect(text).toContain("  Tags                1664, eSports (5055)\n");
+  });
+});

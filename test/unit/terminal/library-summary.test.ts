@@ -1,0 +1,60 @@
+import { pino } from "pino";
+import { describe, expect, it } from "vitest";
+import { formatLibraryLine, type LibrarySummary, reportLibrarySummary } from "../../../src/library/progress.ts";
+import type { Output } from "../../../src/process/logger.ts";
+
+const summary: LibrarySummary = {
+  s3_location: "file:///data/imports/u1/run-raw.csv",
+  s3_enriched_location: "file:///data/imports/u1/run-enriched.csv",
+  game_count: 12_345,
+  enrichment: { processed: 12_345, matched: 12_000, unmatched: 300, filtered: 45 },
+  import: {
+    imported_games_created: 12_344,
+    imported_games_updated: 1,
+    games_created: 11_000,
+    games_updated: 7,
+    library_items_created: 10_999,
+  },
+};
+
+describe("the line of a library import", () => {
+  it.each([
+    [{ phase: "steam_import", done: 0, total: null }, /^Steam/],
+    [{ phase: "igdb_enrichment", done: 400, total: 1_000 }, /^IGDB.*40.*400 of 1,000 games/],
+    [{ phase: "database_import", done: 0, total: 0 }, /^database.*0 of 0 games/],
+    [{ phase: "done", done: 1_000, total: 1_000 }, /^done.*100.*1,000 of 1,000 games/],
+  ] as const)("says of %j where it is", (progress, line) => {
+    expect(formatLibraryLine(progress)).toMatch(line);
+    expect(formatLibraryLine(progress, 30).length).toBeLessThanOrEqual(30);
+  });
+});
+
+describe("the summary of a library import", () => {
+  function report(isTerminal: boolean) {
+    const [written, logged]: [string[], string[]] = [[], []];
+    const output = { isTerminal, write: (lines: string) => written.push(lines) } as unknown as Output;
+    reportLibrarySummary(
+      summary,
+      output,
+      pino({ messageKey: "message" }, { write: (line: string) => logged.push(line) }),
+    );
+    return { text: written.join(""), logs: logged.map((line) => JSON.parse(line)) };
+  }
+
+  it("is a table on a terminal, no wider than that", () => {
+    const { text, logs } = report(true);
+    expect(logs).toEqual([]);
+    expect(text).toMatch(/12,345 games/);
+    expect(text).toMatch(/Not matched +300\n/);
+    expect(text).toMatch(/Imported games +12,344 +new, 1 changed/);
+    expect(text).toMatch(/Library items +10,999 +new/);
+    expect(text).toContain(summary.s3_enriched_location);
+    expect(Math.max(...text.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
+  });
+
+  it("is one log line elsewhere", () => {
+    const { text, logs } = report(false);
+    expect(text).toBe("");
+    expect(logs).toEqual([expect.objectContaining({ message: "library import finished", summary })]);
+  });
+});

@@ -1,0 +1,76 @@
+import { PassThrough } from "node:stream";
+import type { AppView } from "../../../src/catalog/views.ts";
+import type { Terminal } from "../../../src/terminal/layout.ts";
+
+/** 2026-11-26 12:00:00 UTC. */
+export const now = Date.UTC(2026, 10, 26, 12);
+export const ago = (seconds: number) => new Date(now - seconds * 1_000).toISOString();
+
+/** A pipe of 80 columns. */
+export const plain: Terminal = { columns: 80, stream: new PassThrough() };
+/** A terminal that shows colours. */
+export const coloured: Terminal = {
+  columns: 80,
+  stream: Object.assign(new PassThrough(), { isTTY: true, getColorDepth: () => 4 }),
+};
+
+export const portal: AppView = {
+  appid: 620,
+  name: "Portal 2",
+  type: "game",
+  is_active: true,
+  is_known: true,
+  is_listed: true,
+  is_free: false,
+  release_state: "released",
+  steam_release_date: "2011-04-18T17:00:00+00:00",
+  original_release_date: null,
+  store_asset_mtime: null,
+  platforms: ["windows", "linux"],
+  controller_support: "full",
+  pics_review_score: 9,
+  pics_review_percentage: 98,
+  metacritic_score: 95,
+  metacritic_url: `https://www.metacritic.com/game/pc/${"portal-2-".repeat(9)}`,
+  homepage_url: null,
+  app_state: null,
+  last_content_update: "2026-01-02T03:04:05+00:00",
+  current_build_id: "19000000",
+  content_descriptors: [2, 5],
+  languages: {
+    english: { full_audio: true, subtitles: true },
+    french: { full_audio: false, subtitles: true },
+    thai: { full_audio: false, subtitles: false },
+  },
+  has_workshop: true,
+  parent: { appid: 400, name: "Portal" },
+  dlc: [
+    { appid: 652, name: null },
+    { appid: 323180, name: "Soundtrack" },
+  ],
+  tags: [
+    { id: 1664, name: "Puzzle", rank: 1 },
+    { id: 5055, name: null, rank: 2 },
+  ],
+  genres: [
+    { id: 1, name: "Action", is_primary: true },
+    { id: 25, name: "Adventure", is_primary: false },
+  ],
+  categories: [{ id: 2, name: "Single-player" }],
+  franchises: [],
+  developers: ["Valve"],
+  publishers: ["Valve"],
+  steam_deck: {
+    category: "verified",
+    steamos_category: "compatible",
+    test_timestamp: "2024-02-24T00:00:00+00:00",
+    tested_build_id: "13439412",
+    tests: [{ display: 4, token: "#SteamDeckVerified_TestResult_DefaultConfigurationIsPerformant" }],
+  },
+  change_number: 36_053_620,
+  synced_at: ago(300),
+  is_pending: false,
+  missing_token: false,
+  created_at: ago(864_000),
+  updated_at: ago(7_200),
+};
