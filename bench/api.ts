@@ -10,7 +10,7 @@ import { table } from "./support/figures.ts";
 
 /**
  * What readers cost a bulk sync on the embedded database, and what it costs them: 50 clients, each of which asks again as soon as it
- * has its answer, for a single app (a random one) or a list filtered by tag. The sync fetches a catalogue that is stored already
+ * has its answer, for a single app (a random one) or a list filtered by tag. The sync fetches a catalog that is stored already
  * (`--full`), first alone, then beside them, then alone again; its pace beside them is compared with the mean of both. At the default pace,
  * and as fast as it can. Without readers, the time that `/health` takes.
  *

@@ -8,7 +8,7 @@ import { openPostgres } from "../src/db/postgres.ts";
 import type { RateLimit, WebLimits } from "../src/web/client.ts";
 import { type ClusterAddress, startCluster } from "../test/support/cluster.ts";
 import { defaultLimits, listsOf, simulateWeb, startCollector } from "../test/support/collector.ts";
-import { generateCatalogue } from "../test/support/steam/generate.ts";
+import { generateCatalog } from "../test/support/steam/generate.ts";
 import { startSimulatedSteam } from "../test/support/steam/simulated-steam.ts";
 import { openWebClient } from "../test/support/sync.ts";
 import { silent } from "../test/support/templates.ts";
@@ -233,7 +233,7 @@ async function measureMemory(cluster: ClusterAddress, games: number, apps: numbe
   const dump = generateSteamSpy({ seed: 1, games });
   const { spy, list } = simulateWeb(dump, { lists: listsOf(dump, apps - games) });
   const steam = await startSimulatedSteam({
-    catalogue: generateCatalogue({ seed: 1, count: 1 }),
+    catalog: generateCatalog({ seed: 1, count: 1 }),
     routes: asRoutes(spy, list),
   });
   const { url, drop } = await freshDatabase(cluster, "postgres");

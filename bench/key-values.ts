@@ -59,11 +59,11 @@ export async function benchKeyValues(): Promise<KeyValuesBench> {
 async function readPayloads(): Promise<{ source: string; payloads: Payload[] }> {
   const real = readRealPayloads();
   if (real !== null) return { source: "real payloads", payloads: real };
-  const { generateCatalogue } = await import("../test/support/steam/generate.ts");
-  const catalogue = generateCatalogue({ seed: 1, count: 2000 });
-  const payloads = [...catalogue.apps.values()].map((app) => ({
+  const { generateCatalog } = await import("../test/support/steam/generate.ts");
+  const catalog = generateCatalog({ seed: 1, count: 2000 });
+  const payloads = [...catalog.apps.values()].map((app) => ({
     appid: app.appid,
-    text: catalogue.body(app, "whole").bytes.toString("utf8"),
+    text: catalog.body(app, "whole").bytes.toString("utf8"),
   }));
   return { source: "generated payloads", payloads };
 }

@@ -8,7 +8,7 @@ import { median, table } from "./support/figures.ts";
 import { freshDatabase, openStore } from "./support/servers.ts";
 
 /**
- * The write path alone, on Postgres with its default settings: `pics_apply` with 500 apps a call, into an empty catalogue,
+ * The write path alone, on Postgres with its default settings: `pics_apply` with 500 apps a call, into an empty catalog,
  * against `COPY` of the finished rows into the same tables, with the same indexes and constraints.
  *
  *     node bench/write-path.ts [APPS] [ROUNDS]

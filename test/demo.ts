@@ -1,5 +1,5 @@
 /**
- * The main job without a network: the service as it is, talking through steam-user to a simulated Steam, loads a generated catalogue into
+ * The main job without a network: the service as it is, talking through steam-user to a simulated Steam, loads a generated catalog into
  * an embedded database that is thrown away afterwards.
  *
  *     npm run demo [-- APPS] [--keep]
@@ -14,7 +14,8 @@ import { join } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { type BulkSummary, formatSummary } from "../src/terminal/bulk-summary.ts";
+import type { BulkSummary } from "../src/sync/progress.ts";
+import { formatSummary } from "../src/terminal/bulk-summary.ts";
 import { forkSimulatedSteam } from "./support/steam/child.ts";
 
 const usage = "npm run demo [-- APPS] [--keep]: a number of apps from 1 to 100000; --keep goes on until Ctrl-C\n";

@@ -8,7 +8,7 @@
  * Exit code 0 when everything held, 1 when something did not, 2 for an unknown scenario.
  */
 import { startCluster } from "./support/cluster.ts";
-import { catalogueFor, interruptBulkSync, runUndisturbed } from "./support/interruption/bulk-sync.ts";
+import { catalogFor, interruptBulkSync, runUndisturbed } from "./support/interruption/bulk-sync.ts";
 import {
   collectUndisturbed,
   createWorld,
@@ -33,11 +33,11 @@ const drivers: InterruptedDriver[] = ["postgres", "pglite"];
 /** A bulk sync killed at random moments, on both databases, with a Steam that behaves and with one that does not. */
 async function interruption({ seed, report }: Soak): Promise<string[]> {
   const kills = Number(process.env.KILLS ?? 20);
-  const catalogue = catalogueFor(kills, seed);
+  const catalog = catalogFor(kills, seed);
   await using stack = new AsyncDisposableStack();
   const cluster = await startCluster();
   stack.defer(() => cluster.stop());
-  const steam = await forkSimulatedSteam({ generate: catalogue, latencyMs: 20 });
+  const steam = await forkSimulatedSteam({ generate: catalog, latencyMs: 20 });
   stack.defer(() => steam.close());
   const undisturbed = await runUndisturbed(cluster.address, steam);
 
@@ -45,7 +45,7 @@ async function interruption({ seed, report }: Soak): Promise<string[]> {
   for (const faults of [false, true]) {
     for (const driver of drivers) {
       const name = `${driver}${faults ? " with faults of Steam" : ""}`;
-      report(`${name}: ${kills} kills, ${catalogue.count} apps`);
+      report(`${name}: ${kills} kills, ${catalog.count} apps`);
       const run = { driver, cluster: cluster.address, steam, undisturbed, seed, kills, faults };
       const result = await interruptBulkSync({ ...run, report: (line) => report(`  ${line}`) });
       report(`  ${result.killsMidway} kills left some apps stored and others not`);

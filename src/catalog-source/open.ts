@@ -1,8 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { AppView } from "../catalog/views.ts";
 import { createCatalogReader } from "../db/catalog-reader.ts";
-import { type CatalogOverview, type FailingApp, overviewOf, type WorkerReport } from "../db/catalog-store.ts";
-import type { Database, SqlDatabase } from "../db/database.ts";
+import { overviewOf } from "../db/catalog-store.ts";
 import { openDatabase } from "../db/open.ts";
 import { DataDirInUseError, readOwner } from "../db/owner-lock.ts";
 import { hasPglite } from "../db/pglite.ts";
@@ -10,29 +8,7 @@ import type { Config } from "../process/config.ts";
 import { NotThereError } from "../process/errors.ts";
 import type { Logger } from "../process/logger.ts";
 import { askOwner } from "./owner-http.ts";
-
-/**
- * Where the command line reads the catalogue from: the database, or, since the embedded one has a single owner, the process that owns
- * it, over HTTP. Nothing is written and no migration runs.
- */
-export interface CatalogueSource {
-  /** In words: `Postgres`, `the folder ./data`, `the folder ./data, read by process 7`. */
-  readonly name: string;
-  /** Null where another process owns it. */
-  readonly db: Database | SqlDatabase | null;
-  /** Null when no such app is stored. */
-  app(appid: number): Promise<AppView | null>;
-  status(): Promise<StatusDocument>;
-  close(): Promise<void>;
-}
-
-/** The catalogue, and what every worker of the last minute said of itself. */
-export interface StatusDocument {
-  /** Null until an owner that was started just now has counted it. */
-  catalogue: CatalogOverview | null;
-  failing_apps: FailingApp[];
-  workers: WorkerReport[];
-}
+import type { CatalogSource } from "./port.ts";
 
 export type SourceOptions = Pick<Config, "database" | "http"> & { logger: Logger };
 
@@ -44,13 +20,13 @@ const ownerPollMs = 100;
  * @throws {NotThereError} where there is no embedded database yet; none is made.
  * @throws {DataDirInUseError} when its owner answers no HTTP; DatabaseError as {@link openDatabase} does.
  */
-export async function openSource(options: SourceOptions): Promise<CatalogueSource> {
+export async function openSource(options: SourceOptions): Promise<CatalogSource> {
   const { database, http } = options;
   if (database.driver === "pglite" && !(await hasPglite(database.dataDir))) {
     // An owner that begins to make it has said so.
     const owner = await readOwner(database.dataDir);
     if (owner?.address) return askOwner(database.dataDir, owner, http.apiKey);
-    throw new NotThereError(`There is no catalogue in ${database.dataDir} yet; \`npm start\` makes one.`);
+    throw new NotThereError(`There is no catalog in ${database.dataDir} yet; \`npm start\` makes one.`);
   }
   for (const deadline = Date.now() + ownerPatienceMs; ; ) {
     try {
@@ -64,7 +40,7 @@ export async function openSource(options: SourceOptions): Promise<CatalogueSourc
   }
 }
 
-async function readDatabase({ database, logger }: SourceOptions): Promise<CatalogueSource> {
+async function readDatabase({ database, logger }: SourceOptions): Promise<CatalogSource> {
   const db = await openDatabase(database, { logger, maxConnections: 2, address: null });
   const reader = createCatalogReader(db);
   return {
@@ -73,7 +49,7 @@ async function readDatabase({ database, logger }: SourceOptions): Promise<Catalo
     app: reader.app,
     async status() {
       const [state, backlog, workers] = await Promise.all([reader.state(), reader.backlog(), reader.workers()]);
-      return { catalogue: overviewOf(state, backlog), failing_apps: backlog.failing_apps, workers };
+      return { catalog: overviewOf(state, backlog), failing_apps: backlog.failing_apps, workers };
     },
     close: () => db.close(),
   };

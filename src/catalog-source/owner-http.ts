@@ -4,7 +4,7 @@ import { appView } from "../catalog/views.ts";
 import { catalogOverview, failingApps } from "../db/catalog-store.ts";
 import type { DataDirOwner } from "../db/owner-lock.ts";
 import { ConfigError, DatabaseError, NotThereError } from "../process/errors.ts";
-import type { CatalogueSource } from "./open.ts";
+import type { CatalogSource } from "./port.ts";
 
 /** The embedded database, read through the process that owns it. */
 
@@ -13,11 +13,11 @@ const timeoutMs = 10_000;
 const statusReply = z.looseObject({
   mode: z.string(),
   failing_apps: failingApps,
-  catalogue: catalogOverview.nullish(),
+  catalog: catalogOverview.nullish(),
 });
 
 /** `apiKey` is sent where there is one; the owner has the same when both read one configuration. */
-export function askOwner(dataDir: string, owner: DataDirOwner, apiKey: string | null): CatalogueSource {
+export function askOwner(dataDir: string, owner: DataDirOwner, apiKey: string | null): CatalogSource {
   const address = owner.address ?? "";
   const who = `process ${owner.pid} on ${owner.host}`;
 
@@ -69,10 +69,10 @@ export function askOwner(dataDir: string, owner: DataDirOwner, apiKey: string | 
 
     async status() {
       const body = read(statusReply, await ask("/status"));
-      const { catalogue = null, failing_apps, workers: _, ...snapshot } = body;
+      const { catalog = null, failing_apps, workers: _, ...snapshot } = body;
       const seen = { seen_at: new Date().toISOString(), seen_seconds_ago: 0 };
       // Nobody else can work on an embedded database.
-      return { catalogue, failing_apps, workers: [{ id: owner.id, mode: body.mode, snapshot, ...seen }] };
+      return { catalog, failing_apps, workers: [{ id: owner.id, mode: body.mode, snapshot, ...seen }] };
     },
 
     async close() {},

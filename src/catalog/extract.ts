@@ -151,7 +151,7 @@ function associated(common: KeyValues, kind: string): string[] {
   return unique(associations.filter((a) => lowerText(a.get("type")) === kind).map((a) => text(a.get("name"))));
 }
 
-/** Those of `oslist` (`macos, windows`) that the catalogue knows, in its own order. */
+/** Those of `oslist` (`macos, windows`) that the catalog knows, in its own order. */
 function platforms(oslist: Value): string | null {
   const named = commaList(oslist);
   return ["windows", "macos", "linux"].filter((platform) => named.includes(platform)).join(",") || null;

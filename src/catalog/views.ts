@@ -2,7 +2,7 @@ import { z } from "zod";
 import { deckCategories, steamosCategories } from "./app-record.ts";
 
 /**
- * The catalogue as readers see it: what the read functions of the database return, what the read API serves, and what its
+ * The catalog as readers see it: what the read functions of the database return, what the read API serves, and what its
  * OpenAPI document says, in one place. Names are those of the columns; times are ISO 8601 in UTC.
  */
 

@@ -16,7 +16,7 @@ export interface CollectorOptions {
   store: CollectorStore;
   web: WebClient;
   logger: Logger;
-  /** Null: no app list can be asked for, and the catalogue that PICS built says which games there are. */
+  /** Null: no app list can be asked for, and the catalog that PICS built says which games there are. */
   apiKey: string | null;
   /** Everything again. Nothing is dropped first. */
   fullRefresh: boolean;
@@ -123,7 +123,7 @@ export function createCollector(options: CollectorOptions): Collector {
     shared: Omit<Parameters<typeof runAppList>[0], "apiKey" | "fresh">,
   ): Promise<ListCounts | null> {
     if (apiKey === null) {
-      logger.info("no STEAM_API_KEY: the catalogue that PICS built says which games there are");
+      logger.info("no STEAM_API_KEY: the catalog that PICS built says which games there are");
       return null;
     }
     tracker.begin("reading_list", null);

@@ -1,4 +1,4 @@
-import { createRateMeter, formatCount, formatDuration, formatLine, type RateMeter } from "../terminal/progress-bar.ts";
+import { createRateMeter, type RateMeter } from "../process/rate-meter.ts";
 import type { EndpointStatus } from "../web/client.ts";
 import type { CollectorCounts } from "./store.ts";
 
@@ -98,29 +98,4 @@ export function createTracker(): Tracker {
     }),
     lastProgressAt: () => progressAt,
   };
-}
-
-const phaseNames: Record<CollectorPhase, string> = {
-  starting: "starting",
-  waiting: "waiting",
-  reading_list: "app list",
-  applying_list: "applying",
-  all_games: "all games",
-  details: "details",
-  idle: "idle",
-  done: "done",
-};
-const unitNames: Partial<Record<CollectorPhase, string>> = { all_games: "pages", details: "games" };
-
-/** One line of at most `width` columns; what comes last is cut first. */
-export function formatCollectorLine(progress: CollectorProgress, width = 80): string {
-  const { phase, done, total, games } = progress;
-  const unit = unitNames[phase] ?? "apps";
-  const share = phase === "done" ? 1 : total === null || total === 0 ? null : Math.min(1, done / total);
-  const pieces = [`${formatCount(done)}${total === null ? "" : ` of ${formatCount(total)}`} ${unit}`];
-  if (progress.rate_per_minute > 0) pieces.push(`${formatCount(Math.round(progress.rate_per_minute))}/min`);
-  if (progress.eta_seconds !== null && phase !== "done") pieces.push(`${formatDuration(progress.eta_seconds)} left`);
-  if (progress.failed > 0) pieces.push(`${formatCount(progress.failed)} failed`);
-  if (games !== null) pieces.push(`${formatCount(games.success)} known, ${formatCount(games.pending)} pending`);
-  return formatLine(phaseNames[phase], share, pieces, width);
 }

@@ -18,7 +18,7 @@ export interface CollectorStore {
   acceptList(request: { run: number; maxShrink: number }): Promise<ListVerdict>;
   /** The next `max` apps of an accepted run. Counts are of the whole run so far. */
   applyList(request: { run: number; max: number }): Promise<ListCounts>;
-  /** Games of the catalogue become games whose details are due. Null at the end, else where to go on. */
+  /** Games of the catalog become games whose details are due. Null at the end, else where to go on. */
   enqueue(after: number, max: number): Promise<number | null>;
   beginPass(request: { fullRefresh: boolean }): Promise<SpyPass>;
   savePage(request: PagePart): Promise<void>;

@@ -96,7 +96,7 @@ export function commandOfMode(mode: Mode): Work {
 
 function buildProgram(choose: (command: Command) => void): Commander {
   const program = new Commander("steam-pics-sync")
-    .description("Mirrors Steam's whole catalogue into Postgres and keeps it there.")
+    .description("Mirrors Steam's whole catalog into Postgres and keeps it there.")
     .version(packageVersion(), "--version", "print the version")
     .helpOption("-h, --help", "print this help; `COMMAND --help` explains one command")
     .helpCommand(false)
@@ -104,7 +104,7 @@ function buildProgram(choose: (command: Command) => void): Commander {
 
   program
     .command("sync")
-    .description("load the whole catalogue unless that is done, then keep it up to date")
+    .description("load the whole catalog unless that is done, then keep it up to date")
     .addHelpText("after", example("npm start -- sync"))
     .action(() => choose({ kind: "sync" }));
 
@@ -174,7 +174,7 @@ function addReadCommands(program: Commander, choose: (command: Command) => void)
 
   program
     .command("status")
-    .description("what every worker is doing, and how the catalogue is")
+    .description("what every worker is doing, and how the catalog is")
     .option(...json)
     .addHelpText("after", example("npm start --silent -- status --json"))
     .action((options: { json: boolean }) => choose({ kind: "status", ...options }));

@@ -1,12 +1,13 @@
 import { type Collector, createCollector } from "../collector/collector.ts";
-import { type CollectorProgress, formatCollectorLine } from "../collector/progress.ts";
+import type { CollectorProgress } from "../collector/progress.ts";
 import type { CollectorStore } from "../collector/store.ts";
 import { sleep } from "../process/time.ts";
 import type { LoopSnapshot } from "../status/snapshot.ts";
+import { formatCollectorLine } from "../terminal/bars.ts";
 import { reportCollectorSummary } from "../terminal/collector-summary.ts";
 import { createProgress, type Progress } from "../terminal/progress-bar.ts";
 import type { WebClient } from "../web/client.ts";
-import type { Context } from "./service.ts";
+import type { Context } from "./context.ts";
 
 /** The collector as a worker runs it: once, or every COLLECT_INTERVAL. */
 export interface CollectorWorker {

@@ -2,14 +2,16 @@ import { SettingRefused } from "../library/errors.ts";
 import { createFolderStore } from "../library/folder-store.ts";
 import { createIgdb } from "../library/igdb.ts";
 import { createLibraryImport, type LibraryImport } from "../library/pipeline.ts";
-import { formatLibraryLine, type LibraryProgress, reportLibrarySummary } from "../library/progress.ts";
+import type { LibraryProgress } from "../library/progress.ts";
 import { createS3Store } from "../library/s3-store.ts";
 import type { LibraryStore } from "../library/store.ts";
 import { ConfigError } from "../process/errors.ts";
 import type { LoopSnapshot } from "../status/snapshot.ts";
+import { formatLibraryLine } from "../terminal/bars.ts";
+import { reportLibrarySummary } from "../terminal/library-summary.ts";
 import { createProgress } from "../terminal/progress-bar.ts";
 import type { WebClient } from "../web/client.ts";
-import type { Context } from "./service.ts";
+import type { Context } from "./context.ts";
 
 /** The import of one library as a command runs it: its three stages in this process. */
 export interface LibraryWorker {

@@ -9,12 +9,13 @@ import { createSteamSession } from "../steam/session.ts";
 import type { BatchObserver } from "../sync/apply-batch.ts";
 import { type BulkSync, createBulkSync } from "../sync/bulk-sync.ts";
 import { type ChangeMonitor, createChangeMonitor } from "../sync/change-monitor.ts";
-import { type BulkProgress, formatBar } from "../sync/progress.ts";
+import type { BulkProgress } from "../sync/progress.ts";
+import { formatBar } from "../terminal/bars.ts";
 import { reportSummary } from "../terminal/bulk-summary.ts";
 import { createProgress } from "../terminal/progress-bar.ts";
 import { storeAppids } from "../web/app-list.ts";
 import type { WebClient } from "../web/client.ts";
-import type { Context } from "./service.ts";
+import type { Context } from "./context.ts";
 
 /** PICS sync as a worker runs it: one session with Steam, a bulk sync, a change monitor. */
 export interface PicsWorker {

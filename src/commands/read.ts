@@ -1,4 +1,5 @@
-import { type CatalogueSource, openSource } from "../catalog-source/open.ts";
+import { openSource } from "../catalog-source/open.ts";
+import type { CatalogSource } from "../catalog-source/port.ts";
 import { DataDirInUseError } from "../db/owner-lock.ts";
 import { type Config, secretsOf } from "../process/config.ts";
 import { ConfigError, DatabaseError, NotThereError, SteamError } from "../process/errors.ts";
@@ -88,7 +89,7 @@ async function fetchApp({ appid, json }: { appid: number; json: boolean }, conte
   return json ? asJson(fetchedDocument(stored, steam)) : formatFetched(stored, steam, context.terminal, Date.now());
 }
 
-async function open({ config, logger, lifecycle }: Context): Promise<CatalogueSource> {
+async function open({ config, logger, lifecycle }: Context): Promise<CatalogSource> {
   const source = await openSource({ ...config, logger });
   lifecycle.onShutdown("database", () => source.close());
   return source;

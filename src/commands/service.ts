@@ -6,11 +6,11 @@ import { observed } from "../db/observe.ts";
 import { openDatabase, prepareSchema } from "../db/open.ts";
 import { createPatience } from "../db/retry.ts";
 import { vacuum, vacuumDaily } from "../db/vacuum.ts";
-import { buildServer, type ServerOptions } from "../http/server.ts";
+import type { ServerOptions } from "../http/parts.ts";
+import { buildServer } from "../http/server.ts";
 import { createLibraryStore } from "../library/store.ts";
 import type { Config } from "../process/config.ts";
-import type { Lifecycle } from "../process/lifecycle.ts";
-import type { Logger, Output } from "../process/logger.ts";
+import type { Logger } from "../process/logger.ts";
 import { honourProxy } from "../process/proxy.ts";
 import { createReporter, type Reporter } from "../status/heartbeat.ts";
 import { createMetrics } from "../status/metrics.ts";
@@ -20,14 +20,9 @@ import { createWebClient } from "../web/client.ts";
 import type { Work } from "./args.ts";
 import { createCollectorWorker } from "./collect.ts";
 
-/** What a command runs, wired from the configuration. */
+import type { Context } from "./context.ts";
 
-export interface Context {
-  config: Config;
-  output: Output;
-  logger: Logger;
-  lifecycle: Lifecycle;
-}
+/** What a command runs, wired from the configuration. */
 
 /** A worker runs until it is told to stop; any other command ends by itself. */
 export function isService({ kind }: Work, { collector }: Config): boolean {
@@ -68,7 +63,7 @@ export async function runWorker(command: Work, context: Context): Promise<void> 
   });
   const snapshot = () => ({
     ...ownSnapshot(),
-    catalogue: reporter?.catalogue() ?? null,
+    catalog: reporter?.catalog() ?? null,
     workers: reporter?.workers() ?? [],
   });
   metrics.watch(ownSnapshot);
@@ -142,12 +137,12 @@ export async function runWorker(command: Work, context: Context): Promise<void> 
 
 const defaultCollect = { fullRefresh: false, updateMetadata: false, batchSize: null, maxDetails: null };
 
-/** `sync` loads the catalogue once; later starts go on following Steam from the stored change number. */
+/** `sync` loads the catalog once; later starts go on following Steam from the stored change number. */
 async function isLoaded(command: Work, store: CatalogStore, logger: Logger): Promise<boolean> {
   if (command.kind !== "sync") return false;
   const { bulk_completed_at } = await store.state();
   if (bulk_completed_at === null) return false;
-  logger.info({ bulk_completed_at }, "the catalogue has been loaded; `bulk-sync` makes another pass");
+  logger.info({ bulk_completed_at }, "the catalog has been loaded; `bulk-sync` makes another pass");
   return true;
 }
 

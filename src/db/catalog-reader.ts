@@ -15,7 +15,7 @@ import type { Backlog, CatalogState, CatalogSummary, WorkerReport } from "./cata
 import type { Database } from "./database.ts";
 
 /**
- * The read side of the catalogue, for HTTP and the command line: typed calls of the functions in `…_reading.sql`, where
+ * The read side of the catalog, for HTTP and the command line: typed calls of the functions in `…_reading.sql`, where
  * each is described. A reader is answered soon or told why not: nothing is repeated here, few reads run at the same time, and
  * on the embedded database the service's own work goes first.
  *
@@ -34,7 +34,7 @@ export interface CatalogReader {
   /** The last 60 minutes. */
   activity(): Promise<ActivityMinute[]>;
   summary(): Promise<CatalogSummary>;
-  /** Where the catalogue as a whole stands. */
+  /** Where the catalog as a whole stands. */
   state(): Promise<CatalogState>;
   backlog(): Promise<Backlog>;
   /** All workers of the last minute. */
@@ -110,7 +110,7 @@ export const readConcurrency = 4;
 /** Reads that wait for their turn; one more is refused. */
 const maxWaiting = 200;
 const timeoutMs = 5_000;
-/** Counting over the whole catalogue. */
+/** Counting over the whole catalog. */
 const countTimeoutMs = 20_000;
 /** What is counted serves for so long, and so many times as long as the counting took. */
 const minCountAgeMs = 5_000;

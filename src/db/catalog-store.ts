@@ -172,7 +172,7 @@ const backlog = z.object({
 });
 export type Backlog = z.infer<typeof backlog>;
 
-/** The catalogue as a whole. Apps in backoff are `failing` and not `pending`. */
+/** The catalog as a whole. Apps in backoff are `failing` and not `pending`. */
 export const catalogOverview = catalogState.extend({ lag_seconds: z.number().nullable() });
 export type CatalogOverview = z.infer<typeof catalogOverview>;
 

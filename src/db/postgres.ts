@@ -16,7 +16,7 @@ export interface PostgresOptions {
 
 const connectTimeoutMs = 10_000;
 const idleTimeoutMs = 30_000;
-/** A migration may build indexes over a whole catalogue. */
+/** A migration may build indexes over a whole catalog. */
 const scriptTimeoutMs = 600_000;
 /** How long open connections get to say goodbye. */
 const closeTimeoutMs = 2_000;

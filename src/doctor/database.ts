@@ -1,22 +1,22 @@
-import type { CatalogueSource } from "../catalog-source/open.ts";
+import type { CatalogSource } from "../catalog-source/port.ts";
 import type { Database, SqlDatabase } from "../db/database.ts";
 import { missingMigrations } from "../db/migrate.ts";
 import { DataDirInUseError } from "../db/owner-lock.ts";
 import { schemaRemedy } from "../db/sqlstate.ts";
 import type { Config } from "../process/config.ts";
 import { ConfigError, DatabaseError, NotThereError } from "../process/errors.ts";
+import { formatCount } from "../terminal/format.ts";
 import { clean, formatAge } from "../terminal/layout.ts";
-import { formatCount } from "../terminal/progress-bar.ts";
 import { type Check, type Finding, failed, ok, skipped, warning } from "./check.ts";
 
-/** The database: whether it is there, whether its schema is, and how the catalogue in it is doing. */
+/** The database: whether it is there, whether its schema is, and how the catalog in it is doing. */
 
 /** Changes this late are worth a word. */
 const longLagSeconds = 900;
 
 /** `open` is called once. The last check closes what it opened: the embedded database has one owner, and others may wait. */
-export function databaseChecks(config: Config | null, open: () => Promise<CatalogueSource>): Check[] {
-  let source: CatalogueSource | null = null;
+export function databaseChecks(config: Config | null, open: () => Promise<CatalogSource>): Check[] {
+  let source: CatalogSource | null = null;
   let hasSchema = false;
   const unopened = skipped("The database is not open.");
 
@@ -48,11 +48,11 @@ export function databaseChecks(config: Config | null, open: () => Promise<Catalo
       },
     },
     {
-      name: "catalogue",
+      name: "catalog",
       async run() {
         if (source === null) return unopened;
         try {
-          return hasSchema ? await catalogue(source) : skipped("The schema is missing or old.");
+          return hasSchema ? await catalog(source) : skipped("The schema is missing or old.");
         } finally {
           await source.close();
         }
@@ -62,13 +62,13 @@ export function databaseChecks(config: Config | null, open: () => Promise<Catalo
 }
 
 /** What answers, and how fast. */
-async function introduce(source: CatalogueSource): Promise<string> {
+async function introduce(source: CatalogSource): Promise<string> {
   const { db } = source;
   const [name, ms] = db === null ? await ownerAnswer(source) : await serverAnswer(db);
   return `${name} answers in ${ms.toFixed(1)} ms`;
 }
 
-async function ownerAnswer(source: CatalogueSource): Promise<[string, number]> {
+async function ownerAnswer(source: CatalogSource): Promise<[string, number]> {
   return [source.name, await timeOf(() => source.status())];
 }
 
@@ -96,10 +96,10 @@ function refusal(error: unknown): Finding {
   return failed(`${error.message} (${error.code})`, isAway ? "unreachable" : "other");
 }
 
-async function catalogue(source: CatalogueSource): Promise<Finding> {
-  const { catalogue, failing_apps, workers } = await source.status();
-  if (catalogue === null) return skipped("The owner has not counted it yet.");
-  const { apps, bulk_completed_at, pending, failing, lag_seconds } = catalogue;
+async function catalog(source: CatalogSource): Promise<Finding> {
+  const { catalog, failing_apps, workers } = await source.status();
+  if (catalog === null) return skipped("The owner has not counted it yet.");
+  const { apps, bulk_completed_at, pending, failing, lag_seconds } = catalog;
   const lag = lag_seconds ?? 0;
   const facts = [
     `${formatCount(apps)} apps`,

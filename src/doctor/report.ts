@@ -1,5 +1,5 @@
+import { formatCount, formatDuration } from "../terminal/format.ts";
 import { clean, gap, paint, type Terminal, table } from "../terminal/layout.ts";
-import { formatCount, formatDuration } from "../terminal/progress-bar.ts";
 import { type Outcome, type Result, results } from "./check.ts";
 
 /** What was checked, for people: line by line while it goes on, and as a report for an issue. */

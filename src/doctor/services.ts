@@ -1,6 +1,6 @@
 import { getProxyForUrl } from "proxy-from-env";
 import type { Config } from "../process/config.ts";
-import { formatDuration } from "../terminal/progress-bar.ts";
+import { formatDuration } from "../terminal/format.ts";
 import { type Check, type Finding, failed, ok, skipped, warning } from "./check.ts";
 import { causeOf, type Probed, type ProbeRequest, probe } from "./probe.ts";
 

@@ -18,7 +18,7 @@ export interface Settings {
   proxyUrl: string;
 }
 
-/** A whole catalogue with its history, and room to work. */
+/** A whole catalog with its history, and room to work. */
 const leastDiskBytes = 2 * 2 ** 30;
 /** `npm start` keeps the service under 300 MB; the embedded database comes on top. */
 const leastMemoryBytes = 512 * 2 ** 20;
@@ -87,7 +87,7 @@ async function dataFolder({ dataDir, database }: Config) {
   const owned = owner ? `, owned by process ${owner.pid} on ${owner.host} since ${owner.since}` : "";
   const words = `${dataDir} ${exists ? `can be written to${owned}` : "does not exist yet"}; ${room}`;
   return isNeeded && bavail * bsize < leastDiskBytes
-    ? warning(`${words}, and a whole catalogue wants ${megabytes(leastDiskBytes)} MB`)
+    ? warning(`${words}, and a whole catalog wants ${megabytes(leastDiskBytes)} MB`)
     : ok(words);
 }
 

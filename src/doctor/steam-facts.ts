@@ -5,8 +5,8 @@ import type { ProductInfoReply } from "../steam/pics.ts";
 import type { AppPayload, Pics } from "../steam/port.ts";
 import { changeWindow } from "../sync/change-monitor.ts";
 import { idsPerRequest } from "../sync/sweep.ts";
+import { formatCount } from "../terminal/format.ts";
 import { clean } from "../terminal/layout.ts";
-import { formatCount } from "../terminal/progress-bar.ts";
 import { type Check, type Finding, failed, ok, skipped, warning } from "./check.ts";
 
 /**

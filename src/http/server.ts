@@ -1,46 +1,14 @@
 import { fastifySSE } from "@fastify/sse";
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from "fastify";
-import type { CatalogReader } from "../db/catalog-reader.ts";
 import { DatabaseError } from "../process/errors.ts";
-import type { Logger } from "../process/logger.ts";
 import { assessHealth, assessReady } from "../status/health.ts";
-import type { Metrics } from "../status/metrics.ts";
 import type { ServiceSnapshot } from "../status/snapshot.ts";
 import { registerApi } from "./api/routes.ts";
 import { registerDashboard } from "./dashboard/routes.ts";
-import { createFeed, type Feed } from "./feed.ts";
+import { createFeed } from "./feed.ts";
+import { endpointsOf, type ServerOptions, type ServerParts, type ServiceStatus } from "./parts.ts";
 import { type ParameterFault, sendProblem } from "./problem.ts";
-import { createStreams, type Streams } from "./streams.ts";
-
-export interface ServerOptions {
-  /** Called for every request, so it must be cheap: it returns what is in memory. */
-  snapshot: () => ServiceSnapshot;
-  /** The read side of the catalogue; null until the database is open, and where there is none. */
-  reader: () => CatalogReader | null;
-  metrics: Metrics;
-  settings: HttpSettings;
-  logger: Logger;
-}
-
-/** `config.http`. */
-export interface HttpSettings {
-  api: boolean;
-  dashboard: boolean;
-  apiKey: string | null;
-  rateLimit: { count: number; periodMs: number };
-  corsOrigins: readonly string[];
-  trustedProxies: number;
-}
-
-/** What the API, the dashboard and the others share. */
-export interface ServerParts extends ServerOptions {
-  feed: Feed;
-  streams: Streams;
-  /** What `/status` serves. */
-  status: () => ServiceStatus;
-}
-
-export type ServiceStatus = ServiceSnapshot & { uptime_seconds: number; health: ReturnType<typeof assessHealth> };
+import { createStreams } from "./streams.ts";
 
 /** Nothing here takes a body, and no question is long. */
 const maxBodyBytes = 1_024;
@@ -131,22 +99,6 @@ export function buildServer(options: ServerOptions): FastifyInstance {
 }
 
 type Fault = Error & { statusCode?: number; errors?: ParameterFault[]; isExpected?: boolean };
-
-/** What there is, for people with curl. */
-export function endpointsOf({ api, dashboard }: HttpSettings): Record<string, string> {
-  return {
-    ...(dashboard && { "/": "the dashboard, in a browser" }),
-    ...(api && {
-      "/v1/apps": "the catalogue",
-      "/v1/changes": "what changed, field by field",
-      "/docs": "the whole API explained, /docs/json as OpenAPI",
-    }),
-    "/health": "whether the process works: 200 with status starting, ok or degraded; 503 with status unhealthy",
-    "/ready": "200 once this worker does its job, else 503",
-    "/status": "what the worker, its connection to Steam and its database are doing",
-    "/metrics": "figures for Prometheus",
-  };
-}
 
 function isPassing({ fault }: DatabaseError): boolean {
   return fault === "unreachable" || fault === "retryable" || fault === "timeout";

@@ -1,20 +1,20 @@
 /**
  * What an entry of a Steam library is: a game, or something that hangs on one.
  *
- * The catalogue's own type decides where the app is known, then IGDB's type of the game, and names only as a last resort: by name
+ * The catalog's own type decides where the app is known, then IGDB's type of the game, and names only as a last resort: by name
  * alone "The Turing Test" would be a test and "Secret Neighbor: Hello Neighbor Multiplayer" a component.
  */
 export type Classification = "GAME" | "DLC" | "MULTIPLAYER_COMPONENT" | "NON_GAME";
 
 export interface Evidence {
-  /** `apps.type`; null when the catalogue does not know the app. */
-  catalogueType: string | null;
+  /** `apps.type`; null when the catalog does not know the app. */
+  catalogType: string | null;
   /** IGDB's `game_type`; null without a match. */
   igdbGameType: number | null;
   name: string;
 }
 
-const byCatalogueType = new Map<string, Classification>([
+const byCatalogType = new Map<string, Classification>([
   ["game", "GAME"],
   ["mod", "GAME"],
   ["dlc", "DLC"],
@@ -30,8 +30,8 @@ const bySuffix: [RegExp, Classification][] = [
   [/(\s-\s*demo|\s-\s*soundtrack|\beditor)$/i, "NON_GAME"],
 ];
 
-export function classify({ catalogueType, igdbGameType, name }: Evidence): Classification {
-  if (catalogueType !== null) return byCatalogueType.get(catalogueType) ?? "NON_GAME";
+export function classify({ catalogType, igdbGameType, name }: Evidence): Classification {
+  if (catalogType !== null) return byCatalogType.get(catalogType) ?? "NON_GAME";
   if (igdbGameType !== null) return byGameType[igdbGameType] ?? "GAME";
   return bySuffix.find(([suffix]) => suffix.test(name.trim()))?.[1] ?? "GAME";
 }

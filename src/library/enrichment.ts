@@ -51,7 +51,7 @@ interface Match {
 
 async function enrich(games: readonly LibraryGame[], { igdb, store }: EnrichmentDeps): Promise<EnrichedGame[]> {
   const known = new Map((await store.knownApps(games.map(({ appid }) => appid))).map((app) => [app.appid, app]));
-  // What the catalogue calls no game needs no match.
+  // What the catalog calls no game needs no match.
   const wanted = games.filter(
     ({ appid, name }) =>
       !known.has(appid) || classify({ ...evidenceOf(known.get(appid)), igdbGameType: null, name }) === "GAME",
@@ -81,7 +81,7 @@ async function enrich(games: readonly LibraryGame[], { igdb, store }: Enrichment
   });
 }
 
-const evidenceOf = (app: KnownApp | undefined) => ({ catalogueType: app?.type ?? null });
+const evidenceOf = (app: KnownApp | undefined) => ({ catalogType: app?.type ?? null });
 
 /**
  * Games that the appid did not find, by exactly the same name (apart from case, accents, marks and punctuation) and the same year of release.

@@ -1,4 +1,4 @@
-/** A name without what two catalogues write differently: case, accents, trade marks, punctuation and white space. */
+/** A name without what two catalogs write differently: case, accents, trade marks, punctuation and white space. */
 export function normalisedName(name: string): string {
   return withoutMarks(name)
     .normalize("NFKD")

@@ -9,7 +9,7 @@ import type { Patience } from "../db/retry.ts";
  * lost reply.
  */
 export interface LibraryStore {
-  /** What the catalogue knows of some apps; those it does not know are left out. */
+  /** What the catalog knows of some apps; those it does not know are left out. */
   knownApps(appids: readonly number[]): Promise<KnownApp[]>;
   /** IGDB's answers of the last hour by Steam's appid as text; null is a miss. */
   recallGames(uids: readonly string[]): Promise<Map<string, unknown>>;

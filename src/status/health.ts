@@ -37,7 +37,7 @@ export function assessHealth(snapshot: ServiceSnapshot, now: number): Health {
 }
 
 /**
- * Ready means that this worker does its job: a monitor once the catalogue was loaded and it lags less than two polls, one
+ * Ready means that this worker does its job: a monitor once the catalog was loaded and it lags less than two polls, one
  * that only drains once it is connected, any other command as soon as it runs.
  */
 export function assessReady(snapshot: ServiceSnapshot, now: number): Readiness {
@@ -54,7 +54,7 @@ function isMonitor(snapshot: ServiceSnapshot): boolean {
 
 function monitorReasons({ monitor, steam }: ServiceSnapshot): string[] {
   if (monitor?.drain_only) return steam?.connected ? [] : ["Steam is not connected"];
-  if (!monitor?.bulk_completed_at) return ["the catalogue has not been loaded completely yet"];
+  if (!monitor?.bulk_completed_at) return ["the catalog has not been loaded completely yet"];
   // Of several workers one polls; the others do their job by draining.
   if (monitor.leading && !monitor.last_poll_at) return ["Steam has not been asked for changes yet"];
   const limitSeconds = 2 * monitor.poll_interval_seconds;

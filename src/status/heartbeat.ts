@@ -19,7 +19,7 @@ export interface Reporter {
   stop(): Promise<void>;
   /** As of the last report; null before the first. */
   backlog(): Backlog | null;
-  catalogue(): CatalogOverview | null;
+  catalog(): CatalogOverview | null;
   /** All workers seen in the last minute, this one included. */
   workers(): WorkerReport[];
 }
@@ -28,7 +28,7 @@ const everyMs = 10_000;
 
 export function createReporter(options: {
   store: Pick<CatalogStore, "backlog" | "report" | "forget">;
-  /** Counts the whole catalogue, and gives way to the service's own work. */
+  /** Counts the whole catalog, and gives way to the service's own work. */
   countState: () => Promise<CatalogState>;
   logger: Logger;
   workerId: string;
@@ -38,7 +38,7 @@ export function createReporter(options: {
   const { store, countState, logger, workerId, mode, snapshot } = options;
   const stopping = new AbortController();
   let backlog: Backlog | null = null;
-  let catalogue: CatalogOverview | null = null;
+  let catalog: CatalogOverview | null = null;
   let workers: WorkerReport[] = [];
   let running: Promise<void> | null = null;
 
@@ -47,7 +47,7 @@ export function createReporter(options: {
       try {
         backlog = await store.backlog();
         workers = await store.report({ id: workerId, mode, snapshot: snapshot() });
-        catalogue = overviewOf(await countState(), backlog);
+        catalog = overviewOf(await countState(), backlog);
       } catch (error) {
         if (!stopping.signal.aborted) logger.warn({ err: error }, "this worker's status could not be written");
       }
@@ -66,7 +66,7 @@ export function createReporter(options: {
       await store.forget(workerId);
     },
     backlog: () => backlog,
-    catalogue: () => catalogue,
+    catalog: () => catalog,
     workers: () => workers,
   };
 }

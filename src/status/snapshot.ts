@@ -29,8 +29,8 @@ export interface ServiceSnapshot {
   /** The most often failed of the apps in backoff, with their last error. */
   failing_apps: FailingApp[];
   loops: LoopSnapshot[];
-  /** The catalogue as a whole; null before the first look, absent in what a worker says in the database. */
-  catalogue?: CatalogOverview | null;
+  /** The catalog as a whole; null before the first look, absent in what a worker says in the database. */
+  catalog?: CatalogOverview | null;
   /** Every worker on the same database, as it last said of itself; absent in what a worker says there. */
   workers?: WorkerReport[];
 }

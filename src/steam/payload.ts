@@ -1,4 +1,4 @@
-/** From one app of a product info reply to its text. Everything here works on bytes; parsing is the catalogue's business. */
+/** From one app of a product info reply to its text. Everything here works on bytes; parsing is the catalog's business. */
 import { hash } from "node:crypto";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";

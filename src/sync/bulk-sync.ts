@@ -1,8 +1,8 @@
 import type { BulkBegin, ClaimedApp } from "../db/catalog-store.ts";
+import { createRateMeter } from "../process/rate-meter.ts";
 import type { Metadata } from "../steam/port.ts";
-import type { BulkSummary } from "../terminal/bulk-summary.ts";
-import { createRateMeter } from "../terminal/progress-bar.ts";
 import type { BatchDeps, BatchOutcome } from "./apply-batch.ts";
+import type { BulkSummary } from "./progress.ts";
 import { type BulkProgress, secondsLeft, shareOf } from "./progress.ts";
 import { retrySteam } from "./retry-steam.ts";
 import { idsPerRequest, type SweepDeps, sweepIdSpace, sweepIds } from "./sweep.ts";
@@ -10,7 +10,7 @@ import { nameTags } from "./tag-names.ts";
 import { createDrain } from "./worker-pool.ts";
 
 /**
- * One pass over Steam's catalogue. A sweep asks for change numbers only and marks what is missing or changed as pending;
+ * One pass over Steam's catalog. A sweep asks for change numbers only and marks what is missing or changed as pending;
  * beside it the drain fetches and stores what is pending. That is also how a pass resumes: after a kill the sweep is made
  * again, and what is stored by then is not marked again.
  */
@@ -161,13 +161,13 @@ export function createBulkSync(options: BulkSyncOptions): BulkSync {
   }
 
   async function summarise(durationMs: number): Promise<BulkSummary> {
-    const [catalogue, failed] = await Promise.all([store.summary(), store.failing(failedInSummary)]);
+    const [catalog, failed] = await Promise.all([store.summary(), store.failing(failedInSummary)]);
     const durationSeconds = durationMs / 1_000;
     return {
-      apps_total: catalogue.apps,
-      by_type: catalogue.by_type,
-      deck: catalogue.deck,
-      top_tags: catalogue.top_tags,
+      apps_total: catalog.apps,
+      by_type: catalog.by_type,
+      deck: catalog.deck,
+      top_tags: catalog.top_tags,
       requests: pics.status().requests,
       stored: counts.stored,
       unknown: counts.unknown,

@@ -1,5 +1,3 @@
-import { formatCount, formatDuration, formatLine } from "../terminal/progress-bar.ts";
-
 /** How far a bulk sync is. Counts are apps, ids are positions in Steam's id space. */
 export interface BulkProgress {
   /** `sweeping` asks for change numbers only, `syncing` fetches and stores, `finishing` fills in names. */
@@ -47,20 +45,22 @@ export function secondsLeft(
   return ofApps === null || ofSweep === null ? null : ofApps + ofSweep;
 }
 
-/** One line of at most `width` columns; what comes last is cut first. */
-export function formatBar(progress: BulkProgress, width = 80): string {
-  const { phase, total, done, failed, unknown, share, swept_ids, sweep_end } = progress;
-  const pieces =
-    phase === "sweeping"
-      ? [
-          `${formatCount(swept_ids)}${sweep_end ? ` of ${formatCount(sweep_end)}` : ""} ids`,
-          `${formatCount(total)} to fetch`,
-        ]
-      : [
-          `${formatCount(done + failed + unknown)} of ${formatCount(total)}`,
-          `${formatCount(Math.round(progress.rate_per_second))}/s`,
-        ];
-  if (progress.eta_seconds !== null && phase !== "done") pieces.push(`${formatDuration(progress.eta_seconds)} left`);
-  if (failed > 0) pieces.push(`${formatCount(failed)} failed`);
-  return formatLine(phase, share, pieces, width);
+/** What a bulk sync achieved, and what the catalog holds after it. Lists are in the order in which they are shown. */
+export interface BulkSummary {
+  /** Apps in the catalog. */
+  apps_total: number;
+  by_type: { name: string; count: number }[];
+  deck: { category: string; count: number }[];
+  top_tags: { name: string; count: number }[];
+  /** Requests to Steam, by kind. */
+  requests: Record<string, number>;
+  /** Apps stored by this run. */
+  stored: number;
+  /** Apps that Steam does not know. */
+  unknown: number;
+  /** The first of those that failed. */
+  failed: { appid: number; error: string }[];
+  failed_count: number;
+  duration_seconds: number;
+  apps_per_second: number;
 }

@@ -7,7 +7,7 @@ export const tagsPerRequest = 200;
 
 /**
  * Asks Steam for the names of tags that have none. Tags that it does not name stay without one: a placeholder would be taken
- * for a name. Steam failing here is logged and left for the next time, since the catalogue is complete without.
+ * for a name. Steam failing here is logged and left for the next time, since the catalog is complete without.
  */
 export async function nameTags(deps: {
   pics: Pick<Pics, "tagNames">;

@@ -1,25 +1,6 @@
 import type { Logger, Output } from "../process/logger.ts";
-import { formatCount, formatDuration } from "./progress-bar.ts";
-
-/** What a bulk sync achieved, and what the catalogue holds after it. Lists are in the order in which they are shown. */
-export interface BulkSummary {
-  /** Apps in the catalogue. */
-  apps_total: number;
-  by_type: { name: string; count: number }[];
-  deck: { category: string; count: number }[];
-  top_tags: { name: string; count: number }[];
-  /** Requests to Steam, by kind. */
-  requests: Record<string, number>;
-  /** Apps stored by this run. */
-  stored: number;
-  /** Apps that Steam does not know. */
-  unknown: number;
-  /** The first of those that failed. */
-  failed: { appid: number; error: string }[];
-  failed_count: number;
-  duration_seconds: number;
-  apps_per_second: number;
-}
+import type { BulkSummary } from "../sync/progress.ts";
+import { formatCount, formatDuration } from "./format.ts";
 
 const columnWidth = 24;
 const gap = "   ";
@@ -50,7 +31,7 @@ export function formatSummary(summary: BulkSummary): string {
     "",
     `Bulk sync finished in ${formatDuration(summary.duration_seconds)}: ${formatCount(summary.stored)} apps stored, ` +
       `${formatCount(Math.round(summary.apps_per_second))} apps/s`,
-    `Catalogue: ${formatCount(summary.apps_total)} apps`,
+    `Catalog: ${formatCount(summary.apps_total)} apps`,
     "",
     ...rows,
     "",

@@ -1,6 +1,6 @@
 import type { CollectorSummary } from "../collector/collector.ts";
 import type { Logger, Output } from "../process/logger.ts";
-import { formatCount, formatDuration } from "./progress-bar.ts";
+import { formatCount, formatDuration } from "./format.ts";
 
 /** Tells the summary: in a few lines on a terminal, as one structured log line elsewhere. */
 export function reportCollectorSummary(summary: CollectorSummary, output: Output, logger: Logger): void {

@@ -1,6 +1,6 @@
 import { styleText } from "node:util";
 import Table from "cli-table3";
-import { formatDuration } from "./progress-bar.ts";
+import { formatDuration } from "./format.ts";
 
 /** How the texts of the command line are laid out. */
 

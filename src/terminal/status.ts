@@ -1,5 +1,6 @@
-import type { StatusDocument } from "../catalog-source/open.ts";
+import type { StatusDocument } from "../catalog-source/port.ts";
 import type { CatalogOverview, FailingApp, WorkerReport } from "../db/catalog-store.ts";
+import { formatCount } from "./format.ts";
 import {
   clean,
   facts,
@@ -12,36 +13,35 @@ import {
   type Terminal,
   table,
 } from "./layout.ts";
-import { formatCount } from "./progress-bar.ts";
 import { workerFacts } from "./worker.ts";
 
-/** The state of the catalogue and its workers for people; `source` says where it was read. */
+/** The state of the catalog and its workers for people; `source` says where it was read. */
 export function formatStatus(document: StatusDocument, source: string, terminal: Terminal, now: number): string {
   const lines = [
-    ...paragraph(paint(terminal, "bold", `The catalogue in ${source}`), terminal),
-    ...catalogueLines(document.catalogue, terminal, now),
+    ...paragraph(paint(terminal, "bold", `The catalog in ${source}`), terminal),
+    ...catalogLines(document.catalog, terminal, now),
     "",
     paint(terminal, "bold", "Workers"),
     ...workerLines(document.workers, terminal, now),
-    ...failingLines(document.failing_apps, document.catalogue?.failing ?? 0, terminal, now),
+    ...failingLines(document.failing_apps, document.catalog?.failing ?? 0, terminal, now),
   ];
   return `${lines.join("\n")}\n`;
 }
 
-function catalogueLines(catalogue: CatalogOverview | null, terminal: Terminal, now: number): string[] {
-  if (catalogue === null) return ["  It has not been counted yet."];
-  const { bulk_started_at, bulk_completed_at, last_change_number, last_verified_at, lag_seconds } = catalogue;
+function catalogLines(catalog: CatalogOverview | null, terminal: Terminal, now: number): string[] {
+  if (catalog === null) return ["  It has not been counted yet."];
+  const { bulk_started_at, bulk_completed_at, last_change_number, last_verified_at, lag_seconds } = catalog;
   const moment = (time: string | null) => (time === null ? null : formatMoment(time, now));
   const begun = bulk_started_at === null ? "not yet" : `not yet; begun ${formatMoment(bulk_started_at, now)}`;
   const oldest = lag_seconds === null ? "" : `, the oldest for ${formatAge(lag_seconds)}`;
   return facts(
     [
-      ["Apps", formatCount(catalogue.apps)],
+      ["Apps", formatCount(catalog.apps)],
       ["Loaded", moment(bulk_completed_at) ?? begun],
       ["Change number", last_change_number?.toString() ?? null],
       ["Verified", moment(last_verified_at)],
-      ["Pending", `${formatCount(catalogue.pending)}${oldest}`],
-      ["Failing", formatCount(catalogue.failing)],
+      ["Pending", `${formatCount(catalog.pending)}${oldest}`],
+      ["Failing", formatCount(catalog.failing)],
     ],
     terminal,
   );

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { WorkerReport } from "../db/catalog-store.ts";
+import { formatCount } from "./format.ts";
 import { clean, formatAge } from "./layout.ts";
-import { formatCount } from "./progress-bar.ts";
 
 /** What a worker says of itself, in words. */
 

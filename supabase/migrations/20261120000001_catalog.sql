@@ -1,4 +1,4 @@
--- The catalogue: what Steam says about its apps.
+-- The catalog: what Steam says about its apps.
 --
 -- Additive. A database that already holds an older application's `apps` keeps every row and column and gains what is
 -- missing; only what would refuse Steam's data is loosened (see docs/decisions). Row-level security and grants are set on
@@ -351,7 +351,7 @@ insert into public.steam_categories (category_id, name, description) values
 on conflict do nothing;
 
 -------------------------------------------------------------------------------------------------------------- security
--- The catalogue is public to read and only the service writes it. A hosted project's default privileges grant everything
+-- The catalog is public to read and only the service writes it. A hosted project's default privileges grant everything
 -- on new tables to everybody, so the revokes are needed as much as the grants.
 
 do $$
@@ -365,7 +365,7 @@ begin
       execute format('revoke all on public.%I from %I', made.name, role_name);
       execute format('grant select on public.%I to %I', made.name, role_name);
       execute format('create policy %I on public.%I for select to %I using (true)',
-                     role_name || ' reads the catalogue', made.name, role_name);
+                     role_name || ' reads the catalog', made.name, role_name);
     end loop;
     if exists (select from pg_roles where rolname = 'service_role') then
       execute format('grant all on public.%I to service_role', made.name);

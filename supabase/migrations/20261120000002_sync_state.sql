@@ -98,7 +98,7 @@ create table if not exists public.pics_sync_state (
 );
 insert into public.pics_sync_state (id) values (1) on conflict do nothing;
 
-comment on table public.pics_sync_state is 'One row: how far the catalogue follows Steam.';
+comment on table public.pics_sync_state is 'One row: how far the catalog follows Steam.';
 comment on column public.pics_sync_state.last_change_number is 'Every change up to this number is marked in sync_status or stored.';
 comment on column public.pics_sync_state.last_verified_at is 'Begin of the last pass that found every stored change number current.';
 comment on column public.pics_sync_state.installed_at is 'Older rows of sync_status are another application''s: what they call synced is fetched again.';
@@ -149,7 +149,7 @@ create index if not exists app_changes_by_app on public.app_changes (appid, id);
 comment on table public.app_changes is 'One row per field that changed on an app that was stored before.';
 
 -------------------------------------------------------------------------------------------------------------- security
--- Only the service sees the state of the work. History is part of the catalogue.
+-- Only the service sees the state of the work. History is part of the catalog.
 
 do $$
 declare
@@ -163,7 +163,7 @@ begin
       if made.is_public then
         execute format('grant select on public.%I to %I', made.name, role_name);
         execute format('create policy %I on public.%I for select to %I using (true)',
-                       role_name || ' reads the catalogue', made.name, role_name);
+                       role_name || ' reads the catalog', made.name, role_name);
       end if;
     end loop;
     if exists (select from pg_roles where rolname = 'service_role') then

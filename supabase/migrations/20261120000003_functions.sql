@@ -656,7 +656,7 @@ $$;
 
 -------------------------------------------------------------------------------------------------------------- reading
 
--- How far the catalogue follows Steam. reply {columns of pics_sync_state…, "pending", "failing", "apps"}
+-- How far the catalog follows Steam. reply {columns of pics_sync_state…, "pending", "failing", "apps"}
 create or replace function public.pics_state() returns jsonb
 language sql stable
 set search_path = public, pg_temp
@@ -685,7 +685,7 @@ as $$
   ) worst;
 $$;
 
--- The catalogue in numbers.
+-- The catalog in numbers.
 -- reply {"apps", "by_type": [{"name", "count"}], "deck": [{"category", "count"}], "top_tags": [{"name", "count"}]}
 create or replace function public.catalog_summary() returns jsonb
 language sql stable

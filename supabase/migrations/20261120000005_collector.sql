@@ -387,7 +387,7 @@ begin
 end
 $$;
 
--- Gives each active game of the catalogue that PICS built a row that waits for its details.
+-- Gives each active game of the catalog that PICS built a row that waits for its details.
 -- request {"worker_id", "after": appid, "max": apps}; reply {"after": where to go on, or null at the end, "added"}
 create or replace function public.collector_enqueue(request jsonb) returns jsonb
 language plpgsql volatile
@@ -638,7 +638,7 @@ as $$
 $$;
 
 -------------------------------------------------------------------------------------------------------------- security
--- SteamSpy's numbers are part of the catalogue; the rest is the service's own.
+-- SteamSpy's numbers are part of the catalog; the rest is the service's own.
 
 do $$
 declare
@@ -652,7 +652,7 @@ begin
       if made.is_public then
         execute format('grant select on public.%I to %I', made.name, role_name);
         execute format('create policy %I on public.%I for select to %I using (true)',
-                       role_name || ' reads the catalogue', made.name, role_name);
+                       role_name || ' reads the catalog', made.name, role_name);
       end if;
     end loop;
     if exists (select from pg_roles where rolname = 'service_role') then

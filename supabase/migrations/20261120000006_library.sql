@@ -150,9 +150,9 @@ create table if not exists public.web_tokens (
 );
 comment on table public.web_tokens is 'Access tokens of web APIs, kept because an application may only have a few at a time.';
 
-------------------------------------------------------------------------------------------------------------- catalogue
+------------------------------------------------------------------------------------------------------------- catalog
 
--- What the catalogue knows of some apps. request {"appids": [appid, …]}
+-- What the catalog knows of some apps. request {"appids": [appid, …]}
 -- reply [{"appid", "type", "name", "release_year": null where unknown}, …], only apps with a type
 create or replace function public.library_known_apps(request jsonb) returns jsonb
 language sql stable

@@ -1,4 +1,4 @@
--- Reading: what the read API, the dashboard and the command line ask of the catalogue. Nothing here changes a row of it.
+-- Reading: what the read API, the dashboard and the command line ask of the catalog. Nothing here changes a row of it.
 --
 -- Replies name times in UTC, page by key, and resolve relations to names.
 

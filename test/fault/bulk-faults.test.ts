@@ -2,7 +2,7 @@ import http from "node:http";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openTestDatabase, type TestDatabase } from "../support/databases.ts";
 import type { Fault } from "../support/steam/faults.ts";
-import { generateCatalogue } from "../support/steam/generate.ts";
+import { generateCatalog } from "../support/steam/generate.ts";
 import { type SimulatedSteam, startSimulatedSteam } from "../support/steam/simulated-steam.ts";
 import { type BulkOverrides, differences, startBulk } from "../support/sync.ts";
 
@@ -82,7 +82,7 @@ describe("faults during a bulk sync", () => {
 
   beforeAll(async () => {
     steam = await startSimulatedSteam({
-      catalogue: generateCatalogue({ seed: 11, count }),
+      catalog: generateCatalog({ seed: 11, count }),
       httpMinSize: 15_000,
       keepRequests: false,
     });
@@ -97,7 +97,7 @@ describe("faults during a bulk sync", () => {
     await database.close();
   });
 
-  /** An empty catalogue in the same database, which is much faster than a new one. */
+  /** An empty catalog in the same database, which is much faster than a new one. */
   const empty = () =>
     database.sql(`truncate apps, steam_tags, franchises, developers, publishers, sync_status, pics_access_tokens cascade;
                   update pics_sync_state set bulk_completed_at = null, last_change_number = null`);
@@ -112,15 +112,15 @@ describe("faults during a bulk sync", () => {
     const struck = [...steam.faults.struck.values()].reduce((sum, times) => sum + times, 0) - struckBefore;
     expect(struck).toBeGreaterThanOrEqual(faults.length);
     expect(summary).toMatchObject({ apps_total: count, failed_count: 0 });
-    expect(await differences(database.sql, steam.catalogue)).toEqual([]);
+    expect(await differences(database.sql, steam.catalog)).toEqual([]);
     expect(escaped).toEqual([]);
   });
 
   it("names the apps that cannot be stored, and stores all others", async () => {
     await empty();
     // Small ones: large texts come over HTTP, where these faults do not reach.
-    const [refused, cut, silent] = [...steam.catalogue.apps.values()]
-      .filter((app) => app.access === "public" && steam.catalogue.body(app, "whole").wire.length < 10_000)
+    const [refused, cut, silent] = [...steam.catalog.apps.values()]
+      .filter((app) => app.access === "public" && steam.catalog.body(app, "whole").wire.length < 10_000)
       .map((app) => app.appid);
     if (refused === undefined || cut === undefined || silent === undefined) throw new Error("no apps");
     await database.sql(`alter table apps add constraint poison check (appid <> ${refused})`);
@@ -142,12 +142,12 @@ describe("faults during a bulk sync", () => {
     expect(errors.get(cut)?.last_error).toMatch(/line \d+/);
     expect(errors.get(silent)?.last_error).toBeTruthy();
 
-    const stored = [...steam.catalogue.apps.keys()].filter((appid) => !errors.has(appid));
-    expect(await differences(database.sql, steam.catalogue, stored)).toEqual([]);
+    const stored = [...steam.catalog.apps.keys()].filter((appid) => !errors.has(appid));
+    expect(await differences(database.sql, steam.catalog, stored)).toEqual([]);
     await database.sql("alter table apps drop constraint poison");
 
     // The next pass tries them afresh.
     expect(await startBulk(database.db, steam).done).toMatchObject({ stored: 3, failed_count: 0 });
-    expect(await differences(database.sql, steam.catalogue)).toEqual([]);
+    expect(await differences(database.sql, steam.catalog)).toEqual([]);
   });
 });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import {
-  catalogueFor,
+  catalogFor,
   interruptBulkSync,
   runUndisturbed,
   type UndisturbedRun,
@@ -14,12 +14,12 @@ const killsByDriver = { postgres: 4, pglite: 3 } as const satisfies Record<Inter
 
 describe(`a bulk sync killed at any moment (SEED=${seed})`, () => {
   const cluster = inject("cluster");
-  const catalogue = catalogueFor(killsByDriver.postgres, seed);
+  const catalog = catalogFor(killsByDriver.postgres, seed);
   let steam: ForkedSteam;
   let undisturbed: UndisturbedRun;
 
   beforeAll(async () => {
-    steam = await forkSimulatedSteam({ generate: catalogue, latencyMs: 20 });
+    steam = await forkSimulatedSteam({ generate: catalog, latencyMs: 20 });
     undisturbed = await runUndisturbed(cluster, steam);
   });
   afterAll(() => steam.close());
@@ -33,7 +33,7 @@ describe(`a bulk sync killed at any moment (SEED=${seed})`, () => {
       expect(result.violations, result.history.join("\n")).toEqual([]);
       expect(result.kills).toBe(kills);
       expect(result.killsMidway).toBeGreaterThan(0);
-      expect(undisturbed.dump.get("apps")).toHaveLength(catalogue.count);
+      expect(undisturbed.dump.get("apps")).toHaveLength(catalog.count);
     },
   );
 });

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vites
 import { emptyWindowsAtEnd, idsPerRequest } from "../../src/sync/sweep.ts";
 import { openTestDatabase, type TestDatabase } from "../support/databases.ts";
 import { type Service, startService } from "../support/service.ts";
-import { generateCatalogue } from "../support/steam/generate.ts";
+import { generateCatalog } from "../support/steam/generate.ts";
 import { createRandom } from "../support/steam/random.ts";
 import { type SimulatedSteam, startSimulatedSteam } from "../support/steam/simulated-steam.ts";
 import { differences, startBulk, startMonitor } from "../support/sync.ts";
@@ -17,7 +17,7 @@ describe("gaps", () => {
   let undo: (() => void)[];
 
   beforeAll(async () => {
-    steam = await startSimulatedSteam({ catalogue: generateCatalogue({ seed: 31, count, maxAppid }) });
+    steam = await startSimulatedSteam({ catalog: generateCatalog({ seed: 31, count, maxAppid }) });
     undo = [steam.trustHere(), http.setGlobalProxyFromEnv(steam.env)];
     database = await openTestDatabase("postgres");
     await startBulk(database.db, steam).done;
@@ -42,16 +42,16 @@ describe("gaps", () => {
   const settled = () =>
     vi.waitFor(
       async () => {
-        expect(await cursor()).toBe(steam.catalogue.currentChangeNumber);
+        expect(await cursor()).toBe(steam.catalog.currentChangeNumber);
         expect(await one("select count(*) from sync_status where pics_pending_change is not null")).toBe(0);
       },
       { timeout: 40_000, interval: 50 },
     );
-  const appids = () => [...steam.catalogue.apps.keys()];
+  const appids = () => [...steam.catalog.apps.keys()];
   const newApp = (appid: number) =>
-    steam.catalogue.add({ appid, text: `"appinfo"\n{\n"appid" "${appid}"\n"common"\n{\n"name" "New"\n}\n}` });
+    steam.catalog.add({ appid, text: `"appinfo"\n{\n"appid" "${appid}"\n"common"\n{\n"name" "New"\n}\n}` });
   /** The next id from `appid` that no app has. */
-  const free = (appid: number): number => (steam.catalogue.apps.has(appid) ? free(appid + 1) : appid);
+  const free = (appid: number): number => (steam.catalog.apps.has(appid) ? free(appid + 1) : appid);
 
   it("20,000 changes while nobody followed: everything ends right, and each app that changed is fetched once", async () => {
     const random = createRandom(32);
@@ -59,14 +59,14 @@ describe("gaps", () => {
     const changed = random.sample(appids(), 1_500);
     const removed = changed.splice(0, 10);
     for (let change = 0; change < 20_000; change++) {
-      if (change % 2 === 0) steam.catalogue.changePackage(random.int(1, 9_000));
-      else steam.catalogue.change(changed[(change >> 1) % changed.length] as number);
+      if (change % 2 === 0) steam.catalog.changePackage(random.int(1, 9_000));
+      else steam.catalog.change(changed[(change >> 1) % changed.length] as number);
     }
-    for (const appid of removed) steam.catalogue.remove(appid);
+    for (const appid of removed) steam.catalog.remove(appid);
     // New apps appear below the highest known id too.
     const added = [4_321, 12_345, maxAppid + 11].map(free);
     for (const appid of added) newApp(appid);
-    const to = steam.catalogue.currentChangeNumber;
+    const to = steam.catalog.currentChangeNumber;
     const known = await one<number>("select count(*) from apps");
 
     const monitor = startMonitor(database.db, steam);
@@ -86,7 +86,7 @@ describe("gaps", () => {
       sorted(removed).map((appid) => ({ appid })),
     );
     await database.sql(`delete from apps where appid in (${removed.join()})`);
-    expect(await differences(database.sql, steam.catalogue)).toEqual([]);
+    expect(await differences(database.sql, steam.catalog)).toEqual([]);
   });
 
   it.each(["full", "apps", "since"] as const)(
@@ -94,22 +94,22 @@ describe("gaps", () => {
     async (how) => {
       const from = await cursor();
       const changed = createRandom(33).sample(appids(), 20);
-      for (const appid of changed) steam.catalogue.change(appid);
+      for (const appid of changed) steam.catalog.change(appid);
       steam.faults.add({ kind: "force", how });
       const monitor = startMonitor(database.db, steam);
       await settled();
       await monitor.stop();
       expect(await gaps()).toEqual([
-        { from_change: from, to_change: steam.catalogue.currentChangeNumber, repaired: true },
+        { from_change: from, to_change: steam.catalog.currentChangeNumber, repaired: true },
       ]);
       expect([...steam.log.fetchCounts().keys()].sort()).toEqual([...changed].sort());
-      for (const appid of changed) expect(await stored(appid)).toBe(steam.catalogue.apps.get(appid)?.changeNumber);
+      for (const appid of changed) expect(await stored(appid)).toBe(steam.catalog.apps.get(appid)?.changeNumber);
     },
   );
 
   it("the flag for packages alone means nothing", async () => {
     const appid = appids()[7] as number;
-    steam.catalogue.change(appid);
+    steam.catalog.change(appid);
     steam.faults.add({ kind: "force", how: "packages" });
     const monitor = startMonitor(database.db, steam);
     await settled();
@@ -117,14 +117,14 @@ describe("gaps", () => {
     expect(steam.faults.struck.get("force")).toBeGreaterThan(3);
     expect(await gaps()).toEqual([]);
     expect(steam.log.counts.metadata).toBe(0);
-    expect(await stored(appid)).toBe(steam.catalogue.currentChangeNumber);
+    expect(await stored(appid)).toBe(steam.catalog.currentChangeNumber);
   });
 
   it("a worker killed in the middle of a sweep leaves the gap to the next one, whose polls do not wait for the sweep", async () => {
     const from = await cursor();
     const changed = createRandom(34).sample(appids(), 300);
-    for (const appid of changed) steam.catalogue.change(appid);
-    for (let change = 0; change < 6_000; change++) steam.catalogue.changePackage(change);
+    for (const appid of changed) steam.catalog.change(appid);
+    for (let change = 0; change < 6_000; change++) steam.catalog.changePackage(change);
     const slow = steam.faults.add({ kind: "slow", ms: 700, on: "metadata", times: 10_000 });
     const env = { MODE: "change_monitor", POLL_INTERVAL: "0.2", LEASE_SECONDS: "1.5", BULK_REQUEST_DELAY: "0" };
     const services: Service[] = [];
@@ -144,7 +144,7 @@ describe("gaps", () => {
       start();
       await vi.waitFor(() => expect(steam.log.counts.metadata).toBeGreaterThan(8), { timeout: 30_000, interval: 10 });
       const busy = changed[0] as number;
-      const announced = steam.catalogue.change(busy);
+      const announced = steam.catalog.change(busy);
       const added = free(17_171);
       newApp(added);
       await vi.waitFor(
@@ -158,7 +158,7 @@ describe("gaps", () => {
       slow();
       await settled();
       expect(await gaps()).toMatchObject([{ from_change: from, repaired: true }]);
-      expect(await differences(database.sql, steam.catalogue)).toEqual([]);
+      expect(await differences(database.sql, steam.catalog)).toEqual([]);
     } finally {
       slow();
       for (const service of services) await service.stop();

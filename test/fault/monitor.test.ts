@@ -3,7 +3,7 @@ import { type Cluster, startCluster } from "../support/cluster.ts";
 import { openTestDatabase, type TestDatabase } from "../support/databases.ts";
 import { soakMonitor } from "../support/monitor-soak/run.ts";
 import { type Service, startService } from "../support/service.ts";
-import { generateCatalogue } from "../support/steam/generate.ts";
+import { generateCatalog } from "../support/steam/generate.ts";
 import { type SimulatedSteam, startSimulatedSteam } from "../support/steam/simulated-steam.ts";
 import { differences } from "../support/sync.ts";
 
@@ -45,7 +45,7 @@ describe("workers", () => {
   let services: Service[];
 
   beforeAll(async () => {
-    steam = await startSimulatedSteam({ catalogue: generateCatalogue({ seed: 41, count: 300 }) });
+    steam = await startSimulatedSteam({ catalog: generateCatalog({ seed: 41, count: 300 }) });
     database = await openTestDatabase("postgres", { cluster: cluster.address });
     services = [startService({ args: ["bulk-sync"], steam, database, env: { BULK_REQUEST_DELAY: "0" } })];
     expect((await services[0]?.exited)?.code).toBe(0);
@@ -73,13 +73,13 @@ describe("workers", () => {
   const settled = () =>
     vi.waitFor(
       async () => {
-        expect(await cursor()).toBe(steam.catalogue.currentChangeNumber);
+        expect(await cursor()).toBe(steam.catalog.currentChangeNumber);
         expect(await one("select count(*) from sync_status where pics_pending_change is not null")).toBe(0);
       },
       { timeout: 30_000, interval: 50 },
     );
   const changeSome = () => {
-    for (const appid of [...steam.catalogue.apps.keys()].slice(0, 40)) steam.catalogue.change(appid);
+    for (const appid of [...steam.catalog.apps.keys()].slice(0, 40)) steam.catalog.change(appid);
   };
 
   it("take over when the one that polls is killed, and one that was frozen moves nothing back", async () => {
@@ -112,7 +112,7 @@ describe("workers", () => {
     changeSome();
     await settled();
     expect(leader.logs.filter(({ level }) => level === "error" || level === "fatal")).toEqual([]);
-    expect(await differences(database.sql, steam.catalogue)).toEqual([]);
+    expect(await differences(database.sql, steam.catalog)).toEqual([]);
   });
 
   it("that slept through the whole lead of another go on from the cursor", async () => {
@@ -130,7 +130,7 @@ describe("workers", () => {
     await settled();
     changeSome();
     await settled();
-    expect(await differences(database.sql, steam.catalogue)).toEqual([]);
+    expect(await differences(database.sql, steam.catalog)).toEqual([]);
   });
 
   it("are degraded while Steam or the database is away, and resume by themselves", async () => {
@@ -151,7 +151,7 @@ describe("workers", () => {
     await cluster.start();
     await health("ok");
     // The side door went down with the server; the worker says itself how far it is.
-    const { currentChangeNumber } = steam.catalogue;
+    const { currentChangeNumber } = steam.catalog;
     await vi.waitFor(async () => expect((await monitorOf(service))?.last_change_number).toBe(currentChangeNumber), {
       timeout: 20_000,
       interval: 50,

@@ -2,7 +2,7 @@ import http from "node:http";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { idsPerRequest } from "../../src/sync/sweep.ts";
 import { forEachDatabase, type TestDatabase } from "../support/databases.ts";
-import { generateCatalogue } from "../support/steam/generate.ts";
+import { generateCatalog } from "../support/steam/generate.ts";
 import { type SimulatedSteam, startSimulatedSteam } from "../support/steam/simulated-steam.ts";
 import { namelessTag } from "../support/steam/store-tags.ts";
 import { differences, startBulk } from "../support/sync.ts";
@@ -17,7 +17,7 @@ forEachDatabase("bulk sync", (open, kind) => {
 
   beforeAll(async () => {
     steam = await startSimulatedSteam({
-      catalogue: generateCatalogue({ seed: 7, count }),
+      catalog: generateCatalog({ seed: 7, count }),
       appsPerMessage: 60,
       httpMinSize: 9_000,
     });
@@ -41,29 +41,29 @@ forEachDatabase("bulk sync", (open, kind) => {
       "select md5(string_agg(appid || ':' || xmin::text || ':' || updated_at, ',' order by appid)) from apps",
     );
   const sweepRequests = () => {
-    const highest = Math.max(...steam.catalogue.apps.keys());
+    const highest = Math.max(...steam.catalog.apps.keys());
     return Math.ceil(highest / idsPerRequest) + 20;
   };
 
   it("takes exactly the given apps, and no pass over everything is recorded", async () => {
-    const appids = [...steam.catalogue.apps.keys()].slice(0, 30);
+    const appids = [...steam.catalog.apps.keys()].slice(0, 30);
     const neverExisted = 7;
     const summary = await bulk({ appids: [...appids, neverExisted] });
 
     expect(summary.stored).toBe(appids.length);
-    expect(await differences(database.sql, steam.catalogue, appids)).toEqual([]);
+    expect(await differences(database.sql, steam.catalog, appids)).toEqual([]);
     expect(steam.log.of("metadata")).toHaveLength(1);
     expect(await one<number>("select count(*) from sync_status")).toBe(appids.length);
     expect(await one("select bulk_completed_at from pics_sync_state")).toBeNull();
   });
 
-  it("stores the whole catalogue, and fetches what is stored already no second time", async () => {
+  it("stores the whole catalog, and fetches what is stored already no second time", async () => {
     const already = await one<number[]>("select array_agg(appid) from apps");
-    const current = steam.catalogue.currentChangeNumber;
+    const current = steam.catalog.currentChangeNumber;
     const summary = await bulk();
 
     expect(summary).toMatchObject({ apps_total: count, stored: count - already.length, unknown: 0, failed_count: 0 });
-    expect(await differences(database.sql, steam.catalogue)).toEqual([]);
+    expect(await differences(database.sql, steam.catalog)).toEqual([]);
     expect(already.filter((appid) => steam.log.fetchCounts().has(appid))).toEqual([]);
     expect(steam.log.of("metadata")).toHaveLength(sweepRequests());
     expect(steam.log.of("http_payload").length).toBeGreaterThan(0);
@@ -80,7 +80,7 @@ forEachDatabase("bulk sync", (open, kind) => {
 
   it("asks for access tokens, keeps those that are granted, and marks the apps whose token is denied", async () => {
     const withAccess = (access: string) =>
-      [...steam.catalogue.apps.values()].filter((app) => app.access === access).map((app) => app.appid);
+      [...steam.catalog.apps.values()].filter((app) => app.access === access).map((app) => app.appid);
     expect(await one("select array_agg(appid order by appid) from sync_status where missing_token")).toEqual(
       withAccess("denied"),
     );
@@ -97,7 +97,7 @@ forEachDatabase("bulk sync", (open, kind) => {
     expect(await one<number>("select count(*) from steam_tags")).toBeGreaterThan(20);
   });
 
-  it("over an unchanged catalogue fetches nothing and writes no app row", async () => {
+  it("over an unchanged catalog fetches nothing and writes no app row", async () => {
     const before = await rowVersions();
     const summary = await bulk();
 
@@ -112,20 +112,20 @@ forEachDatabase("bulk sync", (open, kind) => {
 
   it("fetches what changed, and only that; the stored change number is not moved", async () => {
     const before = await one<number>("select last_change_number from pics_sync_state");
-    const changed = [...steam.catalogue.apps.keys()].filter((_, index) => index % 20 === 0);
-    for (const appid of changed) steam.catalogue.change(appid);
+    const changed = [...steam.catalog.apps.keys()].filter((_, index) => index % 20 === 0);
+    for (const appid of changed) steam.catalog.change(appid);
     const summary = await bulk();
 
     expect(summary.stored).toBe(changed.length);
     expect([...steam.log.fetchCounts().keys()].sort((a, b) => a - b)).toEqual(changed);
-    expect(await differences(database.sql, steam.catalogue)).toEqual([]);
+    expect(await differences(database.sql, steam.catalog)).toEqual([]);
     expect(await one("select last_change_number from pics_sync_state")).toBe(before);
   });
 
   it("marks apps that Steam no longer knows, once, and brings them back", async () => {
-    const [appid, app] = [...steam.catalogue.apps].find(([, { access }]) => access === "public") ?? [];
+    const [appid, app] = [...steam.catalog.apps].find(([, { access }]) => access === "public") ?? [];
     if (appid === undefined || app === undefined) throw new Error("no public app");
-    steam.catalogue.remove(appid);
+    steam.catalog.remove(appid);
     const removing = startBulk(database.db, steam);
     expect(await removing.done).toMatchObject({ stored: 0, unknown: 1 });
     expect(removing.status()).toMatchObject({ total: 1, done: 0, failed: 0, unknown: 1, share: 1, eta_seconds: 0 });
@@ -135,24 +135,24 @@ forEachDatabase("bulk sync", (open, kind) => {
     await bulk();
     expect(steam.log.counts.product_info).toBe(0);
 
-    steam.catalogue.add({ appid, text: app.text });
+    steam.catalog.add({ appid, text: app.text });
     expect(await bulk()).toMatchObject({ stored: 1, unknown: 0 });
     expect(await one(`select is_known and is_active from apps where appid = ${appid}`)).toBe(true);
-    expect(await differences(database.sql, steam.catalogue)).toEqual([]);
+    expect(await differences(database.sql, steam.catalog)).toEqual([]);
   });
 
   it("with --full fetches every app", async () => {
     const summary = await bulk({ full: true });
     expect(summary.stored).toBe(count);
     expect(steam.log.fetchCounts().size).toBe(count);
-    expect(await differences(database.sql, steam.catalogue)).toEqual([]);
+    expect(await differences(database.sql, steam.catalog)).toEqual([]);
   });
 
   it("ends its sweep where it is told to, but visits stored apps beyond", async () => {
-    const beyond = [...steam.catalogue.apps.keys()].filter((appid) => appid > idsPerRequest);
+    const beyond = [...steam.catalog.apps.keys()].filter((appid) => appid > idsPerRequest);
     const [changed] = beyond;
     if (changed === undefined) throw new Error("no app beyond the first window");
-    steam.catalogue.change(changed);
+    steam.catalog.change(changed);
     const summary = await bulk({ appIdMax: idsPerRequest });
     expect(summary.stored).toBe(1);
     expect(steam.log.of("metadata")).toHaveLength(1 + Math.ceil(beyond.length / idsPerRequest));
@@ -162,9 +162,9 @@ forEachDatabase("bulk sync", (open, kind) => {
     const fresh = await open();
     await startBulk(fresh.db, steam, { apiKey: "0123456789ABCDEF0123456789ABCDEF", batchSize: 20, concurrency: 1 })
       .done;
-    expect(await differences(fresh.sql, steam.catalogue)).toEqual([]);
+    expect(await differences(fresh.sql, steam.catalog)).toEqual([]);
     const first = steam.log.of("product_info")[0]?.appids ?? [];
-    const listed = [...steam.catalogue.apps.values()].filter((app) => app.listKind !== null).map((app) => app.appid);
+    const listed = [...steam.catalog.apps.values()].filter((app) => app.listKind !== null).map((app) => app.appid);
     expect(first.filter((appid) => !listed.includes(appid))).toEqual([]);
     expect(steam.log.counts.app_list).toBeGreaterThan(0);
   });
@@ -195,7 +195,7 @@ forEachDatabase("bulk sync", (open, kind) => {
       const summary = await startBulk(fresh.db, steam, { batchSize: 100 }).done;
 
       expect(summary.stored).toBe(count);
-      expect(await differences(fresh.sql, steam.catalogue)).toEqual([]);
+      expect(await differences(fresh.sql, steam.catalog)).toEqual([]);
       expect(Math.max(...steam.log.fetchCounts().values())).toBe(2); // the second one with an access token
     });
   }

@@ -2,7 +2,7 @@ import http from "node:http";
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from "vitest";
 import { emptyWindowsAtEnd, idsPerRequest } from "../../src/sync/sweep.ts";
 import { forEachDatabase, type TestDatabase } from "../support/databases.ts";
-import { generateCatalogue } from "../support/steam/generate.ts";
+import { generateCatalog } from "../support/steam/generate.ts";
 import { type SimulatedSteam, startSimulatedSteam } from "../support/steam/simulated-steam.ts";
 import { differences, type MonitorOverrides, startBulk, startMonitor } from "../support/sync.ts";
 
@@ -17,7 +17,7 @@ forEachDatabase("change monitor", (open) => {
   let undo: (() => void)[];
 
   beforeAll(async () => {
-    steam = await startSimulatedSteam({ catalogue: generateCatalogue({ seed: 5, count }), changeWindow: 1_000 });
+    steam = await startSimulatedSteam({ catalog: generateCatalog({ seed: 5, count }), changeWindow: 1_000 });
     undo = [steam.trustHere(), http.setGlobalProxyFromEnv(steam.env)];
     database = await open();
   });
@@ -30,9 +30,9 @@ forEachDatabase("change monitor", (open) => {
   const one = async <T>(query: string) =>
     (await database.sql<{ value: T }>(`select (${query}) as value`))[0]?.value as T;
   const cursor = () => one<number | null>("select last_change_number from pics_sync_state");
-  const appids = () => [...steam.catalogue.apps.keys()];
+  const appids = () => [...steam.catalog.apps.keys()];
   const publicApp = () => {
-    const app = [...steam.catalogue.apps.values()].find(({ access }) => access === "public");
+    const app = [...steam.catalog.apps.values()].find(({ access }) => access === "public");
     if (!app) throw new Error("no public app");
     return app;
   };
@@ -40,7 +40,7 @@ forEachDatabase("change monitor", (open) => {
   const settled = () =>
     vi.waitFor(
       async () => {
-        expect(await cursor()).toBe(steam.catalogue.currentChangeNumber);
+        expect(await cursor()).toBe(steam.catalog.currentChangeNumber);
         expect(await one("select count(*) from sync_status where pics_pending_change is not null")).toBe(0);
       },
       { timeout: 20_000, interval: 50 },
@@ -65,56 +65,56 @@ forEachDatabase("change monitor", (open) => {
   it("goes on from the number stored before a bulk sync, and fetches what changed, each app once", async () => {
     await startBulk(database.db, steam).done;
     const changed = appids().filter((_, index) => index % 10 === 0);
-    for (const appid of changed) steam.catalogue.change(appid);
+    for (const appid of changed) steam.catalog.change(appid);
     steam.log.clear();
     await following(() => {});
     expect([...steam.log.fetchCounts().keys()].sort((a, b) => a - b)).toEqual(changed);
-    expect(await differences(database.sql, steam.catalogue)).toEqual([]);
+    expect(await differences(database.sql, steam.catalog)).toEqual([]);
     expect(steam.log.counts.metadata).toBe(0);
   });
 
   it("stores changes and new apps as they come, and asks for announced tokens before the app", async () => {
     const monitor = startMonitor(database.db, steam);
-    const withToken = [...steam.catalogue.apps.values()]
+    const withToken = [...steam.catalog.apps.values()]
       .filter(({ access }) => access === "token")
       .map(({ appid }) => appid);
     await database.sql("delete from pics_access_tokens");
-    for (const appid of withToken) steam.catalogue.change(appid);
-    steam.catalogue.add({ appid: 4_321, text: appText(4_321, "New", "") });
+    for (const appid of withToken) steam.catalog.change(appid);
+    steam.catalog.add({ appid: 4_321, text: appText(4_321, "New", "") });
     await settled();
     await monitor.stop();
-    expect(await differences(database.sql, steam.catalogue)).toEqual([]);
+    expect(await differences(database.sql, steam.catalog)).toEqual([]);
     for (const appid of withToken) expect(steam.log.fetchCounts().get(appid)).toBe(1);
   });
 
   it("records what changed on an app, field by field, and nothing for a first insert or an unchanged one", async () => {
     const text = (name: string, tags: string) => appText(4_331, name, tags);
     await database.sql("truncate app_changes");
-    await following(() => void steam.catalogue.add({ appid: 4_331, text: text("Before", '"0" "19"\n"1" "492"\n') }));
+    await following(() => void steam.catalog.add({ appid: 4_331, text: text("Before", '"0" "19"\n"1" "492"\n') }));
     expect(await one("select count(*) from app_changes")).toBe(0);
-    await following(() => void steam.catalogue.change(4_331, text("Before", '"0" "19"\n"1" "492"\n')));
+    await following(() => void steam.catalog.change(4_331, text("Before", '"0" "19"\n"1" "492"\n')));
     expect(await one("select count(*) from app_changes")).toBe(0);
-    await following(() => void steam.catalogue.change(4_331, text("After", '"0" "492"\n"1" "21"\n')));
+    await following(() => void steam.catalog.change(4_331, text("After", '"0" "492"\n"1" "21"\n')));
     expect(await database.sql("select appid, change_number, field, old, new from app_changes order by field")).toEqual([
-      { appid: 4_331, change_number: steam.catalogue.currentChangeNumber, field: "name", old: "Before", new: "After" },
+      { appid: 4_331, change_number: steam.catalog.currentChangeNumber, field: "name", old: "Before", new: "After" },
       {
         appid: 4_331,
-        change_number: steam.catalogue.currentChangeNumber,
+        change_number: steam.catalog.currentChangeNumber,
         field: "tags",
         old: [19, 492],
         new: [21, 492],
       },
     ]);
-    await following(() => void steam.catalogue.change(4_331, text("Unrecorded", "")), { history: false });
+    await following(() => void steam.catalog.change(4_331, text("Unrecorded", "")), { history: false });
     expect(await one("select count(*) from app_changes")).toBe(2);
   });
 
   it("marks an app that Steam no longer knows inactive, brings it back, and records both", async () => {
     const { appid, text } = publicApp();
     await database.sql("truncate app_changes");
-    await following(() => void steam.catalogue.remove(appid));
+    await following(() => void steam.catalog.remove(appid));
     expect(await one(`select is_known or is_active from apps where appid = ${appid}`)).toBe(false);
-    await following(() => void steam.catalogue.add({ appid, text }));
+    await following(() => void steam.catalog.add({ appid, text }));
     expect(await one(`select is_known and is_active from apps where appid = ${appid}`)).toBe(true);
     const life = `select array_agg(array[old, new] order by id) from app_changes where field = 'is_active' and appid = ${appid}`;
     expect(await one(life)).toEqual([
@@ -126,10 +126,10 @@ forEachDatabase("change monitor", (open) => {
   it("past Steam's window sweeps everything, fetches only what really changed, and ends as if it had never slept", async () => {
     const from = await cursor();
     const changed = appids().filter((_, index) => index % 7 === 0);
-    for (const appid of changed) steam.catalogue.change(appid);
-    steam.catalogue.add({ appid: 4_341, text: appText(4_341, "New", "") });
-    for (let package_ = 0; package_ < 2_000; package_++) steam.catalogue.changePackage(package_);
-    const to = steam.catalogue.currentChangeNumber;
+    for (const appid of changed) steam.catalog.change(appid);
+    steam.catalog.add({ appid: 4_341, text: appText(4_341, "New", "") });
+    for (let package_ = 0; package_ < 2_000; package_++) steam.catalog.changePackage(package_);
+    const to = steam.catalog.currentChangeNumber;
     const known = await one<number>("select count(*) from apps");
     const highest = Math.max(...appids());
     await following(() => {});
@@ -142,7 +142,7 @@ forEachDatabase("change monitor", (open) => {
     expect(
       await database.sql("select from_change, to_change, repaired_at is not null as repaired from pics_gaps"),
     ).toEqual([{ from_change: from, to_change: to, repaired: true }]);
-    expect(await differences(database.sql, steam.catalogue)).toEqual([]);
+    expect(await differences(database.sql, steam.catalog)).toEqual([]);
   });
 
   it("compares everything again every RECONCILE_INTERVAL, counted from the last time", async () => {
@@ -160,7 +160,7 @@ forEachDatabase("change monitor", (open) => {
         reconcileIntervalMs: 3_600_000,
       },
     );
-    expect(await differences(database.sql, steam.catalogue)).toEqual([]);
+    expect(await differences(database.sql, steam.catalog)).toEqual([]);
   });
 
   it("lets one worker poll and all drain; another takes over, and the old one moves nothing back", async () => {
@@ -168,13 +168,13 @@ forEachDatabase("change monitor", (open) => {
     await vi.waitFor(() => expect(first.status().leading).toBe(true), { timeout: 20_000 });
     const second = startMonitor(database.db, steam);
     const drainOnly = startMonitor(database.db, steam, { drainOnly: true });
-    for (const appid of appids()) steam.catalogue.change(appid);
+    for (const appid of appids()) steam.catalog.change(appid);
     await settled();
     expect(second.status().leading).toBe(false);
     expect(Math.max(...steam.log.fetchCounts().values())).toBe(1);
 
     await first.stop();
-    steam.catalogue.change(publicApp().appid);
+    steam.catalog.change(publicApp().appid);
     await settled();
     expect(second.status().leading).toBe(true);
     const now = await cursor();
@@ -185,6 +185,6 @@ forEachDatabase("change monitor", (open) => {
     expect(await cursor()).toBe(now);
     await second.stop();
     await drainOnly.stop();
-    expect(await differences(database.sql, steam.catalogue)).toEqual([]);
+    expect(await differences(database.sql, steam.catalog)).toEqual([]);
   });
 });

@@ -307,10 +307,10 @@ describe.concurrent("a collector that runs again and again", () => {
     expect(await database.sql(state)).toEqual([{ list_phase: "reading", leader_id: null }]);
   });
 
-  it("does so in MODE=sync beside the change monitor, once the catalogue is loaded", async ({ open, serve, start }) => {
-    const catalogue = { seed: 5, count: 60, maxAppid: 3_000 };
-    const [database, web] = [await open("postgres"), await serve({ catalogue })];
-    // No key: the catalogue that PICS built says which games there are.
+  it("does so in MODE=sync beside the change monitor, once the catalog is loaded", async ({ open, serve, start }) => {
+    const catalog = { seed: 5, count: 60, maxAppid: 3_000 };
+    const [database, web] = [await open("postgres"), await serve({ catalog })];
+    // No key: the catalog that PICS built says which games there are.
     const env = {
       MODE: "sync",
       STEAM_API_KEY: "",

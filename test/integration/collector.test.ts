@@ -11,7 +11,7 @@ import {
   stored,
 } from "../support/collector.ts";
 import { forEachDatabase, openTestDatabase, type TestDatabase } from "../support/databases.ts";
-import { generateCatalogue } from "../support/steam/generate.ts";
+import { generateCatalog } from "../support/steam/generate.ts";
 import { type SimulatedSteam, startSimulatedSteam } from "../support/steam/simulated-steam.ts";
 import { createSimulatedAppList } from "../support/web/app-list.ts";
 import { compareMetadata } from "../support/web/compare-metadata.ts";
@@ -35,7 +35,7 @@ forEachDatabase("the collector", (open, kind) => {
 
   beforeAll(async () => {
     steam = await startSimulatedSteam({
-      catalogue: generateCatalogue({ seed: 1, count: 1 }),
+      catalog: generateCatalog({ seed: 1, count: 1 }),
       routes: asRoutes(spy, list),
     });
     undo = [steam.trustHere(), http.setGlobalProxyFromEnv(steam.env)];
@@ -445,7 +445,7 @@ describe("on one database", () => {
       expect((await collect(web)).details).toEqual([gone]);
     });
 
-    it("without a key the catalogue of PICS says which games there are", async () => {
+    it("without a key the catalog of PICS says which games there are", async () => {
       await pics(10);
       await pics(20, { isKnown: false });
       await pics(30, { type: "demo" });

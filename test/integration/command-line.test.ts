@@ -8,7 +8,7 @@ import { freePort } from "../support/free-port.ts";
 import { it } from "../support/given.ts";
 import { type ForkedSteam, forkSimulatedSteam } from "../support/steam/child.ts";
 import { generateRecords } from "../support/steam/records.ts";
-import { catalogueOf } from "./sql/catalog.ts";
+import { catalogOf } from "./sql/catalog.ts";
 
 /** The commands that only look, as operators run them: what they print, how they end, and that they change nothing. */
 
@@ -23,7 +23,7 @@ beforeAll(async () => {
 });
 afterAll(() => steam.close());
 
-const fill = (database: TestDatabase) => catalogueOf(() => database).store(...records);
+const fill = (database: TestDatabase) => catalogOf(() => database).store(...records);
 const failure = (code: number, words: string) => ({ code, stdout: "", stderr: expect.stringContaining(words) });
 
 describe("on a Postgres that refuses writes", () => {
@@ -40,7 +40,7 @@ describe("on a Postgres that refuses writes", () => {
   });
   afterAll(() => database.close());
 
-  it("status shows the catalogue and its workers", async () => {
+  it("status shows the catalog and its workers", async () => {
     const id = "0f4a4b8e-5a52-4a6e-9a52-6d1c8f3f0001";
     const snapshot = { started_at: new Date().toISOString(), library: { phase: "steam_import", done: 3, total: null } };
     await database.sql("insert into workers (id, mode, snapshot, seen_at) values ($1, 'library_import', $2, now())", [
@@ -49,11 +49,11 @@ describe("on a Postgres that refuses writes", () => {
     ]);
     const [shown, json] = await Promise.all([run(["status"]), run(["status", "--json"])]);
     expect(shown).toMatchObject({ code: 0, stderr: "" });
-    expect(shown.stdout).toMatch(/^The catalogue in Postgres\n\(127\.0\.0\.1:\d+\/test_\w+\)\n {2}Apps +60\n/);
+    expect(shown.stdout).toMatch(/^The catalog in Postgres\n\(127\.0\.0\.1:\d+\/test_\w+\)\n {2}Apps +60\n/);
     expect(shown.stdout).toMatch(/Workers\n {2}Mode +library_import\n {2}Doing +steam import\n {2}Done +3\n/);
     expect(json).toMatchObject({ code: 0, stderr: "" });
     expect(JSON.parse(json.stdout)).toEqual({
-      catalogue: expect.objectContaining({ apps: 60, pending: 0, failing: 0, lag_seconds: null }),
+      catalog: expect.objectContaining({ apps: 60, pending: 0, failing: 0, lag_seconds: null }),
       failing_apps: [],
       workers: [expect.objectContaining({ id, mode: "library_import", snapshot })],
     });
@@ -144,7 +144,7 @@ describe("on the embedded database", () => {
   it("says that there is none yet, and makes none", async ({ folder }) => {
     const DATA_DIR = join(folder, "data");
     const result = await runCommand({ args: ["status"], env: { DATA_DIR } });
-    expect(result).toEqual(failure(1, `There is no catalogue in ${DATA_DIR} yet; \`npm start\` makes one.\n`));
+    expect(result).toEqual(failure(1, `There is no catalog in ${DATA_DIR} yet; \`npm start\` makes one.\n`));
     expect(existsSync(DATA_DIR)).toBe(false);
   });
 
@@ -156,7 +156,7 @@ describe("on the embedded database", () => {
       const run = (args: string[], more: Record<string, string> = {}) =>
         runCommand({ args, steam, env: { ...env, ...more } });
       const owner = start({ args: ["change-monitor"], steam, env });
-      await owner.until("/status", ({ catalogue, monitor }) => catalogue !== null && monitor !== null);
+      await owner.until("/status", ({ catalog, monitor }) => catalog !== null && monitor !== null);
       // Through no proxy, though one is set for everything.
       const [status, app, fetched] = await Promise.all([
         run(["status"], { NO_PROXY: "" }),
@@ -165,7 +165,7 @@ describe("on the embedded database", () => {
       ]);
       const shown = status.stdout.replaceAll(/\s+/g, " ");
       expect(status).toMatchObject({ code: 0, stderr: "" });
-      expect(shown).toContain(`The catalogue in the folder ${env.DATA_DIR}, read through process ${owner.pid}`);
+      expect(shown).toContain(`The catalog in the folder ${env.DATA_DIR}, read through process ${owner.pid}`);
       expect(shown).toContain(await owner.url());
       expect(shown).toContain("Mode change_monitor Doing following");
       expect(appView.parse(JSON.parse(app.stdout))).toMatchObject({ appid: Number(appid) });
@@ -179,7 +179,7 @@ describe("on the embedded database", () => {
         { code: 0, stderr: "" },
         { code: 0, stderr: "" },
       ]);
-      expect(JSON.parse(alone[1].stdout)).toMatchObject({ catalogue: { apps: 60 } });
+      expect(JSON.parse(alone[1].stdout)).toMatchObject({ catalog: { apps: 60 } });
     });
   });
 });

@@ -4,7 +4,7 @@ import { type CommandResult, runCommand } from "../support/command.ts";
 import { openTestDatabase } from "../support/databases.ts";
 import { freePort } from "../support/free-port.ts";
 import { startS3, type TestS3 } from "../support/s3.ts";
-import { generateCatalogue } from "../support/steam/generate.ts";
+import { generateCatalog } from "../support/steam/generate.ts";
 import { type SimulatedSteam, startSimulatedSteam } from "../support/steam/simulated-steam.ts";
 import { createSimulatedIgdb } from "../support/web/igdb.ts";
 import { createSimulatedSteamSpy } from "../support/web/steamspy.ts";
@@ -22,7 +22,7 @@ let s3: TestS3;
 beforeAll(async () => {
   // Otherwise than the service takes for granted in three respects.
   odd = await startSimulatedSteam({
-    catalogue: generateCatalogue({ seed: 5, count: 120, maxAppid: 5_000, tokenShare: 0, deniedShare: 0.2 }),
+    catalog: generateCatalog({ seed: 5, count: 120, maxAppid: 5_000, tokenShare: 0, deniedShare: 0.2 }),
     changeWindow: 300,
     httpMinSize: 4_000,
     apiKey,
@@ -120,13 +120,13 @@ describe("doctor", () => {
     expect(outcomesOf(result)).toMatchObject({
       connection: finding("ok", "PostgREST answers in"),
       migrations: finding("failed", "20261120000001_catalog.sql, ", "run `supabase db push`"),
-      catalogue: finding("skipped"),
+      catalog: finding("skipped"),
       "Steam logon": finding("ok"),
     });
   });
 
   it("tells whom it cannot reach and why", async () => {
-    const ill = await startSimulatedSteam({ catalogue: generateCatalogue({ seed: 1, count: 1 }) });
+    const ill = await startSimulatedSteam({ catalog: generateCatalog({ seed: 1, count: 1 }) });
     onTestFinished(() => ill.close());
     ill.faults.add({ kind: "logon_refused", eresult: 84, times: 99 });
     ill.faults.add({ kind: "unreachable", host: "steamspy.com", times: 99 });
@@ -166,7 +166,7 @@ describe("doctor", () => {
     expect(nowhere).toMatchObject({ code: 75, stderr: "" });
     expect(outcomesOf(nowhere)).toMatchObject({
       "data folder": finding("ok", "./none does not exist yet"),
-      connection: finding("skipped", "There is no catalogue in ./none yet"),
+      connection: finding("skipped", "There is no catalog in ./none yet"),
       "Steam servers": finding(
         "failed",
         "the proxy http://127.0.0.1:\\d+: it refuses the connection \\(ECONNREFUSED\\)",

@@ -197,9 +197,9 @@ describe("assessReady", () => {
     [
       "a monitor before the bulk sync",
       { ...following, monitor: { ...monitor, bulk_completed_at: null } },
-      ["the catalogue has not been loaded completely yet"],
+      ["the catalog has not been loaded completely yet"],
     ],
-    ["sync in its bulk phase", { mode: "sync" }, ["the catalogue has not been loaded completely yet"]],
+    ["sync in its bulk phase", { mode: "sync" }, ["the catalog has not been loaded completely yet"]],
     ["drain-only", { ...following, monitor: { ...monitor, drain_only: true, bulk_completed_at: null } }, []],
     [
       "drain-only without Steam",

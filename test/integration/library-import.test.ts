@@ -203,13 +203,13 @@ describe("what a game is, and which one", () => {
     return { summary, web, rows: new Map(rows.map((row) => [row.appid, row])) };
   }
 
-  it("is what the catalogue says, whatever it is called, then what IGDB says, then what its name ends with", async ({
+  it("is what the catalog says, whatever it is called, then what IGDB says, then what its name ends with", async ({
     open,
     keep,
   }) => {
     const [database, { objects }] = [await open("postgres"), await keep("folder")];
     await database.sql(`insert into apps (appid, name, type) values
-      (10, 'Level - Editor', 'game'), (20, 'A Map', 'dlc'), (30, 'Little Game', 'demo'), (40, 'Named by the catalogue', 'game')`);
+      (10, 'Level - Editor', 'game'), (20, 'A Map', 'dlc'), (30, 'Little Game', 'demo'), (40, 'Named by the catalog', 'game')`);
     const games = [
       owned(10, "Level - Editor"),
       owned(20, "A Map"),
@@ -241,13 +241,13 @@ describe("what a game is, and which one", () => {
       [10, "Level - Editor", "GAME", "MATCHED"],
       [20, "A Map", "DLC", "IGNORED"],
       [30, "Little Game", "NON_GAME", "IGNORED"],
-      [40, "Named by the catalogue", "GAME", "UNMATCHED"],
+      [40, "Named by the catalog", "GAME", "UNMATCHED"],
       [50, "Far - Multiplayer", "GAME", "MATCHED"],
       [60, "Virus Expansion", "DLC", "IGNORED"],
       [70, "Big - Soundtrack", "NON_GAME", "IGNORED"],
       [80, "The Turing Test", "GAME", "UNMATCHED"],
     ]);
-    // What the catalogue calls no game is not asked for.
+    // What the catalog calls no game is not asked for.
     expect(web.igdb.queries.flatMap(({ where }) => where.get("uid") ?? [])).toEqual([
       "10",
       "40",
@@ -256,13 +256,13 @@ describe("what a game is, and which one", () => {
       "70",
       "80",
     ]);
-    const catalogue = new Map([
+    const catalog = new Map([
       [10, { type: "game" }],
       [20, { type: "dlc" }],
       [30, { type: "demo" }],
-      [40, { type: "game", name: "Named by the catalogue" }],
+      [40, { type: "game", name: "Named by the catalog" }],
     ]);
-    const expected = readLibrary("u1", { games }, dump, catalogue);
+    const expected = readLibrary("u1", { games }, dump, catalog);
     expect(differencesOf(expected, await dumpLibrary(database.sql))).toEqual([]);
   });
 

@@ -24,7 +24,7 @@ import {
 } from "../support/library.ts";
 import { startS3, type TestS3 } from "../support/s3.ts";
 import { execute, type StateMachine } from "../support/state-machine.ts";
-import { generateCatalogue } from "../support/steam/generate.ts";
+import { generateCatalog } from "../support/steam/generate.ts";
 import { startSimulatedSteam } from "../support/steam/simulated-steam.ts";
 import { asRoutes } from "../support/web/web-api.ts";
 
@@ -419,7 +419,7 @@ describe("the bundles", () => {
     const folder = await mkdtemp(join(tmpdir(), "spsync-bundles-"));
     onTestFinished(() => rm(folder, { recursive: true, force: true }));
     const steam = await startSimulatedSteam({
-      catalogue: generateCatalogue({ seed: 1, count: 1 }),
+      catalog: generateCatalog({ seed: 1, count: 1 }),
       routes: asRoutes(...web.apis),
     });
     onTestFinished(() => steam.close());

@@ -16,7 +16,7 @@ import {
 } from "../support/library.ts";
 import { startS3 } from "../support/s3.ts";
 import { type Service, type ServiceOptions, startService } from "../support/service.ts";
-import { generateCatalogue } from "../support/steam/generate.ts";
+import { generateCatalog } from "../support/steam/generate.ts";
 import type { WebRoute } from "../support/steam/proxy.ts";
 import { startSimulatedSteam } from "../support/steam/simulated-steam.ts";
 import { asRoutes } from "../support/web/web-api.ts";
@@ -52,7 +52,7 @@ const it = given.extend<Given>({
         },
       });
       const routes = asRoutes(...web.apis).map(held);
-      const steam = await startSimulatedSteam({ catalogue: generateCatalogue({ seed: 1, count: 1 }), routes });
+      const steam = await startSimulatedSteam({ catalog: generateCatalog({ seed: 1, count: 1 }), routes });
       onTestFinished(() => steam.close());
       return {
         ...web,

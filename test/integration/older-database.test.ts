@@ -3,7 +3,7 @@ import type { StoredRecord } from "../../src/db/catalog-store.ts";
 import type { Database, SqlDatabase } from "../../src/db/database.ts";
 import { migrate, readMigrations } from "../../src/db/migrate.ts";
 import { forEachDatabase, type TestDatabase } from "../support/databases.ts";
-import { applied, type Catalogue, catalogueOf, fullRecord } from "./sql/catalog.ts";
+import { applied, type Catalog, catalogOf, fullRecord } from "./sql/catalog.ts";
 
 /** An older application's database, with what such schemas have and this one has not. */
 const olderTables = `
@@ -64,14 +64,14 @@ forEachDatabase(
   "an older application's database",
   (open) => {
     let database: TestDatabase;
-    let catalogue: Catalogue;
+    let catalog: Catalog;
     let before: Awaited<ReturnType<typeof snapshot>>;
 
     const openOlder = () => open({ migrated: false, prepare: olderTables + olderRows });
 
     beforeAll(async () => {
       database = await openOlder();
-      catalogue = catalogueOf(() => database);
+      catalog = catalogOf(() => database);
       await database.sql("create table older_apps as select appid, to_jsonb(a) as content from apps a");
       await database.sql("create table older_sync_status as select appid, to_jsonb(s) as content from sync_status s");
       before = await snapshot(database);
@@ -141,7 +141,7 @@ forEachDatabase(
     });
 
     test("is filled: its rows are fetched again, and nothing of Steam's is refused", async () => {
-      const { mark, claim, apply, app, status, relations, sql } = catalogue;
+      const { mark, claim, apply, app, status, relations, sql } = catalog;
       // What the older application called current is not taken for stored.
       const announced = Array.from({ length: 1_000 }, (_, i): [number, number] => [(i + 1) * 10, 1_000_000 + i]);
       expect(await mark([...announced, [5, 2_000_000], [15, 2_000_000]])).toMatchObject({ marked: 1_002 });
@@ -198,7 +198,7 @@ forEachDatabase(
     });
 
     test("an app that Steam does not know keeps its row and becomes inactive", async () => {
-      const { mark, claim, apply, app } = catalogue;
+      const { mark, claim, apply, app } = catalog;
       await mark([], { unknown: [50, 51] });
       const { lease, appids } = await claim();
       expect(appids).toEqual([50]);

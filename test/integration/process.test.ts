@@ -11,10 +11,10 @@ import { type ForkedSteam, forkSimulatedSteam } from "../support/steam/child.ts"
 
 /** The service as operators see it: its exit codes, what it says, what it answers, what it leaves behind. */
 
-const catalogue = { seed: 5, count: 600, maxAppid: 15_000 };
+const catalog = { seed: 5, count: 600, maxAppid: 15_000 };
 let steam: ForkedSteam;
 beforeAll(async () => {
-  steam = await forkSimulatedSteam({ generate: catalogue, latencyMs: 20 });
+  steam = await forkSimulatedSteam({ generate: catalog, latencyMs: 20 });
 });
 afterAll(() => steam.close());
 
@@ -191,7 +191,7 @@ describe("bulk-sync", () => {
     const stored = await database.sql<{ appid: number }>("select appid from apps order by appid");
     const requested = [...(await steam.call("fetchCounts")).keys()].sort((a, b) => a - b);
     expect(stored.map(({ appid }) => appid)).toEqual(requested);
-    expect(stored.length).toBeLessThan(catalogue.count);
+    expect(stored.length).toBeLessThan(catalog.count);
   });
 });
 

@@ -63,7 +63,7 @@ describe.skipIf(!present)(`real payloads${present ? "" : " (skipped: ../shared/p
     "every field of every app in %s is stored as an independent reading has it",
     async (_, count, read) => {
       const payloads = read();
-      const steam = await startSimulatedSteam({ catalogue: fromPayloads(payloads), keepRequests: false });
+      const steam = await startSimulatedSteam({ catalog: fromPayloads(payloads), keepRequests: false });
       const distrust = steam.trustHere();
       database = await openTestDatabase("postgres");
       // The rest of the id space is empty and swept elsewhere.

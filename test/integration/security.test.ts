@@ -2,7 +2,7 @@ import { createClient, type SupabaseClient } from "@supabase/supabase-js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openTestDatabase, type TestDatabase } from "../support/databases.ts";
 import { signedKey } from "../support/postgrest.ts";
-import { catalogueOf, fullRecord, record } from "./sql/catalog.ts";
+import { catalogOf, fullRecord, record } from "./sql/catalog.ts";
 import { importingOf, owned } from "./sql/importing.ts";
 
 /** Functions that anybody may call. They must not write. */
@@ -43,7 +43,7 @@ describe("through Supabase", () => {
 
   beforeAll(async () => {
     database = await openTestDatabase("supabase");
-    const { store, sql, mark, call } = catalogueOf(() => database);
+    const { store, sql, mark, call } = catalogOf(() => database);
     await store(fullRecord(10, 500), record(20, 500));
     await sql(
       `insert into apps (appid, name) select 1000 + i, 'App ' || i from generate_series(1, ${storedApps - 2}) i`,
@@ -102,8 +102,8 @@ describe("through Supabase", () => {
          and a.grantee in (0, 'anon'::regrole, 'authenticated'::regrole)
        group by 1 order by 1`,
     );
-    const catalogue = tables.filter((name) => !privateTables.includes(name));
-    expect(granted).toEqual(catalogue.map((name) => ({ name, privileges: "SELECT" })));
+    const catalog = tables.filter((name) => !privateTables.includes(name));
+    expect(granted).toEqual(catalog.map((name) => ({ name, privileges: "SELECT" })));
   });
 
   describe.each(["anon", "authenticated"] as const)("%s", (role) => {
@@ -112,7 +112,7 @@ describe("through Supabase", () => {
       client = clientAs(role);
     });
 
-    test("reads every table of the catalogue", async () => {
+    test("reads every table of the catalog", async () => {
       for (const table of tables.filter((name) => !privateTables.includes(name))) {
         const { data, error } = await client.from(table).select("*").limit(3);
         expect({ table, error, some: (data?.length ?? 0) > 0 }).toEqual({ table, error: null, some: true });

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import SteamUser from "steam-user";
 import { describe, expect, it } from "vitest";
-import type { Catalogue, CatalogueApp } from "../support/steam/catalog.ts";
+import type { Catalog, CatalogApp } from "../support/steam/catalog.ts";
 import { getThrough, logOnInTest, startAndLogOn, startInTest } from "../support/steam/in-test.ts";
 import { payloadHost } from "../support/steam/pics-replies.ts";
 import { createRawClient, logOnRaw, type ProductInfo } from "../support/steam/raw-client.ts";
@@ -9,11 +9,11 @@ import { decodeMessage, eMsg, messages } from "../support/steam/wire.ts";
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
 const isAnswered = (reply: Promise<unknown>) => Promise.race([reply.then(() => true), delay(100).then(() => false)]);
-const appidsOf = (catalogue: Catalogue, access = "public") =>
-  [...catalogue.apps.values()].filter((app) => app.access === access).map(({ appid }) => appid);
-const wholeText = (catalogue: Catalogue, appid: number) => {
-  const app = catalogue.apps.get(appid);
-  return app ? catalogue.body(app, "whole").bytes.toString() : "";
+const appidsOf = (catalog: Catalog, access = "public") =>
+  [...catalog.apps.values()].filter((app) => app.access === access).map(({ appid }) => appid);
+const wholeText = (catalog: Catalog, appid: number) => {
+  const app = catalog.apps.get(appid);
+  return app ? catalog.body(app, "whole").bytes.toString() : "";
 };
 const sentText = (app: ProductInfo["apps"][number] | undefined) => Buffer.from(app?.buffer ?? []).toString();
 
@@ -58,7 +58,7 @@ describe("faults of the simulated Steam", () => {
 
   it("no_buffer, truncated, omit and wrong_older_change_number strike single apps, again and again", async () => {
     const { steam, client } = await startAndLogOn();
-    const [a, b, c, d, e] = appidsOf(steam.catalogue) as [number, number, number, number, number];
+    const [a, b, c, d, e] = appidsOf(steam.catalog) as [number, number, number, number, number];
     steam.faults.add({ kind: "no_buffer", appids: [a] });
     steam.faults.add({ kind: "truncated", appids: [b] });
     steam.faults.add({ kind: "omit", appids: [c] });
@@ -68,11 +68,11 @@ describe("faults of the simulated Steam", () => {
       expect(part?.apps.map(({ appid }) => appid)).toEqual([a, b, d, e]);
       expect(part?.unknown_appids).toEqual([]);
       const [first, second, third, last] = part?.apps ?? [];
-      expect(first).toMatchObject({ buffer: null, change_number: steam.catalogue.apps.get(a)?.changeNumber });
-      expect(wholeText(steam.catalogue, b).startsWith(sentText(second).slice(0, -1))).toBe(true);
+      expect(first).toMatchObject({ buffer: null, change_number: steam.catalog.apps.get(a)?.changeNumber });
+      expect(wholeText(steam.catalog, b).startsWith(sentText(second).slice(0, -1))).toBe(true);
       expect(second?.buffer?.length).toBeLessThan((second?.size ?? 0) * 0.6);
-      expect(third?.change_number).toBe((steam.catalogue.apps.get(d)?.changeNumber ?? 0) - 5);
-      expect(sentText(last)).toBe(`${wholeText(steam.catalogue, e)}\0`);
+      expect(third?.change_number).toBe((steam.catalog.apps.get(d)?.changeNumber ?? 0) - 5);
+      expect(sentText(last)).toBe(`${wholeText(steam.catalog, e)}\0`);
     }
     steam.faults.clear();
     expect((await client.productInfo([a, b, c, d]))[0]?.apps.every(({ buffer }) => buffer)).toBe(true);
@@ -86,7 +86,7 @@ describe("faults of the simulated Steam", () => {
         received.push(part as ProductInfo);
       });
     steam.faults.add({ kind: "partial_reply", times: 2 });
-    ask(appidsOf(steam.catalogue).slice(0, 50));
+    ask(appidsOf(steam.catalog).slice(0, 50));
     await expect.poll(() => received.length).toBe(2);
     ask([10, 30]);
     await client.productInfo([10]);
@@ -136,8 +136,8 @@ describe("faults of the simulated Steam", () => {
 
   it("http_payload and app_list fail over HTTP", async () => {
     const steam = await startInTest();
-    const app = steam.catalogue.apps.get(10) as CatalogueApp;
-    const { sha } = steam.catalogue.sha(app, "whole");
+    const app = steam.catalog.apps.get(10) as CatalogApp;
+    const { sha } = steam.catalog.sha(app, "whole");
     const url = `http://${payloadHost}/appinfo/10/sha/${hex(sha)}.txt.gz`;
     steam.faults.add({ kind: "http_payload", status: 500, appids: [10] });
     expect([(await getThrough(steam.env, url)).status, (await getThrough(steam.env, url)).status]).toEqual([500, 200]);

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { createCatalogue, fromPayloads } from "../support/steam/catalog.ts";
+import { createCatalog, fromPayloads } from "../support/steam/catalog.ts";
 import { readPayloads } from "../support/steam/child.ts";
 import { createFaults } from "../support/steam/faults.ts";
 import { startAndLogOn } from "../support/steam/in-test.ts";
@@ -17,9 +17,9 @@ describe.skipIf(!existsSync(shared))("the simulation beside real Steam (skipped 
   const productInfo = (name: string) => messages.productInfoResponse.decode(captured(`product-info-response-${name}`));
   const nothing = { since: 0, packages: [], tokens: new Map<number, string>() };
 
-  function reply(catalogue: ReturnType<typeof createCatalogue>, request: PicsRequest): Uint8Array {
+  function reply(catalog: ReturnType<typeof createCatalog>, request: PicsRequest): Uint8Array {
     const settings = { latencyMs: 0, changeWindow: 5_000, appsPerMessage: 100, apiKey: "", heartbeatSeconds: 9 };
-    const parts = { catalogue, log: createRequestLog(true), faults: createFaults() };
+    const parts = { catalog, log: createRequestLog(true), faults: createFaults() };
     const { bodies } = picsReply({ ...parts, ...settings, httpMinSize: Number.POSITIVE_INFINITY }, request, {
       apps: new Map(),
       incomplete: false,
@@ -30,11 +30,11 @@ describe.skipIf(!existsSync(shared))("the simulation beside real Steam (skipped 
   it("replies to changes and token requests as Steam did", () => {
     const changes = messages.changesSinceResponse.decode(captured("changes-since-response"));
     const tokens = messages.accessTokenResponse.decode(captured("access-token-response"));
-    const catalogue = createCatalogue(changes.since_change_number);
+    const catalog = createCatalog(changes.since_change_number);
     for (const { appid, change_number, needs_token } of changes.app_changes ?? [])
-      catalogue.add({ appid, text: "", changeNumber: change_number, access: needs_token ? "denied" : "public" });
+      catalog.add({ appid, text: "", changeNumber: change_number, access: needs_token ? "denied" : "public" });
     const since = changes.since_change_number;
-    const answer = reply(catalogue, {
+    const answer = reply(catalog, {
       ...nothing,
       kind: "changes",
       ids: [],
@@ -46,7 +46,7 @@ describe.skipIf(!existsSync(shared))("the simulation beside real Steam (skipped 
       package_changes: [],
     });
     const ids = tokens.app_denied_tokens;
-    const denied = reply(createCatalogue(), {
+    const denied = reply(createCatalog(), {
       ...nothing,
       kind: "access_tokens",
       ids,
@@ -64,10 +64,10 @@ describe.skipIf(!existsSync(shared))("the simulation beside real Steam (skipped 
         text: Buffer.from(buffer).toString().slice(0, -1),
       })),
     );
-    const catalogue = fromPayloads(payloads);
+    const catalog = fromPayloads(payloads);
     const ask = (kind: "product_info" | "metadata", appid: number) =>
       messages.productInfoResponse.decode(
-        reply(catalogue, { ...nothing, kind, ids: [appid], replyMsg: eMsg.productInfoResponse }),
+        reply(catalog, { ...nothing, kind, ids: [appid], replyMsg: eMsg.productInfoResponse }),
       );
     expect(ask("product_info", 480)).toEqual(whole);
     expect(ask("metadata", 480)).toEqual({ ...metadata, http_host: expect.stringContaining(".steamstatic.com") });
@@ -78,7 +78,7 @@ describe.skipIf(!existsSync(shared))("the simulation beside real Steam (skipped 
 
   it("carries every real payload unharmed", async () => {
     const payloads = readPayloads(fileURLToPath(new URL("appinfo.jsonl.gz", shared)));
-    const { client } = await startAndLogOn({ catalogue: fromPayloads(payloads) });
+    const { client } = await startAndLogOn({ catalog: fromPayloads(payloads) });
     const apps = (await client.productInfo(payloads.map(({ appid }) => appid))).flatMap((part) => part.apps);
     expect(apps).toHaveLength(payloads.length);
     const texts = new Map(payloads.map(({ appid, text }) => [appid, text]));

@@ -4,9 +4,9 @@ import http from "node:http";
 import { gunzipSync } from "node:zlib";
 import SteamUser from "steam-user";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { type Catalogue, createCatalogue } from "../support/steam/catalog.ts";
+import { type Catalog, createCatalog } from "../support/steam/catalog.ts";
 import { forkSimulatedSteam } from "../support/steam/child.ts";
-import { generateCatalogue } from "../support/steam/generate.ts";
+import { generateCatalog } from "../support/steam/generate.ts";
 import { getThrough, logOnInTest, startAndLogOn, startInTest } from "../support/steam/in-test.ts";
 import { toKeyValues } from "../support/steam/key-values-writer.ts";
 import { accessTokenOf } from "../support/steam/pics-replies.ts";
@@ -16,11 +16,11 @@ import { eMsg } from "../support/steam/wire.ts";
 const sha1 = (bytes: Uint8Array) => createHash("sha1").update(bytes).digest("hex");
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
 const textOf = (appid: number, name: string) => toKeyValues({ appinfo: { appid, common: { name, type: "Game" } } });
-const appidsOf = (catalogue: Catalogue, access = "public") =>
-  [...catalogue.apps.values()].filter((app) => app.access === access).map(({ appid }) => appid);
-const wholeText = (catalogue: Catalogue, appid: number) => {
-  const app = catalogue.apps.get(appid);
-  return app ? catalogue.body(app, "whole").bytes.toString() : "";
+const appidsOf = (catalog: Catalog, access = "public") =>
+  [...catalog.apps.values()].filter((app) => app.access === access).map(({ appid }) => appid);
+const wholeText = (catalog: Catalog, appid: number) => {
+  const app = catalog.apps.get(appid);
+  return app ? catalog.body(app, "whole").bytes.toString() : "";
 };
 const sentText = (app: ProductInfo["apps"][number] | undefined) => Buffer.from(app?.buffer ?? []).toString();
 
@@ -46,18 +46,18 @@ describe("a session", () => {
 
   it("is one of several, each with its own simulation", async () => {
     const [one, two] = [await startAndLogOn(), await startAndLogOn()];
-    two.steam.catalogue.change(10);
+    two.steam.catalog.change(10);
     expect((await one.client.changes(0)).current_change_number).toBe(36_000_000);
     expect((await two.client.changes(0)).current_change_number).toBe(36_000_001);
   });
 });
 
 describe("product info", () => {
-  it("comes in several messages, zipped, with the texts of the catalogue", async () => {
+  it("comes in several messages, zipped, with the texts of the catalog", async () => {
     const { steam, client } = await startAndLogOn({ appsPerMessage: 20 });
     const frames: number[] = [];
     client.user.on("debug-traffic-incoming" as never, (_frame: Buffer, emsg: number) => frames.push(emsg));
-    const appids = appidsOf(steam.catalogue).slice(0, 50);
+    const appids = appidsOf(steam.catalog).slice(0, 50);
     const parts = await client.productInfo([...appids, 7, 8]);
 
     expect(parts.map(({ apps }) => apps.length)).toEqual([20, 20, 10]);
@@ -65,10 +65,10 @@ describe("product info", () => {
     expect(parts.map(({ unknown_appids }) => unknown_appids)).toEqual([[], [], [7, 8]]);
     expect(frames.filter((emsg) => emsg === eMsg.multi)).toHaveLength(3);
     for (const app of parts.flatMap(({ apps }) => apps)) {
-      expect(sentText(app)).toBe(`${wholeText(steam.catalogue, app.appid)}\0`);
+      expect(sentText(app)).toBe(`${wholeText(steam.catalog, app.appid)}\0`);
       expect(hex(app.sha)).toBe(sha1(Buffer.from(app.buffer ?? []).subarray(0, -1)));
       expect(app).toMatchObject({ size: app.buffer?.length, missing_token: false, only_public: false });
-      expect(app.change_number).toBe(steam.catalogue.apps.get(app.appid)?.changeNumber);
+      expect(app.change_number).toBe(steam.catalog.apps.get(app.appid)?.changeNumber);
     }
     expect(steam.log.of("product_info")).toMatchObject([{ count: 52, appids: [...appids, 7, 8] }]);
     expect(steam.log.fetchCounts().get(appids[0] as number)).toBe(1);
@@ -77,7 +77,7 @@ describe("product info", () => {
 
   it("satisfies steam-user's own getProductInfo", async () => {
     const { steam, client } = await startAndLogOn();
-    const appids = appidsOf(steam.catalogue);
+    const appids = appidsOf(steam.catalog);
     const { apps, unknownApps } = await client.user.getProductInfo([...appids, 7], []);
     expect(unknownApps).toEqual([7]);
     expect(Object.keys(apps).map(Number)).toEqual(appids);
@@ -85,19 +85,19 @@ describe("product info", () => {
 
   it("is metadata only when asked so", async () => {
     const { steam, client } = await startAndLogOn();
-    const [part, ...more] = await client.metadata([...steam.catalogue.apps.keys(), 7]);
+    const [part, ...more] = await client.metadata([...steam.catalog.apps.keys(), 7]);
     expect(more).toEqual([]);
     expect(part).toMatchObject({ meta_data_only: true, unknown_appids: [7], http_min_size: 1024 });
     expect(part?.apps.map(({ appid, change_number }) => [appid, change_number])).toEqual(
-      [...steam.catalogue.apps.values()].map(({ appid, changeNumber }) => [appid, changeNumber]),
+      [...steam.catalog.apps.values()].map(({ appid, changeNumber }) => [appid, changeNumber]),
     );
     for (const app of part?.apps ?? []) expect(app.buffer).toBeNull();
   });
 
   it("holds sections back without the access token", async () => {
-    const catalogue = generateCatalogue({ seed: 5, count: 60, tokenShare: 0.3, deniedShare: 0.3 });
-    const { client } = await startAndLogOn({ catalogue });
-    const [withToken, denied] = [appidsOf(catalogue, "token"), appidsOf(catalogue, "denied")];
+    const catalog = generateCatalog({ seed: 5, count: 60, tokenShare: 0.3, deniedShare: 0.3 });
+    const { client } = await startAndLogOn({ catalog });
+    const [withToken, denied] = [appidsOf(catalog, "token"), appidsOf(catalog, "denied")];
     const tokens = await client.user.getProductAccessToken([...withToken, ...denied, 10], []);
     expect(Object.keys(tokens.appTokens).map(Number)).toEqual([10, ...withToken]);
     expect(tokens.appTokens[String(withToken[0])]).toBe(accessTokenOf(withToken[0] as number));
@@ -114,13 +114,13 @@ describe("product info", () => {
     const after = (await client.productInfo(asked)).flatMap(({ apps }) => apps);
     for (const app of after) {
       expect(app).toMatchObject({ missing_token: false, only_public: false });
-      expect(sentText(app)).toBe(`${wholeText(catalogue, app.appid)}\0`);
+      expect(sentText(app)).toBe(`${wholeText(catalog, app.appid)}\0`);
     }
   });
 
   it("offers large texts over HTTP, directly and through a tunnel to port 80", async () => {
     const { steam, client } = await startAndLogOn({ httpMinSize: 2_000 });
-    const [part] = await client.productInfo(appidsOf(steam.catalogue));
+    const [part] = await client.productInfo(appidsOf(steam.catalog));
     const offered = part?.apps.filter(({ buffer }) => !buffer) ?? [];
     expect(part?.http_min_size).toBe(2_000);
     expect(offered.map(({ appid }) => appid)).toEqual(
@@ -132,7 +132,7 @@ describe("product info", () => {
         `http://${part?.http_host}/appinfo/${appid}/sha/${hex(sha)}.txt.gz`,
       );
       expect(status).toBe(200);
-      expect(gunzipSync(body).toString().replace(/\0$/, "")).toBe(wholeText(steam.catalogue, appid));
+      expect(gunzipSync(body).toString().replace(/\0$/, "")).toBe(wholeText(steam.catalog, appid));
     }
     const tunnel = http.request(steam.proxyUrl, { method: "CONNECT", path: `${part?.http_host}:80` }).end();
     const [, socket] = await once(tunnel, "connect");
@@ -144,23 +144,23 @@ describe("product info", () => {
 });
 
 describe("changes since", () => {
-  const catalogueOf = (...appids: number[]) => {
-    const catalogue = createCatalogue(1_000);
+  const catalogOf = (...appids: number[]) => {
+    const catalog = createCatalog(1_000);
     for (const appid of appids) {
       const access = appid === 30 ? "denied" : "public";
-      catalogue.add({ appid, text: textOf(appid, `App ${appid}`), changeNumber: 900, access });
+      catalog.add({ appid, text: textOf(appid, `App ${appid}`), changeNumber: 900, access });
     }
-    return catalogue;
+    return catalog;
   };
 
   it("names each app once with its latest number, removed ones too", async () => {
-    const { steam, client } = await startAndLogOn({ catalogue: catalogueOf(10, 20, 30, 40) });
+    const { steam, client } = await startAndLogOn({ catalog: catalogOf(10, 20, 30, 40) });
     expect(await client.changes(0)).toMatchObject({ current_change_number: 1_000, app_changes: [] });
-    steam.catalogue.change(20, textOf(20, "Renamed"));
-    steam.catalogue.changePackage(5);
-    steam.catalogue.change(30);
-    steam.catalogue.remove(40);
-    steam.catalogue.change(20);
+    steam.catalog.change(20, textOf(20, "Renamed"));
+    steam.catalog.changePackage(5);
+    steam.catalog.change(30);
+    steam.catalog.remove(40);
+    steam.catalog.change(20);
     expect(await client.changes(1_000)).toMatchObject({
       current_change_number: 1_005,
       since_change_number: 1_000,
@@ -179,8 +179,8 @@ describe("changes since", () => {
   });
 
   it("forces a full app update past the window", async () => {
-    const { client, steam } = await startAndLogOn({ catalogue: catalogueOf(10), changeWindow: 50 });
-    steam.catalogue.change(10);
+    const { client, steam } = await startAndLogOn({ catalog: catalogOf(10), changeWindow: 50 });
+    steam.catalog.change(10);
     expect(await client.changes(951)).toMatchObject({ force_full_app_update: null, app_changes: [{ appid: 10 }] });
     expect(await client.changes(950)).toMatchObject({
       current_change_number: 1_001,
@@ -196,8 +196,8 @@ describe("web APIs", () => {
   const list = "https://api.steampowered.com/IStoreService/GetAppList/v1/";
 
   it("list apps by kind and page, for who has a key", async () => {
-    const { catalogue, env } = await startInTest({ apiKey: "secret" });
-    const named = (kind: string) => [...catalogue.apps.values()].filter(({ listKind }) => listKind === kind);
+    const { catalog, env } = await startInTest({ apiKey: "secret" });
+    const named = (kind: string) => [...catalog.apps.values()].filter(({ listKind }) => listKind === kind);
     const ids = async (url: string, headers = {}) => {
       const { response } = (await getThrough(env, url, headers)).json() as { response: { apps: { appid: number }[] } };
       return { ids: response.apps.map(({ appid }) => appid), response };
@@ -237,8 +237,8 @@ describe("a simulation in its own process", () => {
   it("is told what to do and tells what it saw", async () => {
     const steam = await forkSimulatedSteam({ generate: { seed: 3, count: 40 }, pregenerate: true });
     onTestFinished(() => steam.close());
-    const catalogue = generateCatalogue({ seed: 3, count: 40 });
-    expect(await steam.call("appids")).toEqual([...catalogue.apps.keys()]);
+    const catalog = generateCatalog({ seed: 3, count: 40 });
+    expect(await steam.call("appids")).toEqual([...catalog.apps.keys()]);
     const { body } = await getThrough(steam.env, "https://api.steampowered.com/IStoreService/GetTagList/v1/").catch(
       (error: Error) => ({ body: error.message }),
     );

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { WebError } from "../../src/process/errors.ts";
 import { appListPage, type ListKind, listKinds, storeAppids } from "../../src/web/app-list.ts";
 import type { WebClient } from "../../src/web/client.ts";
-import { generateCatalogue } from "../support/steam/generate.ts";
+import { generateCatalog } from "../support/steam/generate.ts";
 import { type SimulatedSteam, startSimulatedSteam } from "../support/steam/simulated-steam.ts";
 import { openWebClient } from "../support/sync.ts";
 
@@ -19,7 +19,7 @@ describe("the web client, against a simulated Steam", () => {
   let undo: (() => void)[];
 
   beforeAll(async () => {
-    steam = await startSimulatedSteam({ catalogue: generateCatalogue({ seed: 5, count: 1_500 }), apiKey: key });
+    steam = await startSimulatedSteam({ catalog: generateCatalog({ seed: 5, count: 1_500 }), apiKey: key });
     undo = [steam.trustHere(), http.setGlobalProxyFromEnv(steam.env)];
   });
   afterAll(async () => {
@@ -32,7 +32,7 @@ describe("the web client, against a simulated Steam", () => {
   afterEach(() => steam.faults.clear());
 
   const listed = (kind: ListKind) =>
-    [...steam.catalogue.apps.values()]
+    [...steam.catalog.apps.values()]
       .filter((app) => app.listKind === kind)
       .map(({ appid, name }) => ({ appid, name }))
       .sort((a, b) => a.appid - b.appid);

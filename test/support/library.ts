@@ -115,8 +115,8 @@ export function lambdaContext(remainingMs = 900_000): Context {
   };
 }
 
-/** What the catalogue knows of an app. */
-export interface CatalogueApp {
+/** What the catalog knows of an app. */
+export interface CatalogApp {
   type: string;
   name?: string;
 }
@@ -149,7 +149,7 @@ export function readLibrary(
   userId: string,
   { games }: OwnedLibrary,
   dump: IgdbDump,
-  catalogue: ReadonlyMap<number, CatalogueApp> = new Map(),
+  catalog: ReadonlyMap<number, CatalogApp> = new Map(),
 ): Dump {
   const entries = new Map(dump.games.map((game) => [game.id, game]));
   const matches = new Map<string, number>();
@@ -160,7 +160,7 @@ export function readLibrary(
   const imported: unknown[] = [];
   const playtimes = new Map<number, number>();
   for (const game of games) {
-    const known = catalogue.get(game.appid);
+    const known = catalog.get(game.appid);
     const name = cleaned(game.name) || known?.name || "";
     const match = entries.get(matches.get(String(game.appid)) ?? 0);
     const isGame = known ? known.type === "game" : match ? !noGames.has(match.game_type ?? 0) : !isNamedAsPart(name);

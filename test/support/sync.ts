@@ -11,13 +11,12 @@ import { createPics } from "../../src/steam/pics.ts";
 import { createSteamSession } from "../../src/steam/session.ts";
 import { type BulkSyncOptions, createBulkSync } from "../../src/sync/bulk-sync.ts";
 import { createChangeMonitor, type MonitorOptions } from "../../src/sync/change-monitor.ts";
-import type { BulkProgress } from "../../src/sync/progress.ts";
-import type { BulkSummary } from "../../src/terminal/bulk-summary.ts";
+import type { BulkProgress, BulkSummary } from "../../src/sync/progress.ts";
 import { storeAppids } from "../../src/web/app-list.ts";
 import { createWebClient, type WebClient, type WebClientOptions } from "../../src/web/client.ts";
 import { compareWithDatabase } from "./independent-reading/compare.ts";
 import { type ExpectedRows, readIndependently } from "./independent-reading/read.ts";
-import type { Catalogue } from "./steam/catalog.ts";
+import type { Catalog } from "./steam/catalog.ts";
 import type { SimulatedSteam } from "./steam/simulated-steam.ts";
 import { silent } from "./templates.ts";
 
@@ -138,25 +137,25 @@ function compose(
 
 /** What the database must hold once everything that an anonymous session may see is stored. */
 export function expectedOf(
-  catalogue: Catalogue,
-  appids: Iterable<number> = catalogue.apps.keys(),
+  catalog: Catalog,
+  appids: Iterable<number> = catalog.apps.keys(),
 ): Map<number, ExpectedRows> {
   const expected = new Map<number, ExpectedRows>();
   for (const appid of appids) {
-    const app = catalogue.apps.get(appid);
+    const app = catalog.apps.get(appid);
     if (!app) continue;
-    const text = catalogue.body(app, app.access === "denied" ? "public" : "whole").bytes.toString();
+    const text = catalog.body(app, app.access === "denied" ? "public" : "whole").bytes.toString();
     expected.set(appid, readIndependently(appid, app.changeNumber, text));
   }
   return expected;
 }
 
-/** Differences between a catalogue and what is stored of it, the first few; empty when all is right. */
+/** Differences between a catalog and what is stored of it, the first few; empty when all is right. */
 export async function differences(
   sql: (query: string, params?: unknown[]) => Promise<Record<string, unknown>[]>,
-  catalogue: Catalogue,
+  catalog: Catalog,
   appids?: Iterable<number>,
 ) {
-  const comparison = await compareWithDatabase(sql, expectedOf(catalogue, appids));
+  const comparison = await compareWithDatabase(sql, expectedOf(catalog, appids));
   return comparison.differences.slice(0, 5);
 }

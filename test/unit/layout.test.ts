@@ -186,7 +186,7 @@ describe("imports", () => {
       `import { formatLine } from "../progress.ts";\nimport { text } from "../catalog/values.ts";`,
     ],
     ["src/doctor/steam.ts", `import { idsPerRequest } from "../sync/appids.ts";`],
-    ["src/commands/read.ts", `import { openSource } from "./source/catalogue-source.ts";`],
+    ["src/commands/read.ts", `import { openSource } from "./source/catalog-source.ts";`],
     ["src/commands/pics.ts", `import { createSteamSession } from "./steam/session.ts";\nimport "./sync/bulk-sync.ts";`],
     ["src/main.ts", `import { buildServer } from "./http/server.ts";\nimport { join } from "node:path";`],
   ])("would let pass in %s: %s", (path, text) => {

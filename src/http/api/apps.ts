@@ -1,12 +1,12 @@
 import { appRelations } from "../../db/catalog-reader.ts";
 import { Problem } from "../problem.ts";
 import { decodeCursor, encodeCursor } from "./cursor.ts";
-import { appFilters, appidPath, changesOfApp } from "./parameters.ts";
+import { appFilters, appidPath, changesOfApp, words } from "./parameters.ts";
 import { appPage, appView, changePage, faults, missing } from "./replies.ts";
-import type { ApiParts, ApiScope } from "./routes.ts";
+import type { ApiParts, ApiScope } from "./scope.ts";
 
-/** The catalogue: one app, its history, and lists of apps. */
-export function registerApps(scope: ApiScope, { catalogue }: ApiParts): void {
+/** The catalog: one app, its history, and lists of apps. */
+export function registerApps(scope: ApiScope, { catalog }: ApiParts): void {
   scope.get(
     "/apps/:appid",
     {
@@ -19,7 +19,7 @@ export function registerApps(scope: ApiScope, { catalogue }: ApiParts): void {
       },
     },
     async ({ params: { appid } }) => {
-      const app = await catalogue().app(appid);
+      const app = await catalog().app(appid);
       if (app === null) throw new Problem(404, `No app ${appid} is stored.`);
       return app;
     },
@@ -37,7 +37,7 @@ export function registerApps(scope: ApiScope, { catalogue }: ApiParts): void {
       },
     },
     async ({ params: { appid }, query: { limit, before } }) => {
-      const { changes, last_id, has_more } = await catalogue().changes({ max: limit, appid, before });
+      const { changes, last_id, has_more } = await catalog().changes({ max: limit, appid, before });
       return { data: changes, last_id, has_more, next_before: has_more ? (changes.at(-1)?.id ?? null) : null };
     },
   );
@@ -55,7 +55,7 @@ export function registerApps(scope: ApiScope, { catalogue }: ApiParts): void {
     },
     async ({ query }) => {
       const { sort, cursor, limit, type, deck, platform, q, parent, free, active } = query;
-      const page = await catalogue().apps({
+      const page = await catalog().apps({
         max: limit,
         sort: sort.replace("-", "") as "appid",
         descending: sort.startsWith("-"),
@@ -82,9 +82,4 @@ export function registerApps(scope: ApiScope, { catalogue }: ApiParts): void {
       return { data: page.apps, next: page.next && encodeCursor(sort, page.next) };
     },
   );
-}
-
-/** A search as the words it is made of. */
-export function words(search: string | undefined): string[] | undefined {
-  return search?.split(/\s+/).filter((word) => word !== "");
 }

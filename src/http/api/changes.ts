@@ -2,16 +2,16 @@ import type { SSEMessage } from "@fastify/sse";
 import type { ChangeView } from "../../catalog/views.ts";
 import { changesOfAll, streamStart } from "./parameters.ts";
 import { changePage, eventStream, faults } from "./replies.ts";
-import type { ApiParts, ApiScope } from "./routes.ts";
+import type { ApiParts, ApiScope } from "./scope.ts";
 
-/** What changes in the catalogue, as a feed to read and as a stream to listen to. */
-export function registerChanges(scope: ApiScope, { catalogue, feed, streams }: ApiParts): void {
+/** What changes in the catalog, as a feed to read and as a stream to listen to. */
+export function registerChanges(scope: ApiScope, { catalog, feed, streams }: ApiParts): void {
   scope.get(
     "/changes",
     {
       schema: {
         tags: ["Changes"],
-        summary: "What changed in the catalogue, field by field",
+        summary: "What changed in the catalog, field by field",
         description:
           "To follow: ask with `after=0`, or begin with `last_id` of a first answer without `after`; then ask again and again with " +
           "`after` = `last_id` of the answer before. No change is ever left out: one whose transaction commits late holds back those after it.",
@@ -20,7 +20,7 @@ export function registerChanges(scope: ApiScope, { catalogue, feed, streams }: A
       },
     },
     async ({ query: { after, before, limit } }) => {
-      const { changes, last_id, has_more } = await catalogue().changes({ max: limit, after, before });
+      const { changes, last_id, has_more } = await catalog().changes({ max: limit, after, before });
       const goesBack = after === undefined && has_more;
       return { data: changes, last_id, has_more, next_before: goesBack ? (changes.at(-1)?.id ?? null) : null };
     },

@@ -3,8 +3,8 @@ import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
 import { jsonSchemaTransform, jsonSchemaTransformObject } from "fastify-type-provider-zod";
 import { guard } from "../access.ts";
-import type { HttpSettings } from "../server.ts";
-import type { ApiScope } from "./routes.ts";
+import type { HttpSettings } from "../parts.ts";
+import type { ApiScope } from "./scope.ts";
 
 const description = `
 What Steam says about its apps, as this service has stored it. Read only.
@@ -18,7 +18,7 @@ export async function registerDocumentation(scope: ApiScope, { apiKey }: HttpSet
   await scope.register(swagger, {
     openapi: {
       openapi: "3.1.0",
-      info: { title: "Steam catalogue", version, description: description.trim() },
+      info: { title: "Steam catalog", version, description: description.trim() },
       tags: [{ name: "Apps" }, { name: "Changes" }, { name: "Lists" }],
       ...(apiKey !== null && {
         components: { securitySchemes: { key: { type: "http", scheme: "bearer" } } },

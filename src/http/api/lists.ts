@@ -1,12 +1,11 @@
 import { companyKinds, labelKinds } from "../../catalog/views.ts";
-import { words } from "./apps.ts";
 import { decodeCursor, encodeCursor } from "./cursor.ts";
-import { companyFilters } from "./parameters.ts";
+import { companyFilters, words } from "./parameters.ts";
 import { activity, companyPage, faults, labelList, summary } from "./replies.ts";
-import type { ApiParts, ApiScope } from "./routes.ts";
+import type { ApiParts, ApiScope } from "./scope.ts";
 
-/** What apps can be asked for by, and the catalogue in numbers. */
-export function registerLists(scope: ApiScope, { catalogue }: ApiParts): void {
+/** What apps can be asked for by, and the catalog in numbers. */
+export function registerLists(scope: ApiScope, { catalog }: ApiParts): void {
   for (const kind of labelKinds) {
     scope.get(
       `/${kind}`,
@@ -18,7 +17,7 @@ export function registerLists(scope: ApiScope, { catalogue }: ApiParts): void {
           response: { 200: labelList, ...faults },
         },
       },
-      async () => ({ data: await catalogue().labels(kind) }),
+      async () => ({ data: await catalog().labels(kind) }),
     );
   }
 
@@ -35,7 +34,7 @@ export function registerLists(scope: ApiScope, { catalogue }: ApiParts): void {
       },
       async ({ query: { q, limit, cursor } }) => {
         const after = cursor === undefined ? undefined : (decodeCursor("name", cursor).key ?? undefined);
-        const { companies, has_more } = await catalogue().companies({ kind, max: limit, after, words: words(q) });
+        const { companies, has_more } = await catalog().companies({ kind, max: limit, after, words: words(q) });
         const last = companies.at(-1);
         return { data: companies, next: has_more && last ? encodeCursor("name", { key: last.name, appid: 0 }) : null };
       },
@@ -47,11 +46,11 @@ export function registerLists(scope: ApiScope, { catalogue }: ApiParts): void {
     {
       schema: {
         tags: ["Lists"],
-        summary: "The catalogue in numbers: apps by type, Steam Deck verdicts, the most used tags",
+        summary: "The catalog in numbers: apps by type, Steam Deck verdicts, the most used tags",
         response: { 200: summary, ...faults },
       },
     },
-    () => catalogue().summary(),
+    () => catalog().summary(),
   );
 
   scope.get(
@@ -63,6 +62,6 @@ export function registerLists(scope: ApiScope, { catalogue }: ApiParts): void {
         response: { 200: activity, ...faults },
       },
     },
-    async () => ({ data: await catalogue().activity() }),
+    async () => ({ data: await catalog().activity() }),
   );
 }

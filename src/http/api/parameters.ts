@@ -85,3 +85,8 @@ export const companyFilters = z.strictObject({
   limit: limit(500),
   cursor,
 });
+
+/** A search as the words it is made of. */
+export function words(search: string | undefined): string[] | undefined {
+  return search?.split(/\s+/).filter((word) => word !== "");
+}

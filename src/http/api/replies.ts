@@ -2,7 +2,7 @@ import { z } from "zod";
 import { activityMinute, appSummary, appView, changeView, companyCount, namedCount } from "../../catalog/views.ts";
 import { problem } from "../problem.ts";
 
-/** What requests are answered with, beside the views of the catalogue themselves. */
+/** What requests are answered with, beside the views of the catalog themselves. */
 
 const next = z.string().nullable().meta({ description: "the `cursor` of the next page; null on the last" });
 const counted = z.object({ name: z.string(), count: z.int() });

@@ -3,30 +3,16 @@ import etag from "@fastify/etag";
 import rateLimit from "@fastify/rate-limit";
 import type { FastifyInstance } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
-import type { CatalogReader } from "../../db/catalog-reader.ts";
 import { DatabaseError } from "../../process/errors.ts";
 import { guard } from "../access.ts";
+import type { HttpSettings, ServerParts } from "../parts.ts";
 import { Problem } from "../problem.ts";
-import type { HttpSettings, ServerParts } from "../server.ts";
 import { registerApps } from "./apps.ts";
 import { registerChanges } from "./changes.ts";
 import { registerDocumentation } from "./documentation.ts";
 import { registerLists } from "./lists.ts";
+import type { ApiParts, ApiScope } from "./scope.ts";
 import { validatorCompiler } from "./validation.ts";
-
-/** What the routes of the API are built with. */
-export type ApiScope = FastifyInstance<
-  FastifyInstance["server"],
-  Parameters<FastifyInstance["routing"]>[0],
-  Parameters<FastifyInstance["routing"]>[1],
-  FastifyInstance["log"],
-  ZodTypeProvider
->;
-
-export interface ApiParts extends ServerParts {
-  /** @throws {Problem} 503 while the database is not open yet. */
-  catalogue: () => CatalogReader;
-}
 
 /** The read API under `/v1`, its OpenAPI document and the page that explains it. */
 export async function registerApi(server: FastifyInstance, parts: ServerParts): Promise<void> {
@@ -42,7 +28,7 @@ export async function registerApi(server: FastifyInstance, parts: ServerParts): 
       await keepOrder(v1, settings);
       const apiParts: ApiParts = {
         ...parts,
-        catalogue() {
+        catalog() {
           const open = reader();
           if (open === null) throw new Problem(503, "The database is not open yet; try again soon.");
           return open;
@@ -75,7 +61,7 @@ async function keepOrder(scope: ApiScope, { corsOrigins, apiKey, rateLimit: limi
   guard(scope, apiKey);
   await scope.register(etag);
   scope.addHook("onRequest", async (_request, reply) => {
-    // Kept by the reader, but asked for again: an answer is as old as the catalogue.
+    // Kept by the reader, but asked for again: an answer is as old as the catalog.
     reply.header("cache-control", apiKey === null ? "no-cache" : "private, no-cache");
   });
   scope.addHook("onError", async (_request, _reply, error) => {

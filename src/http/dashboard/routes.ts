@@ -4,8 +4,8 @@ import { fileURLToPath } from "node:url";
 import staticFiles from "@fastify/static";
 import type { FastifyInstance } from "fastify";
 import { guard } from "../access.ts";
-import type { ServerParts } from "../server.ts";
-import { endpointsOf } from "../server.ts";
+import type { ServerParts } from "../parts.ts";
+import { endpointsOf } from "../parts.ts";
 import { dashboardEvents } from "./stream.ts";
 import { watchThroughput } from "./throughput.ts";
 

@@ -2,12 +2,12 @@ import type { SSEMessage } from "@fastify/sse";
 import { labelKinds } from "../../catalog/views.ts";
 import { DatabaseError } from "../../process/errors.ts";
 import { sleep } from "../../process/time.ts";
-import type { ServerParts } from "../server.ts";
+import type { ServerParts } from "../parts.ts";
 import type { Throughput } from "./throughput.ts";
 
 /**
  * All that the page shows, as one stream: `status` every second with the new samples of `throughput`, `changes` as they land with the
- * `names` that their ids stand for before them, and now and then `activity` and `catalogue`, which the database counts. Nothing waits for
+ * `names` that their ids stand for before them, and now and then `activity` and `catalog`, which the database counts. Nothing waits for
  * anything else; what cannot be had comes later.
  */
 const statusEveryMs = 1_000;
@@ -50,7 +50,7 @@ export async function* dashboardEvents(
       const open = reader();
       if (open === null) continue;
       await ifPossible(async () => send("activity", await open.activity()));
-      await ifPossible(async () => send("catalogue", await open.summary()));
+      await ifPossible(async () => send("catalog", await open.summary()));
     }
   }
   async function tellNames() {

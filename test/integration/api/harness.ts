@@ -1,13 +1,14 @@
 import { onTestFinished } from "vitest";
 import { type CatalogReader, createCatalogReader } from "../../../src/db/catalog-reader.ts";
-import { buildServer, type HttpSettings } from "../../../src/http/server.ts";
+import type { HttpSettings } from "../../../src/http/parts.ts";
+import { buildServer } from "../../../src/http/server.ts";
 import { loadConfig } from "../../../src/process/config.ts";
 import { createMetrics } from "../../../src/status/metrics.ts";
 import type { ServiceSnapshot } from "../../../src/status/snapshot.ts";
 import type { TestDatabase } from "../../support/databases.ts";
 import { generateRecords } from "../../support/steam/records.ts";
 import { silent } from "../../support/templates.ts";
-import { catalogueOf, record } from "../sql/catalog.ts";
+import { catalogOf, record } from "../sql/catalog.ts";
 
 /** The HTTP side as the service builds it, over a test database, with nothing running beside it; `said` is what a worker would say. */
 export async function serve(
@@ -57,7 +58,7 @@ export const hostileName = `<img src=x onerror="alert(1)">'; drop table apps; --
 
 /** Generated apps of every shape, one with a hostile name, and some history. */
 export async function fill(database: TestDatabase, apps = 200): Promise<void> {
-  const { store, sql } = catalogueOf(() => database);
+  const { store, sql } = catalogOf(() => database);
   const records = generateRecords(apps);
   await store(...records, record(1, 500, { name: hostileName, developers: [hostileName], tags: [19] }));
   await sql("update steam_tags set name = 'Tag ' || tag_id where tag_id % 3 > 0");

@@ -35,7 +35,7 @@ describe("the owner of the data folder", () => {
     expect(appView.parse(await source.app(1))).toMatchObject({ appid: 1, name: hostileName });
     expect(await source.app(2_000_000_000)).toBeNull();
     expect(await source.status()).toMatchObject({
-      catalogue: null,
+      catalog: null,
       failing_apps: [],
       workers: [{ id: "3f1c", mode: "sync", seen_seconds_ago: 0, snapshot: { health: { status: "starting" } } }],
     });

@@ -7,16 +7,16 @@ import { openPostgres } from "../../../src/db/postgres.ts";
 import { forEachDatabase } from "../../support/databases.ts";
 import { freePort } from "../../support/free-port.ts";
 import { silent } from "../../support/templates.ts";
-import { record, useCatalogue } from "../sql/catalog.ts";
+import { record, useCatalog } from "../sql/catalog.ts";
 import { eventsOf, serve } from "./harness.ts";
 
 /** How the API is served: freshness, keys, other origins, limits, streams. */
 
-forEachDatabase("serving the catalogue", (open, kind) => {
-  const catalogue = useCatalogue(open);
-  const { store, sql } = catalogue;
+forEachDatabase("serving the catalog", (open, kind) => {
+  const catalog = useCatalog(open);
+  const { store, sql } = catalog;
   const started = (...args: Parameters<typeof serve> extends [unknown, ...infer Rest] ? Rest : never) =>
-    serve(catalogue.database, ...args);
+    serve(catalog.database, ...args);
 
   test("an app is sent again only when something of it has changed", async () => {
     const { get } = await started();
@@ -71,7 +71,7 @@ forEachDatabase("serving the catalogue", (open, kind) => {
     "the stream holds back what a transaction that is still open could precede",
     async () => {
       const { get } = await started();
-      const late = new pg.Client({ connectionString: catalogue.database.url ?? "" });
+      const late = new pg.Client({ connectionString: catalog.database.url ?? "" });
       await late.connect();
       onTestFinished(() => late.end());
       await sql("insert into app_changes (appid, change_number, field) values (1, 1, 'a')");

@@ -2,13 +2,13 @@ import { randomUUID } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { DatabaseError } from "../../../src/process/errors.ts";
 import { forEachDatabase } from "../../support/databases.ts";
-import { applied, record, useCatalogue } from "./catalog.ts";
+import { applied, record, useCatalog } from "./catalog.ts";
 
 const instantSeconds = 0;
 
 forEachDatabase("applying", (open, kind) => {
-  const catalogue = useCatalogue(open);
-  const { mark, claim, apply, store, status, app, sql, call } = catalogue;
+  const catalog = useCatalog(open);
+  const { mark, claim, apply, store, status, app, sql, call } = catalog;
   const claimed = async (...apps: [appid: number, changeNumber: number][]) => {
     await mark(apps);
     return (await claim()).lease;

@@ -5,14 +5,14 @@ import { type AppQuery, type AppRelation, appRelations, createCatalogReader } fr
 import type { StoredRecord } from "../../../src/db/catalog-store.ts";
 import { forEachDatabase, type TestDatabase } from "../../support/databases.ts";
 import { createRandom, type Random } from "../../support/steam/random.ts";
-import { catalogueOf, fullColumns, fullRecord, record, useCatalogue } from "./catalog.ts";
+import { catalogOf, fullColumns, fullRecord, record, useCatalog } from "./catalog.ts";
 
 /** What the read functions find, compared with what a plain loop over the records finds. */
 
 forEachDatabase("looking up an app", (open) => {
-  const catalogue = useCatalogue(open);
-  const { store, sql, mark } = catalogue;
-  const reader = () => createCatalogReader(catalogue.database.db);
+  const catalog = useCatalog(open);
+  const { store, sql, mark } = catalog;
+  const reader = () => createCatalogReader(catalog.database.db);
 
   test("tells everything that is stored, by name", async () => {
     await sql("insert into steam_tags (tag_id, name) values (19, 'Action'), (492, 'Indie')");
@@ -216,7 +216,7 @@ forEachDatabase("lists of apps", (open) => {
 
   beforeAll(async () => {
     database = await open();
-    const { store, sql } = catalogueOf(() => database);
+    const { store, sql } = catalogOf(() => database);
     await store(...records);
     for (const [index, name] of tagNames.entries())
       await sql("update steam_tags set name = $2 where tag_id = $1", [index + 1, name]);
@@ -274,7 +274,7 @@ forEachDatabase("lists of apps", (open) => {
   });
 
   test("know what changed since a time, relations included, and what is active", async () => {
-    const { sql } = catalogueOf(() => database);
+    const { sql } = catalogOf(() => database);
     await sql("update apps set updated_at = '2020-01-01'");
     await sql("update apps set updated_at = '2024-06-02' where appid = 10");
     await sql("update apps set is_active = false where appid = 20");

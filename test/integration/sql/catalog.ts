@@ -4,7 +4,7 @@ import type { StoredRecord } from "../../../src/db/catalog-store.ts";
 import type { TestDatabase, TestDatabaseOptions } from "../../support/databases.ts";
 
 /** The SQL functions as a test calls them: raw requests and raw replies, and the tables behind them. */
-export interface Catalogue {
+export interface Catalog {
   database: TestDatabase;
   /** Any function of the migrations with its one request. */
   call<T>(name: string, request?: object): Promise<T>;
@@ -90,7 +90,7 @@ export const emptyTables = `do $$ begin
 end $$`;
 
 /** One database for the tests of a file, with nothing but the seeds at the begin of each. */
-export function useCatalogue(open: (options?: TestDatabaseOptions) => Promise<TestDatabase>): Catalogue {
+export function useCatalog(open: (options?: TestDatabaseOptions) => Promise<TestDatabase>): Catalog {
   let database: TestDatabase | undefined;
   beforeAll(async () => {
     database = await open();
@@ -103,17 +103,17 @@ export function useCatalogue(open: (options?: TestDatabaseOptions) => Promise<Te
     if (!database) throw new Error("the database is opened before the first test");
     return database;
   }
-  return catalogueOf(opened);
+  return catalogOf(opened);
 }
 
-export function catalogueOf(opened: () => TestDatabase): Catalogue {
+export function catalogOf(opened: () => TestDatabase): Catalog {
   async function call<T>(name: string, request?: object): Promise<T> {
     return (await opened().db.rpc(name, request ? { request } : {})) as T;
   }
-  const sql: Catalogue["sql"] = (query, params) => opened().sql(query, params);
+  const sql: Catalog["sql"] = (query, params) => opened().sql(query, params);
   const only = async (query: string, appid: number): Promise<Row> => (await sql(query, [appid]))[0] ?? {};
 
-  const catalogue: Catalogue = {
+  const catalog: Catalog = {
     get database() {
       return opened();
     },
@@ -138,19 +138,19 @@ export function catalogueOf(opened: () => TestDatabase): Catalogue {
       }),
     async store(...records) {
       const appids = records.map(({ appid }) => appid);
-      await catalogue.mark(
+      await catalog.mark(
         records.map(({ appid, change_number }) => [appid, change_number]),
         { full: true },
       );
-      const { lease } = await catalogue.claim({ appids, max: appids.length });
-      const reply = await catalogue.apply(lease, { apps: records });
+      const { lease } = await catalog.claim({ appids, max: appids.length });
+      const reply = await catalog.apply(lease, { apps: records });
       if (reply.stored !== records.length) throw new Error(`not all stored: ${JSON.stringify(reply)}`);
     },
     status: (appid) => only("select * from sync_status where appid = $1", appid),
     app: (appid) => only("select * from apps where appid = $1", appid),
     relations: (appid) => only(relationsQuery, appid),
   };
-  return catalogue;
+  return catalog;
 }
 
 const names = (relation: string) =>

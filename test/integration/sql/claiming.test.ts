@@ -1,14 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { forEachDatabase } from "../../support/databases.ts";
-import { record, useCatalogue } from "./catalog.ts";
+import { record, useCatalog } from "./catalog.ts";
 
 /** Over before anybody can ask again. */
 const instantSeconds = 0;
 
 forEachDatabase("claiming", (open, kind) => {
-  const catalogue = useCatalogue(open);
-  const { mark, claim, apply, store, status, sql, call } = catalogue;
+  const catalog = useCatalog(open);
+  const { mark, claim, apply, store, status, sql, call } = catalog;
   const markAll = (appids: number[]) => mark(appids.map((appid) => [appid, 500]));
   const failAll = (lease: string, appids: number[], retrySeconds = instantSeconds) =>
     apply(lease, { failed: appids.map((appid) => ({ appid, error: "broken" })), retrySeconds });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { DueRequest, GameDetails, GameNumbers } from "../../../src/collector/store.ts";
 import { forEachDatabase } from "../../support/databases.ts";
-import { record, useCatalogue } from "./catalog.ts";
+import { record, useCatalog } from "./catalog.ts";
 import { useCollecting } from "./collecting.ts";
 
 /** Numbers of which none is empty. */
@@ -40,9 +40,9 @@ const empty = (appid: number): GameNumbers => ({
 });
 
 forEachDatabase("collecting SteamSpy's numbers", (open) => {
-  const catalogue = useCatalogue(open);
-  const { sql, call, store, mark, claim, apply, status } = catalogue;
-  const collecting = useCollecting(catalogue);
+  const catalog = useCatalog(open);
+  const { sql, call, store, mark, claim, apply, status } = catalog;
+  const collecting = useCollecting(catalog);
   const { takeOver, rows, collect } = collecting;
   const beginPass = (fullRefresh = false) => collecting.worker.beginPass({ fullRefresh });
   const savePage = (page: number, games: GameNumbers[], missed: number[] = [], complete = false) =>
@@ -62,7 +62,7 @@ forEachDatabase("collecting SteamSpy's numbers", (open) => {
       [ago],
     );
 
-  describe("games of the catalogue", () => {
+  describe("games of the catalog", () => {
     test("that are active become games whose details are due, by key", async () => {
       await store(
         record(10, 500),
@@ -405,7 +405,7 @@ forEachDatabase("collecting SteamSpy's numbers", (open) => {
     test("are what get_apps_for_sync goes by", async () => {
       await sql("insert into apps (appid) values (10), (20), (30), (40)");
       const next = async (max: number) =>
-        (await catalogue.database.db.rpc("get_apps_for_sync", { source: "steamspy", max_apps: max })) as number[];
+        (await catalog.database.db.rpc("get_apps_for_sync", { source: "steamspy", max_apps: max })) as number[];
       expect(await next(10)).toEqual([10, 20, 30, 40]);
       const earlier = () => sql("update sync_status set last_steamspy_sync = last_steamspy_sync - interval '1 second'");
       await saveDetails(details(20));

@@ -1,13 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { LeaseLost } from "../../../src/collector/store.ts";
 import { forEachDatabase } from "../../support/databases.ts";
-import { useCatalogue } from "./catalog.ts";
+import { useCatalog } from "./catalog.ts";
 import { useCollecting, type Worker } from "./collecting.ts";
 
 forEachDatabase("collecting: who may", (open, kind) => {
-  const catalogue = useCatalogue(open);
-  const { sql } = catalogue;
-  const collecting = useCollecting(catalogue);
+  const catalog = useCatalog(open);
+  const { sql } = catalog;
+  const collecting = useCollecting(catalog);
   const { newWorker, lapse, takeOver, read, collect, rows } = collecting;
 
   describe("the lead", () => {

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { ListCounts } from "../../../src/collector/store.ts";
 import { forEachDatabase } from "../../support/databases.ts";
-import { emptyTables, record, useCatalogue } from "./catalog.ts";
+import { emptyTables, record, useCatalog } from "./catalog.ts";
 import { useCollecting, type Worker } from "./collecting.ts";
 
 /** Another seed each day; `SEED=` repeats a run. */
@@ -13,7 +13,7 @@ const maxShrink = 0.5;
 const allKinds = ["dlc", "games", "videos"];
 const appids = Array.from({ length: 14 }, (_, index) => index + 1);
 
-/** What happens between two looks at the catalogue. */
+/** What happens between two looks at the catalog. */
 interface Step {
   /** What Steam takes from its lists and puts on them. */
   lists: Record<string, { without: number[]; with: number[] }>;
@@ -111,9 +111,9 @@ function mortal(worker: Worker, { after, replyLost }: Step["kills"][number]): Wo
 }
 
 forEachDatabase(`collecting app lists as a model does (SEED=${seed})`, (open, kind) => {
-  const catalogue = useCatalogue(open);
-  const { store, mark, claim, apply, sql } = catalogue;
-  const collecting = useCollecting(catalogue);
+  const catalog = useCatalog(open);
+  const { store, mark, claim, apply, sql } = catalog;
+  const collecting = useCollecting(catalog);
 
   /** One worker after the other, until the lists are refused or applied. Null: abandoned. */
   async function collect({ part, max, kills, isAbandoned }: Step, lists: Record<string, [number, string][]>) {

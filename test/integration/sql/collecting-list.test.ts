@@ -2,15 +2,15 @@ import pg from "pg";
 import { describe, expect, test } from "vitest";
 import { LeaseLost } from "../../../src/collector/store.ts";
 import { forEachDatabase } from "../../support/databases.ts";
-import { record, useCatalogue } from "./catalog.ts";
+import { record, useCatalog } from "./catalog.ts";
 import { type Lists, useCollecting } from "./collecting.ts";
 
 const range = (first: number, count: number) => Array.from({ length: count }, (_, index) => first + index);
 
 forEachDatabase("collecting app lists", (open, kind) => {
-  const catalogue = useCatalogue(open);
-  const { sql, call, mark, claim, apply, store, app } = catalogue;
-  const collecting = useCollecting(catalogue);
+  const catalog = useCatalog(open);
+  const { sql, call, mark, claim, apply, store, app } = catalog;
+  const collecting = useCollecting(catalog);
   const { takeOver, collect, read, rows, apps } = collecting;
   const begin = (fresh = false, kinds = ["games", "dlc"]) => collecting.worker.beginList({ kinds, fresh });
   const save = (run: number, appids: number[], complete = false, kind = "games") => {
@@ -418,7 +418,7 @@ forEachDatabase("collecting app lists", (open, kind) => {
         await sql("update apps set updated_at = now() where appid = 20");
         const applying = applyNext(run);
         await waiting(1);
-        const pics = new pg.Client({ connectionString: catalogue.database.url ?? "" });
+        const pics = new pg.Client({ connectionString: catalog.database.url ?? "" });
         await pics.connect();
         await pics.query("begin");
         const request = { request_id: lease, lease_id: lease, apps: [record(10, 500, { name: "PICS 10" })] };

@@ -8,7 +8,7 @@ import {
 } from "../../../src/collector/store.ts";
 import { createPatience } from "../../../src/db/retry.ts";
 import { silent } from "../../support/templates.ts";
-import type { Catalogue } from "./catalog.ts";
+import type { Catalog } from "./catalog.ts";
 
 /** The collector's functions as one worker after the other calls them. */
 export interface Collecting {
@@ -46,8 +46,8 @@ export interface CollectOptions extends ReadOptions {
 
 const leaseMs = 60_000;
 
-export function useCollecting(catalogue: Catalogue): Collecting {
-  const { sql } = catalogue;
+export function useCollecting(catalog: Catalog): Collecting {
+  const { sql } = catalog;
   let worker: Worker | undefined;
   beforeEach(async () => {
     worker = newWorker();
@@ -55,7 +55,7 @@ export function useCollecting(catalogue: Catalogue): Collecting {
   });
 
   function newWorker(): Worker {
-    const { db, kind } = catalogue.database;
+    const { db, kind } = catalog.database;
     const id = randomUUID();
     return { id, ...createCollectorStore(db, createPatience(kind, { logger: silent }), id) };
   }

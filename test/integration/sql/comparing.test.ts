@@ -3,18 +3,18 @@ import { createCatalogReader } from "../../../src/db/catalog-reader.ts";
 import { differences, normal, recordOf } from "../../../src/terminal/comparison.ts";
 import { forEachDatabase } from "../../support/databases.ts";
 import { generateRecords } from "../../support/steam/records.ts";
-import { useCatalogue } from "./catalog.ts";
+import { useCatalog } from "./catalog.ts";
 
 /** What is stored and what Steam says, brought into one form: whatever differs there must have changed. */
 forEachDatabase(
   "comparing",
   (open) => {
-    const catalogue = useCatalogue(open);
+    const catalog = useCatalog(open);
 
     it("finds no difference in what was just stored, and each field that was not", async () => {
-      const reader = createCatalogReader(catalogue.database.db);
+      const reader = createCatalogReader(catalog.database.db);
       const records = generateRecords(200);
-      await catalogue.store(...records);
+      await catalog.store(...records);
       let compared = 0;
       for (const record of records) {
         const view = await reader.app(record.appid);

@@ -3,14 +3,14 @@ import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { type ChangePage, createCatalogReader } from "../../../src/db/catalog-reader.ts";
 import { forEachDatabase } from "../../support/databases.ts";
 import { createRandom } from "../../support/steam/random.ts";
-import { record, useCatalogue } from "./catalog.ts";
+import { record, useCatalog } from "./catalog.ts";
 
 /** Reading app_changes by id, so that nothing is missed. */
 
 forEachDatabase("following changes", (open, kind) => {
-  const catalogue = useCatalogue(open);
-  const { store, sql } = catalogue;
-  const reader = () => createCatalogReader(catalogue.database.db);
+  const catalog = useCatalog(open);
+  const { store, sql } = catalog;
+  const reader = () => createCatalogReader(catalog.database.db);
   const idsOf = ({ changes }: ChangePage) => changes.map(({ id }) => id);
   const rows = async () => (await sql<{ id: number }>("select id from app_changes order by id")).map(({ id }) => id);
   /** As far as the feed is at the begin of the test: ids go on from test to test. */
@@ -87,7 +87,7 @@ forEachDatabase("following changes", (open, kind) => {
   describe.skipIf(kind === "pglite")("while transactions are open", () => {
     /** A connection of its own, as the owner of the tables. */
     async function connect() {
-      const client = new pg.Client({ connectionString: catalogue.database.url ?? "" });
+      const client = new pg.Client({ connectionString: catalog.database.url ?? "" });
       await client.connect();
       onTestFinished(() => client.end());
       const insert = (appid: number) =>
@@ -141,7 +141,7 @@ forEachDatabase("following changes", (open, kind) => {
     test("one that is rolled back, or dies, is not waited for", async () => {
       const early = await connect();
       for (const end of ["rollback", "kill"]) {
-        const late = new pg.Client({ connectionString: catalogue.database.url ?? "" });
+        const late = new pg.Client({ connectionString: catalog.database.url ?? "" });
         late.on("error", () => {});
         await late.connect();
         await late.query("begin");

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import type { StoredRecord } from "../../../src/db/catalog-store.ts";
 import { forEachDatabase } from "../../support/databases.ts";
-import { fullColumns, fullRecord, record, useCatalogue } from "./catalog.ts";
+import { fullColumns, fullRecord, record, useCatalog } from "./catalog.ts";
 
 interface Change {
   appid: number;
@@ -13,8 +13,8 @@ interface Change {
 }
 
 forEachDatabase("history", (open) => {
-  const catalogue = useCatalogue(open);
-  const { mark, claim, apply, store, call, sql } = catalogue;
+  const catalog = useCatalog(open);
+  const { mark, claim, apply, store, call, sql } = catalog;
 
   const changes = async () =>
     (await sql<Change>("select appid, change_number, field, old, new from app_changes order by id")).map((row) => ({

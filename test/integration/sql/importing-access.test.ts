@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { readMigrations } from "../../../src/db/migrate.ts";
 import { forEachDatabase, type TestDatabase } from "../../support/databases.ts";
 import { signedKey } from "../../support/postgrest.ts";
-import { catalogueOf } from "./catalog.ts";
+import { catalogOf } from "./catalog.ts";
 import { importingOf, owned, unmatched } from "./importing.ts";
 
 /** As Supabase has it: who the token of a request speaks for. */
@@ -32,7 +32,7 @@ forEachDatabase(
       // All before the API reads the schema: it reads tables and functions one after the other, and mixes old with new.
       const migrations = (await readMigrations()).map(({ sql }) => sql);
       database = await open({ migrated: false, prepare: [authSchema, ...migrations].join("\n") });
-      const { apply } = importingOf(catalogueOf(() => database));
+      const { apply } = importingOf(catalogOf(() => database));
       await apply(alice, [owned(10), owned(20), unmatched(30)]);
       await apply(bob, [owned(10), owned(40)]);
       // Another application's ids need not be UUIDs.

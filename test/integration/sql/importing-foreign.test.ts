@@ -1,6 +1,6 @@
 import { beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { forEachDatabase, type TestDatabase } from "../../support/databases.ts";
-import { type Catalogue, catalogueOf } from "./catalog.ts";
+import { type Catalog, catalogOf } from "./catalog.ts";
 import {
   counts,
   created,
@@ -123,14 +123,14 @@ describe.each(Object.entries(versions))("the %s version of the other application
 
   forEachDatabase("owns the tables", (open, kind) => {
     let database: TestDatabase;
-    let catalogue: Catalogue;
+    let catalog: Catalog;
     let importing: Importing;
     let before: Awaited<ReturnType<typeof definitions>>;
 
     beforeAll(async () => {
       database = await open({ migrated: false, prepare: foreignTables(version) + foreignRows(version) });
-      catalogue = catalogueOf(() => database);
-      importing = importingOf(catalogue);
+      catalog = catalogOf(() => database);
+      importing = importingOf(catalog);
       // The later version belongs to a role of its own; this program's may do no more than it has to.
       if (hasMatchStatus && kind !== "pglite") await handOver();
       before = await definitions();
@@ -139,17 +139,17 @@ describe.each(Object.entries(versions))("the %s version of the other application
       expect(await contents()).toEqual(rows);
     });
     beforeEach(async () => {
-      await catalogue.sql(emptyForeign);
-      for (const statement of foreignRows(version).split(";\n")) if (statement.trim()) await catalogue.sql(statement);
+      await catalog.sql(emptyForeign);
+      for (const statement of foreignRows(version).split(";\n")) if (statement.trim()) await catalog.sql(statement);
     });
 
     async function handOver() {
       const role = kind === "supabase" ? "service_role" : "app";
       for (const name of [...libraryTables, "User"]) {
-        await catalogue.sql(`alter table "${name}" owner to supabase_admin`);
-        await catalogue.sql(`grant select, insert, update on "${name}" to ${role}`);
+        await catalog.sql(`alter table "${name}" owner to supabase_admin`);
+        await catalog.sql(`grant select, insert, update on "${name}" to ${role}`);
       }
-      await catalogue.sql(`grant usage on sequence "LibraryItem_id_seq" to ${role}`);
+      await catalog.sql(`grant usage on sequence "LibraryItem_id_seq" to ${role}`);
     }
 
     /** Everything about the tables but what is in them. */
@@ -157,34 +157,34 @@ describe.each(Object.entries(versions))("the %s version of the other application
       const mine = `c.relnamespace = 'public'::regnamespace and c.relname = any ($1)`;
       const names = [...libraryTables, "User"];
       return {
-        tables: await catalogue.sql(
+        tables: await catalog.sql(
           `select c.relname, c.relowner::regrole::text, c.relacl::text, c.relrowsecurity, c.relforcerowsecurity from pg_class c
            where ${mine} or c.relname = 'LibraryItem_id_seq' order by 1`,
           [names],
         ),
-        columns: await catalogue.sql(
+        columns: await catalog.sql(
           `select c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, pg_get_expr(d.adbin, d.adrelid)
            from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0
            left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum where ${mine} order by 1, a.attnum`,
           [names],
         ),
-        keys: await catalogue.sql(
+        keys: await catalog.sql(
           `select conname, pg_get_constraintdef(k.oid) from pg_constraint k join pg_class c on c.oid = k.conrelid
            where ${mine} and k.contype <> 'n' order by c.relname, 1`,
           [names],
         ),
-        indexes: await catalogue.sql(
+        indexes: await catalog.sql(
           `select pg_get_indexdef(i.indexrelid) from pg_index i join pg_class c on c.oid = i.indrelid where ${mine} order by 1`,
           [names],
         ),
-        policies: await catalogue.sql(
+        policies: await catalog.sql(
           `select tablename, policyname, permissive, roles::text, cmd, qual, with_check from pg_policies order by 1, 2`,
         ),
-        triggers: await catalogue.sql(
+        triggers: await catalog.sql(
           `select tgname from pg_trigger t join pg_class c on c.oid = t.tgrelid where not tgisinternal and ${mine}`,
           [names],
         ),
-        labels: await catalogue.sql(
+        labels: await catalog.sql(
           `select t.typname, array_agg(e.enumlabel::text order by e.enumsortorder) from pg_type t join pg_enum e on e.enumtypid = t.oid
            where t.typname in ('Storefront', 'LibraryItemStatus', 'AcquisitionType') group by 1 order by 1`,
         ),
@@ -194,9 +194,7 @@ describe.each(Object.entries(versions))("the %s version of the other application
     async function contents() {
       const all: Record<string, object[]> = {};
       for (const name of [...libraryTables, "User"]) {
-        const rows = await catalogue.sql<{ row: object }>(
-          `select to_jsonb(t) as row from "${name}" t order by t::text`,
-        );
+        const rows = await catalog.sql<{ row: object }>(`select to_jsonb(t) as row from "${name}" t order by t::text`);
         all[name] = rows.map(({ row }) => (name === "ImportedGame" ? { igdbMatchStatus: "PENDING", ...row } : row));
       }
       return all;
@@ -293,7 +291,7 @@ describe.each(Object.entries(versions))("the %s version of the other application
 
     test("in which a game is twice already: the older one that is not deleted stands for it", async () => {
       const byId = async () => {
-        const rows = await catalogue.sql<{ id: string; row: object }>(
+        const rows = await catalog.sql<{ id: string; row: object }>(
           `select id, to_jsonb(i) as row from "ImportedGame" i where id like 'cimported%'`,
         );
         return Object.fromEntries(rows.map(({ id, row }) => [id, row]));
@@ -308,11 +306,11 @@ describe.each(Object.entries(versions))("the %s version of the other application
         cimported2: expect.objectContaining({ playtime: 60, igdbMatchStatus: "MATCHED" }),
       });
       expect(await importing.apply("u1", [owned(30)])).toEqual(counts());
-      expect(await catalogue.sql(`select count(*)::int from "ImportedGame"`)).toEqual([{ count: 5 }]);
+      expect(await catalog.sql(`select count(*)::int from "ImportedGame"`)).toEqual([{ count: 5 }]);
     });
 
     test("and whose rows that were imported before move on", async () => {
-      await catalogue.sql(
+      await catalog.sql(
         `insert into "ImportedGame" (id, name, storefront, "storefrontGameId", "updatedAt", "userId")
          select 'c' || i, 'App ' || i, 'STEAM', i, '2020-01-01', 'u2' from generate_series(1, 3) i`,
       );

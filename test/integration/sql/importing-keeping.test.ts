@@ -3,20 +3,20 @@ import { createPatience } from "../../../src/db/retry.ts";
 import { createLibraryStore, type LibraryStore } from "../../../src/library/store.ts";
 import { forEachDatabase } from "../../support/databases.ts";
 import { silent } from "../../support/templates.ts";
-import { record, useCatalogue } from "./catalog.ts";
+import { record, useCatalog } from "./catalog.ts";
 import { counts, created, igdb, importingOf, owned } from "./importing.ts";
 
 forEachDatabase("what an import keeps for later", (open) => {
-  const catalogue = useCatalogue(open);
-  const { sql, store } = catalogue;
-  const { imported } = importingOf(catalogue);
+  const catalog = useCatalog(open);
+  const { sql, store } = catalog;
+  const { imported } = importingOf(catalog);
   let library: LibraryStore;
   beforeEach(() => {
-    const { db, kind } = catalogue.database;
+    const { db, kind } = catalog.database;
     library = createLibraryStore(db, createPatience(kind, { logger: silent }));
   });
 
-  describe("the catalogue's word", () => {
+  describe("the catalog's word", () => {
     test("on apps with a type: name, and the year of the first release in UTC", async () => {
       await store(
         record(10, 500, {
@@ -115,7 +115,7 @@ forEachDatabase("what an import keeps for later", (open) => {
   });
 
   test("a batch whose reply is lost is written once", async () => {
-    const { api } = catalogue.database;
+    const { api } = catalog.database;
     api?.faults.dropReply({ call: "library_apply" });
     expect(await library.apply("u1", [owned(10), owned(20)])).toEqual(created(2));
     expect(await library.apply("u1", [owned(10), owned(20)])).toEqual(counts());

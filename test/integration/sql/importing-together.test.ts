@@ -2,15 +2,15 @@ import { randomUUID } from "node:crypto";
 import { expect, test } from "vitest";
 import type { ImportCounts, ImportedRow } from "../../../src/library/store.ts";
 import { forEachDatabase } from "../../support/databases.ts";
-import { useCatalogue } from "./catalog.ts";
+import { useCatalog } from "./catalog.ts";
 import { counts, created, igdb, importingOf, owned, unmatched } from "./importing.ts";
 
 forEachDatabase("importing at the same time", (open, kind) => {
   // PGlite has one connection, so that calls only ever follow each other.
   const rounds = Array.from({ length: kind === "pglite" ? 2 : 10 }, (_, round) => round);
-  const catalogue = useCatalogue(open);
-  const { sql } = catalogue;
-  const { apply, items } = importingOf(catalogue);
+  const catalog = useCatalog(open);
+  const { sql } = catalog;
+  const { apply, items } = importingOf(catalog);
 
   /** New in every round, with new genres in every other one; two apps of each ten are one game, and one is not matched. */
   const libraryOf = (round: number): ImportedRow[] =>

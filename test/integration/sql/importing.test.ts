@@ -1,13 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { forEachDatabase } from "../../support/databases.ts";
-import { record, useCatalogue } from "./catalog.ts";
+import { record, useCatalog } from "./catalog.ts";
 import { counts, created, type Igdb, igdb, ignored, importingOf, owned, unmatched } from "./importing.ts";
 
 forEachDatabase("importing a library", (open) => {
-  const catalogue = useCatalogue(open);
-  const { sql, store } = catalogue;
-  const { apply, imported, items, game, labels, rows } = importingOf(catalogue);
+  const catalog = useCatalog(open);
+  const { sql, store } = catalog;
+  const { apply, imported, items, game, labels, rows } = importingOf(catalog);
   /** As if all had been written a day ago. */
   const age = () =>
     sql(`with games as (update "Game" set "updatedAt" = "updatedAt" - interval '1 day')
@@ -292,7 +292,7 @@ forEachDatabase("importing a library", (open) => {
   });
 
   describe("a name that Steam leaves blank", () => {
-    test("is the catalogue's, or the app's number", async () => {
+    test("is the catalog's, or the app's number", async () => {
       await store(record(10, 500, { name: "Portal 2" }), record(20, 500, { name: null }));
       await apply("u1", [owned(10, { name: "" }), owned(20, { name: "" }), unmatched(30, { name: "" })]);
       expect(await imported("u1")).toMatchObject({

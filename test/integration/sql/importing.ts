@@ -6,7 +6,7 @@ import { openPostgres } from "../../../src/db/postgres.ts";
 import type { ImportCounts, ImportedRow } from "../../../src/library/store.ts";
 import type { TestDatabase } from "../../support/databases.ts";
 import { silent } from "../../support/templates.ts";
-import type { Catalogue, Row } from "./catalog.ts";
+import type { Catalog, Row } from "./catalog.ts";
 
 /** The library import's function as the third stage calls it, and the tables behind it. */
 export interface Importing {
@@ -91,7 +91,7 @@ export const counts = (given: Partial<ImportCounts> = {}): ImportCounts => ({
 export const created = (games: number): ImportCounts =>
   counts({ imported_games_created: games, games_created: games, library_items_created: games });
 
-export function importingOf({ call, sql }: Pick<Catalogue, "call" | "sql">): Importing {
+export function importingOf({ call, sql }: Pick<Catalog, "call" | "sql">): Importing {
   return {
     apply: (user_id, games, request_id = randomUUID()) => call("library_apply", { request_id, user_id, games }),
     async imported(userId) {

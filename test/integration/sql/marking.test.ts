@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { forEachDatabase } from "../../support/databases.ts";
-import { applied, record, useCatalogue } from "./catalog.ts";
+import { applied, record, useCatalog } from "./catalog.ts";
 
 forEachDatabase("marking", (open, kind) => {
-  const catalogue = useCatalogue(open);
-  const { mark, claim, apply, store, status, sql, call } = catalogue;
+  const catalog = useCatalog(open);
+  const { mark, claim, apply, store, status, sql, call } = catalog;
   const pending = async () =>
     Object.fromEntries(
       (

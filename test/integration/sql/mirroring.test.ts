@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { StoredRecord } from "../../../src/db/catalog-store.ts";
 import { forEachDatabase } from "../../support/databases.ts";
-import { applied, fullColumns, fullRecord, type Row, record, useCatalogue } from "./catalog.ts";
+import { applied, fullColumns, fullRecord, type Row, record, useCatalog } from "./catalog.ts";
 
 const dateColumns = ["steam_release_date", "original_release_date", "store_asset_mtime", "last_content_update"];
 /** The columns of an app as a record has them. */
@@ -39,8 +39,8 @@ const noRelations = {
 };
 
 forEachDatabase("mirroring", (open) => {
-  const catalogue = useCatalogue(open);
-  const { mark, claim, apply, store, app, relations, sql, call } = catalogue;
+  const catalog = useCatalog(open);
+  const { mark, claim, apply, store, app, relations, sql, call } = catalog;
   /** A partial record: the keys that are given and no others. */
   const partial = (appid: number, changeNumber: number, given: Partial<StoredRecord> = {}): StoredRecord => ({
     appid,
@@ -50,7 +50,7 @@ forEachDatabase("mirroring", (open) => {
     ...given,
   });
   const apps = () => sql("select * from apps order by appid");
-  /** Which version of a row is stored, of everything in the catalogue: a row that is written has a new one. */
+  /** Which version of a row is stored, of everything in the catalog: a row that is written has a new one. */
   const versions = async () => {
     const tables = ["apps", "developers", "publishers", "franchises", "steam_tags", "steam_genres", "steam_categories"];
     for (const name of ["steam_tags", "genres", "categories", "dlc", "developers", "publishers", "franchises"])
@@ -116,7 +116,7 @@ forEachDatabase("mirroring", (open) => {
       expect(columnsOf(await app(10))).toEqual(fullColumns);
       expect((await app(10)).updated_at).toEqual(updated_at);
       expect(await relations(10)).toEqual(fullRelations);
-      expect(await catalogue.status(10)).toMatchObject({ pics_change_number: 501, missing_token: true });
+      expect(await catalog.status(10)).toMatchObject({ pics_change_number: 501, missing_token: true });
     });
 
     test("replaces exactly the columns that it has", async () => {

@@ -2,7 +2,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { expect, test } from "vitest";
 import type { StoredRecord } from "../../../src/db/catalog-store.ts";
 import { forEachDatabase } from "../../support/databases.ts";
-import { applied, fullRecord, record, useCatalogue } from "./catalog.ts";
+import { applied, fullRecord, record, useCatalog } from "./catalog.ts";
 
 const relations = ["developers", "publishers", "franchises"] as const;
 
@@ -14,7 +14,7 @@ function noise(length: number): string {
 }
 
 forEachDatabase("names", (open, kind) => {
-  const { store, mark, claim, apply, sql, relations: of } = useCatalogue(open);
+  const { store, mark, claim, apply, sql, relations: of } = useCatalog(open);
   const all = async (relation: string) =>
     (await sql<{ name: string }>(`select name from ${relation} order by name collate "C"`)).map(({ name }) => name);
 

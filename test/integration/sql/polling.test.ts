@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { beforeEach, describe, expect, test } from "vitest";
 import { forEachDatabase } from "../../support/databases.ts";
-import { record, useCatalogue } from "./catalog.ts";
+import { record, useCatalog } from "./catalog.ts";
 
 /** Over before anybody can ask again. */
 const instantSeconds = 0;
@@ -21,8 +21,8 @@ interface Polled {
 type Announced = [appid: number, changeNumber: number, needsToken?: boolean];
 
 forEachDatabase("polling", (open) => {
-  const catalogue = useCatalogue(open);
-  const { mark, claim, apply, store, status, call, sql } = catalogue;
+  const catalog = useCatalog(open);
+  const { mark, claim, apply, store, status, call, sql } = catalog;
   let worker: string;
 
   beforeEach(async () => {
@@ -88,7 +88,7 @@ forEachDatabase("polling", (open) => {
       expect((await lead(other)).leading).toBe(true);
     });
 
-    test("tells how far the catalogue follows Steam", async () => {
+    test("tells how far the catalog follows Steam", async () => {
       await following();
       await openGap(1_000, 7_000);
       await sql(`update pics_sync_state set bulk_completed_at = now(), last_reconciled_at = now() - interval '2 hours',

@@ -3,12 +3,12 @@ import { describe, expect, test } from "vitest";
 import { createCatalogStore } from "../../../src/db/catalog-store.ts";
 import { requiredVersion } from "../../../src/db/migrate.ts";
 import { forEachDatabase } from "../../support/databases.ts";
-import { applied, fullRecord, record, useCatalogue } from "./catalog.ts";
+import { applied, fullRecord, record, useCatalog } from "./catalog.ts";
 
 forEachDatabase("reading", (open) => {
-  const catalogue = useCatalogue(open);
-  const { mark, claim, apply, store, sql, call } = catalogue;
-  const rpc = (name: string, args: Record<string, unknown> = {}) => catalogue.database.db.rpc(name, args);
+  const catalog = useCatalog(open);
+  const { mark, claim, apply, store, sql, call } = catalog;
+  const rpc = (name: string, args: Record<string, unknown> = {}) => catalog.database.db.rpc(name, args);
 
   test("the schema's version is that of the newest migration", async () => {
     expect(await rpc("schema_version")).toBe(await requiredVersion());
@@ -84,7 +84,7 @@ forEachDatabase("reading", (open) => {
     });
   });
 
-  test("an empty catalogue is no special case", async () => {
+  test("an empty catalog is no special case", async () => {
     expect(await rpc("catalog_summary")).toEqual({ apps: 0, by_type: [], deck: [], top_tags: [] });
     expect(await rpc("pics_state")).toMatchObject({ apps: 0, pending: 0, failing: 0, last_change_number: null });
     expect(await call("pics_failing", { max: 5 })).toEqual([]);
@@ -126,7 +126,7 @@ forEachDatabase("reading", (open) => {
   });
 
   test("the store understands every reply", async () => {
-    const typed = createCatalogStore(catalogue.database.db, { call: (work) => work() });
+    const typed = createCatalogStore(catalog.database.db, { call: (work) => work() });
     const begin = await typed.beginBulk({ changeNumber: 500, appids: null });
     expect(begin).toMatchObject({ last_change_number: 500, pending: 0, highest_appid: 0 });
     const apps = [10, 20, 30].map((appid) => ({ appid, changeNumber: 500 }));

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { SteamError } from "../../../src/process/errors.ts";
 import { askApp } from "../../../src/sync/ask-app.ts";
-import { createCatalogue } from "../../support/steam/catalog.ts";
+import { createCatalog } from "../../support/steam/catalog.ts";
 import { toKeyValues } from "../../support/steam/key-values-writer.ts";
 import { startHarness } from "./harness.ts";
 
@@ -16,8 +16,8 @@ const text = (appid: number) =>
     },
   });
 
-function catalogue() {
-  const apps = createCatalogue(500);
+function catalog() {
+  const apps = createCatalog(500);
   for (const [appid, access] of [
     [10, "public"],
     [20, "token"],
@@ -29,7 +29,7 @@ function catalogue() {
 
 describe("askApp", () => {
   it("tells one app, with an access token where that is needed and granted", async () => {
-    await using harness = await startHarness({ steam: { catalogue: catalogue() } });
+    await using harness = await startHarness({ steam: { catalog: catalog() } });
     const ask = (appid: number) => askApp(harness.pics, appid, signal);
     const whole = (appid: number) => ({
       changeNumber: 400 + appid,
@@ -48,7 +48,7 @@ describe("askApp", () => {
   });
 
   it("does without names of tags, and not without a text", async () => {
-    await using harness = await startHarness({ steam: { catalogue: catalogue() }, pics: { timeoutMs: 200 } });
+    await using harness = await startHarness({ steam: { catalog: catalog() }, pics: { timeoutMs: 200 } });
     harness.steam.faults.add({ kind: "hang", on: "tag_names", times: 1 });
     expect(await askApp(harness.pics, 10, signal)).toMatchObject({
       record: { tags: [19, 4_294_000] },

@@ -3,7 +3,7 @@ import { type Outcome, runChecks } from "../../../src/doctor/check.ts";
 import { steamChecks } from "../../../src/doctor/steam-facts.ts";
 import type { ProductInfoReply } from "../../../src/steam/pics.ts";
 import type { Fault } from "../../support/steam/faults.ts";
-import { type GenerateOptions, generateCatalogue } from "../../support/steam/generate.ts";
+import { type GenerateOptions, generateCatalog } from "../../support/steam/generate.ts";
 import type { SimulatedSteamOptions } from "../../support/steam/simulated-steam.ts";
 import { startHarness } from "./harness.ts";
 
@@ -23,7 +23,7 @@ interface Case {
 async function measure({ steam, generate, faults = [], limitMs = 10_000, timeoutMs = 5_000 }: Case = {}) {
   let reply: readonly ProductInfoReply[] = [];
   await using harness = await startHarness({
-    steam: { catalogue: generateCatalogue({ ...apps, ...generate }), ...steam },
+    steam: { catalog: generateCatalog({ ...apps, ...generate }), ...steam },
     faults,
     pics: {
       requestDelayMs: 0,

@@ -7,7 +7,7 @@ import type { FetchHttpPayload } from "../../../src/steam/payload.ts";
 import { createPics, type PicsOptions } from "../../../src/steam/pics.ts";
 import type { Pics } from "../../../src/steam/port.ts";
 import { createSteamSession, type SteamSession, type SteamSessionOptions } from "../../../src/steam/session.ts";
-import { type Catalogue, createCatalogue } from "../../support/steam/catalog.ts";
+import { type Catalog, createCatalog } from "../../support/steam/catalog.ts";
 import type { Fault } from "../../support/steam/faults.ts";
 import { toKeyValues } from "../../support/steam/key-values-writer.ts";
 import {
@@ -45,7 +45,7 @@ export const warnLevel = 40;
 
 /** A started session over a simulated Steam, with pauses short enough for tests. `await using` stops both. */
 export async function startHarness(options: HarnessOptions = {}): Promise<Harness> {
-  const steam = await startSimulatedSteam({ catalogue: smallCatalogue(), ...options.steam });
+  const steam = await startSimulatedSteam({ catalog: smallCatalog(), ...options.steam });
   const distrust = steam.trustHere();
   const lines: LogLine[] = [];
   const logger = memoryLogger(lines);
@@ -89,10 +89,10 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
 }
 
 /** Apps 10, 20, … with short texts. */
-export function smallCatalogue(count = 30): Catalogue {
-  const catalogue = createCatalogue();
-  for (let i = 1; i <= count; i += 1) catalogue.add({ appid: i * 10, text: appText(i * 10) });
-  return catalogue;
+export function smallCatalog(count = 30): Catalog {
+  const catalog = createCatalog();
+  for (let i = 1; i <= count; i += 1) catalog.add({ appid: i * 10, text: appText(i * 10) });
+  return catalog;
 }
 
 export function appText(appid: number): string {

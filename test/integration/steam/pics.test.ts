@@ -2,9 +2,9 @@ import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import type { AppPayload } from "../../../src/steam/port.ts";
-import { createCatalogue } from "../../support/steam/catalog.ts";
+import { createCatalog } from "../../support/steam/catalog.ts";
 import { storeTags } from "../../support/steam/store-tags.ts";
-import { appText, smallCatalogue, startHarness } from "./harness.ts";
+import { appText, smallCatalog, startHarness } from "./harness.ts";
 
 const ids = (count: number) => Array.from({ length: count }, (_, i) => (i + 1) * 10);
 const ask = (appids: number[]) => appids.map((appid) => ({ appid }));
@@ -13,13 +13,13 @@ const byId = (apps: AppPayload[]) => new Map(apps.map((app) => [app.appid, app])
 test("changes since a number, each app with its latest", async () => {
   await using harness = await startHarness();
   const { pics, steam } = harness;
-  const before = steam.catalogue.currentChangeNumber;
+  const before = steam.catalog.currentChangeNumber;
   expect(await pics.changesSince(0)).toMatchObject({ currentChangeNumber: before, apps: [] });
 
-  steam.catalogue.change(10);
-  const last = steam.catalogue.change(10);
-  const removal = steam.catalogue.remove(20);
-  steam.catalogue.add({ appid: 5000, text: appText(5000), access: "denied" });
+  steam.catalog.change(10);
+  const last = steam.catalog.change(10);
+  const removal = steam.catalog.remove(20);
+  steam.catalog.add({ appid: 5000, text: appText(5000), access: "denied" });
   expect(await pics.changesSince(before)).toEqual({
     currentChangeNumber: removal + 1,
     sinceChangeNumber: before,
@@ -35,14 +35,14 @@ test("changes since a number, each app with its latest", async () => {
 });
 
 test("asked too far back, Steam's force flag comes through", async () => {
-  await using harness = await startHarness({ steam: { catalogue: smallCatalogue(), changeWindow: 5 } });
-  const since = harness.steam.catalogue.currentChangeNumber - 20;
+  await using harness = await startHarness({ steam: { catalog: smallCatalog(), changeWindow: 5 } });
+  const since = harness.steam.catalog.currentChangeNumber - 20;
   const changes = await harness.pics.changesSince(since);
   expect(changes).toMatchObject({ forceFullAppUpdate: true, apps: [] });
 });
 
 test("product info over several messages, the text as Steam holds it", async () => {
-  await using harness = await startHarness({ steam: { catalogue: smallCatalogue(), appsPerMessage: 7 } });
+  await using harness = await startHarness({ steam: { catalog: smallCatalog(), appsPerMessage: 7 } });
   const { pics, steam } = harness;
   const { apps, unknown } = await pics.productInfo(ask([...ids(30), 7, 33]));
   expect(unknown.sort()).toEqual([33, 7]);
@@ -50,7 +50,7 @@ test("product info over several messages, the text as Steam holds it", async () 
   for (const app of apps) {
     expect(app).toEqual({
       appid: app.appid,
-      changeNumber: steam.catalogue.apps.get(app.appid)?.changeNumber,
+      changeNumber: steam.catalog.apps.get(app.appid)?.changeNumber,
       missingToken: false,
       onlyPublic: false,
       text: appText(app.appid),
@@ -84,17 +84,17 @@ test("metadata: change numbers without payloads", async () => {
   const { apps, unknown } = await pics.metadata(window);
   const expected = ids(30).filter((appid) => appid !== 20);
   expect(apps.map(({ appid }) => appid).sort((a, b) => a - b)).toEqual(expected);
-  for (const app of apps) expect(app.changeNumber).toBe(steam.catalogue.apps.get(app.appid)?.changeNumber);
+  for (const app of apps) expect(app.changeNumber).toBe(steam.catalog.apps.get(app.appid)?.changeNumber);
   expect(unknown.length).toBe(5_000 - 30);
   expect(steam.log.appsServed).toBe(0);
   expect(pics.status().requests).toMatchObject({ metadata: 1, product_info: 0 });
 });
 
 test("access tokens: granted, denied, and used", async () => {
-  const catalogue = smallCatalogue(3);
-  catalogue.add({ appid: 1000, text: appText(1000), access: "token" });
-  catalogue.add({ appid: 1010, text: appText(1010), access: "denied" });
-  await using harness = await startHarness({ steam: { catalogue } });
+  const catalog = smallCatalog(3);
+  catalog.add({ appid: 1000, text: appText(1000), access: "token" });
+  catalog.add({ appid: 1010, text: appText(1010), access: "denied" });
+  await using harness = await startHarness({ steam: { catalog } });
   const { pics } = harness;
   const open = byId((await pics.productInfo(ask([10, 1000, 1010]))).apps);
   expect(open.get(10)).toMatchObject({ missingToken: false, onlyPublic: false });
@@ -121,8 +121,8 @@ test("tag names in groups of 200, unknown ids left out", async () => {
 });
 
 test("texts that Steam offers over HTTP are fetched there", async () => {
-  const catalogue = smallCatalogue(12);
-  await using harness = await startHarness({ steam: { catalogue, httpMinSize: 1 } });
+  const catalog = smallCatalog(12);
+  await using harness = await startHarness({ steam: { catalog, httpMinSize: 1 } });
   const { pics, steam } = harness;
   steam.faults.add({ kind: "http_payload", status: 404, appids: [50] });
   const { apps } = await pics.productInfo(ask(ids(12)));
@@ -149,13 +149,13 @@ test("one bad app does not disturb the others of its batch", async () => {
   expect(appText(30).startsWith(app.get(30)?.text ?? "?")).toBe(true);
   expect(harness.lines).toContainEqual(expect.objectContaining({ appid: 30, msg: expect.stringContaining("SHA-1") }));
   expect(app.get(40)).toMatchObject({ text: null, changeNumber: 0, error: expect.stringContaining("did not mention") });
-  expect(app.get(50)?.changeNumber).toBe((steam.catalogue.apps.get(50)?.changeNumber ?? 0) - 3);
+  expect(app.get(50)?.changeNumber).toBe((steam.catalog.apps.get(50)?.changeNumber ?? 0) - 3);
   expect(harness.escaped).toEqual([]);
 });
 
 test("a reply that never comes, or never ends, is a time-out for the caller", async () => {
   await using harness = await startHarness({
-    steam: { catalogue: smallCatalogue(), appsPerMessage: 7 },
+    steam: { catalog: smallCatalog(), appsPerMessage: 7 },
     pics: { timeoutMs: 300 },
   });
   const { pics, steam } = harness;
@@ -255,10 +255,10 @@ test("the pace holds on the wire, and after a reconnect too", async () => {
 });
 
 test("tokens beyond 2^53 reach Steam unchanged", async () => {
-  const catalogue = createCatalogue();
-  for (let appid = 10; appid <= 500; appid += 10) catalogue.add({ appid, text: appText(appid), access: "token" });
-  await using harness = await startHarness({ steam: { catalogue } });
-  const { granted } = await harness.pics.accessTokens([...catalogue.apps.keys()]);
+  const catalog = createCatalog();
+  for (let appid = 10; appid <= 500; appid += 10) catalog.add({ appid, text: appText(appid), access: "token" });
+  await using harness = await startHarness({ steam: { catalog } });
+  const { granted } = await harness.pics.accessTokens([...catalog.apps.keys()]);
   expect([...granted.values()].some((token) => BigInt(token) > 2n ** 63n)).toBe(true);
   const wanted = [...granted].map(([appid, accessToken]) => ({ appid, accessToken }));
   const { apps } = await harness.pics.productInfo(wanted);

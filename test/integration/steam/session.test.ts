@@ -20,7 +20,7 @@ test("logs on, answers, and logs off when stopped", async () => {
   expect(Date.parse(session.status().connected_since ?? "")).toBeCloseTo(Date.now(), -4);
 
   const [reply] = await session.request<{ current_change_number: number }>(changesMessage, changesBody);
-  expect(reply?.current_change_number).toBe(steam.catalogue.currentChangeNumber);
+  expect(reply?.current_change_number).toBe(steam.catalog.currentChangeNumber);
 
   await session.stop();
   expect(steam.log.counts.logoff).toBe(1);

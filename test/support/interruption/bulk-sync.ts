@@ -57,8 +57,8 @@ export interface UndisturbedRun {
   fetches: Map<number, number>;
 }
 
-/** A catalogue for so many kills: large enough not to be stored before the last, and spread so that sweep and fetch overlap. */
-export function catalogueFor(kills: number, seed: number): GenerateOptions {
+/** A catalog for so many kills: large enough not to be stored before the last, and spread so that sweep and fetch overlap. */
+export function catalogFor(kills: number, seed: number): GenerateOptions {
   return { seed, count: 300 + 60 * kills, maxAppid: 60_000 };
 }
 

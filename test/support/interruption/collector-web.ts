@@ -1,5 +1,5 @@
 import { listKinds } from "../../../src/web/app-list.ts";
-import { type GenerateOptions, generateCatalogue } from "../steam/generate.ts";
+import { type GenerateOptions, generateCatalog } from "../steam/generate.ts";
 import type { WebRoute } from "../steam/proxy.ts";
 import { type SimulatedSteam, startSimulatedSteam } from "../steam/simulated-steam.ts";
 import { createSimulatedAppList, type SimulatedAppList } from "../web/app-list.ts";
@@ -17,7 +17,7 @@ export interface CollectorWebOptions {
   /** The key that the store accepts. Default: any. */
   apiKey?: string;
   /** What Steam itself has. Default: next to nothing. */
-  catalogue?: GenerateOptions;
+  catalog?: GenerateOptions;
 }
 
 /** The store's app list and SteamSpy behind a simulated Steam, and what was asked of them. */
@@ -40,7 +40,7 @@ export interface Watcher {
 /** Small, so that a list of some thousands has several pages. */
 export const listPageSize = 250;
 
-export async function startCollectorWeb({ apiKey, catalogue }: CollectorWebOptions = {}): Promise<CollectorWeb> {
+export async function startCollectorWeb({ apiKey, catalog }: CollectorWebOptions = {}): Promise<CollectorWeb> {
   const list = createSimulatedAppList({ pageSize: listPageSize, ...(apiKey !== undefined && { apiKey }) });
   const spy = createSimulatedSteamSpy();
   let calls: Asked[] = [];
@@ -61,7 +61,7 @@ export async function startCollectorWeb({ apiKey, catalogue }: CollectorWebOptio
   }
 
   const steam = await startSimulatedSteam({
-    catalogue: generateCatalogue(catalogue ?? { seed: 1, count: 1 }),
+    catalog: generateCatalog(catalog ?? { seed: 1, count: 1 }),
     routes: asRoutes(spy, list).map(watched),
   });
   return {

@@ -8,7 +8,7 @@ import { type Cluster, superuser, urlOf } from "../cluster.ts";
 import { openTestDatabase, type TestDatabase } from "../databases.ts";
 import type { Sql } from "../independent-reading/compare.ts";
 import { type ServiceOptions, startService } from "../service.ts";
-import { generateCatalogue } from "../steam/generate.ts";
+import { generateCatalog } from "../steam/generate.ts";
 import { createRandom } from "../steam/random.ts";
 import { type SimulatedSteam, startSimulatedSteam } from "../steam/simulated-steam.ts";
 import { createFleet } from "./fleet.ts";
@@ -63,10 +63,10 @@ const sampleMs = 400;
 export async function soakMonitor(options: MonitorSoakOptions): Promise<MonitorSoak> {
   const { cluster, driver, workers, seed, apps, changes, kills, changesPerSecond, report = () => {} } = options;
   await using stack = new AsyncDisposableStack();
-  const catalogue = generateCatalogue({ seed, count: apps, maxAppid: 60_000 });
+  const catalog = generateCatalog({ seed, count: apps, maxAppid: 60_000 });
   // Five seconds of changes: some outages last longer, and end in a gap.
   const changeWindow = Math.ceil(5 * changesPerSecond);
-  const steam = await startSimulatedSteam({ catalogue, latencyMs: 20, changeWindow, keepRequests: false });
+  const steam = await startSimulatedSteam({ catalog, latencyMs: 20, changeWindow, keepRequests: false });
   stack.defer(() => steam.close());
   const database = await openTestDatabase(driver, { cluster: cluster.address, prepare: audit });
   stack.defer(() => database.close());
@@ -82,7 +82,7 @@ export async function soakMonitor(options: MonitorSoakOptions): Promise<MonitorS
     createRandom(seed, 3),
   );
   stack.defer(() => fleet.close());
-  const traffic = createTraffic(catalogue, seed);
+  const traffic = createTraffic(catalog, seed);
   stack.defer(() => traffic.stop());
   const watch = watchCursor(cluster, database);
   stack.defer(() => watch.stop());
@@ -102,14 +102,14 @@ export async function soakMonitor(options: MonitorSoakOptions): Promise<MonitorS
 
   const before = await inDatabase(cluster, database, standing);
   const limitMs = leaseMs + 2 * pollIntervalMs + reconnectMs + (before.pending / drainedPerSecond) * 1_000;
-  const { settledMs, left } = await settle(cluster, database, catalogue.currentChangeNumber, limitMs);
+  const { settledMs, left } = await settle(cluster, database, catalog.currentChangeNumber, limitMs);
   await watch.stop();
   await fleet.close();
 
   const violations = [...fleet.violations, ...watch.violations];
   if (left !== null) violations.push(`not settled ${Math.round(settledMs)} ms after the noise: ${left}`);
   const facts = await inDatabase(cluster, database, async (sql) => {
-    violations.push(...(await judge(sql, catalogue, traffic)));
+    violations.push(...(await judge(sql, catalog, traffic)));
     return (
       await sql("select (select count(*) from app_changes) as history, (select count(*) from pics_gaps) as gaps")
     )[0];

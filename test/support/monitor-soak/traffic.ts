@@ -1,4 +1,4 @@
-import type { Catalogue, CatalogueApp } from "../steam/catalog.ts";
+import type { Catalog, CatalogApp } from "../steam/catalog.ts";
 import { createRandom } from "../steam/random.ts";
 
 /** What goes on at Steam: apps change, appear, disappear and come back, and packages change. */
@@ -8,7 +8,7 @@ export interface Traffic {
   /** Changes of apps so far. */
   readonly changes: number;
   /** Apps that Steam has no longer. */
-  readonly removed: ReadonlyMap<number, CatalogueApp>;
+  readonly removed: ReadonlyMap<number, CatalogApp>;
   /** Apps that were not there at the start. */
   readonly added: number;
   /** Announces so many a second until `stop`. */
@@ -20,10 +20,10 @@ export interface Traffic {
 const busyApps = 6;
 const tickMs = 100;
 
-export function createTraffic(catalogue: Catalogue, seed: number): Traffic {
+export function createTraffic(catalog: Catalog, seed: number): Traffic {
   const random = createRandom(seed, 1);
-  const removed = new Map<number, CatalogueApp>();
-  let present = [...catalogue.apps.keys()];
+  const removed = new Map<number, CatalogApp>();
+  let present = [...catalog.apps.keys()];
   const busy = random.sample(present, busyApps);
   let nextAppid = Math.max(...present) + 7;
   let changes = 0;
@@ -31,21 +31,21 @@ export function createTraffic(catalogue: Catalogue, seed: number): Traffic {
   let timer: NodeJS.Timeout | undefined;
 
   const change = (appid: number) => {
-    if (catalogue.apps.has(appid)) catalogue.change(appid);
+    if (catalog.apps.has(appid)) catalog.change(appid);
   };
   function add() {
     const appid = nextAppid;
     // Some new apps appear below the highest known id.
     nextAppid += random.int(1, 40);
-    catalogue.add({ appid, text: (version) => newAppText(appid, version) });
+    catalog.add({ appid, text: (version) => newAppText(appid, version) });
     present.push(appid);
     added += 1;
   }
   function remove() {
     const appid = random.pick(present);
-    const app = catalogue.apps.get(appid);
+    const app = catalog.apps.get(appid);
     if (!app || busy.includes(appid)) return change(appid);
-    catalogue.remove(appid);
+    catalog.remove(appid);
     removed.set(appid, app);
     present = present.filter((each) => each !== appid);
   }
@@ -53,7 +53,7 @@ export function createTraffic(catalogue: Catalogue, seed: number): Traffic {
     const [gone] = random.sample([...removed.values()], 1);
     if (!gone) return add();
     const { appid, text, access } = gone;
-    catalogue.add({ appid, text, access });
+    catalog.add({ appid, text, access });
     removed.delete(appid);
     present.push(appid);
   }
@@ -75,7 +75,7 @@ export function createTraffic(catalogue: Catalogue, seed: number): Traffic {
         [3, remove],
         [3, bringBack],
       ])();
-      if (random.chance(0.2)) catalogue.changePackage(random.int(1, 500));
+      if (random.chance(0.2)) catalog.changePackage(random.int(1, 500));
     },
     start(perSecond: number) {
       const startedAt = performance.now();

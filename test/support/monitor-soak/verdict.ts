@@ -1,5 +1,5 @@
 import { compareWithDatabase, type Sql } from "../independent-reading/compare.ts";
-import type { Catalogue } from "../steam/catalog.ts";
+import type { Catalog } from "../steam/catalog.ts";
 import { expectedOf } from "../sync.ts";
 import type { Traffic } from "./traffic.ts";
 
@@ -37,9 +37,9 @@ export const audit = `
 `;
 
 /** What must hold once everything announced has been stored; in words, empty when all does. */
-export async function judge(sql: Sql, catalogue: Catalogue, traffic: Pick<Traffic, "removed">): Promise<string[]> {
+export async function judge(sql: Sql, catalog: Catalog, traffic: Pick<Traffic, "removed">): Promise<string[]> {
   return [
-    ...(await wrongApps(sql, catalogue, traffic.removed)),
+    ...(await wrongApps(sql, catalog, traffic.removed)),
     ...(await rowsOf(sql, "history: the same change twice", doubled)),
     ...(await rowsOf(sql, "history: what one row says is new, the next one does not call old", brokenChains)),
     ...(await rowsOf(sql, "history: the last value is not the stored one", wrongEnds)),
@@ -51,8 +51,8 @@ export async function judge(sql: Sql, catalogue: Catalogue, traffic: Pick<Traffi
 }
 
 /** Every app as an independent reading of Steam's text has it, with the right change number; those that are gone inactive. */
-async function wrongApps(sql: Sql, catalogue: Catalogue, removed: ReadonlyMap<number, unknown>): Promise<string[]> {
-  const { differences } = await compareWithDatabase(sql, expectedOf(catalogue));
+async function wrongApps(sql: Sql, catalog: Catalog, removed: ReadonlyMap<number, unknown>): Promise<string[]> {
+  const { differences } = await compareWithDatabase(sql, expectedOf(catalog));
   const isGone = (appid: number, field: string) => field === "apps" && removed.has(appid);
   const wrong = differences.filter(({ appid, field }) => !isGone(appid, field));
   const alive = await sql("select appid from apps where is_known or is_active");

@@ -3,16 +3,16 @@ import { createHash } from "node:crypto";
 /**
  * The state of a simulated Steam: which apps exist, what PICS says about each, and what changed when.
  *
- * Texts may be given as functions, so that a catalogue of 100,000 apps need not hold them; the SHA-1 and the size of a
- * text are calculated once per change number and kept, the text itself is not (see {@link Catalogue.pregenerate}).
+ * Texts may be given as functions, so that a catalog of 100,000 apps need not hold them; the SHA-1 and the size of a
+ * text are calculated once per change number and kept, the text itself is not (see {@link Catalog.pregenerate}).
  */
-export interface Catalogue {
-  readonly apps: ReadonlyMap<number, CatalogueApp>;
+export interface Catalog {
+  readonly apps: ReadonlyMap<number, CatalogApp>;
   readonly size: number;
   /** Steam's latest change number. */
   readonly currentChangeNumber: number;
 
-  add(app: NewApp): CatalogueApp;
+  add(app: NewApp): CatalogApp;
   /** A new change number for the app, and a new text: the given one, else the generator's next version, else the same. */
   change(appid: number, newText?: TextSource): number;
   /** From now on Steam does not know the app; that is a change too. */
@@ -23,8 +23,8 @@ export interface Catalogue {
   /** The latest change of every app and package after `since`, ascending by id. */
   changesAfter(since: number): { apps: AppChange[]; packages: { packageid: number; changeNumber: number }[] };
   /** What PICS holds for the app: whole, or what it tells without an access token. */
-  body(app: CatalogueApp, scope: Scope): Body;
-  sha(app: CatalogueApp, scope: Scope): { sha: Buffer; size: number };
+  body(app: CatalogApp, scope: Scope): Body;
+  sha(app: CatalogApp, scope: Scope): { sha: Buffer; size: number };
   /** Generates every text now and keeps it as bytes: about 4 KB an app, for benches that must not wait for the generator. */
   pregenerate(): void;
 }
@@ -55,7 +55,7 @@ export interface NewApp {
   listKind?: AppListKind | null;
 }
 
-export interface CatalogueApp {
+export interface CatalogApp {
   readonly appid: number;
   readonly name: string;
   readonly access: Access;
@@ -82,8 +82,8 @@ export interface Body {
   sha: Buffer;
 }
 
-export function createCatalogue(firstChangeNumber = 30_000_000): Catalogue {
-  const apps = new Map<number, CatalogueApp>();
+export function createCatalog(firstChangeNumber = 30_000_000): Catalog {
+  const apps = new Map<number, CatalogApp>();
   const removed = new Map<number, AppChange>();
   const packages = new Map<number, number>();
   const shas = new Map<string, { changeNumber: number; sha: Buffer; size: number }>();
@@ -92,11 +92,11 @@ export function createCatalogue(firstChangeNumber = 30_000_000): Catalogue {
 
   const known = (appid: number) => {
     const app = apps.get(appid);
-    if (!app) throw new Error(`The simulated catalogue has no app ${appid}.`);
+    if (!app) throw new Error(`The simulated catalog has no app ${appid}.`);
     return app;
   };
 
-  const generated = (app: CatalogueApp, scope: Scope): Body => {
+  const generated = (app: CatalogApp, scope: Scope): Body => {
     const source = typeof app.text === "function" ? app.text(app.version) : app.text;
     const text = scope === "public" ? publicPart(app.appid, source) : source;
     const wire = typeof text === "string" ? Buffer.from(`${text}\0`) : Buffer.concat([text, Buffer.of(0)]);
@@ -119,9 +119,9 @@ export function createCatalogue(firstChangeNumber = 30_000_000): Catalogue {
       return current;
     },
     add({ appid, text, changeNumber = current + 1, name = `App ${appid}`, access = "public", listKind = null }) {
-      if (apps.has(appid)) throw new Error(`The simulated catalogue already has app ${appid}.`);
+      if (apps.has(appid)) throw new Error(`The simulated catalog already has app ${appid}.`);
       const lastModified = 1_700_000_000 + (changeNumber % 50_000_000);
-      const app: CatalogueApp = { appid, name, access, listKind, changeNumber, version: 0, text, lastModified };
+      const app: CatalogApp = { appid, name, access, listKind, changeNumber, version: 0, text, lastModified };
       apps.set(appid, app);
       removed.delete(appid);
       current = Math.max(current, changeNumber);
@@ -178,14 +178,14 @@ export function createCatalogue(firstChangeNumber = 30_000_000): Catalogue {
   };
 }
 
-/** A catalogue of given texts, such as real payloads. Texts that say `public_only` become apps whose token is denied. */
-export function fromPayloads(payloads: Iterable<{ appid: number; changeNumber: number; text: string }>): Catalogue {
+/** A catalog of given texts, such as real payloads. Texts that say `public_only` become apps whose token is denied. */
+export function fromPayloads(payloads: Iterable<{ appid: number; changeNumber: number; text: string }>): Catalog {
   const list = [...payloads];
-  const catalogue = createCatalogue(list.reduce((most, { changeNumber }) => Math.max(most, changeNumber), 0));
+  const catalog = createCatalog(list.reduce((most, { changeNumber }) => Math.max(most, changeNumber), 0));
   for (const { appid, changeNumber, text } of list) {
     const name = /\n\t\t"name"\t\t"([^"]*)"/.exec(text)?.[1];
     const type = /\n\t\t"type"\t\t"([^"]*)"/.exec(text)?.[1]?.toLowerCase();
-    catalogue.add({
+    catalog.add({
       appid,
       changeNumber,
       text,
@@ -194,7 +194,7 @@ export function fromPayloads(payloads: Iterable<{ appid: number; changeNumber: n
       listKind: listKindOf(type),
     });
   }
-  return catalogue;
+  return catalog;
 }
 
 /** The list of IStoreService/GetAppList that carries apps of a PICS type; null for demos, music, tools and the like. */

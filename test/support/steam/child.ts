@@ -12,12 +12,12 @@ import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import { fromPayloads } from "./catalog.ts";
 import type { Fault, FaultKind } from "./faults.ts";
-import { type GenerateOptions, generateCatalogue } from "./generate.ts";
+import { type GenerateOptions, generateCatalog } from "./generate.ts";
 import { createRandom } from "./random.ts";
 import type { LoggedRequest, SimulatedRequestKind } from "./request-log.ts";
 import { type SimulatedSteam, type SimulatedSteamOptions, startSimulatedSteam } from "./simulated-steam.ts";
 
-export interface ForkOptions extends Omit<SimulatedSteamOptions, "catalogue" | "routes"> {
+export interface ForkOptions extends Omit<SimulatedSteamOptions, "catalog" | "routes"> {
   /** Default: 2,000 apps of seed 1. */
   generate?: GenerateOptions;
   /** Instead of generated apps: a gzipped file of JSON lines `{appid, change_number, text}`. */
@@ -48,7 +48,7 @@ export interface SteamCalls {
 }
 
 export interface SteamStats {
-  /** Apps in the catalogue. */
+  /** Apps in the catalog. */
   size: number;
   currentChangeNumber: number;
   sessions: number;
@@ -147,11 +147,11 @@ function serve(): void {
 }
 
 async function start({ generate, payloadFile, pregenerate = false, ...options }: ForkOptions): Promise<SimulatedSteam> {
-  const catalogue = payloadFile
+  const catalog = payloadFile
     ? fromPayloads(readPayloads(payloadFile))
-    : generateCatalogue(generate ?? { seed: 1, count: 2_000 });
-  if (pregenerate) catalogue.pregenerate();
-  return startSimulatedSteam({ ...options, catalogue });
+    : generateCatalog(generate ?? { seed: 1, count: 2_000 });
+  if (pregenerate) catalog.pregenerate();
+  return startSimulatedSteam({ ...options, catalog });
 }
 
 /** The payloads of a gzipped file of JSON lines `{appid, change_number, text}`. */
@@ -164,14 +164,14 @@ export function readPayloads(file: string): { appid: number; changeNumber: numbe
 }
 
 function callsOf(steam: SimulatedSteam): SteamCalls {
-  const { catalogue, log, faults } = steam;
+  const { catalog, log, faults } = steam;
   const random = createRandom(99);
   return {
     stats() {
       const { user, system } = process.cpuUsage();
       return {
-        size: catalogue.size,
-        currentChangeNumber: catalogue.currentChangeNumber,
+        size: catalog.size,
+        currentChangeNumber: catalog.currentChangeNumber,
         sessions: steam.sessions,
         counts: { ...log.counts },
         struck: new Map(faults.struck),
@@ -185,13 +185,13 @@ function callsOf(steam: SimulatedSteam): SteamCalls {
     fetchCounts: () => log.fetchCounts(),
     clearLog: () => log.clear(),
     changeRandom(count) {
-      const chosen = random.sample([...catalogue.apps.keys()], count);
-      return new Map(chosen.map((appid) => [appid, catalogue.change(appid)]));
+      const chosen = random.sample([...catalog.apps.keys()], count);
+      return new Map(chosen.map((appid) => [appid, catalog.change(appid)]));
     },
-    change: (appid, newText) => catalogue.change(appid, newText),
-    remove: (appid) => catalogue.remove(appid),
-    appids: () => [...catalogue.apps.keys()],
-    changeNumbers: () => new Map([...catalogue.apps.values()].map(({ appid, changeNumber }) => [appid, changeNumber])),
+    change: (appid, newText) => catalog.change(appid, newText),
+    remove: (appid) => catalog.remove(appid),
+    appids: () => [...catalog.apps.keys()],
+    changeNumbers: () => new Map([...catalog.apps.values()].map(({ appid, changeNumber }) => [appid, changeNumber])),
     addFault(fault) {
       faults.add(fault);
     },

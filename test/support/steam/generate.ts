@@ -1,4 +1,4 @@
-import { type Access, type Catalogue, createCatalogue, listKindOf } from "./catalog.ts";
+import { type Access, type Catalog, createCatalog, listKindOf } from "./catalog.ts";
 import { type AppPlan, type AppType, generateText } from "./generate-text.ts";
 import { createRandom, type Random } from "./random.ts";
 import { companionTitle, gameTitle, properName, studioName } from "./words.ts";
@@ -22,12 +22,12 @@ const defaultChangeNumber = 36_000_000;
 const changeNumberSpan = 6_000_000;
 
 /**
- * A catalogue of made-up apps. The same options give the same apps and, after the same changes, the same texts on every
- * machine; texts are generated when asked for, so that large catalogues stay small in memory.
+ * A catalog of made-up apps. The same options give the same apps and, after the same changes, the same texts on every
+ * machine; texts are generated when asked for, so that large catalogs stay small in memory.
  */
-export function generateCatalogue(options: GenerateOptions): Catalogue {
+export function generateCatalog(options: GenerateOptions): Catalog {
   const { seed, changeNumber = defaultChangeNumber, tokenShare = 0.03, deniedShare = 0.03 } = options;
-  const catalogue = createCatalogue(changeNumber);
+  const catalog = createCatalog(changeNumber);
   for (const plan of planApps(options)) {
     const random = createRandom(seed, plan.appid, 2);
     const access = random.weighted<Access>([
@@ -35,7 +35,7 @@ export function generateCatalogue(options: GenerateOptions): Catalogue {
       [deniedShare, "denied"],
       [1 - tokenShare - deniedShare, "public"],
     ]);
-    catalogue.add({
+    catalog.add({
       appid: plan.appid,
       name: plan.name,
       changeNumber: changeNumber - Math.floor(random.next() ** 2 * changeNumberSpan),
@@ -44,7 +44,7 @@ export function generateCatalogue(options: GenerateOptions): Catalogue {
       text: (version) => generateText(plan, version),
     });
   }
-  return catalogue;
+  return catalog;
 }
 
 /** Games with what belongs to them behind them, then the occasional app that belongs to none. */

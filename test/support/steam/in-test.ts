@@ -2,13 +2,13 @@ import { once } from "node:events";
 import http from "node:http";
 import https from "node:https";
 import { onTestFinished } from "vitest";
-import { generateCatalogue } from "./generate.ts";
+import { generateCatalog } from "./generate.ts";
 import { logOnRaw, type RawClient } from "./raw-client.ts";
 import { type SimulatedSteam, type SimulatedSteamOptions, startSimulatedSteam } from "./simulated-steam.ts";
 
 /** Inside a vitest test: a simulation that this process trusts, with 60 generated apps; gone when the test ends. */
 export async function startInTest(options: SimulatedSteamOptions = {}): Promise<SimulatedSteam> {
-  const steam = await startSimulatedSteam({ catalogue: generateCatalogue({ seed: 3, count: 60 }), ...options });
+  const steam = await startSimulatedSteam({ catalog: generateCatalog({ seed: 3, count: 60 }), ...options });
   onTestFinished(() => steam.close());
   onTestFinished(steam.trustHere());
   return steam;

@@ -1,4 +1,4 @@
-import type { CatalogueApp, Scope } from "./catalog.ts";
+import type { CatalogApp, Scope } from "./catalog.ts";
 import type { Fault, FaultOf } from "./faults.ts";
 import type { SimulatedRequestKind } from "./request-log.ts";
 import type { SimulationContext } from "./simulated-steam.ts";
@@ -83,11 +83,11 @@ export function accessTokenOf(appid: number): string {
 }
 
 function changesSince(
-  { catalogue, changeWindow }: SimulationContext,
+  { catalog, changeWindow }: SimulationContext,
   since: number,
   forced: FaultOf<"force">["how"] | null,
 ): Uint8Array {
-  const current = catalogue.currentChangeNumber;
+  const current = catalog.currentChangeNumber;
   const answer = {
     current_change_number: current,
     since_change_number: forced === "since" ? current : since,
@@ -100,7 +100,7 @@ function changesSince(
     const force = { force_full_update: false, force_full_app_update: true, force_full_package_update: true };
     return messages.changesSinceResponse.encode({ ...answer, ...force });
   }
-  const { apps, packages } = catalogue.changesAfter(since);
+  const { apps, packages } = catalog.changesAfter(since);
   return messages.changesSinceResponse.encode({
     ...answer,
     package_changes: packages.map(({ packageid, changeNumber }) => ({ packageid, change_number: changeNumber })),
@@ -121,7 +121,7 @@ function productInfo(
   const apps: ProductInfoApp[] = [];
   const unknown: number[] = [];
   for (const appid of request.ids) {
-    const app = context.catalogue.apps.get(appid);
+    const app = context.catalog.apps.get(appid);
     const fault = faults.apps.get(appid);
     if (fault?.kind === "omit") continue;
     if (app) apps.push(productInfoApp(context, app, request.tokens.get(appid), metadataOnly, fault));
@@ -154,15 +154,15 @@ function productInfo(
 }
 
 function productInfoApp(
-  { catalogue, httpMinSize }: SimulationContext,
-  app: CatalogueApp,
+  { catalog, httpMinSize }: SimulationContext,
+  app: CatalogApp,
   token: string | undefined,
   metadataOnly: boolean,
   fault: Fault | undefined,
 ): ProductInfoApp {
   const mayReadAll = app.access === "public" || (app.access === "token" && token === accessTokenOf(app.appid));
   const scope: Scope = mayReadAll ? "whole" : "public";
-  const { sha, size } = catalogue.sha(app, scope);
+  const { sha, size } = catalog.sha(app, scope);
   const older = fault?.kind === "wrong_older_change_number" ? (fault.by ?? 1_000) : 0;
   const info: ProductInfoApp = {
     appid: app.appid,
@@ -174,15 +174,15 @@ function productInfoApp(
     size: size + 1,
   };
   if (metadataOnly || fault?.kind === "no_buffer" || info.size >= httpMinSize) return info;
-  const { bytes, wire } = catalogue.body(app, scope);
+  const { bytes, wire } = catalog.body(app, scope);
   const cut = fault?.kind === "truncated" && Buffer.concat([bytes.subarray(0, bytes.length / 2), Buffer.of(0)]);
   return { ...info, buffer: cut || wire };
 }
 
-function accessTokens({ catalogue }: SimulationContext, { ids, packages }: PicsRequest): Uint8Array {
+function accessTokens({ catalog }: SimulationContext, { ids, packages }: PicsRequest): Uint8Array {
   // Apps without secrets have the token 0, as Steam grants it; unknown ones are denied.
-  const isDenied = (appid: number) => (catalogue.apps.get(appid)?.access ?? "denied") === "denied";
-  const isPublic = (appid: number) => catalogue.apps.get(appid)?.access === "public";
+  const isDenied = (appid: number) => (catalog.apps.get(appid)?.access ?? "denied") === "denied";
+  const isPublic = (appid: number) => catalog.apps.get(appid)?.access === "public";
   return messages.accessTokenResponse.encode({
     app_access_tokens: ids
       .filter((appid) => !isDenied(appid))

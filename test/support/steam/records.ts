@@ -1,14 +1,14 @@
 import { isWhole } from "../../../src/catalog/app-record.ts";
 import { extractApp } from "../../../src/catalog/extract.ts";
 import type { StoredRecord } from "../../../src/db/catalog-store.ts";
-import { generateCatalogue } from "./generate.ts";
+import { generateCatalog } from "./generate.ts";
 
-/** Records of the generated catalogue, as a bulk sync hands them to the store. */
+/** Records of the generated catalog, as a bulk sync hands them to the store. */
 export function generateRecords(count: number): StoredRecord[] {
-  const catalogue = generateCatalogue({ seed: 1, count });
-  return [...catalogue.apps.values()].map((app) => {
+  const catalog = generateCatalog({ seed: 1, count });
+  return [...catalog.apps.values()].map((app) => {
     const isDenied = app.access === "denied";
-    const text = catalogue.body(app, isDenied ? "public" : "whole").bytes.toString("utf8");
+    const text = catalog.body(app, isDenied ? "public" : "whole").bytes.toString("utf8");
     const record = extractApp(app.appid, text, isDenied);
     return { ...record, change_number: app.changeNumber, partial: !isWhole(record), missing_token: isDenied };
   });

@@ -2,11 +2,11 @@
  * A simulated Steam on loopback. The product talks to it as it would to the real one, without a hook: through a CONNECT
  * proxy that leads every host to one TLS server.
  *
- *     const steam = await startSimulatedSteam({ catalogue: generateCatalogue({ seed: 1, count: 2_000 }) });
+ *     const steam = await startSimulatedSteam({ catalog: generateCatalog({ seed: 1, count: 2_000 }) });
  *     const distrust = steam.trustHere();              // in this process; another one gets steam.env in its environment
  *     const client = new SteamUser({ httpProxy: steam.proxyUrl, protocol: SteamUser.EConnectionProtocol.WebSocket, … });
  *     steam.faults.add({ kind: "hang", on: "product_info", times: 2 });
- *     steam.catalogue.change(10);                      // a new version of app 10, announced to ChangesSince
+ *     steam.catalog.change(10);                      // a new version of app 10, announced to ChangesSince
  *     steam.log.of("product_info");                    // what was asked
  *     distrust();
  *     await steam.close();
@@ -17,18 +17,18 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import tls from "node:tls";
-import type { Catalogue } from "./catalog.ts";
+import type { Catalog } from "./catalog.ts";
 import { createCertificates } from "./certificates.ts";
 import { createContentManager } from "./content-manager.ts";
 import { createFaults, type Faults } from "./faults.ts";
-import { generateCatalogue } from "./generate.ts";
+import { generateCatalog } from "./generate.ts";
 import { startProxy, type WebRoute } from "./proxy.ts";
 import { createRequestLog, type RequestLog } from "./request-log.ts";
 import { steamWebRoutes } from "./web-routes.ts";
 
 export interface SimulatedSteamOptions {
   /** Default: 2,000 generated apps. */
-  catalogue?: Catalogue;
+  catalog?: Catalog;
   /** Every reply waits this long; 0, the default, answers at once. */
   latencyMs?: number;
   /** How many change numbers back ChangesSince answers; past it come the force flags. Default 5,000. */
@@ -54,7 +54,7 @@ export interface SimulatedSteam {
   caPem: string;
   /** HTTPS_PROXY, HTTP_PROXY, NO_PROXY (loopback stays direct) and NODE_EXTRA_CA_CERTS for a child process. */
   env: Record<string, string>;
-  catalogue: Catalogue;
+  catalog: Catalog;
   log: RequestLog;
   faults: Faults;
   /** Logged-on connections. */
@@ -67,11 +67,11 @@ export interface SimulatedSteam {
 }
 
 export async function startSimulatedSteam(options: SimulatedSteamOptions = {}): Promise<SimulatedSteam> {
-  const { catalogue = generateCatalogue({ seed: 1, count: 2_000 }), keepRequests = true, routes = [] } = options;
+  const { catalog = generateCatalog({ seed: 1, count: 2_000 }), keepRequests = true, routes = [] } = options;
   const log = createRequestLog(keepRequests);
   const faults = createFaults();
   const certificates = await createCertificates();
-  const context = { catalogue, log, faults, ...picsSettings(options) };
+  const context = { catalog, log, faults, ...picsSettings(options) };
   const contentManager = createContentManager(context);
   const proxy = await startProxy({
     certificates,
@@ -94,7 +94,7 @@ export async function startSimulatedSteam(options: SimulatedSteamOptions = {}): 
     caFile,
     caPem: certificates.caPem,
     env,
-    catalogue,
+    catalog,
     log,
     faults,
     get sessions() {
@@ -116,7 +116,7 @@ export async function startSimulatedSteam(options: SimulatedSteamOptions = {}): 
 
 /** What the parts of the simulation share. */
 export interface SimulationContext extends Required<PicsSettings> {
-  catalogue: Catalogue;
+  catalog: Catalog;
   log: RequestLog;
   faults: Faults;
 }

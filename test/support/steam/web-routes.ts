@@ -95,7 +95,7 @@ function isKeyRight({ apiKey }: SimulationContext, { url, headers }: WebRequest)
   return apiKey ? key === apiKey : key !== "";
 }
 
-function appList({ catalogue }: SimulationContext, query: URLSearchParams) {
+function appList({ catalog }: SimulationContext, query: URLSearchParams) {
   const isOn = (name: string, fallback: boolean) =>
     query.has(name) ? ["1", "true"].includes(query.get(name) ?? "") : fallback;
   const kinds = (["games", "dlc", "software", "videos", "hardware"] as const).filter((kind) =>
@@ -104,7 +104,7 @@ function appList({ catalogue }: SimulationContext, query: URLSearchParams) {
   const after = Number(query.get("last_appid") ?? 0);
   const modifiedSince = Number(query.get("if_modified_since") ?? 0);
   const max = Math.min(Number(query.get("max_results") ?? 0) || defaultListPage, maxListPage);
-  const rest = [...catalogue.apps.values()]
+  const rest = [...catalog.apps.values()]
     .filter(({ appid, listKind }) => appid > after && listKind !== null && kinds.includes(listKind))
     .filter(({ lastModified }) => lastModified >= modifiedSince)
     .sort((a, b) => a.appid - b.appid);
@@ -121,12 +121,12 @@ function appList({ catalogue }: SimulationContext, query: URLSearchParams) {
 }
 
 /** `/appinfo/{appid}/sha/{hex sha1}.txt.gz`; null when the SHA-1 is not that of the app's current text. */
-function payload({ catalogue }: SimulationContext, path: string): Buffer | null {
+function payload({ catalog }: SimulationContext, path: string): Buffer | null {
   const [, appid, sha] = /^\/appinfo\/(\d+)\/sha\/([0-9a-f]{40})\.txt\.gz$/.exec(path) ?? [];
-  const app = catalogue.apps.get(Number(appid));
+  const app = catalog.apps.get(Number(appid));
   if (!app || !sha) return null;
   for (const scope of ["whole", "public"] as const) {
-    const body = catalogue.body(app, scope);
+    const body = catalog.body(app, scope);
     if (body.sha.toString("hex") !== sha) continue;
     // Whether the text carries the NUL of the wire here is not known: for half of the apps it does.
     return Math.floor(app.appid / 10) % 2 === 0 ? body.wire : body.bytes;

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { type CollectorProgress, createTracker, formatCollectorLine } from "../../../src/collector/progress.ts";
+import { type CollectorProgress, createTracker } from "../../../src/collector/progress.ts";
+import { formatCollectorLine } from "../../../src/terminal/bars.ts";
 
 const startAt = "2025-06-01T12:00:00.000Z";
 const minuteMs = 60_000;

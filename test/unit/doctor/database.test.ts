@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { CatalogueSource, StatusDocument } from "../../../src/catalog-source/open.ts";
+import type { CatalogSource, StatusDocument } from "../../../src/catalog-source/port.ts";
 import { DataDirInUseError } from "../../../src/db/owner-lock.ts";
 import { runChecks } from "../../../src/doctor/check.ts";
 import { databaseChecks } from "../../../src/doctor/database.ts";
@@ -8,7 +8,7 @@ import { ConfigError, DatabaseError, type DatabaseFault, NotThereError } from ".
 
 const config = loadConfig({});
 const { signal } = new AbortController();
-const catalogue = {
+const catalog = {
   apps: 254_113,
   last_change_number: 1,
   bulk_started_at: null,
@@ -22,11 +22,11 @@ const catalogue = {
 /** What is found of the database through its owner. */
 async function examine(status: Partial<StatusDocument>) {
   let closed = 0;
-  const source: CatalogueSource = {
+  const source: CatalogSource = {
     name: "the folder ./data, read through process 7 on box",
     db: null,
     app: async () => null,
-    status: async () => ({ catalogue, failing_apps: [], workers: [], ...status }),
+    status: async () => ({ catalog, failing_apps: [], workers: [], ...status }),
     async close() {
       closed += 1;
     },
@@ -35,7 +35,7 @@ async function examine(status: Partial<StatusDocument>) {
   return { outcomes, closed };
 }
 
-const run = (open: () => Promise<CatalogueSource>, given: typeof config | null = config) =>
+const run = (open: () => Promise<CatalogSource>, given: typeof config | null = config) =>
   runChecks([{ title: "Database", checks: databaseChecks(given, open) }], { signal, onOutcome: () => {} });
 
 describe("databaseChecks", () => {
@@ -54,17 +54,17 @@ describe("databaseChecks", () => {
 
   it("warns of apps that fail and of changes that are late", async () => {
     const worst = { appid: 440, name: null, error: "cut\noff", attempts: 3, next_attempt_at: null };
-    const failing = await examine({ catalogue: { ...catalogue, failing: 2 }, failing_apps: [worst] });
+    const failing = await examine({ catalog: { ...catalog, failing: 2 }, failing_apps: [worst] });
     expect(failing.outcomes[2]).toMatchObject({
       result: "warning",
       summary: expect.stringContaining("2 failing; 0 workers; app 440 says: cut off"),
     });
-    const late = await examine({ catalogue: { ...catalogue, pending: 5, lag_seconds: 901, bulk_completed_at: null } });
+    const late = await examine({ catalog: { ...catalog, pending: 5, lag_seconds: 901, bulk_completed_at: null } });
     expect(late.outcomes[2]).toMatchObject({
       result: "warning",
       summary: expect.stringContaining("not loaded completely yet; 5 pending, the oldest for 15 min 01 s"),
     });
-    expect((await examine({ catalogue: null })).outcomes[2]).toMatchObject({ result: "skipped" });
+    expect((await examine({ catalog: null })).outcomes[2]).toMatchObject({ result: "skipped" });
   });
 
   const fault = (kind: DatabaseFault) => new DatabaseError(kind, "CODE", "its words");
@@ -75,7 +75,7 @@ describe("databaseChecks", () => {
     [fault("fatal"), "failed", "other", "its words (CODE)"],
     [new ConfigError("no URL"), "failed", "configuration", "no URL"],
     [new DataDirInUseError("./data", null), "failed", "other", "the data folder ./data is in use"],
-    [new NotThereError("There is no catalogue yet."), "skipped", null, "There is no catalogue yet."],
+    [new NotThereError("There is no catalog yet."), "skipped", null, "There is no catalog yet."],
     [new Error("a mistake"), "failed", "other", "a mistake"],
   ])("judges by kind and code what opening ends with: %s", async (error, result, blame, words) => {
     const [connection, ...others] = await run(() => Promise.reject(error));

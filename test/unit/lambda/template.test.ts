@@ -8,7 +8,7 @@ import { execute, type StateMachine } from "../../support/state-machine.ts";
 
 /** What is deployed: the template's promises, and the state machine walked from end to end with functions that stand in. */
 
-const folder = fileURLToPath(new URL("../../../src/library/lambda", import.meta.url));
+const folder = fileURLToPath(new URL("../../../src/lambda", import.meta.url));
 const read = (path: string) => readFileSync(path, "utf8");
 const definition = read(join(folder, "state-machine.asl.json"));
 const machine = JSON.parse(definition) as StateMachine;

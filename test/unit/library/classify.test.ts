@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type Classification, classify } from "../../../src/library/classify.ts";
 
-const named = (name: string) => classify({ catalogueType: null, igdbGameType: null, name });
+const named = (name: string) => classify({ catalogType: null, igdbGameType: null, name });
 
 /** Real games that names alone take for something else. */
 const misleading = [
@@ -25,7 +25,7 @@ describe("by name, the last resort", () => {
     ["Something - DLC", "DLC"],
     ["Something Season Pass", "DLC"],
     ["Something: Expansion", "DLC"],
-    // Nothing but the catalogue or IGDB can know better.
+    // Nothing but the catalog or IGDB can know better.
     ["Virus Expansion", "DLC"],
     ["Something - Demo", "NON_GAME"],
     ["Something - Soundtrack", "NON_GAME"],
@@ -48,7 +48,7 @@ describe("by name, the last resort", () => {
   });
 });
 
-describe("by IGDB's game type, where the catalogue does not know the app", () => {
+describe("by IGDB's game type, where the catalog does not know the app", () => {
   const types: [number, string, Classification][] = [
     [0, "main game", "GAME"],
     [1, "DLC", "DLC"],
@@ -69,11 +69,11 @@ describe("by IGDB's game type, where the catalogue does not know the app", () =>
   ];
   it.each(types)("%i, %s, is %s whatever the name", (igdbGameType, _, expected) => {
     for (const name of [...misleading, "Something - Demo", "Something - Multiplayer", "Plain"])
-      expect(classify({ catalogueType: null, igdbGameType, name })).toBe(expected);
+      expect(classify({ catalogType: null, igdbGameType, name })).toBe(expected);
   });
 });
 
-describe("by the catalogue's type, before everything else", () => {
+describe("by the catalog's type, before everything else", () => {
   const types: [string, Classification][] = [
     ["game", "GAME"],
     ["mod", "GAME"],
@@ -91,9 +91,9 @@ describe("by the catalogue's type, before everything else", () => {
     ["", "NON_GAME"],
     ["constructor", "NON_GAME"],
   ];
-  it.each(types)("%s is %s whatever IGDB and the name say", (catalogueType, expected) => {
+  it.each(types)("%s is %s whatever IGDB and the name say", (catalogType, expected) => {
     for (const igdbGameType of [null, 0, 1, 2, 14])
       for (const name of [...misleading, "Something - Demo", "Something - Multiplayer"])
-        expect(classify({ catalogueType, igdbGameType, name })).toBe(expected);
+        expect(classify({ catalogType, igdbGameType, name })).toBe(expected);
   });
 });

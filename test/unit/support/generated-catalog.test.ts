@@ -1,21 +1,21 @@
 import { parse } from "kvparser";
 import { describe, expect, it } from "vitest";
-import type { Catalogue } from "../../support/steam/catalog.ts";
-import { generateCatalogue } from "../../support/steam/generate.ts";
+import type { Catalog } from "../../support/steam/catalog.ts";
+import { generateCatalog } from "../../support/steam/generate.ts";
 import { toKeyValues } from "../../support/steam/key-values-writer.ts";
 
-const texts = (catalogue: Catalogue) =>
-  [...catalogue.apps.values()].map((app) => catalogue.body(app, "whole").bytes.toString());
+const texts = (catalog: Catalog) =>
+  [...catalog.apps.values()].map((app) => catalog.body(app, "whole").bytes.toString());
 
-describe("a generated catalogue", () => {
-  const catalogue = generateCatalogue({ seed: 1, count: 2_000 });
-  const parsed = texts(catalogue).map((text) => parse(text).appinfo as Record<string, Record<string, unknown>>);
+describe("a generated catalog", () => {
+  const catalog = generateCatalog({ seed: 1, count: 2_000 });
+  const parsed = texts(catalog).map((text) => parse(text).appinfo as Record<string, Record<string, unknown>>);
 
   it("is the same for the same seed, also after the same changes", () => {
-    const again = generateCatalogue({ seed: 1, count: 2_000 });
-    expect(texts(again)).toEqual(texts(catalogue));
-    expect(texts(generateCatalogue({ seed: 2, count: 50 }))).not.toEqual(texts(catalogue).slice(0, 50));
-    const [one, two] = [1, 2].map(() => generateCatalogue({ seed: 4, count: 30 })) as [Catalogue, Catalogue];
+    const again = generateCatalog({ seed: 1, count: 2_000 });
+    expect(texts(again)).toEqual(texts(catalog));
+    expect(texts(generateCatalog({ seed: 2, count: 50 }))).not.toEqual(texts(catalog).slice(0, 50));
+    const [one, two] = [1, 2].map(() => generateCatalog({ seed: 4, count: 30 })) as [Catalog, Catalog];
     const before = texts(one)[0];
     expect(one.change(10)).toBe(two.change(10));
     expect(texts(one)[0]).not.toBe(before);
@@ -23,9 +23,9 @@ describe("a generated catalogue", () => {
   });
 
   it("is KeyValues with the appid in it, in sizes like the real ones", () => {
-    const appids = [...catalogue.apps.keys()];
+    const appids = [...catalog.apps.keys()];
     expect(parsed.map(({ appid }) => Number(appid))).toEqual(appids);
-    const sizes = texts(catalogue)
+    const sizes = texts(catalog)
       .map((text) => text.length)
       .sort((a, b) => a - b);
     const mean = sizes.reduce((sum, size) => sum + size, 0) / sizes.length;
@@ -49,10 +49,10 @@ describe("a generated catalogue", () => {
     expect(plain.length).toBeGreaterThan(200);
     for (const { appid, extended } of plain)
       expect(dlcOf.get(Number(extended?.dlcforappid))?.split(",")).toContain(String(appid));
-    const accesses = [...catalogue.apps.values()].map(({ access }) => access);
+    const accesses = [...catalog.apps.values()].map(({ access }) => access);
     for (const access of ["token", "denied"])
       expect(accesses.filter((one) => one === access).length).toBeGreaterThan(20);
-    const whole = texts(catalogue).join("");
+    const whole = texts(catalog).join("");
     expect(whole).toContain("\u0000");
     expect(whole).toContain("\ufffd");
     expect(whole).toContain('\\"');
@@ -60,8 +60,8 @@ describe("a generated catalogue", () => {
   });
 
   it("fits as many apps as ids, and no more", () => {
-    expect([...generateCatalogue({ seed: 1, count: 40, maxAppid: 40 }).apps.keys()]).toHaveLength(40);
-    expect(() => generateCatalogue({ seed: 1, count: 41, maxAppid: 40 })).toThrow("do not fit");
+    expect([...generateCatalog({ seed: 1, count: 40, maxAppid: 40 }).apps.keys()]).toHaveLength(40);
+    expect(() => generateCatalog({ seed: 1, count: 41, maxAppid: 40 })).toThrow("do not fit");
   });
 });
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type BulkProgress, formatBar, secondsLeft, shareOf } from "../../../src/sync/progress.ts";
+import { type BulkProgress, secondsLeft, shareOf } from "../../../src/sync/progress.ts";
+import { formatBar } from "../../../src/terminal/bars.ts";
 
 const counted: Omit<BulkProgress, "share"> = {
   phase: "syncing",

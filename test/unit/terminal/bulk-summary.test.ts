@@ -2,7 +2,8 @@ import { PassThrough } from "node:stream";
 import { pino } from "pino";
 import { describe, expect, it } from "vitest";
 import { createOutput } from "../../../src/process/logger.ts";
-import { type BulkSummary, formatSummary, reportSummary } from "../../../src/terminal/bulk-summary.ts";
+import type { BulkSummary } from "../../../src/sync/progress.ts";
+import { formatSummary, reportSummary } from "../../../src/terminal/bulk-summary.ts";
 import { createTerminal } from "../../support/terminal.ts";
 
 const summary: BulkSummary = {

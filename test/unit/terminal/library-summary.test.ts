@@ -1,7 +1,9 @@
 import { pino } from "pino";
 import { describe, expect, it } from "vitest";
-import { formatLibraryLine, type LibrarySummary, reportLibrarySummary } from "../../../src/library/progress.ts";
+import type { LibrarySummary } from "../../../src/library/progress.ts";
 import type { Output } from "../../../src/process/logger.ts";
+import { formatLibraryLine } from "../../../src/terminal/bars.ts";
+import { reportLibrarySummary } from "../../../src/terminal/library-summary.ts";
 
 const summary: LibrarySummary = {
   s3_location: "file:///data/imports/u1/run-raw.csv",

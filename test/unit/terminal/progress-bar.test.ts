@@ -3,13 +3,9 @@ import { stripVTControlCharacters } from "node:util";
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createLogger, createOutput } from "../../../src/process/logger.ts";
-import {
-  createProgress,
-  createRateMeter,
-  formatCount,
-  formatDuration,
-  formatLine,
-} from "../../../src/terminal/progress-bar.ts";
+import { createRateMeter } from "../../../src/process/rate-meter.ts";
+import { formatCount, formatDuration, formatLine } from "../../../src/terminal/format.ts";
+import { createProgress } from "../../../src/terminal/progress-bar.ts";
 import { createTerminal } from "../../support/terminal.ts";
 
 beforeEach(() => void vi.useFakeTimers());

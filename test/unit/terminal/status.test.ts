@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import type { StatusDocument } from "../../../src/catalog-source/open.ts";
+import type { StatusDocument } from "../../../src/catalog-source/port.ts";
 import { formatStatus } from "../../../src/terminal/status.ts";
 import { ago, now, plain } from "./samples.ts";
 
-const catalogue = {
+const catalog = {
   apps: 254_113,
   last_change_number: 37_494_854,
   bulk_started_at: ago(90_000),
@@ -41,20 +41,20 @@ function worker(mode: string, snapshot: object, seen_seconds_ago = 3.6): StatusD
 
 const statusOf = (document: Partial<StatusDocument>, columns = 80) =>
   formatStatus(
-    { catalogue, failing_apps: [], workers: [], ...document },
+    { catalog, failing_apps: [], workers: [], ...document },
     "Postgres (db/app)",
     { ...plain, columns },
     now,
   );
 
 describe("formatStatus", () => {
-  it("shows the catalogue and every worker beside each other, without lines that say nothing", () => {
+  it("shows the catalog and every worker beside each other, without lines that say nothing", () => {
     const workers = [
       worker("change_monitor", { steam: connected, bulk: null, monitor: following }),
       worker("bulk_sync", { steam: { connected: false, last_error: "EResult 84" }, bulk: loading, monitor: null }, 61),
     ];
     expect(statusOf({ workers })).toBe(`\
-The catalogue in Postgres (db/app)
+The catalog in Postgres (db/app)
   Apps                254,113
   Loaded              2026-11-26 11:00:00 UTC (1 h 00 min ago)
   Change number       37494854
@@ -138,13 +138,13 @@ Workers
     expect(text).toContain("  and 1 more, see sync_status.last_error\n");
   });
 
-  it("has words for a catalogue that is new or not counted, and for no worker", () => {
+  it("has words for a catalog that is new or not counted, and for no worker", () => {
     const text = statusOf({
-      catalogue: { ...catalogue, bulk_completed_at: null, lag_seconds: null, last_change_number: null },
+      catalog: { ...catalog, bulk_completed_at: null, lag_seconds: null, last_change_number: null },
     });
     expect(text).toContain("Loaded              not yet; begun 2026-11-25 11:00:00 UTC (25 h 00 min ago)");
     expect(text).toContain("Pending             12\n");
     expect(text).toContain("Workers\n  None has reported within the last minute.\n");
-    expect(statusOf({ catalogue: null })).toContain("  It has not been counted yet.\n");
+    expect(statusOf({ catalog: null })).toContain("  It has not been counted yet.\n");
   });
 });

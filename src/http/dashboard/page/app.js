@@ -10,7 +10,7 @@ import { ago, count, difference, duration, grouped, percent, share } from "./for
  * @typedef {import("../../../catalog/views.ts").ChangeView} Change
  * @typedef {import("../../../catalog/views.ts").ActivityMinute} Minute
  * @typedef {import("../../../db/catalog-store.ts").CatalogSummary} Summary
- * @typedef {{ status: Status, throughput: [number, number][], activity: Minute[], changes: Change[], catalogue: Summary,
+ * @typedef {{ status: Status, throughput: [number, number][], activity: Minute[], changes: Change[], catalog: Summary,
  *   names: { kind: keyof typeof names, names: Names } }} Events
  * @typedef {Record<string, string | null>} Names by id
  */
@@ -26,7 +26,7 @@ function showStatus(status) {
   byId("health").textContent = health.status;
   byId("health").dataset.status = health.status;
   byId("mode").textContent = `${mode.replaceAll("_", " ")}, up ${duration(status.uptime_seconds)}`;
-  document.title = `${health.status}: Steam catalogue`;
+  document.title = `${health.status}: Steam catalog`;
   byId("reasons").textContent = health.reasons.join(". ");
   show("reasons", health.reasons.length > 0);
 
@@ -228,7 +228,7 @@ function listen() {
     names[kind] = some;
   });
   on("changes", showChanges);
-  on("catalogue", (summary) => {
+  on("catalog", (summary) => {
     bars("types", summary.by_type);
     bars(
       "deck",

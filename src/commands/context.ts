@@ -1,0 +1,11 @@
+import type { Config } from "../process/config.ts";
+import type { Lifecycle } from "../process/lifecycle.ts";
+import type { Logger, Output } from "../process/logger.ts";
+
+/** What every command is given. */
+export interface Context {
+  config: Config;
+  output: Output;
+  logger: Logger;
+  lifecycle: Lifecycle;
+}

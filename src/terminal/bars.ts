@@ -1,0 +1,62 @@
+import type { CollectorPhase, CollectorProgress } from "../collector/progress.ts";
+import type { LibraryProgress } from "../library/progress.ts";
+import type { BulkProgress } from "../sync/progress.ts";
+import { formatCount, formatDuration, formatLine } from "./format.ts";
+
+/** One line of at most `width` columns; what comes last is cut first. */
+export function formatBar(progress: BulkProgress, width = 80): string {
+  const { phase, total, done, failed, unknown, share, swept_ids, sweep_end } = progress;
+  const pieces =
+    phase === "sweeping"
+      ? [
+          `${formatCount(swept_ids)}${sweep_end ? ` of ${formatCount(sweep_end)}` : ""} ids`,
+          `${formatCount(total)} to fetch`,
+        ]
+      : [
+          `${formatCount(done + failed + unknown)} of ${formatCount(total)}`,
+          `${formatCount(Math.round(progress.rate_per_second))}/s`,
+        ];
+  if (progress.eta_seconds !== null && phase !== "done") pieces.push(`${formatDuration(progress.eta_seconds)} left`);
+  if (failed > 0) pieces.push(`${formatCount(failed)} failed`);
+  return formatLine(phase, share, pieces, width);
+}
+
+const collectorPhaseNames: Record<CollectorPhase, string> = {
+  starting: "starting",
+  waiting: "waiting",
+  reading_list: "app list",
+  applying_list: "applying",
+  all_games: "all games",
+  details: "details",
+  idle: "idle",
+  done: "done",
+};
+const collectorUnitNames: Partial<Record<CollectorPhase, string>> = { all_games: "pages", details: "games" };
+
+/** One line of at most `width` columns; what comes last is cut first. */
+export function formatCollectorLine(progress: CollectorProgress, width = 80): string {
+  const { phase, done, total, games } = progress;
+  const unit = collectorUnitNames[phase] ?? "apps";
+  const share = phase === "done" ? 1 : total === null || total === 0 ? null : Math.min(1, done / total);
+  const pieces = [`${formatCount(done)}${total === null ? "" : ` of ${formatCount(total)}`} ${unit}`];
+  if (progress.rate_per_minute > 0) pieces.push(`${formatCount(Math.round(progress.rate_per_minute))}/min`);
+  if (progress.eta_seconds !== null && phase !== "done") pieces.push(`${formatDuration(progress.eta_seconds)} left`);
+  if (progress.failed > 0) pieces.push(`${formatCount(progress.failed)} failed`);
+  if (games !== null) pieces.push(`${formatCount(games.success)} known, ${formatCount(games.pending)} pending`);
+  return formatLine(collectorPhaseNames[phase], share, pieces, width);
+}
+
+const libraryPhaseNames: Record<LibraryProgress["phase"], string> = {
+  starting: "starting",
+  steam_import: "Steam",
+  igdb_enrichment: "IGDB",
+  database_import: "database",
+  done: "done",
+};
+
+/** One line of at most `width` columns; what comes last is cut first. */
+export function formatLibraryLine({ phase, done, total }: LibraryProgress, width = 80): string {
+  const share = phase === "done" ? 1 : total === null || total === 0 ? null : done / total;
+  const games = total === null ? "" : `${formatCount(done)} of ${formatCount(total)} games`;
+  return formatLine(libraryPhaseNames[phase], share, [games], width);
+}

@@ -1,0 +1,22 @@
+const barWidth = 24;
+
+/** `name      ████░░░░  33%  pieces`, cut at the width. `share` is null where nobody knows the whole. */
+export function formatLine(name: string, share: number | null, pieces: readonly string[], width: number): string {
+  const filled = Math.round((share ?? 0) * barWidth);
+  const bar = "█".repeat(filled) + "░".repeat(barWidth - filled);
+  const percent = (share === null ? "" : `${Math.floor(share * 100)}%`).padStart(4);
+  return `${name.padEnd(9)} ${bar} ${percent}  ${pieces.join(", ")}`.slice(0, width - 1);
+}
+
+export function formatCount(count: number): string {
+  return count.toLocaleString("en-US");
+}
+
+/** `8 s`, `1 min 20 s`, `2 h 05 min`. */
+export function formatDuration(seconds: number): string {
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${seconds < 10 ? Number(seconds.toFixed(1)) : whole} s`;
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 60) return `${minutes} min ${String(whole % 60).padStart(2, "0")} s`;
+  return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} min`;
+}
