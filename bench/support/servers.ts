@@ -1,6 +1,6 @@
 import { createCatalogStore } from "../../src/db/catalog-store.ts";
 import { openPostgres } from "../../src/db/postgres.ts";
-import { createPatience } from "../../src/db/retry.ts";
+import { createDatabaseRetry } from "../../src/db/retry.ts";
 import type { ClusterAddress } from "../../test/support/cluster.ts";
 import { asSuperuser, urlOf } from "../../test/support/cluster.ts";
 import { ownerOf, serverTemplate, silent } from "../../test/support/templates.ts";
@@ -32,5 +32,5 @@ let databases = 0;
 /** The product's store over a Postgres. */
 export async function openStore(url: string) {
   const db = await openPostgres({ url, logger: silent, maxConnections: 1 });
-  return { store: createCatalogStore(db, createPatience("postgres", { logger: silent })), db };
+  return { store: createCatalogStore(db, createDatabaseRetry("postgres", { logger: silent })), db };
 }

@@ -5,7 +5,7 @@ import { openDatabase } from "../db/open.ts";
 import { DataDirInUseError, readOwner } from "../db/owner-lock.ts";
 import { hasPglite } from "../db/pglite.ts";
 import type { Config } from "../process/config.ts";
-import { NotThereError } from "../process/errors.ts";
+import { NotFoundError } from "../process/errors.ts";
 import type { Logger } from "../process/logger.ts";
 import { askOwner } from "./owner-http.ts";
 import type { CatalogSource } from "./port.ts";
@@ -17,7 +17,7 @@ const ownerPatienceMs = 10_000;
 const ownerPollMs = 100;
 
 /**
- * @throws {NotThereError} where there is no embedded database yet; none is made.
+ * @throws {NotFoundError} where there is no embedded database yet; none is made.
  * @throws {DataDirInUseError} when its owner answers no HTTP; DatabaseError as {@link openDatabase} does.
  */
 export async function openSource(options: SourceOptions): Promise<CatalogSource> {
@@ -26,7 +26,7 @@ export async function openSource(options: SourceOptions): Promise<CatalogSource>
     // An owner that begins to make it has said so.
     const owner = await readOwner(database.dataDir);
     if (owner?.address) return askOwner(database.dataDir, owner, http.apiKey);
-    throw new NotThereError(`There is no catalog in ${database.dataDir} yet; \`npm start\` makes one.`);
+    throw new NotFoundError(`There is no catalog in ${database.dataDir} yet; \`npm start\` makes one.`);
   }
   for (const deadline = Date.now() + ownerPatienceMs; ; ) {
     try {

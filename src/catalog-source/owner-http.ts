@@ -3,7 +3,7 @@ import { z } from "zod";
 import { appView } from "../catalog/views.ts";
 import { catalogOverview, failingApps } from "../db/catalog-store.ts";
 import type { DataDirOwner } from "../db/owner-lock.ts";
-import { ConfigError, DatabaseError, NotThereError } from "../process/errors.ts";
+import { ConfigError, DatabaseError, NotFoundError } from "../process/errors.ts";
 import type { CatalogSource } from "./port.ts";
 
 /** The embedded database, read through the process that owns it. */
@@ -49,7 +49,7 @@ export function askOwner(dataDir: string, owner: DataDirOwner, apiKey: string | 
   function read<T>(shape: z.ZodType<T>, { body }: Answer): T {
     const reply = shape.safeParse(body);
     if (reply.success) return reply.data;
-    throw new NotThereError(`${who} owns ${dataDir} and answers in a form that this version does not read.`);
+    throw new NotFoundError(`${who} owns ${dataDir} and answers in a form that this version does not read.`);
   }
 
   return {
@@ -61,7 +61,7 @@ export function askOwner(dataDir: string, owner: DataDirOwner, apiKey: string | 
       if (answer.status === 200) return read(appView, answer);
       // No such app, or no such route: a list of apps tells which.
       if ((await ask("/v1/apps?limit=1")).status === 200) return null;
-      throw new NotThereError(
+      throw new NotFoundError(
         `${who} owns ${dataDir} and serves no API (API=off), so it cannot be read beside it. ` +
           "Start it with API=on, or stop it and try again.",
       );

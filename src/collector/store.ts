@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Database } from "../db/database.ts";
 import { createReserve, type Reserve } from "../db/quota.ts";
-import type { Patience } from "../db/retry.ts";
+import type { DatabaseRetry } from "../db/retry.ts";
 
 /**
  * Typed calls of the collector's SQL functions in `supabase/migrations`; what each does is written there. All may be repeated
@@ -145,9 +145,13 @@ const collectorCounts = z.object({
 export type CollectorCounts = z.infer<typeof collectorCounts>;
 
 /** The store of one worker over one database. */
-export function createCollectorStore(db: Database, patience: Pick<Patience, "call">, workerId: string): CollectorStore {
+export function createCollectorStore(
+  db: Database,
+  retry: Pick<DatabaseRetry, "call">,
+  workerId: string,
+): CollectorStore {
   async function rpc<T>(reply: z.ZodType<T>, name: string, request: Record<string, unknown>): Promise<T> {
-    return reply.parse(await patience.call(() => db.rpc(name, { request })));
+    return reply.parse(await retry.call(() => db.rpc(name, { request })));
   }
   /** A function that answers null to a worker without the lease. */
   async function held<T>(reply: z.ZodType<T>, name: string, request: Record<string, unknown>): Promise<T> {
@@ -194,7 +198,7 @@ export function createCollectorStore(db: Database, patience: Pick<Patience, "cal
     saveDetails: async (games) => {
       await held(nothing, "collector_save_details", { games });
     },
-    counts: async () => collectorCounts.parse(await patience.call(() => db.rpc("collector_counts"))),
-    reserve: createReserve(db, patience),
+    counts: async () => collectorCounts.parse(await retry.call(() => db.rpc("collector_counts"))),
+    reserve: createReserve(db, retry),
   };
 }

@@ -1,4 +1,4 @@
-import { SettingRefused } from "../library/errors.ts";
+import { SettingRejectedError } from "../library/errors.ts";
 import { createFolderStore } from "../library/folder-store.ts";
 import { createIgdb } from "../library/igdb.ts";
 import { createLibraryImport, type LibraryImport } from "../library/pipeline.ts";
@@ -71,7 +71,7 @@ export function createLibraryWorker({ config, output, logger, lifecycle }: Conte
       try {
         reportLibrarySummary(await running, output, logger);
       } catch (error) {
-        throw error instanceof SettingRefused ? new ConfigError(error.message) : error;
+        throw error instanceof SettingRejectedError ? new ConfigError(error.message) : error;
       } finally {
         progress.stop();
       }

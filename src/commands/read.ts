@@ -2,7 +2,7 @@ import { openSource } from "../catalog-source/open.ts";
 import type { CatalogSource } from "../catalog-source/port.ts";
 import { DataDirInUseError } from "../db/owner-lock.ts";
 import { type Config, secretsOf } from "../process/config.ts";
-import { ConfigError, DatabaseError, NotThereError, SteamError } from "../process/errors.ts";
+import { ConfigError, DatabaseError, NotFoundError, SteamError } from "../process/errors.ts";
 import { createLifecycle, exitCodeOf, exitCodes, type Lifecycle } from "../process/lifecycle.ts";
 import { createLogger, createOutput, createRedactor, type Logger, type Output } from "../process/logger.ts";
 import { honourProxy } from "../process/proxy.ts";
@@ -47,7 +47,7 @@ export function createQuietLogger(config: Config, quiet: "warn" | "silent" = "wa
 
 /** What was to be expected in its own words; anything else with where it came from. */
 function tell(error: unknown, config: Config, logger: Logger): void {
-  const isExpected = [ConfigError, DatabaseError, DataDirInUseError, NotThereError, SteamError].some(
+  const isExpected = [ConfigError, DatabaseError, DataDirInUseError, NotFoundError, SteamError].some(
     (kind) => error instanceof kind,
   );
   if (isExpected) process.stderr.write(`${createRedactor(secretsOf(config))((error as Error).message)}\n`);
@@ -75,7 +75,7 @@ async function app({ appid, json }: { appid: number; json: boolean }, context: C
   const source = await open(context);
   const found = await source.app(appid);
   if (found === null) {
-    throw new NotThereError(`App ${appid} is not stored in ${source.name}; \`fetch ${appid}\` asks Steam.`);
+    throw new NotFoundError(`App ${appid} is not stored in ${source.name}; \`fetch ${appid}\` asks Steam.`);
   }
   return json ? asJson(found) : formatApp(found, context.terminal, Date.now());
 }
@@ -84,7 +84,7 @@ async function fetchApp({ appid, json }: { appid: number; json: boolean }, conte
   const [stored, steam] = await Promise.all([storedSide(appid, context), askSteam(appid, context)]);
   if (steam === null) {
     const kept = stored.app === null ? "" : ` It is stored: \`app ${appid}\` shows it.`;
-    throw new NotThereError(`Steam does not know app ${appid}.${kept}`);
+    throw new NotFoundError(`Steam does not know app ${appid}.${kept}`);
   }
   return json ? asJson(fetchedDocument(stored, steam)) : formatFetched(stored, steam, context.terminal, Date.now());
 }
@@ -102,7 +102,7 @@ async function storedSide(appid: number, context: Context): Promise<StoredSide> 
     const found = await source.app(appid);
     return { app: found, note: found === null ? `not stored in ${source.name}` : null };
   } catch (error) {
-    const kinds = [ConfigError, DatabaseError, DataDirInUseError, NotThereError];
+    const kinds = [ConfigError, DatabaseError, DataDirInUseError, NotFoundError];
     if (!kinds.some((kind) => error instanceof kind)) throw error;
     return { app: null, note: (error as Error).message };
   }

@@ -2,9 +2,9 @@ import { randomUUID } from "node:crypto";
 import { createCollectorStore } from "../collector/store.ts";
 import { type CatalogReader, createCatalogReader, readConcurrency } from "../db/catalog-reader.ts";
 import { type CatalogStore, createCatalogStore } from "../db/catalog-store.ts";
-import { observed } from "../db/observe.ts";
+import { withErrorMetrics } from "../db/observe.ts";
 import { openDatabase, prepareSchema } from "../db/open.ts";
-import { createPatience } from "../db/retry.ts";
+import { createDatabaseRetry } from "../db/retry.ts";
 import { vacuum, vacuumDaily } from "../db/vacuum.ts";
 import type { ServerOptions } from "../http/parts.ts";
 import { buildServer } from "../http/server.ts";
@@ -12,7 +12,7 @@ import { createLibraryStore } from "../library/store.ts";
 import type { Config } from "../process/config.ts";
 import type { Logger } from "../process/logger.ts";
 import { honourProxy } from "../process/proxy.ts";
-import { createReporter, type Reporter } from "../status/heartbeat.ts";
+import { createHeartbeat, type Heartbeat } from "../status/heartbeat.ts";
 import { createMetrics } from "../status/metrics.ts";
 import type { ServiceSnapshot } from "../status/snapshot.ts";
 import { startWatch } from "../status/watchdog.ts";
@@ -35,7 +35,7 @@ export async function runWorker(command: Work, context: Context): Promise<void> 
   honourProxy();
   const { intervalMs } = config.collector;
   const metrics = createMetrics();
-  const patience = createPatience(config.database.driver, { logger, signal: lifecycle.signal });
+  const retry = createDatabaseRetry(config.database.driver, { logger, signal: lifecycle.signal });
   const needsSteam = command.kind === "sync" || command.kind === "bulk_sync" || command.kind === "change_monitor";
   // steam-user takes longer to load than all the rest together; the AWS SDK is no trifle either.
   const pics = needsSteam ? (await import("./pics.ts")).createPicsWorker(context, metrics) : null;
@@ -43,7 +43,7 @@ export async function runWorker(command: Work, context: Context): Promise<void> 
   const collector = collects ? createCollectorWorker(context) : null;
   const library =
     command.kind === "library_import" ? (await import("./library-import.ts")).createLibraryWorker(context) : null;
-  let reporter: Reporter | null = null;
+  let reporter: Heartbeat | null = null;
   let reader: CatalogReader | null = null;
   let steamNeeded = false;
 
@@ -52,7 +52,7 @@ export async function runWorker(command: Work, context: Context): Promise<void> 
     mode: command.kind,
     started_at: startedAt,
     steam: pics?.steam() ?? null,
-    database: patience.status(),
+    database: retry.status(),
     bulk: pics?.bulk() ?? null,
     monitor: pics?.monitor(reporter?.backlog() ?? null) ?? null,
     collector: collector?.status() ?? null,
@@ -71,7 +71,10 @@ export async function runWorker(command: Work, context: Context): Promise<void> 
   const address =
     command.kind === "migrate" ? null : await serve({ snapshot, reader: () => reader, metrics }, command, context);
   const maxConnections = config.bulk.concurrency + 3 + readConcurrency;
-  const db = observed(await openDatabase(config.database, { logger, maxConnections, address }), metrics.databaseFailed);
+  const db = withErrorMetrics(
+    await openDatabase(config.database, { logger, maxConnections, address }),
+    metrics.databaseFailed,
+  );
   lifecycle.onShutdown("database", () => db.close());
   const stopWatch = startWatch({
     snapshot: ownSnapshot,
@@ -84,7 +87,7 @@ export async function runWorker(command: Work, context: Context): Promise<void> 
     },
   });
   lifecycle.onShutdown("watch", stopWatch);
-  const applied = await prepareSchema(db, patience, logger);
+  const applied = await prepareSchema(db, retry, logger);
   if (command.kind === "migrate") {
     const done = applied.length === 0 ? "the database is up to date" : "migrations applied";
     logger.info({ driver: db.driver, applied }, done);
@@ -93,14 +96,14 @@ export async function runWorker(command: Work, context: Context): Promise<void> 
 
   const workerId = randomUUID();
   reader = createCatalogReader(db);
-  const store = createCatalogStore(db, patience);
-  const collectorStore = createCollectorStore(db, patience, workerId);
+  const store = createCatalogStore(db, retry);
+  const collectorStore = createCollectorStore(db, retry, workerId);
   const web = createWebClient({ ...config.web, reserve: collectorStore.reserve, logger });
   if (pics) {
     pics.start();
     steamNeeded = true;
   }
-  const reporting = createReporter({
+  const reporting = createHeartbeat({
     store,
     countState: reader.state,
     logger,
@@ -119,7 +122,7 @@ export async function runWorker(command: Work, context: Context): Promise<void> 
   }
   void vacuumDaily(db, logger, lifecycle.signal);
   if (command.kind === "library_import") {
-    await library?.run(command, { store: createLibraryStore(db, patience), web });
+    await library?.run(command, { store: createLibraryStore(db, retry), web });
     return;
   }
   const collectorParts = { store: collectorStore, web };

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import type { AppRecord } from "../catalog/app-record.ts";
 import type { Database } from "./database.ts";
-import type { Patience } from "./retry.ts";
+import type { DatabaseRetry } from "./retry.ts";
 
 /**
  * Typed calls of the SQL functions in `supabase/migrations`; what each does is written there.
@@ -123,10 +123,10 @@ export interface ApplyRequest {
 }
 const applyReply = z.object({
   stored: z.number(),
-  older: z.number(),
+  stale: z.number(),
   unknown: z.number(),
   failed: z.number(),
-  lost: z.number(),
+  lease_lost: z.number(),
 });
 export type ApplyReply = z.infer<typeof applyReply>;
 
@@ -194,8 +194,8 @@ const catalogSummary = z.object({
 });
 export type CatalogSummary = z.infer<typeof catalogSummary>;
 
-/** The store over one database; `patience` decides how a call that fails for a passing reason is repeated. */
-export function createCatalogStore(db: Database, patience: Pick<Patience, "call">): CatalogStore {
+/** The store over one database; `retry` decides how a call that fails for a passing reason is repeated. */
+export function createCatalogStore(db: Database, retry: Pick<DatabaseRetry, "call">): CatalogStore {
   async function rpc<T>(
     reply: z.ZodType<T>,
     name: string,
@@ -203,7 +203,7 @@ export function createCatalogStore(db: Database, patience: Pick<Patience, "call"
     options?: { splittable: boolean },
   ): Promise<T> {
     const args = request === undefined ? {} : { request };
-    return reply.parse(await patience.call(() => db.rpc(name, args), options));
+    return reply.parse(await retry.call(() => db.rpc(name, args), options));
   }
   const ids = z.array(id);
   const nothing = z.unknown();

@@ -2,7 +2,7 @@ import { DatabaseError } from "../process/errors.ts";
 import type { Database } from "./database.ts";
 
 /** The same database, with a word about each call that it fails. */
-export function observed<D extends Database>(db: D, onError: (error: DatabaseError) => void): D {
+export function withErrorMetrics<D extends Database>(db: D, onError: (error: DatabaseError) => void): D {
   return {
     ...db,
     async rpc(name, args, options) {

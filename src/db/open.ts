@@ -4,7 +4,7 @@ import type { Database, SqlDatabase } from "./database.ts";
 import { checkSchema, migrate, requiredVersion } from "./migrate.ts";
 import { openPglite } from "./pglite.ts";
 import { openPostgres } from "./postgres.ts";
-import type { Patience } from "./retry.ts";
+import type { DatabaseRetry } from "./retry.ts";
 import { openSupabase } from "./supabase.ts";
 
 export interface OpenOptions {
@@ -35,13 +35,17 @@ export function openDatabase(config: DatabaseConfig, options: OpenOptions): Prom
  * @returns the files that were applied now.
  * @throws {DatabaseError} `schema` when it is missing or old and cannot be brought up to date from here.
  */
-export async function prepareSchema(db: Database | SqlDatabase, patience: Patience, logger: Logger): Promise<string[]> {
+export async function prepareSchema(
+  db: Database | SqlDatabase,
+  retry: DatabaseRetry,
+  logger: Logger,
+): Promise<string[]> {
   if (!("transaction" in db)) {
     const required = await requiredVersion();
-    await patience.call(() => checkSchema(db, required));
+    await retry.call(() => checkSchema(db, required));
     return [];
   }
-  const { applied } = await patience.call(() => migrate(db));
+  const { applied } = await retry.call(() => migrate(db));
   if (applied.length > 0) logger.info({ applied }, "database migrated");
   return applied;
 }

@@ -7,7 +7,7 @@ import type { Database } from "./database.ts";
  * How calls of the database outlast its absence: they are repeated with growing, jittered delay for as long as the reason may
  * pass. A database that is away for ten minutes costs nothing but time.
  */
-export interface Patience {
+export interface DatabaseRetry {
   /**
    * Repeats `work` until it succeeds, fails for a reason that stays, or `signal` aborts (then the last error is thrown).
    * `work` must be safe to repeat: a reply can be lost after the commit.
@@ -29,10 +29,10 @@ export interface DatabaseStatus {
 const firstDelayMs = 250;
 const maxDelayMs = 15_000;
 
-export function createPatience(
+export function createDatabaseRetry(
   driver: Database["driver"],
   { logger, signal, random = Math.random }: { logger: Logger; signal?: AbortSignal; random?: () => number },
-): Patience {
+): DatabaseRetry {
   const status: DatabaseStatus = { driver, reachable: false, reachable_since: null, last_error: null };
 
   function answered() {

@@ -4,7 +4,7 @@ import { missingMigrations } from "../db/migrate.ts";
 import { DataDirInUseError } from "../db/owner-lock.ts";
 import { schemaRemedy } from "../db/sqlstate.ts";
 import type { Config } from "../process/config.ts";
-import { ConfigError, DatabaseError, NotThereError } from "../process/errors.ts";
+import { ConfigError, DatabaseError, NotFoundError } from "../process/errors.ts";
 import { formatCount } from "../terminal/format.ts";
 import { clean, formatAge } from "../terminal/layout.ts";
 import { type Check, type Finding, failed, ok, skipped, warning } from "./check.ts";
@@ -87,7 +87,7 @@ async function timeOf(work: () => Promise<unknown>): Promise<number> {
 }
 
 function refusal(error: unknown): Finding {
-  if (error instanceof NotThereError) return skipped(error.message);
+  if (error instanceof NotFoundError) return skipped(error.message);
   if (error instanceof ConfigError) return failed(error.message, "configuration");
   if (error instanceof DataDirInUseError) return failed(error.message, "other");
   if (!(error instanceof DatabaseError)) throw error;

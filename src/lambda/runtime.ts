@@ -1,7 +1,7 @@
 import { getSecret } from "@aws-lambda-powertools/parameters/secrets";
 import type { Database } from "../db/database.ts";
 import { openPostgres } from "../db/postgres.ts";
-import { createPatience } from "../db/retry.ts";
+import { createDatabaseRetry } from "../db/retry.ts";
 import { openSupabase } from "../db/supabase.ts";
 import type { ObjectStore } from "../library/object-store.ts";
 import { createS3Store } from "../library/s3-store.ts";
@@ -34,7 +34,7 @@ export async function openRuntime(): Promise<Runtime> {
   const logger = createLogger({ level: config.logLevel, output: createOutput(), secrets: secretsOf(config) });
   const db = await openShared(config, logger);
   const store = (signal?: AbortSignal) =>
-    createLibraryStore(db, createPatience(db.driver, { logger, ...(signal && { signal }) }));
+    createLibraryStore(db, createDatabaseRetry(db.driver, { logger, ...(signal && { signal }) }));
   // One by one: what is left of a block is lost with the execution environment, and many serve a single library.
   const reserve: ReserveQuota = (request) => store().reserve({ ...request, block: 1 });
   const web = createWebClient({ ...config.web, reserve, logger });

@@ -1,7 +1,7 @@
 import { CsvError, parse } from "csv-parse/sync";
 import { stringify } from "csv-stringify/sync";
 import { z } from "zod";
-import { ImportRefused } from "./errors.ts";
+import { ImportRejectedError } from "./errors.ts";
 import { type EnrichedGame, enrichedGame, igdbGame, type LibraryGame, libraryGame } from "./rows.ts";
 
 /**
@@ -54,12 +54,12 @@ export function writeEnrichedCsv(games: readonly EnrichedGame[]): string {
   return write(Object.keys(enrichedCells.shape), flat);
 }
 
-/** @throws {ImportRefused} that names the line of the first fault, for a file that is cut off, or not written by {@link writeRawCsv}. */
+/** @throws {ImportRejectedError} that names the line of the first fault, for a file that is cut off, or not written by {@link writeRawCsv}. */
 export function readRawCsv(text: string): LibraryGame[] {
   return read(text, rawCells, ({ row_number, row_count, ...game }) => libraryGame.parse(game));
 }
 
-/** @throws {ImportRefused} as {@link readRawCsv}. */
+/** @throws {ImportRejectedError} as {@link readRawCsv}. */
 export function readEnrichedCsv(text: string): EnrichedGame[] {
   return read(text, enrichedCells, ({ row_number, row_count, ...cells }) => {
     const own = Object.entries(cells).filter(([name]) => !name.startsWith("igdb_"));
@@ -89,23 +89,25 @@ function read<Cells extends z.ZodType<{ row_number: number; row_count: number }>
   const columns = Object.keys(cells.shape);
   const [header, ...lines] = records(text);
   if (header?.record.join() !== columns.join()) {
-    throw new ImportRefused(`Line 1: the columns are none of this import's; expected ${columns.join(",")}.`);
+    throw new ImportRejectedError(`Line 1: the columns are none of this import's; expected ${columns.join(",")}.`);
   }
   if (text === write(columns, [])) return [];
-  if (lines.length === 0) throw new ImportRefused("Line 1: the file is cut off after its header.");
+  if (lines.length === 0) throw new ImportRejectedError("Line 1: the file is cut off after its header.");
   const rows = lines.map(({ record, line }, index) => {
     try {
       const parsed = cells.parse(Object.fromEntries(record.map((cell, at) => [columns[at], cell])));
-      if (parsed.row_number !== index + 1) throw new ImportRefused(`row ${parsed.row_number} follows row ${index}`);
+      if (parsed.row_number !== index + 1)
+        throw new ImportRejectedError(`row ${parsed.row_number} follows row ${index}`);
       if (index === lines.length - 1 && parsed.row_count !== lines.length) {
-        throw new ImportRefused(`the file ends after row ${lines.length} of ${parsed.row_count}`);
+        throw new ImportRejectedError(`the file ends after row ${lines.length} of ${parsed.row_count}`);
       }
       return toRow(parsed);
     } catch (error) {
-      throw new ImportRefused(`Line ${line}: ${faultOf(error)}.`);
+      throw new ImportRejectedError(`Line ${line}: ${faultOf(error)}.`);
     }
   });
-  if (!text.endsWith(lineEnd)) throw new ImportRefused(`Line ${lines.at(-1)?.line}: the file is cut off within it.`);
+  if (!text.endsWith(lineEnd))
+    throw new ImportRejectedError(`Line ${lines.at(-1)?.line}: the file is cut off within it.`);
   return rows;
 }
 
@@ -118,7 +120,7 @@ function records(text: string): { record: string[]; line: number }[] {
     return parsed.map(({ record, info }) => ({ record, line: info.lines }));
   } catch (error) {
     if (!(error instanceof CsvError)) throw error;
-    throw new ImportRefused(`Line ${error.lines ?? "?"}: the file is cut off or no CSV (${error.code}).`);
+    throw new ImportRejectedError(`Line ${error.lines ?? "?"}: the file is cut off or no CSV (${error.code}).`);
   }
 }
 

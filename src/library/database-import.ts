@@ -1,6 +1,6 @@
 import { DatabaseError } from "../process/errors.ts";
 import { readEnrichedCsv } from "./csv.ts";
-import { ImportRefused } from "./errors.ts";
+import { ImportRejectedError } from "./errors.ts";
 import type { DatabaseImportEvent, DatabaseImportResponse, ImportStats } from "./events.ts";
 import { checkEnriched } from "./keys.ts";
 import type { ObjectStore } from "./object-store.ts";
@@ -24,7 +24,7 @@ const foreignKeyViolation = "23503";
  * The third stage: an enriched file becomes rows of a user's library, a batch at a time. Batches that are there already change nothing, so a
  * retry goes on where the last one stopped.
  *
- * @throws {ImportRefused} for a file that cannot be read, and a user whom the database does not know.
+ * @throws {ImportRejectedError} for a file that cannot be read, and a user whom the database does not know.
  * @throws {DatabaseError} else; a retry may help.
  */
 export async function databaseImport(
@@ -46,7 +46,7 @@ export async function databaseImport(
     const batch = games.slice(at, at + batchSize).map(rowOf);
     const counts = await deps.store.apply(user_id, batch).catch((error: unknown) => {
       if (!(error instanceof DatabaseError) || error.code !== foreignKeyViolation) throw error;
-      throw new ImportRefused(`The database knows no user ${user_id}: ${error.message}`);
+      throw new ImportRejectedError(`The database knows no user ${user_id}: ${error.message}`);
     });
     for (const name of Object.keys(stats) as (keyof ImportStats)[]) stats[name] += counts[name];
     deps.onProgress?.(at + batch.length, games.length);

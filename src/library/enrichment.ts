@@ -24,7 +24,7 @@ const gamesPerStep = 400;
 /**
  * The second stage: each game of a raw file is told apart from DLC and the like, and matched with IGDB; the result is an enriched file beside it.
  *
- * @throws {ImportRefused} for a file that cannot be read, and credentials that are refused.
+ * @throws {ImportRejectedError} for a file that cannot be read, and credentials that are refused.
  * @throws {WebError} when IGDB cannot be asked; a retry may help.
  */
 export async function igdbEnrichment(

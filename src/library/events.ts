@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { ImportRefused } from "./errors.ts";
+import { ImportRejectedError } from "./errors.ts";
 import { steamId64Pattern, userIdPattern } from "./ids.ts";
 
 /**
@@ -89,7 +89,7 @@ export async function answer<Event, Response>(
   try {
     return await stage(parsed.data);
   } catch (error) {
-    if (!(error instanceof ImportRefused)) throw error;
+    if (!(error instanceof ImportRejectedError)) throw error;
     return { success: false, error: error.message };
   }
 }

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { dirname, relative, resolve, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { ImportRefused } from "./errors.ts";
+import { ImportRejectedError } from "./errors.ts";
 import type { ObjectStore } from "./object-store.ts";
 
 /** Objects as files under a folder. A file appears whole or not at all, also when the process dies in between. */
@@ -12,7 +12,7 @@ export function createFolderStore(folder: string): ObjectStore {
   function pathOf(key: string): string {
     const path = resolve(root, key);
     if (!path.startsWith(root + sep))
-      throw new ImportRefused(`The key ${JSON.stringify(key)} leaves the folder of the import files.`);
+      throw new ImportRejectedError(`The key ${JSON.stringify(key)} leaves the folder of the import files.`);
     return path;
   }
 
@@ -23,7 +23,9 @@ export function createFolderStore(folder: string): ObjectStore {
     } catch {
       // No file: URL, or one of another host.
     }
-    throw new ImportRefused(`${location} is not in the folder of the import files, ${pathToFileURL(root).href}/.`);
+    throw new ImportRejectedError(
+      `${location} is not in the folder of the import files, ${pathToFileURL(root).href}/.`,
+    );
   }
 
   return {
@@ -52,7 +54,7 @@ export function createFolderStore(folder: string): ObjectStore {
         return await readFile(pathOf(keyOf(location)), "utf8");
       } catch (error) {
         if (error instanceof Error && "code" in error && error.code === "ENOENT") {
-          throw new ImportRefused(`There is no file ${location}.`);
+          throw new ImportRejectedError(`There is no file ${location}.`);
         }
         throw error;
       }

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { text } from "../catalog/values.ts";
 import { WebError } from "../process/errors.ts";
 import type { WebClient } from "../web/client.ts";
-import { SettingRefused } from "./errors.ts";
+import { SettingRejectedError } from "./errors.ts";
 import { type IgdbGame, igdbGame } from "./rows.ts";
 import type { LibraryStore } from "./store.ts";
 
@@ -76,7 +76,7 @@ const token = z.object({ access_token: z.string().min(1), expires_in: z.number()
 export function createIgdb({ web, store, clientId, clientSecret, signal }: IgdbDeps): Igdb {
   async function freshToken(): Promise<string> {
     if (clientId === null || clientSecret === null) {
-      throw new SettingRefused(
+      throw new SettingRejectedError(
         "IGDB can only be asked with a Twitch application; set IGDB_CLIENT_ID and IGDB_CLIENT_SECRET.",
       );
     }
@@ -89,7 +89,7 @@ export function createIgdb({ web, store, clientId, clientSecret, signal }: IgdbD
     const request = { url: tokenUrl, method: "POST", headers, body: body.toString(), signal } as const;
     const { access_token, expires_in } = await web.json("twitch", request, token).catch((error: unknown) => {
       if (!(error instanceof WebError) || (error.fault !== "denied" && error.fault !== "refused")) throw error;
-      throw new SettingRefused(`Twitch refuses IGDB_CLIENT_ID and IGDB_CLIENT_SECRET (${error.status}).`);
+      throw new SettingRejectedError(`Twitch refuses IGDB_CLIENT_ID and IGDB_CLIENT_SECRET (${error.status}).`);
     });
     await store.keepToken(tokenName, access_token, expires_in);
     return access_token;

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { ImportRefused } from "./errors.ts";
+import { ImportRejectedError } from "./errors.ts";
 
 /**
  * Keys of the files between the stages: `imports/{user_id}/{run}-raw.csv` and `…-enriched.csv`. A run is named by its execution id, so that
@@ -12,14 +12,14 @@ export function rawKey(userId: string, executionId: string | undefined, now: Dat
 /**
  * The enriched file stands beside the raw one, so that a retry writes the same object.
  *
- * @throws {ImportRefused} for a key that is not a raw file of this user.
+ * @throws {ImportRejectedError} for a key that is not a raw file of this user.
  */
 export function enrichedKey(userId: string, key: string): string {
   checkOwner(userId, key, rawEnd);
   return `${key.slice(0, -rawEnd.length)}${enrichedEnd}`;
 }
 
-/** @throws {ImportRefused} for a key that is not an enriched file of this user. */
+/** @throws {ImportRejectedError} for a key that is not an enriched file of this user. */
 export function checkEnriched(userId: string, key: string): void {
   checkOwner(userId, key, enrichedEnd);
 }
@@ -31,7 +31,7 @@ const folderOf = (userId: string) => `imports/${userId}/`;
 function checkOwner(userId: string, key: string, end: string): void {
   const name = key.slice(folderOf(userId).length);
   if (key.startsWith(folderOf(userId)) && key.endsWith(end) && !name.includes("/") && name.length > end.length) return;
-  throw new ImportRefused(
+  throw new ImportRejectedError(
     `The file ${JSON.stringify(key)} is none of user ${userId}; expected ${folderOf(userId)}…${end}.`,
   );
 }

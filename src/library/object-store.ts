@@ -2,8 +2,8 @@
 export interface ObjectStore {
   /** Writes the whole object or nothing; an object of that key is replaced. */
   put(key: string, body: string, contentType: string): Promise<string>;
-  /** @throws {ImportRefused} when there is no such object, or the location belongs to another store. */
+  /** @throws {ImportRejectedError} when there is no such object, or the location belongs to another store. */
   get(location: string): Promise<string>;
-  /** The key of a location of this store. @throws {ImportRefused} */
+  /** The key of a location of this store. @throws {ImportRejectedError} */
   keyOf(location: string): string;
 }

@@ -1,7 +1,7 @@
 import http from "node:http";
 import https from "node:https";
 import { GetObjectCommand, NoSuchKey, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
-import { ImportRefused } from "./errors.ts";
+import { ImportRejectedError } from "./errors.ts";
 import type { ObjectStore } from "./object-store.ts";
 
 /**
@@ -12,7 +12,7 @@ export function createS3Store(bucket: string, client: S3Client = createS3Client(
   function keyOf(location: string): string {
     const prefix = `s3://${bucket}/`;
     if (location.startsWith(prefix)) return location.slice(prefix.length);
-    throw new ImportRefused(`${location} is not in the bucket of the import files, ${prefix}.`);
+    throw new ImportRejectedError(`${location} is not in the bucket of the import files, ${prefix}.`);
   }
 
   return {
@@ -26,7 +26,7 @@ export function createS3Store(bucket: string, client: S3Client = createS3Client(
         const { Body: body } = await client.send(new GetObjectCommand({ Bucket: bucket, Key: keyOf(location) }));
         return (await body?.transformToString("utf-8")) ?? "";
       } catch (error) {
-        if (error instanceof NoSuchKey) throw new ImportRefused(`There is no object ${location}.`);
+        if (error instanceof NoSuchKey) throw new ImportRejectedError(`There is no object ${location}.`);
         throw error;
       }
     },

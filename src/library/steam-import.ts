@@ -3,7 +3,7 @@ import { text } from "../catalog/values.ts";
 import { WebError } from "../process/errors.ts";
 import type { WebClient } from "../web/client.ts";
 import { writeRawCsv } from "./csv.ts";
-import { ImportRefused, SettingRefused } from "./errors.ts";
+import { ImportRejectedError, SettingRejectedError } from "./errors.ts";
 import type { SteamImportEvent, SteamImportResponse } from "./events.ts";
 import { rawKey } from "./keys.ts";
 import type { ObjectStore } from "./object-store.ts";
@@ -44,7 +44,7 @@ const ownedGames = z.object({
 /**
  * The first stage: a Steam library becomes a raw CSV file. An empty library is a file without rows.
  *
- * @throws {ImportRefused} for a private profile, a profile that does not exist, and a key that Steam refuses.
+ * @throws {ImportRejectedError} for a private profile, a profile that does not exist, and a key that Steam refuses.
  * @throws {WebError} when Steam cannot be asked; a retry may help.
  */
 export async function steamImport(event: SteamImportEvent, deps: SteamImportDeps): Promise<SteamImportResponse> {
@@ -57,7 +57,7 @@ export async function steamImport(event: SteamImportEvent, deps: SteamImportDeps
 
 async function libraryOf(steamId64: string, { web, apiKey, signal }: SteamImportDeps): Promise<LibraryGame[]> {
   if (apiKey === null)
-    throw new SettingRefused("A Steam library can only be read with a Web API key; set STEAM_API_KEY.");
+    throw new SettingRejectedError("A Steam library can only be read with a Web API key; set STEAM_API_KEY.");
   const searchParams = {
     steamid: steamId64,
     include_appinfo: "1",
@@ -69,7 +69,7 @@ async function libraryOf(steamId64: string, { web, apiKey, signal }: SteamImport
     throw refusalOf(error, steamId64) ?? error;
   });
   if (response.game_count === undefined && response.games === undefined) {
-    throw new ImportRefused(
+    throw new ImportRejectedError(
       `The games of Steam profile ${steamId64} are not public; its owner has to make the game details public.`,
     );
   }
@@ -86,12 +86,14 @@ async function libraryOf(steamId64: string, { web, apiKey, signal }: SteamImport
 }
 
 /** What a retry cannot cure. */
-function refusalOf(error: unknown, steamId64: string): ImportRefused | null {
+function refusalOf(error: unknown, steamId64: string): ImportRejectedError | null {
   if (!(error instanceof WebError)) return null;
-  if (error.fault === "denied") return new SettingRefused(`Steam refuses the key in STEAM_API_KEY (${error.status}).`);
+  if (error.fault === "denied")
+    return new SettingRejectedError(`Steam refuses the key in STEAM_API_KEY (${error.status}).`);
   // Without a status it was never sent: a key that no header can hold.
-  if (error.fault === "refused" && error.status === null) return new SettingRefused(error.message);
-  if (error.fault === "refused") return new ImportRefused(`Steam knows no profile ${steamId64} (${error.status}).`);
+  if (error.fault === "refused" && error.status === null) return new SettingRejectedError(error.message);
+  if (error.fault === "refused")
+    return new ImportRejectedError(`Steam knows no profile ${steamId64} (${error.status}).`);
   return null;
 }
 

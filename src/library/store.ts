@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import type { Database } from "../db/database.ts";
 import { createReserve, type Reserve } from "../db/quota.ts";
-import type { Patience } from "../db/retry.ts";
+import type { DatabaseRetry } from "../db/retry.ts";
 
 /**
  * Typed calls of the library import's SQL functions in `supabase/migrations`; what each does is written there. All may be repeated after a
@@ -54,9 +54,9 @@ const importCounts = z.object({
 });
 export type ImportCounts = z.infer<typeof importCounts>;
 
-export function createLibraryStore(db: Database, patience: Pick<Patience, "call">): LibraryStore {
+export function createLibraryStore(db: Database, retry: Pick<DatabaseRetry, "call">): LibraryStore {
   async function rpc<T>(reply: z.ZodType<T>, name: string, request: Record<string, unknown>): Promise<T> {
-    return reply.parse(await patience.call(() => db.rpc(name, { request })));
+    return reply.parse(await retry.call(() => db.rpc(name, { request })));
   }
   const nothing = z.object({});
   const answers = z.array(z.object({ uid: z.string(), game: z.unknown() }));
@@ -76,6 +76,6 @@ export function createLibraryStore(db: Database, patience: Pick<Patience, "call"
       await rpc(nothing, "web_token_keep", { name, token, seconds });
     },
     apply: (userId, games) => rpc(importCounts, "library_apply", { request_id: randomUUID(), user_id: userId, games }),
-    reserve: createReserve(db, patience),
+    reserve: createReserve(db, retry),
   };
 }

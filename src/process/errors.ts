@@ -8,8 +8,8 @@ export class ConfigError extends Error {
 }
 
 /** What a reading command was asked for is not there: exit code 1. The message says what to do. */
-export class NotThereError extends Error {
-  override readonly name = "NotThereError";
+export class NotFoundError extends Error {
+  override readonly name = "NotFoundError";
 }
 
 /** What a caller of the database may do about a fault. */

@@ -13,7 +13,7 @@ import { sleep } from "../process/time.ts";
  * Says every few seconds in the database how this worker is, and keeps what it hears there: the backlog and the other workers.
  * `/status` is answered from that, without asking the database.
  */
-export interface Reporter {
+export interface Heartbeat {
   /** Runs until `stop`. A report that fails is logged and left out. */
   run(): Promise<void>;
   stop(): Promise<void>;
@@ -26,7 +26,7 @@ export interface Reporter {
 
 const everyMs = 10_000;
 
-export function createReporter(options: {
+export function createHeartbeat(options: {
   store: Pick<CatalogStore, "backlog" | "report" | "forget">;
   /** Counts the whole catalog, and gives way to the service's own work. */
   countState: () => Promise<CatalogState>;
@@ -34,7 +34,7 @@ export function createReporter(options: {
   workerId: string;
   mode: string;
   snapshot: () => object;
-}): Reporter {
+}): Heartbeat {
   const { store, countState, logger, workerId, mode, snapshot } = options;
   const stopping = new AbortController();
   let backlog: Backlog | null = null;

@@ -25,7 +25,7 @@ export interface Metrics {
 
 /** Every label value that is known beforehand begins at 0, so that its first rise is seen. */
 const steps: readonly BatchStep[] = ["fetch", "extract", "apply"];
-const outcomes = ["stored", "older", "unknown", "failed", "lost"] as const;
+const outcomes = ["stored", "stale", "unknown", "failed", "lease_lost"] as const;
 
 export function createMetrics(): Metrics {
   const registry = new Registry();

@@ -51,7 +51,7 @@ interface Harvest extends Pick<ApplyRequest, "apps" | "unknown" | "tokens"> {
  * Fetches, extracts and stores claimed apps under their lease.
  *
  * An app that fails, whether Steam's text or Postgres refuses it, is recorded with its error and does not disturb the others.
- * Outages are waited for; they fail nobody. Throws the reason of `lease.signal` when it aborts (nothing is lost: the apps stay pending), and
+ * Outages are waited for; they fail nobody. Throws the reason of `lease.signal` when it aborts (nothing is lease_lost: the apps stay pending), and
  * errors that are no single app's fault.
  */
 export async function applyBatch(deps: BatchDeps, lease: Lease, claimed: readonly ClaimedApp[]): Promise<BatchOutcome> {
@@ -63,7 +63,7 @@ export async function applyBatch(deps: BatchDeps, lease: Lease, claimed: readonl
   };
   const fetched = await timed("fetch", () => fetchApps(deps.pics, lease, claimed));
   const harvest = await timed("extract", () => extractAll(fetched, deps.logger));
-  const outcome: BatchOutcome = { stored: 0, older: 0, unknown: 0, failed: 0, lost: 0, failures: [] };
+  const outcome: BatchOutcome = { stored: 0, stale: 0, unknown: 0, failed: 0, lease_lost: 0, failures: [] };
   for (const part of chunks(harvest, deps.upsertBatchSize)) {
     lease.signal.throwIfAborted();
     await timed("apply", () => write(deps, lease.id, part, outcome));
@@ -178,7 +178,7 @@ async function write(deps: BatchDeps, leaseId: string, part: Harvest, outcome: B
   try {
     const failed = part.failed.map(({ appid, error }) => ({ appid, error }));
     const reply = await store.apply({ leaseId, ...part, failed, retryMs, retryMaxMs, history });
-    for (const key of ["stored", "older", "unknown", "failed", "lost"] as const) outcome[key] += reply[key];
+    for (const key of ["stored", "stale", "unknown", "failed", "lease_lost"] as const) outcome[key] += reply[key];
     outcome.failures.push(...part.failed);
   } catch (error) {
     if (!(error instanceof DatabaseError) || (error.fault !== "data" && error.fault !== "timeout")) throw error;

@@ -7,7 +7,7 @@ import { type BulkProgress, secondsLeft, shareOf } from "./progress.ts";
 import { retrySteam } from "./retry-steam.ts";
 import { idsPerRequest, type SweepDeps, sweepIdSpace, sweepIds } from "./sweep.ts";
 import { nameTags } from "./tag-names.ts";
-import { createDrain } from "./worker-pool.ts";
+import { createWorkerPool } from "./worker-pool.ts";
 
 /**
  * One pass over Steam's catalog. A sweep asks for change numbers only and marks what is missing or changed as pending;
@@ -52,7 +52,7 @@ export function createBulkSync(options: BulkSyncOptions): BulkSync {
   let phase: BulkProgress["phase"] = "starting";
   let lastProgressAt: string | null = null;
 
-  const drain = createDrain({ ...options, onOutcome });
+  const drain = createWorkerPool({ ...options, onOutcome });
 
   function progressed() {
     lastProgressAt = new Date().toISOString();
@@ -64,7 +64,8 @@ export function createBulkSync(options: BulkSyncOptions): BulkSync {
     counts.stored += outcome.stored;
     counts.unknown += outcome.unknown;
     meter.add(outcome.stored + outcome.unknown);
-    if (outcome.lost > 0) logger.warn({ apps: outcome.lost }, "the lease had run out; these apps are fetched again");
+    if (outcome.lease_lost > 0)
+      logger.warn({ apps: outcome.lease_lost }, "the lease had run out; these apps are fetched again");
     progressed();
   }
 

@@ -6,7 +6,7 @@ import type { ChangesSince } from "../steam/port.ts";
 import type { BatchDeps } from "./apply-batch.ts";
 import { reconcile } from "./reconcile.ts";
 import { nameTags } from "./tag-names.ts";
-import { createDrain } from "./worker-pool.ts";
+import { createWorkerPool } from "./worker-pool.ts";
 
 /**
  * Follows Steam's change numbers. One worker, by a lease, asks every few seconds what changed; each answer becomes durable in the
@@ -62,7 +62,7 @@ export function createChangeMonitor(options: MonitorOptions): ChangeMonitor {
   const { pics, store, logger, pollIntervalMs, workerId = randomUUID() } = options;
   const stopping = new AbortController();
   const { signal } = stopping;
-  const drain = createDrain({ ...options, appids: null, maxAttempts: null, onOutcome: () => {} });
+  const drain = createWorkerPool({ ...options, appids: null, maxAttempts: null, onOutcome: () => {} });
   /** The lease outlasts a poll that takes long. */
   const leadMs = Math.max(options.leaseMs, 3 * pollIntervalMs);
   const status: Omit<MonitorStatus, "sweeping"> = {

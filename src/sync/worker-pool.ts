@@ -21,8 +21,8 @@ export interface DrainOptions extends BatchDeps {
   idleMs?: number;
 }
 
-export interface Drain {
-  /** Resolves when {@link Drain.finish} was called and nothing is left, or after `stop`; rejects when a loop dies. */
+export interface WorkerPool {
+  /** Resolves when {@link WorkerPool.finish} was called and nothing is left, or after `stop`; rejects when a loop dies. */
   run(): Promise<void>;
   /** There is new work. */
   wake(): void;
@@ -37,7 +37,7 @@ export interface Drain {
 /** Of the 7 s that a worker gets to stop; giving back what is left takes the rest. */
 const defaultGraceMs = 6_000;
 
-export function createDrain(options: DrainOptions): Drain {
+export function createWorkerPool(options: DrainOptions): WorkerPool {
   const { pics, store, logger, leaseMs, idleMs = 5_000 } = options;
   const stopping = new AbortController();
   const abandoning = new AbortController();

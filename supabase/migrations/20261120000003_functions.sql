@@ -484,8 +484,8 @@ $$;
 --             "tokens": [{"appid", "access_token": text or null when denied}, …],
 --             "retry_seconds": delay after a first failure, "retry_max_seconds": its limit,
 --             "history": whether app_changes gets a row for each field that changes on an app that was stored before}
---   reply    {"stored", "older", "unknown", "failed", "lost"}: numbers of apps
--- Only apps under this unexpired lease are touched; others count as lost. An app info older than the stored one is skipped, one
+--   reply    {"stored", "stale", "unknown", "failed", "lease_lost"}: numbers of apps
+-- Only apps under this unexpired lease are touched; others count as lease_lost. An app info older than the stored one is skipped, one
 -- older than what was claimed is stored and asked for again later. A mark survives where a newer change was announced meanwhile.
 -- The same request_id again returns the first reply and does nothing.
 create or replace function public.pics_apply(request jsonb) returns jsonb
@@ -614,10 +614,10 @@ begin
 
   this_reply := jsonb_build_object(
     'stored', cardinality(writable),
-    'older', (select count(*) from unnest(fetched) as id where id = any (held)) - cardinality(writable),
+    'stale', (select count(*) from unnest(fetched) as id where id = any (held)) - cardinality(writable),
     'unknown', (select count(*) from unnest(unknown) as id where id = any (held)),
     'failed', (select count(*) from unnest(failed) as id where id = any (held)),
-    'lost', (select count(*) from unnest(fetched || unknown || failed) as id where id <> all (held))
+    'lease_lost', (select count(*) from unnest(fetched || unknown || failed) as id where id <> all (held))
   );
   update pics_replies set reply = this_reply where request_id = this_request;
   return this_reply;

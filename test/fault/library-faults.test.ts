@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { readEnrichedCsv, readRawCsv } from "../../src/library/csv.ts";
-import { ImportRefused } from "../../src/library/errors.ts";
+import { ImportRejectedError } from "../../src/library/errors.ts";
 import { createFolderStore } from "../../src/library/folder-store.ts";
 import type { ObjectStore } from "../../src/library/object-store.ts";
 import { WebError } from "../../src/process/errors.ts";
@@ -145,7 +145,7 @@ describe("a database of another application", () => {
     const web = simulateLibraryWeb({ libraries: { [steamId]: library }, dump });
     const parts = composeStages(owned.db, web, createFolderStore(folder));
     const refused = await importLibrary(parts, "u9").catch((error: unknown) => error);
-    expect(refused).toBeInstanceOf(ImportRefused);
+    expect(refused).toBeInstanceOf(ImportRejectedError);
     expect(String(refused)).toMatch(/knows no user u9/);
     await owned.sql(`insert into "User" values ('u9')`);
     await importLibrary(parts, "u9");
@@ -234,7 +234,7 @@ describe("web APIs that fail", () => {
     const parts = compose();
     web.igdb.clientId = "another-client-0123456789abc";
     web.igdb.revoke();
-    expect(await failure(clock.run(importLibrary(parts, "u1")))).toBeInstanceOf(ImportRefused);
+    expect(await failure(clock.run(importLibrary(parts, "u1")))).toBeInstanceOf(ImportRejectedError);
     expect(web.igdb.tokens).toHaveLength(2);
   });
 
@@ -271,7 +271,7 @@ describe("web APIs that fail", () => {
     await forgetAll(database.sql);
     const { web, run } = begin(change);
     const refused = await failure(run());
-    expect(refused).toBeInstanceOf(ImportRefused);
+    expect(refused).toBeInstanceOf(ImportRejectedError);
     expect(String(refused)).toMatch(message);
     expect(web.steam.log.calls).toHaveLength(1);
     web.steam.libraries.set(steamId, library);

@@ -5,7 +5,7 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { createCollectorStore } from "../../src/collector/store.ts";
-import { createPatience } from "../../src/db/retry.ts";
+import { createDatabaseRetry } from "../../src/db/retry.ts";
 import { createQuota } from "../../src/web/quota.ts";
 import { createGate } from "../../src/web/scheduler.ts";
 import {
@@ -112,7 +112,7 @@ describe("the daily quota of the Steam Web API", () => {
   function openQuota(clock: FakeClock) {
     const { reserve } = createCollectorStore(
       clock.wrapDatabase(database.db),
-      createPatience("pglite", { logger: silent }),
+      createDatabaseRetry("pglite", { logger: silent }),
       randomUUID(),
     );
     const gate = createGate();

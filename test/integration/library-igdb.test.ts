@@ -6,10 +6,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inspect } from "node:util";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
-import { createPatience } from "../../src/db/retry.ts";
+import { createDatabaseRetry } from "../../src/db/retry.ts";
 import { writeRawCsv } from "../../src/library/csv.ts";
 import { igdbEnrichment } from "../../src/library/enrichment.ts";
-import { SettingRefused } from "../../src/library/errors.ts";
+import { SettingRejectedError } from "../../src/library/errors.ts";
 import { createFolderStore } from "../../src/library/folder-store.ts";
 import { createIgdb, type IgdbDeps } from "../../src/library/igdb.ts";
 import type { IgdbGame } from "../../src/library/rows.ts";
@@ -54,7 +54,7 @@ beforeEach(async () => {
 });
 
 const storeOf = (db = clock.wrapDatabase(database.db)) =>
-  createLibraryStore(db, createPatience(db.driver, { logger: silent }));
+  createLibraryStore(db, createDatabaseRetry(db.driver, { logger: silent }));
 
 /** A client as a new process or invocation makes it. */
 function open(given: Partial<IgdbDeps> = {}, fetch = clock.wrapFetch(asFetch(...igdb.apis))) {
@@ -273,14 +273,16 @@ describe("the token", () => {
   ])("is refused for a wrong client %s, after one request", async (what, status) => {
     const wrong = "wrongwrongwrongwrong";
     const error = await failure(find([10], open(what === "id" ? { clientId: wrong } : { clientSecret: wrong })));
-    expect(error).toEqual(new SettingRefused(`Twitch refuses IGDB_CLIENT_ID and IGDB_CLIENT_SECRET (${status}).`));
+    expect(error).toEqual(
+      new SettingRejectedError(`Twitch refuses IGDB_CLIENT_ID and IGDB_CLIENT_SECRET (${status}).`),
+    );
     expect([...log.lines, error.message].join("\n")).not.toContain(wrong);
     expect(igdb.log.counts).toEqual({ token: 1 });
   });
 
   it.each(["clientId", "clientSecret"])("is not asked for without %s", async (name) => {
     const error = await failure(find([10], open({ [name]: null })));
-    expect(error).toBeInstanceOf(SettingRefused);
+    expect(error).toBeInstanceOf(SettingRejectedError);
     expect(error.message).toContain("set IGDB_CLIENT_ID and IGDB_CLIENT_SECRET");
     expect(igdb.log.counts).toEqual({});
   });

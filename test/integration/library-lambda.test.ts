@@ -394,7 +394,7 @@ describe("the state machine with the real handlers", () => {
     const refused = await start(privateId, handlers);
     expect(refused).toMatchObject({
       status: "FAILED",
-      error: "ImportRefused",
+      error: "ImportRejectedError",
       cause: expect.stringMatching(/not public/),
       queued: [],
     });

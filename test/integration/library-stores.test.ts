@@ -2,7 +2,7 @@
 import { GetObjectCommand, HeadObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { readRawCsv, writeRawCsv } from "../../src/library/csv.ts";
-import { ImportRefused } from "../../src/library/errors.ts";
+import { ImportRejectedError } from "../../src/library/errors.ts";
 import { createS3Store } from "../../src/library/s3-store.ts";
 import { startS3, type TestS3 } from "../support/s3.ts";
 import { startSimulatedSteam } from "../support/steam/simulated-steam.ts";
@@ -60,7 +60,7 @@ describe("an object in S3", () => {
   it("is refused by name where there is none", async () => {
     const location = `s3://${bucket}/imports/u1/none-raw.csv`;
     const work = createS3Store(bucket, s3.client()).get(location);
-    await expect(work).rejects.toThrow(new ImportRefused(`There is no object ${location}.`));
+    await expect(work).rejects.toThrow(new ImportRejectedError(`There is no object ${location}.`));
   });
 });
 
@@ -79,7 +79,7 @@ describe("what a retry may cure is thrown as it is", () => {
       maxAttempts: 1,
     });
     onTestFinished(() => client.destroy());
-    await expect(createS3Store(bucket, client).put("a", "b", type)).rejects.not.toBeInstanceOf(ImportRefused);
+    await expect(createS3Store(bucket, client).put("a", "b", type)).rejects.not.toBeInstanceOf(ImportRejectedError);
   });
 });
 
@@ -97,7 +97,7 @@ describe("a location outside", () => {
     "",
   ])("is refused: %s", async (location) => {
     const store = createS3Store(bucket, s3.client());
-    expect(() => store.keyOf(location)).toThrow(ImportRefused);
+    expect(() => store.keyOf(location)).toThrow(ImportRejectedError);
     await expect(store.get(location)).rejects.toThrow(`is not in the bucket of the import files, s3://${bucket}/.`);
   });
 });

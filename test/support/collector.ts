@@ -10,7 +10,7 @@ import type { CollectorProgress } from "../../src/collector/progress.ts";
 import { gamesPerPage } from "../../src/collector/steamspy.ts";
 import { createCollectorStore } from "../../src/collector/store.ts";
 import type { Database } from "../../src/db/database.ts";
-import { createPatience } from "../../src/db/retry.ts";
+import { createDatabaseRetry } from "../../src/db/retry.ts";
 import type { WebClientOptions, WebLimits } from "../../src/web/client.ts";
 import { openWebClient } from "./sync.ts";
 import { silent } from "./templates.ts";
@@ -48,7 +48,7 @@ export const defaultLimits: WebLimits = {
 /** One run, with limits that no test reaches unless it names others. */
 export function startCollector(db: Database, overrides: CollectorOverrides = {}): CollectorRun {
   const { fetch, limits, retryAttempts, timeoutMs, ...options } = overrides;
-  const store = createCollectorStore(db, createPatience(db.driver, { logger: silent }), randomUUID());
+  const store = createCollectorStore(db, createDatabaseRetry(db.driver, { logger: silent }), randomUUID());
   const web = openWebClient({
     reserve: store.reserve,
     ...(fetch && { fetch }),

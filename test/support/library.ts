@@ -9,7 +9,7 @@
 import type { Context } from "aws-lambda";
 import { pino } from "pino";
 import type { Database } from "../../src/db/database.ts";
-import { createPatience } from "../../src/db/retry.ts";
+import { createDatabaseRetry } from "../../src/db/retry.ts";
 import { createIgdb } from "../../src/library/igdb.ts";
 import type { ObjectStore } from "../../src/library/object-store.ts";
 import { createLibraryImport, type LibraryImportOptions } from "../../src/library/pipeline.ts";
@@ -74,7 +74,7 @@ export function composeStages(
   { signal = new AbortController().signal, retryAttempts = 3, ...options }: StageOptions = {},
 ): StageParts {
   const logger = pino({ level: "silent" });
-  const store = createLibraryStore(db, createPatience(db.driver, { logger, signal }));
+  const store = createLibraryStore(db, createDatabaseRetry(db.driver, { logger, signal }));
   const generous = { count: 100_000, periodMs: 1_000 };
   const web = createWebClient({
     limits: {

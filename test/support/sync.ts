@@ -6,7 +6,7 @@
  */
 import { createCatalogStore } from "../../src/db/catalog-store.ts";
 import type { Database } from "../../src/db/database.ts";
-import { createPatience } from "../../src/db/retry.ts";
+import { createDatabaseRetry } from "../../src/db/retry.ts";
 import { createPics } from "../../src/steam/pics.ts";
 import { createSteamSession } from "../../src/steam/session.ts";
 import { type BulkSyncOptions, createBulkSync } from "../../src/sync/bulk-sync.ts";
@@ -124,7 +124,7 @@ function compose(
   return {
     session,
     pics: createPics({ session, logger: silent, requestDelayMs, concurrency, timeoutMs }),
-    store: createCatalogStore(db, createPatience(db.driver, { logger: silent })),
+    store: createCatalogStore(db, createDatabaseRetry(db.driver, { logger: silent })),
     logger: silent,
     concurrency,
     upsertBatchSize: 500,

@@ -4,7 +4,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { appView } from "../../../src/catalog/views.ts";
 import { askOwner } from "../../../src/catalog-source/owner-http.ts";
 import type { DataDirOwner } from "../../../src/db/owner-lock.ts";
-import { ConfigError, DatabaseError, NotThereError } from "../../../src/process/errors.ts";
+import { ConfigError, DatabaseError, NotFoundError } from "../../../src/process/errors.ts";
 import { openTestDatabase } from "../../support/databases.ts";
 import { freePort } from "../../support/free-port.ts";
 import { fill, hostileName, serve } from "./harness.ts";
@@ -48,7 +48,7 @@ describe("the owner of the data folder", () => {
 
   it("may serve no API, and then says how it is all the same", async () => {
     const { base } = await serve(null, { api: false });
-    await expect(ask(base).app(1)).rejects.toThrow(NotThereError);
+    await expect(ask(base).app(1)).rejects.toThrow(NotFoundError);
     await expect(ask(base).app(1)).rejects.toThrow("serves no API (API=off)");
     expect((await ask(base).status()).workers).toHaveLength(1);
   });

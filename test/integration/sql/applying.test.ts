@@ -93,7 +93,7 @@ forEachDatabase("applying", (open, kind) => {
       const before = await app(10);
       const { last_pics_sync } = await status(10);
       const lease = await claimed([10, 500]);
-      expect(await apply(lease, { apps: [record(10, 399, { name: "Old" })] })).toEqual(applied({ older: 1 }));
+      expect(await apply(lease, { apps: [record(10, 399, { name: "Old" })] })).toEqual(applied({ stale: 1 }));
       expect(await app(10)).toEqual(before);
       expect(await status(10)).toMatchObject({
         ...noLease,
@@ -228,7 +228,7 @@ forEachDatabase("applying", (open, kind) => {
       ]);
       const lease = await leaseOf();
       const before = await rows();
-      expect(await apply(lease, everything)).toEqual(applied({ lost: 3 }));
+      expect(await apply(lease, everything)).toEqual(applied({ lease_lost: 3 }));
       expect(await rows()).toEqual(before);
       expect(await app(10)).toMatchObject({ name: "App 10" });
       expect(await app(20)).toMatchObject({ is_known: true });
@@ -242,9 +242,11 @@ forEachDatabase("applying", (open, kind) => {
       const late = await claim({ seconds: instantSeconds });
       const next = await claim({ max: 1 });
       expect(next.appids).toEqual([10]);
-      expect(await apply(late.lease, { apps: [record(10, 500, { name: "Late" })] })).toEqual(applied({ lost: 1 }));
+      expect(await apply(late.lease, { apps: [record(10, 500, { name: "Late" })] })).toEqual(
+        applied({ lease_lost: 1 }),
+      );
       expect(await apply(next.lease, { apps: [record(10, 500), record(20, 500)] })).toEqual(
-        applied({ stored: 1, lost: 1 }),
+        applied({ stored: 1, lease_lost: 1 }),
       );
       expect(await app(10)).toMatchObject({ name: "App 10" });
     });

@@ -62,19 +62,19 @@ export interface ApplyOptions {
 }
 export interface Applied {
   stored: number;
-  older: number;
+  stale: number;
   unknown: number;
   failed: number;
-  lost: number;
+  lease_lost: number;
 }
 
 /** A reply of `pics_apply` in which everything not named is 0. */
 export const applied = (counts: Partial<Applied>): Applied => ({
   stored: 0,
-  older: 0,
+  stale: 0,
   unknown: 0,
   failed: 0,
-  lost: 0,
+  lease_lost: 0,
   ...counts,
 });
 

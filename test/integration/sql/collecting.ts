@@ -6,7 +6,7 @@ import {
   type ListCounts,
   type ListVerdict,
 } from "../../../src/collector/store.ts";
-import { createPatience } from "../../../src/db/retry.ts";
+import { createDatabaseRetry } from "../../../src/db/retry.ts";
 import { silent } from "../../support/templates.ts";
 import type { Catalog } from "./catalog.ts";
 
@@ -57,7 +57,7 @@ export function useCollecting(catalog: Catalog): Collecting {
   function newWorker(): Worker {
     const { db, kind } = catalog.database;
     const id = randomUUID();
-    return { id, ...createCollectorStore(db, createPatience(kind, { logger: silent }), id) };
+    return { id, ...createCollectorStore(db, createDatabaseRetry(kind, { logger: silent }), id) };
   }
   function leader(): Worker {
     if (!worker) throw new Error("a worker leads once a test runs");

@@ -149,11 +149,11 @@ forEachDatabase("history", (open) => {
     const apps = [record(10, 501, { name: "Renamed" })];
     const first = await apply(lease, { request, apps });
     expect(await apply(lease, { request, apps })).toEqual(first);
-    expect(await apply(lease, { apps: [record(10, 502, { name: "Too late" })] })).toMatchObject({ lost: 1 });
+    expect(await apply(lease, { apps: [record(10, 502, { name: "Too late" })] })).toMatchObject({ lease_lost: 1 });
 
     await mark([[10, 501]], { full: true });
     const again = await claim();
-    expect(await apply(again.lease, { apps: [record(10, 400, { name: "Older" })] })).toMatchObject({ older: 1 });
+    expect(await apply(again.lease, { apps: [record(10, 400, { name: "Older" })] })).toMatchObject({ stale: 1 });
     expect(await changes()).toEqual([{ appid: 10, change_number: 501, field: "name", old: "App 10", new: "Renamed" }]);
   });
 

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { createPatience } from "../../../src/db/retry.ts";
+import { createDatabaseRetry } from "../../../src/db/retry.ts";
 import { createLibraryStore, type LibraryStore } from "../../../src/library/store.ts";
 import { forEachDatabase } from "../../support/databases.ts";
 import { silent } from "../../support/templates.ts";
@@ -13,7 +13,7 @@ forEachDatabase("what an import keeps for later", (open) => {
   let library: LibraryStore;
   beforeEach(() => {
     const { db, kind } = catalog.database;
-    library = createLibraryStore(db, createPatience(kind, { logger: silent }));
+    library = createLibraryStore(db, createDatabaseRetry(kind, { logger: silent }));
   });
 
   describe("the catalog's word", () => {

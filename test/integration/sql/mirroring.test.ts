@@ -232,7 +232,7 @@ forEachDatabase("mirroring", (open) => {
     await mark([[10, 501]]);
     const { lease } = await claim();
     const reply = await apply(lease, { apps: [record(10, 501), record(20, 501)] });
-    expect(reply).toEqual(applied({ stored: 1, lost: 1 }));
+    expect(reply).toEqual(applied({ stored: 1, lease_lost: 1 }));
     expect(await relations(10)).toEqual(noRelations);
     expect(await relations(20)).toEqual(fullRelations);
   });

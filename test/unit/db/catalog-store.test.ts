@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { type ApplyRequest, createCatalogStore, type StoredRecord } from "../../../src/db/catalog-store.ts";
 import type { Database } from "../../../src/db/database.ts";
-import { createPatience } from "../../../src/db/retry.ts";
+import { createDatabaseRetry } from "../../../src/db/retry.ts";
 import { DatabaseError } from "../../../src/process/errors.ts";
 import { silent } from "../../support/templates.ts";
 
@@ -18,7 +18,7 @@ const request: ApplyRequest = {
   retryMaxMs: 1,
   history: true,
 };
-const reply = { stored: 0, older: 0, unknown: 0, failed: 1, lost: 0 };
+const reply = { stored: 0, stale: 0, unknown: 0, failed: 1, lease_lost: 0 };
 
 /** A database that runs into its time limit twice. */
 function setUp() {
@@ -34,7 +34,7 @@ function setUp() {
     },
     async close() {},
   };
-  const store = createCatalogStore(db, createPatience("supabase", { logger: silent }));
+  const store = createCatalogStore(db, createDatabaseRetry("supabase", { logger: silent }));
   return { store, requestIds, calls: () => calls };
 }
 

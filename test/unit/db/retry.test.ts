@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { createPatience } from "../../../src/db/retry.ts";
+import { createDatabaseRetry } from "../../../src/db/retry.ts";
 import { DatabaseError, type DatabaseFault } from "../../../src/process/errors.ts";
 import { silent } from "../../support/templates.ts";
 
@@ -17,14 +17,14 @@ function failing(times: number, fault: DatabaseFault) {
   return { work, calls: () => calls };
 }
 const setUp = (signal?: AbortSignal) =>
-  createPatience("postgres", { logger: silent, random: () => 1, ...(signal && { signal }) });
+  createDatabaseRetry("postgres", { logger: silent, random: () => 1, ...(signal && { signal }) });
 
 it.each(["unreachable", "retryable", "timeout"] as const)(
   "repeats a call that failed as %s, with growing delay",
   async (fault) => {
-    const patience = setUp();
+    const retry = setUp();
     const { work, calls } = failing(3, fault);
-    const result = patience.call(work);
+    const result = retry.call(work);
     await vi.advanceTimersByTimeAsync(250 + 500 + 1_000 - 1);
     expect(calls()).toBe(3);
     await vi.advanceTimersByTimeAsync(1);
@@ -43,23 +43,23 @@ it("hands a time-out to a caller that can ask for less", async () => {
 });
 
 it("outlasts ten minutes of absence, and says so meanwhile", async () => {
-  const patience = setUp();
-  await patience.call(async () => "first");
-  expect(patience.status()).toMatchObject({ reachable: true, last_error: null });
+  const retry = setUp();
+  await retry.call(async () => "first");
+  expect(retry.status()).toMatchObject({ reachable: true, last_error: null });
   const backAt = Date.now() + 600_000;
-  const result = patience.call(async () => {
+  const result = retry.call(async () => {
     if (Date.now() < backAt) throw new DatabaseError("unreachable", "ECONNREFUSED", "away");
     return "back";
   });
   await vi.advanceTimersByTimeAsync(300_000);
-  expect(patience.status()).toMatchObject({
+  expect(retry.status()).toMatchObject({
     reachable: false,
     reachable_since: null,
     last_error: "ECONNREFUSED: away",
   });
   await vi.advanceTimersByTimeAsync(315_000);
   expect(await result).toBe("back");
-  expect(patience.status().reachable).toBe(true);
+  expect(retry.status().reachable).toBe(true);
 });
 
 it("gives up with the last error when told to stop", async () => {

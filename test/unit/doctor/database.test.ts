@@ -4,7 +4,7 @@ import { DataDirInUseError } from "../../../src/db/owner-lock.ts";
 import { runChecks } from "../../../src/doctor/check.ts";
 import { databaseChecks } from "../../../src/doctor/database.ts";
 import { loadConfig } from "../../../src/process/config.ts";
-import { ConfigError, DatabaseError, type DatabaseFault, NotThereError } from "../../../src/process/errors.ts";
+import { ConfigError, DatabaseError, type DatabaseFault, NotFoundError } from "../../../src/process/errors.ts";
 
 const config = loadConfig({});
 const { signal } = new AbortController();
@@ -75,7 +75,7 @@ describe("databaseChecks", () => {
     [fault("fatal"), "failed", "other", "its words (CODE)"],
     [new ConfigError("no URL"), "failed", "configuration", "no URL"],
     [new DataDirInUseError("./data", null), "failed", "other", "the data folder ./data is in use"],
-    [new NotThereError("There is no catalog yet."), "skipped", null, "There is no catalog yet."],
+    [new NotFoundError("There is no catalog yet."), "skipped", null, "There is no catalog yet."],
     [new Error("a mistake"), "failed", "other", "a mistake"],
   ])("judges by kind and code what opening ends with: %s", async (error, result, blame, words) => {
     const [connection, ...others] = await run(() => Promise.reject(error));

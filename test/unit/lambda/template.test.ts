@@ -35,7 +35,7 @@ const functions = new Map(ofType("AWS::Serverless::Function").map(([name, { Prop
 const properties = (name: string) => template.Resources[name]?.Properties ?? {};
 
 const stages = [
-  { state: "SteamImport", refused: "SteamImportRefused", name: "SteamImportFunction", bundle: "steam-import" },
+  { state: "SteamImport", refused: "SteamImportRejectedError", name: "SteamImportFunction", bundle: "steam-import" },
   {
     state: "IgdbEnrichment",
     refused: "IgdbEnrichmentRefused",
@@ -44,7 +44,7 @@ const stages = [
   },
   {
     state: "DatabaseImport",
-    refused: "DatabaseImportRefused",
+    refused: "DatabaseImportRejectedError",
     name: "DatabaseImportFunction",
     bundle: "database-import",
   },
@@ -59,12 +59,10 @@ describe("the template", () => {
       Handler: "index.handler",
       Runtime: "nodejs24.x",
     });
-    const build = read(join(folder, "../../../.ci/build-lambda.mjs"));
+    const build = read(join(folder, "../../.ci/build-lambda.mjs"));
     for (const { name, bundle } of stages) {
       expect(functions.get(name)).not.toHaveProperty("Timeout");
-      expect(resolve(folder, String(functions.get(name)?.CodeUri))).toBe(
-        resolve(folder, "../../../dist/lambda", bundle),
-      );
+      expect(resolve(folder, String(functions.get(name)?.CodeUri))).toBe(resolve(folder, "../../dist/lambda", bundle));
       expect(build).toContain(`"${bundle}"`);
     }
   });
@@ -83,7 +81,7 @@ describe("the template", () => {
     const named: string[] = [];
     JSON.stringify(template, (key, value) => {
       if (key === "Ref") named.push(value);
-      if (key === "GetAtt") named.push(value.split("..")[0]);
+      if (key === "GetAtt") named.push(value.split(".")[0]);
       if (key === "Sub") named.push(...[...value.matchAll(/\$\{(\w+)/g)].map(([, name]) => name));
       return value;
     });
@@ -215,7 +213,7 @@ describe("the state machine", () => {
     const { status, error, cause, visited, queued, attempts } = await walk((stage) =>
       stage === state ? { success: false, error: "No, because." } : null,
     );
-    expect({ status, error, cause }).toEqual({ status: "FAILED", error: "ImportRefused", cause: "No, because." });
+    expect({ status, error, cause }).toEqual({ status: "FAILED", error: "ImportRejectedError", cause: "No, because." });
     expect(visited.at(-1)).toBe(refused);
     expect(attempts[state]).toBe(1);
     expect(queued).toEqual([]);

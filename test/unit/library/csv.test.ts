@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { readEnrichedCsv, readRawCsv, writeEnrichedCsv, writeRawCsv } from "../../../src/library/csv.ts";
-import { ImportRefused } from "../../../src/library/errors.ts";
+import { ImportRejectedError } from "../../../src/library/errors.ts";
 import type { EnrichedGame, IgdbGame, LibraryGame } from "../../../src/library/rows.ts";
 import { enrichedGame, igdbGame, libraryGame } from "./samples.ts";
 
@@ -136,7 +136,7 @@ const refused = (read: () => unknown): string => {
   try {
     read();
   } catch (error) {
-    expect(error).toBeInstanceOf(ImportRefused);
+    expect(error).toBeInstanceOf(ImportRejectedError);
     return (error as Error).message;
   }
   return expect.fail("it was read");

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ImportRefused } from "../../../src/library/errors.ts";
+import { ImportRejectedError } from "../../../src/library/errors.ts";
 import {
   answer,
   databaseImportEvent,
@@ -37,7 +37,7 @@ describe("a stage", () => {
 
   it("answers what no retry cures, and throws everything else as it is", async () => {
     const fail = (error: unknown) => answer(steamImportEvent, steam, () => Promise.reject(error));
-    expect(await fail(new ImportRefused("The profile is private."))).toEqual({
+    expect(await fail(new ImportRejectedError("The profile is private."))).toEqual({
       success: false,
       error: "The profile is private.",
     });
@@ -47,7 +47,7 @@ describe("a stage", () => {
 
   it("that refuses before it waits is answered as well", async () => {
     const reply = await answer(steamImportEvent, steam, () => {
-      throw new ImportRefused("at once");
+      throw new ImportRejectedError("at once");
     });
     expect(reply).toEqual({ success: false, error: "at once" });
   });

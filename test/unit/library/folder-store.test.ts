@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
-import { ImportRefused } from "../../../src/library/errors.ts";
+import { ImportRejectedError } from "../../../src/library/errors.ts";
 import { createFolderStore } from "../../../src/library/folder-store.ts";
 import type { ObjectStore } from "../../../src/library/object-store.ts";
 
@@ -47,7 +47,7 @@ describe("an object in a folder", () => {
 
   it("is refused by name where there is none", async () => {
     const location = pathToFileURL(join(root, key)).href;
-    await expect(store.get(location)).rejects.toThrow(new ImportRefused(`There is no file ${location}.`));
+    await expect(store.get(location)).rejects.toThrow(new ImportRejectedError(`There is no file ${location}.`));
   });
 });
 
@@ -96,7 +96,7 @@ describe("a location outside", () => {
     await store.put(key, "body", type);
     await writeFile(join(outside, "secret.txt"), "secret");
     const location = locationIn(root);
-    expect(() => store.keyOf(location)).toThrow(ImportRefused);
+    expect(() => store.keyOf(location)).toThrow(ImportRejectedError);
     await expect(store.get(location)).rejects.toThrow("is not in the folder of the import files");
   });
 

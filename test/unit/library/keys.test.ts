@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ImportRefused } from "../../../src/library/errors.ts";
+import { ImportRejectedError } from "../../../src/library/errors.ts";
 import { checkEnriched, enrichedKey, rawKey } from "../../../src/library/keys.ts";
 
 const now = new Date("2026-11-20T21:18:05.123Z");
@@ -49,7 +49,7 @@ describe("the key of an enriched file", () => {
     ["of nothing", ""],
   ];
   it.each(foreign)("is none for a file %s", (_, key) => {
-    expect(() => enrichedKey("u1", key)).toThrow(ImportRefused);
+    expect(() => enrichedKey("u1", key)).toThrow(ImportRejectedError);
     expect(() => enrichedKey("u1", key)).toThrow("is none of user u1; expected imports/u1/…-raw.csv");
     const other = key.endsWith("-enriched.csv") ? "imports/u1/run-7-raw.csv" : key.replace("-raw", "-enriched");
     expect(() => checkEnriched("u1", other)).toThrow("is none of user u1; expected imports/u1/…-enriched.csv");

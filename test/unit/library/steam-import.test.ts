@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { readRawCsv } from "../../../src/library/csv.ts";
-import { ImportRefused, SettingRefused } from "../../../src/library/errors.ts";
+import { ImportRejectedError, SettingRejectedError } from "../../../src/library/errors.ts";
 import { createFolderStore } from "../../../src/library/folder-store.ts";
 import type { ObjectStore } from "../../../src/library/object-store.ts";
 import { steamImport } from "../../../src/library/steam-import.ts";
@@ -185,29 +185,29 @@ describe("what no retry cures is refused after one request", () => {
   it("a private profile", async () => {
     steam.libraries.set(steamId, "private");
     const error = await failure(run());
-    expect(error).toBeInstanceOf(ImportRefused);
+    expect(error).toBeInstanceOf(ImportRejectedError);
     expect(error.message).toMatch(new RegExp(`^The games of Steam profile ${steamId} are not public`));
     expect(steam.log.counts).toEqual({ owned_games: 1 });
   });
 
   it("a profile that does not exist", async () => {
     const error = await failure(run({ steam_id64: "76561190000000000" }));
-    expect(error).toEqual(new ImportRefused("Steam knows no profile 76561190000000000 (400)."));
+    expect(error).toEqual(new ImportRejectedError("Steam knows no profile 76561190000000000 (400)."));
     expect(steam.log.counts).toEqual({ owned_games: 1 });
   });
 
   it("a key that Steam refuses", async () => {
     steam = createSimulatedOwnedGames({ apiKey: "another key" });
-    expect(await failure(run())).toEqual(new SettingRefused("Steam refuses the key in STEAM_API_KEY (401)."));
+    expect(await failure(run())).toEqual(new SettingRejectedError("Steam refuses the key in STEAM_API_KEY (401)."));
     steam.faults.add({ fault: { status: 403, html: true } });
-    expect(await failure(run())).toEqual(new SettingRefused("Steam refuses the key in STEAM_API_KEY (403)."));
+    expect(await failure(run())).toEqual(new SettingRejectedError("Steam refuses the key in STEAM_API_KEY (403)."));
     expect(steam.log.counts).toEqual({ owned_games: 2 });
   });
 
   it("no key, and one that no header can hold, before any request", async () => {
     expect((await failure(run({ key: null }))).message).toMatch(/set STEAM_API_KEY/);
     const error = await failure(run({ key: `${apiKey}\nx` }));
-    expect(error).toBeInstanceOf(ImportRefused);
+    expect(error).toBeInstanceOf(ImportRejectedError);
     expect(error.message).toMatch(/malformed in its address or a header/);
     expect(steam.log.counts).toEqual({});
   });

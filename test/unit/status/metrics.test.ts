@@ -51,7 +51,7 @@ describe("metrics", () => {
     metrics.steamAnswered("changes", "timeout", 60);
     metrics.batchStep("extract", 0.02);
     const failures = [{ appid: 1, error: "x", step: "extract" as const }];
-    metrics.batchOutcome({ stored: 5, older: 1, unknown: 0, failed: 1, lost: 0, failures });
+    metrics.batchOutcome({ stored: 5, stale: 1, unknown: 0, failed: 1, lease_lost: 0, failures });
     metrics.databaseFailed(new DatabaseError("retryable", "40P01", "deadlock"));
     const told = await read(metrics);
     expect(told.get('steam_requests_total{kind="changes",result="ok"}')).toBe(1);

@@ -37,10 +37,10 @@ function setUp(
       written.push(request);
       return {
         stored: request.apps.length,
-        older: 0,
+        stale: 0,
         unknown: request.unknown.length,
         failed: request.failed.length,
-        lost: 0,
+        lease_lost: 0,
       };
     },
   };

@@ -131,10 +131,10 @@ export function createMemoryStore(): MemoryStore {
       for (const app of memory.apps.values()) if (app.lease?.id === leaseId) app.lease = null;
     },
     async apply({ leaseId, apps, unknown, failed, retryMs, retryMaxMs }) {
-      const reply = { stored: 0, older: 0, unknown: 0, failed: 0, lost: 0 };
+      const reply = { stored: 0, stale: 0, unknown: 0, failed: 0, lease_lost: 0 };
       for (const { appid, change_number } of apps) {
         const app = heldBy(appid, leaseId);
-        if (!app) reply.lost += 1;
+        if (!app) reply.lease_lost += 1;
         else {
           reply.stored += 1;
           const pending = (app.pending ?? 0) > change_number ? app.pending : null;

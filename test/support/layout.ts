@@ -1,0 +1,108 @@
+/**
+ * The modules of src and what each may import: the one source of the dependency test (test/unit/layout.test.ts) and of the table in
+ * docs/architecture.md (`npm run docs`).
+ */
+export interface Module {
+  holds: string;
+  /** Modules, or single files of one (`steam/port`), that it may import. */
+  imports: readonly string[];
+  /** Modules of which it may import types alone. */
+  types?: readonly string[];
+}
+
+/** From the bottom up: a module imports only what stands above it here. */
+export const modules: Readonly<Record<string, Module>> = {
+  catalog: {
+    holds: "the app record, the KeyValues parser, the extractor, the views that readers get; pure functions",
+    imports: [],
+  },
+  process: {
+    holds: "configuration, lifecycle and exit codes, logger, errors, backoff, time, proxy, rate meter",
+    imports: [],
+  },
+  db: {
+    holds:
+      "the port `rpc(name, args)` and its three transports, migrations, error codes, retry, leader lease, typed calls",
+    imports: ["process"],
+    types: ["catalog"],
+  },
+  web: {
+    holds: "the HTTP client of every web API, rate limits and quotas, the store's app list, IGDB's token",
+    imports: ["process"],
+  },
+  steam: {
+    holds: "the session (the only importer of steam-user), the PICS protocol, the port `Pics`",
+    imports: ["process"],
+  },
+  sync: {
+    holds: "sweep, worker pool, the write path, bulk sync, change monitor, gap sweep",
+    imports: ["catalog", "process", "db", "steam/port"],
+  },
+  collector: {
+    holds: "app lists, SteamSpy's pages and details, the collector's store",
+    imports: ["catalog", "process", "db", "web"],
+  },
+  library: {
+    holds: "the three import stages, their files, the IGDB match, the classifier, the library's store",
+    imports: ["catalog", "process", "db", "web"],
+  },
+  lambda: {
+    holds: "AWS Lambda handlers of the library stages, the SAM template and the state machine",
+    imports: ["process", "db", "web", "library"],
+  },
+  "catalog-source": {
+    holds: "where read commands look: a database, or the owner of the embedded one over HTTP",
+    imports: ["catalog", "process", "db"],
+  },
+  status: {
+    holds: "what the process knows of itself: snapshot, health, watchdog, heartbeat, metrics",
+    imports: ["process", "db", "steam/port"],
+    types: ["sync", "collector", "library"],
+  },
+  terminal: {
+    holds: "everything that is text on a terminal: progress bars, tables, summaries",
+    imports: ["process"],
+    types: ["catalog", "db", "sync", "collector", "library", "catalog-source"],
+  },
+  http: {
+    holds: "Fastify: probes, metrics, the read API (`api/`), the dashboard (`dashboard/`)",
+    imports: ["catalog", "process", "db", "status"],
+  },
+  doctor: {
+    holds: "the checks of `doctor` and their report",
+    imports: [
+      "process",
+      "db",
+      "steam/port",
+      "sync/sweep",
+      "sync/change-monitor",
+      "library/s3-store",
+      "catalog-source",
+      "terminal",
+    ],
+    types: ["steam"],
+  },
+  commands: {
+    holds: "the command line and what each command is made of: composition, no logic of its own",
+    imports: ["everything"],
+  },
+  main: { holds: "the entry: a command, or `MODE`, becomes an exit code", imports: ["process", "commands"] },
+};
+
+/** Packages with a single importer, which contains what they do wrong. */
+export const soleImporters: Readonly<Record<string, string>> = { "steam-user": "src/steam/session.ts" };
+
+/** The table as it stands in docs/architecture.md, its columns aligned as the formatter aligns them. */
+export function layoutTable(): string {
+  const rows = Object.entries(modules).map(([name, { holds, imports, types = [] }]) => {
+    const may = [
+      ...imports.map((each) => (each === "everything" ? each : `\`${each}\``)),
+      ...types.map((each) => `types of \`${each}\``),
+    ];
+    return [`\`${name === "main" ? "main.ts" : `${name}/`}\``, holds, may.join(", ") || "nothing"];
+  });
+  const table = [["Module", "Holds", "May import"], ...rows];
+  const widths = [0, 1, 2].map((column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
+  const lines = table.map((row) => `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(" | ")} |`);
+  return [lines[0], `| ${widths.map((width) => "-".repeat(width)).join(" | ")} |`, ...lines.slice(1)].join("\n");
+}
