@@ -1,8 +1,8 @@
+import { type LeaderLease, whileLeading } from "../db/leader-lease.ts";
 import { WebError } from "../process/errors.ts";
 import type { Logger } from "../process/logger.ts";
 import type { WebClient } from "../web/client.ts";
 import { runAppList } from "./app-lists.ts";
-import { whileLeading } from "./leader-lease.ts";
 import { type CollectorProgress, createTracker } from "./progress.ts";
 import { type DetailsSummary, runDetails } from "./steamspy-details.ts";
 import { type PassSummary, runPass } from "./steamspy-pages.ts";
@@ -14,6 +14,7 @@ import type { CollectorStore, ListCounts } from "./store.ts";
  */
 export interface CollectorOptions {
   store: CollectorStore;
+  lease: LeaderLease;
   web: WebClient;
   logger: Logger;
   /** Null: no app list can be asked for, and the catalog that PICS built says which games there are. */
@@ -26,7 +27,6 @@ export interface CollectorOptions {
   maxDetails: number;
   maxShrink: number;
   workers: number;
-  leaseMs: number;
   /** Milliseconds between two requests that the limits allow, for the time left. */
   paceMs: { page: number; details: number };
 }
@@ -150,7 +150,7 @@ export function createCollector(options: CollectorOptions): Collector {
     details = { success: 0, not_found: 0, failed: 0 };
     lastError = null;
     tracker.begin("waiting", null);
-    const outcome = await whileLeading({ store, leaseMs: options.leaseMs, logger, signal: stopping.signal }, collect);
+    const outcome = await whileLeading(options.lease, { logger, signal: stopping.signal }, collect);
     await countGames();
     tracker.begin("done", null);
     const requests = Object.fromEntries(web.status().map(({ endpoint, requests }) => [endpoint, requests]));

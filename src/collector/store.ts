@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Database } from "../db/database.ts";
+import { LeaseLostError } from "../db/leader-lease.ts";
 import { createReserve, type Reserve } from "../db/quota.ts";
 import type { DatabaseRetry } from "../db/retry.ts";
 
@@ -7,12 +8,9 @@ import type { DatabaseRetry } from "../db/retry.ts";
  * Typed calls of the collector's SQL functions in `supabase/migrations`; what each does is written there. All may be repeated
  * after a lost reply.
  *
- * One worker collects at a time. A call of a worker that no longer holds the lease throws {@link LeaseLost} and changes nothing.
+ * One worker collects at a time. A call of a worker that no longer holds the lease throws {@link LeaseLostError} and changes nothing.
  */
 export interface CollectorStore {
-  /** Takes or keeps the lease. */
-  lead(leaseMs: number): Promise<{ leading: boolean; freeInMs: number | null }>;
-  resign(): Promise<void>;
   beginList(request: { kinds: readonly string[]; fresh: boolean }): Promise<ListRun>;
   saveList(request: ListPart): Promise<void>;
   acceptList(request: { run: number; maxShrink: number }): Promise<ListVerdict>;
@@ -26,11 +24,6 @@ export interface CollectorStore {
   saveDetails(games: readonly DetailsResult[]): Promise<void>;
   counts(): Promise<CollectorCounts>;
   reserve: Reserve;
-}
-
-/** Another worker has taken over, or the lease lapsed and was taken. */
-export class LeaseLost extends Error {
-  override readonly name = "LeaseLost";
 }
 
 const listRun = z.object({
@@ -156,23 +149,12 @@ export function createCollectorStore(
   /** A function that answers null to a worker without the lease. */
   async function held<T>(reply: z.ZodType<T>, name: string, request: Record<string, unknown>): Promise<T> {
     const answer = await rpc(reply.nullable(), name, { worker_id: workerId, ...request });
-    if (answer === null) throw new LeaseLost("another worker collects by now; nothing was changed");
+    if (answer === null) throw new LeaseLostError("another worker collects by now; nothing was changed");
     return answer;
   }
   const nothing = z.object({});
 
   return {
-    lead: async (leaseMs) => {
-      const shape = z.object({ leading: z.boolean(), free_in_seconds: z.number().nullable() });
-      const reply = await rpc(shape, "collector_lead", { worker_id: workerId, lease_seconds: leaseMs / 1000 });
-      return {
-        leading: reply.leading,
-        freeInMs: reply.free_in_seconds === null ? null : Math.ceil(reply.free_in_seconds * 1000),
-      };
-    },
-    resign: async () => {
-      await rpc(nothing, "collector_resign", { worker_id: workerId });
-    },
     beginList: ({ kinds, fresh }) => held(listRun, "collector_begin_list", { kinds, fresh }),
     saveList: async ({ run, kind, apps, after, complete }) => {
       const pairs = apps.map((app) => [app.appid, app.name]);

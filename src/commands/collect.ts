@@ -1,6 +1,7 @@
 import { type Collector, createCollector } from "../collector/collector.ts";
 import type { CollectorProgress } from "../collector/progress.ts";
 import type { CollectorStore } from "../collector/store.ts";
+import type { LeaderLease } from "../db/leader-lease.ts";
 import { sleep } from "../process/time.ts";
 import type { LoopSnapshot } from "../status/snapshot.ts";
 import { formatCollectorLine } from "../terminal/bars.ts";
@@ -32,6 +33,8 @@ export interface CollectOptions {
 export interface CollectorParts {
   store: CollectorStore;
   web: WebClient;
+  /** Of the role `collector`. */
+  lease: LeaderLease;
 }
 
 const stopLimitMs = 7_000;
@@ -52,11 +55,12 @@ export function createCollectorWorker({ config, output, logger, lifecycle }: Con
     lifecycle.onShutdown("collector", () => collector?.stop(), stopLimitMs);
   }
 
-  async function once(options: CollectOptions, { store, web }: CollectorParts): Promise<void> {
+  async function once(options: CollectOptions, { store, web, lease }: CollectorParts): Promise<void> {
     const { limits } = config.web;
     const current = createCollector({
       store,
       web,
+      lease,
       logger,
       apiKey: config.steamApiKey,
       fullRefresh: options.fullRefresh,
@@ -65,7 +69,6 @@ export function createCollectorWorker({ config, output, logger, lifecycle }: Con
       maxDetails: options.maxDetails ?? config.collector.maxDetails,
       maxShrink: config.collector.maxShrink,
       workers: config.collector.maxWorkers,
-      leaseMs: config.bulk.leaseMs,
       paceMs: {
         page: limits.steamSpyAll.periodMs / limits.steamSpyAll.count,
         details: limits.steamSpy.periodMs / limits.steamSpy.count,

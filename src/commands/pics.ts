@@ -1,5 +1,6 @@
 import { getProxyForUrl } from "proxy-from-env";
 import type { Backlog, CatalogStore } from "../db/catalog-store.ts";
+import type { LeaderLease } from "../db/leader-lease.ts";
 import type { Config } from "../process/config.ts";
 import type { Metrics } from "../status/metrics.ts";
 import type { LoopSnapshot, MonitorSnapshot } from "../status/snapshot.ts";
@@ -36,6 +37,8 @@ export interface PicsParts {
   store: CatalogStore;
   web: WebClient;
   workerId: string;
+  /** Of the role `monitor`. */
+  lease: LeaderLease;
 }
 
 /** What is left of the shutdown's 10 s is for logging off and closing the database. */
@@ -114,7 +117,7 @@ export function createPicsWorker(
       reportSummary(summary, output, logger);
     },
 
-    async follow({ store, workerId }) {
+    async follow({ store, workerId, lease }) {
       const current = createChangeMonitor({
         ...drainSettings(config, config.monitor.processBatchSize),
         pics,
@@ -122,6 +125,7 @@ export function createPicsWorker(
         logger,
         observe,
         workerId,
+        lease,
         appIdMax: config.bulk.appIdMax,
         pollIntervalMs: config.monitor.pollIntervalMs,
         reconcileIntervalMs: config.monitor.reconcileIntervalMs,

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { createCollectorStore } from "../collector/store.ts";
 import { type CatalogReader, createCatalogReader, readConcurrency } from "../db/catalog-reader.ts";
 import { type CatalogStore, createCatalogStore } from "../db/catalog-store.ts";
+import { createLeaderLease } from "../db/leader-lease.ts";
 import { withErrorMetrics } from "../db/observe.ts";
 import { openDatabase, prepareSchema } from "../db/open.ts";
 import { createDatabaseRetry } from "../db/retry.ts";
@@ -115,7 +116,10 @@ export async function runWorker(command: Work, context: Context): Promise<void> 
   lifecycle.onShutdown("report", () => reporting.stop());
   void reporting.run();
 
-  const picsParts = { store, web, workerId };
+  // The lease outlasts a poll that takes long.
+  const monitorLeaseMs = Math.max(config.bulk.leaseMs, 3 * config.monitor.pollIntervalMs);
+  const monitorLease = createLeaderLease(db, retry, { role: "monitor", workerId, leaseMs: monitorLeaseMs });
+  const picsParts = { store, web, workerId, lease: monitorLease };
   if (pics && command.kind !== "change_monitor" && !(await isLoaded(command, store, logger))) {
     await pics.bulkSync(command.kind === "bulk_sync" ? command : { appids: null, full: false }, picsParts);
     await vacuum(db);
@@ -125,7 +129,8 @@ export async function runWorker(command: Work, context: Context): Promise<void> 
     await library?.run(command, { store: createLibraryStore(db, retry), web });
     return;
   }
-  const collectorParts = { store: collectorStore, web };
+  const collectorLease = createLeaderLease(db, retry, { role: "collector", workerId, leaseMs: config.bulk.leaseMs });
+  const collectorParts = { store: collectorStore, web, lease: collectorLease };
   if (command.kind === "collect") {
     const options = { ...command, showProgress: true };
     if (intervalMs > 0) await collector?.every(intervalMs, options, collectorParts);

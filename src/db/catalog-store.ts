@@ -21,9 +21,8 @@ export interface CatalogStore {
   release(leaseId: string): Promise<void>;
   /** A statement that runs into a time limit throws {@link DatabaseError} `timeout`: ask for fewer apps. Without any it is repeated. */
   apply(request: ApplyRequest): Promise<ApplyReply>;
-  /** Takes or keeps the lease of the one worker that polls. */
-  lead(workerId: string, leaseMs: number): Promise<LeadReply>;
-  resign(workerId: string): Promise<void>;
+  /** What the monitor decides by. */
+  monitorState(): Promise<MonitorState>;
   poll(request: PollRequest): Promise<PollReply>;
   openGap(request: { workerId: string; from: number; to: number }): Promise<void>;
   /** `seconds`: since the sweep began. `changeNumber`: up to where polls have been made durable. */
@@ -130,14 +129,13 @@ const applyReply = z.object({
 });
 export type ApplyReply = z.infer<typeof applyReply>;
 
-const leadReply = z.object({
-  leading: z.boolean(),
+const monitorState = z.object({
   last_change_number: z.number().nullable(),
   bulk_completed_at: time.nullable(),
   reconciled_seconds_ago: z.number().nullable(),
   gap: z.object({ from_change: z.number(), to_change: z.number() }).nullable(),
 });
-export type LeadReply = z.infer<typeof leadReply>;
+export type MonitorState = z.infer<typeof monitorState>;
 
 export interface PollRequest {
   workerId: string;
@@ -252,10 +250,7 @@ export function createCatalogStore(db: Database, retry: Pick<DatabaseRetry, "cal
         },
         { splittable: apps.length > 0 },
       ),
-    lead: (workerId, leaseMs) => rpc(leadReply, "pics_lead", { worker_id: workerId, lease_seconds: leaseMs / 1000 }),
-    resign: async (workerId) => {
-      await rpc(nothing, "pics_resign", { worker_id: workerId });
-    },
+    monitorState: () => rpc(monitorState, "pics_monitor_state"),
     poll: ({ workerId, since, changeNumber, apps }) =>
       rpc(pollReply, "pics_poll", {
         worker_id: workerId,

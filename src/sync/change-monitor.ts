@@ -1,5 +1,5 @@
-import { randomUUID } from "node:crypto";
-import type { LeadReply } from "../db/catalog-store.ts";
+import type { MonitorState } from "../db/catalog-store.ts";
+import type { LeaderLease } from "../db/leader-lease.ts";
 import { SteamError } from "../process/errors.ts";
 import { sleep } from "../process/time.ts";
 import type { ChangesSince } from "../steam/port.ts";
@@ -23,7 +23,9 @@ export interface MonitorOptions extends BatchDeps {
   appIdMax: number | null;
   /** Fetch what others announce, and poll nothing. */
   drainOnly: boolean;
-  workerId?: string;
+  /** Of the role `monitor`, for `workerId`. */
+  lease: LeaderLease;
+  workerId: string;
 }
 
 export interface MonitorStatus {
@@ -59,12 +61,10 @@ export const changeWindow = 5_000;
 const nameTagsEveryMs = 3_600_000;
 
 export function createChangeMonitor(options: MonitorOptions): ChangeMonitor {
-  const { pics, store, logger, pollIntervalMs, workerId = randomUUID() } = options;
+  const { pics, store, logger, pollIntervalMs, lease, workerId } = options;
   const stopping = new AbortController();
   const { signal } = stopping;
   const drain = createWorkerPool({ ...options, appids: null, maxAttempts: null, onOutcome: () => {} });
-  /** The lease outlasts a poll that takes long. */
-  const leadMs = Math.max(options.leaseMs, 3 * pollIntervalMs);
   const status: Omit<MonitorStatus, "sweeping"> = {
     leading: false,
     last_change_number: null,
@@ -96,16 +96,17 @@ export function createChangeMonitor(options: MonitorOptions): ChangeMonitor {
   }
 
   async function poll(): Promise<void> {
-    const lead = await store.lead(workerId, leadMs);
-    status.bulk_completed_at = lead.bulk_completed_at;
-    status.last_change_number = lead.last_change_number;
-    if (!lead.leading) return follow();
-    if (!status.leading) logger.info({ changeNumber: lead.last_change_number }, "this worker polls Steam");
+    const { leading } = await lease.acquire();
+    const state = await store.monitorState();
+    status.bulk_completed_at = state.bulk_completed_at;
+    status.last_change_number = state.last_change_number;
+    if (!leading) return stepDown();
+    if (!status.leading) logger.info({ changeNumber: state.last_change_number }, "this worker polls Steam");
     status.leading = true;
 
     // Only a gap lets polls run ahead. Without one the cursor says where to go on: another worker may have moved it.
-    const cursor = lead.last_change_number ?? 0;
-    const since = lead.gap === null ? cursor : Math.max(tip ?? 0, cursor);
+    const cursor = state.last_change_number ?? 0;
+    const since = state.gap === null ? cursor : Math.max(tip ?? 0, cursor);
     const changes = await pics.changesSince(since, signal);
     const missed = since > 0 && isGap(since, changes);
     if (missed) await openGap(since, changes);
@@ -115,7 +116,7 @@ export function createChangeMonitor(options: MonitorOptions): ChangeMonitor {
       changeNumber: changes.currentChangeNumber,
       apps: changes.apps,
     });
-    if (!reply.accepted) return follow();
+    if (!reply.accepted) return stepDown();
     tip = Math.max(since, changes.currentChangeNumber);
     status.last_change_number = reply.last_change_number;
     status.last_poll_at = new Date().toISOString();
@@ -124,7 +125,7 @@ export function createChangeMonitor(options: MonitorOptions): ChangeMonitor {
 
     if (missed && sweep !== null) sweep.covers = false;
     if (sweep?.outcome) await endSweep(sweep);
-    else if (sweep === null && (missed || lead.gap !== null || reconcileIsDue(lead))) startSweep();
+    else if (sweep === null && (missed || state.gap !== null || reconcileIsDue(state))) startSweep();
     if (performance.now() - tagsNamedAt >= nameTagsEveryMs) {
       tagsNamedAt = performance.now();
       naming = nameNewTags();
@@ -141,7 +142,7 @@ export function createChangeMonitor(options: MonitorOptions): ChangeMonitor {
   }
 
   /** Another worker leads: what this one knows of the cursor is out of date from now on. */
-  function follow(): void {
+  function stepDown(): void {
     if (status.leading) logger.warn("another worker polls Steam now");
     status.leading = false;
     tip = null;
@@ -154,7 +155,7 @@ export function createChangeMonitor(options: MonitorOptions): ChangeMonitor {
     logger.warn({ from, to }, "Steam cannot list these changes; a sweep of everything finds them");
   }
 
-  function reconcileIsDue({ bulk_completed_at, reconciled_seconds_ago }: LeadReply): boolean {
+  function reconcileIsDue({ bulk_completed_at, reconciled_seconds_ago }: MonitorState): boolean {
     if (options.reconcileIntervalMs === 0 || bulk_completed_at === null) return false;
     return reconciled_seconds_ago === null || reconciled_seconds_ago * 1_000 >= options.reconcileIntervalMs;
   }
@@ -217,8 +218,8 @@ export function createChangeMonitor(options: MonitorOptions): ChangeMonitor {
     async stop() {
       stopping.abort(new Error("stopped"));
       await Promise.allSettled([drain.stop(), polling, naming, sweep?.done]);
-      // Only now: a poll that was under way may have taken the lead.
-      if (!options.drainOnly) await store.resign(workerId);
+      // Only now: a poll that was under way may have acquired the lease.
+      if (!options.drainOnly) await lease.release();
     },
     status: () => ({ ...status, sweeping: sweep?.outcome === null }),
     progress: () => ({ poll: pollProgressAt, drain: drain.lastProgressAt() }),

@@ -6,7 +6,7 @@
 create temporary table tables_made as
 select name
 from unnest(array[
-  'sync_status', 'pics_sync_state', 'pics_gaps', 'pics_access_tokens', 'pics_replies', 'workers', 'app_changes'
+  'sync_status', 'pics_sync_state', 'pics_gaps', 'pics_access_tokens', 'pics_replies', 'leader_leases', 'workers', 'app_changes'
 ]) as name
 where to_regclass('public.' || name) is null;
 
@@ -127,6 +127,13 @@ create table if not exists public.pics_replies (
 );
 create index if not exists pics_replies_by_age on public.pics_replies (created_at);
 comment on table public.pics_replies is 'What a writing function answered, kept for an hour: the same request again gets the same answer and does nothing.';
+
+create table if not exists public.leader_leases (
+  role text primary key,
+  worker_id uuid not null,
+  lease_until timestamptz not null
+);
+comment on table public.leader_leases is 'The leader of each role (monitor, collector): one worker at a time, while lease_until lies ahead.';
 
 create table if not exists public.workers (
   id uuid primary key,

@@ -757,7 +757,7 @@ begin
   for made in
     select p.oid::regprocedure from pg_proc p join pg_namespace n on n.oid = p.pronamespace
     where n.nspname = 'public' and (
-      p.proname like 'pics\_%'
+      p.proname like any (array['pics\_%', 'leader\_%'])
       or p.proname in ('schema_version', 'catalog_summary', 'get_apps_for_sync', 'report_worker', 'forget_worker')
     )
   loop

@@ -5,58 +5,79 @@ language sql immutable
 set search_path = public, pg_temp
 as $$ select '20261120000004' $$;
 
-alter table public.pics_sync_state
-  add column if not exists leader_id uuid,
-  add column if not exists leader_until timestamptz;
-
-comment on column public.pics_sync_state.leader_id is 'The worker that polls Steam; its lease is valid while leader_until lies ahead.';
-
 create unique index if not exists pics_gaps_open on public.pics_gaps ((true)) where repaired_at is null;
 
-------------------------------------------------------------------------------------------------------------- leading
+------------------------------------------------------------------------------------------------------ leader lease
+-- Leader election by lease, by the database's clock. Each role (monitor, collector) has one leader at a time. A leader renews its
+-- lease by acquiring it again; a worker that died leaves a lease that lapses.
 
--- Takes or keeps the lease of the one worker that polls.
---   request  {"worker_id": uuid, "lease_seconds": n}
---   reply    {"leading", "last_change_number", "bulk_completed_at", "reconciled_seconds_ago": since the last sweep of
---             everything, or null, "gap": {"from_change", "to_change"} or null}
-create or replace function public.pics_lead(request jsonb) returns jsonb
+-- Acquires or renews the lease of a role.
+--   request  {"role": monitor | collector, "worker_id": uuid, "lease_seconds": n}
+--   reply    {"leading", "free_in_seconds": until another worker's lease lapses, null when leading}
+create or replace function public.leader_acquire(request jsonb) returns jsonb
 language plpgsql volatile
 set search_path = public, pg_temp
 as $$
 declare
-  worker constant uuid := (request ->> 'worker_id')::uuid;
+  this_role constant text := request ->> 'role';
+  this_worker constant uuid := (request ->> 'worker_id')::uuid;
   now_at constant timestamptz := clock_timestamp();
-  state pics_sync_state;
+  until constant timestamptz := now_at + make_interval(secs => (request ->> 'lease_seconds')::double precision);
+  leader leader_leases;
 begin
-  update pics_sync_state
-  set leader_id = worker, leader_until = now_at + make_interval(secs => (request ->> 'lease_seconds')::double precision)
-  where id = 1 and (leader_id is null or leader_id = worker or leader_until <= now_at);
+  insert into leader_leases as l (role, worker_id, lease_until) values (this_role, this_worker, until)
+  on conflict (role) do update set worker_id = excluded.worker_id, lease_until = excluded.lease_until
+  where l.worker_id = this_worker or l.lease_until <= now_at;
 
-  select * into state from pics_sync_state where id = 1;
+  select * into leader from leader_leases where role = this_role;
   return jsonb_build_object(
-    'leading', state.leader_id = worker,
-    'last_change_number', state.last_change_number,
-    'bulk_completed_at', state.bulk_completed_at,
-    'reconciled_seconds_ago',
-      extract(epoch from now_at - greatest(state.last_reconciled_at, state.last_verified_at)),
-    'gap', (select jsonb_build_object('from_change', from_change, 'to_change', to_change) from pics_gaps where repaired_at is null)
+    'leading', coalesce(leader.worker_id = this_worker, false),
+    'free_in_seconds', case when leader.worker_id <> this_worker then greatest(0, extract(epoch from leader.lease_until - now_at)) end
   );
 end
 $$;
 
--- Lets another worker lead. request {"worker_id"}; reply {"resigned"}
-create or replace function public.pics_resign(request jsonb) returns jsonb
+-- Releases the lease, so that the next leader need not wait for it to lapse. request {"role", "worker_id"}; reply {"released"}
+create or replace function public.leader_release(request jsonb) returns jsonb
 language plpgsql volatile
 set search_path = public, pg_temp
 as $$
 begin
-  update pics_sync_state set leader_id = null, leader_until = null
-  where id = 1 and leader_id = (request ->> 'worker_id')::uuid;
-  return jsonb_build_object('resigned', found);
+  delete from leader_leases where role = request ->> 'role' and worker_id = (request ->> 'worker_id')::uuid;
+  return jsonb_build_object('released', found);
+end
+$$;
+
+-- Whether this worker leads, and keeps others from taking over until the transaction ends. Functions that only a leader may call begin
+-- with it, so that a worker that was suspended past its lease changes nothing.
+create or replace function public.leader_holds(role_name text, worker uuid) returns boolean
+language plpgsql volatile
+set search_path = public, pg_temp
+as $$
+begin
+  perform from leader_leases where role = role_name and worker_id = worker and lease_until > clock_timestamp() for update;
+  return found;
 end
 $$;
 
 ------------------------------------------------------------------------------------------------------------- polling
+
+-- What the monitor decides by.
+--   reply {"last_change_number", "bulk_completed_at", "reconciled_seconds_ago": since the last sweep of everything, or null,
+--          "gap": {"from_change", "to_change"} or null}
+create or replace function public.pics_monitor_state() returns jsonb
+language sql stable
+set search_path = public, pg_temp
+as $$
+  select jsonb_build_object(
+    'last_change_number', state.last_change_number,
+    'bulk_completed_at', state.bulk_completed_at,
+    'reconciled_seconds_ago',
+      extract(epoch from clock_timestamp() - greatest(state.last_reconciled_at, state.last_verified_at)),
+    'gap', (select jsonb_build_object('from_change', from_change, 'to_change', to_change) from pics_gaps where repaired_at is null)
+  )
+  from pics_sync_state state where id = 1;
+$$;
 
 -- Makes a poll durable: every announced app becomes pending and the cursor moves, in one transaction.
 --   request  {"worker_id", "change_number": Steam's current one, "apps": [[appid, change_number, needs_token], …],
@@ -73,13 +94,9 @@ set plan_cache_mode = force_custom_plan
 as $$
 declare
   since constant bigint := (request ->> 'since')::bigint;
-  state pics_sync_state;
   marked integer;
 begin
-  select * into state from pics_sync_state
-  where id = 1 and leader_id = (request ->> 'worker_id')::uuid and leader_until > clock_timestamp()
-  for update;
-  if not found then
+  if not leader_holds('monitor', (request ->> 'worker_id')::uuid) then
     return jsonb_build_object('accepted', false, 'last_change_number', null, 'marked', 0);
   end if;
 
@@ -107,8 +124,7 @@ begin
     last_change_number = greatest(last_change_number, (request ->> 'change_number')::bigint),
     updated_at = now()
   where id = 1 and (last_change_number is null or last_change_number = since)
-    and not exists (select from pics_gaps where repaired_at is null)
-  returning * into state;
+    and not exists (select from pics_gaps where repaired_at is null);
 
   return jsonb_build_object(
     'accepted', true,
@@ -125,10 +141,7 @@ language plpgsql volatile
 set search_path = public, pg_temp
 as $$
 begin
-  perform from pics_sync_state
-  where id = 1 and leader_id = (request ->> 'worker_id')::uuid and leader_until > clock_timestamp()
-  for update;
-  if not found then
+  if not leader_holds('monitor', (request ->> 'worker_id')::uuid) then
     return jsonb_build_object('accepted', false);
   end if;
   insert into pics_gaps as g (from_change, to_change)
@@ -148,16 +161,16 @@ as $$
 declare
   state pics_sync_state;
 begin
+  if not leader_holds('monitor', (request ->> 'worker_id')::uuid) then
+    return jsonb_build_object('accepted', false, 'last_change_number', null);
+  end if;
   update pics_sync_state set
     last_change_number = greatest(last_change_number, (request ->> 'change_number')::bigint),
     last_reconciled_at = now(),
     last_verified_at = greatest(last_verified_at, now() - make_interval(secs => (request ->> 'seconds')::double precision)),
     updated_at = now()
-  where id = 1 and leader_id = (request ->> 'worker_id')::uuid and leader_until > clock_timestamp()
+  where id = 1
   returning * into state;
-  if not found then
-    return jsonb_build_object('accepted', false, 'last_change_number', null);
-  end if;
   update pics_gaps set repaired_at = now() where repaired_at is null;
   return jsonb_build_object('accepted', true, 'last_change_number', state.last_change_number);
 end

@@ -61,8 +61,6 @@ create index if not exists game_metadata_by_fetch on public.game_metadata (fetch
 
 create table if not exists public.collector_state (
   id integer primary key check (id = 1),
-  leader_id uuid,
-  leader_until timestamptz,
   list_run integer not null default 0,
   list_phase text check (list_phase in ('reading', 'applying')),
   list_started_at timestamptz,
@@ -129,47 +127,13 @@ $$;
 
 ------------------------------------------------------------------------------------------------------------- leading
 
--- Takes or keeps the lease of the one worker that collects.
--- request {"worker_id": uuid, "lease_seconds": n}; reply {"leading", "free_in_seconds": until another's lease lapses, null when leading}
-create or replace function public.collector_lead(request jsonb) returns jsonb
-language plpgsql volatile
-set search_path = public, pg_temp
-as $$
-declare
-  worker constant uuid := (request ->> 'worker_id')::uuid;
-  now_at constant timestamptz := clock_timestamp();
-  state collector_state;
-begin
-  update collector_state
-  set leader_id = worker, leader_until = now_at + make_interval(secs => (request ->> 'lease_seconds')::double precision)
-  where id = 1 and (leader_id is null or leader_id = worker or leader_until <= now_at);
-  select * into state from collector_state where id = 1;
-  return jsonb_build_object(
-    'leading', state.leader_id = worker,
-    'free_in_seconds', case when state.leader_id <> worker then greatest(0, extract(epoch from state.leader_until - now_at)) end
-  );
-end
-$$;
-
--- Lets another worker collect. request {"worker_id"}; reply {"resigned"}
-create or replace function public.collector_resign(request jsonb) returns jsonb
-language plpgsql volatile
-set search_path = public, pg_temp
-as $$
-begin
-  update collector_state set leader_id = null, leader_until = null
-  where id = 1 and leader_id = (request ->> 'worker_id')::uuid;
-  return jsonb_build_object('resigned', found);
-end
-$$;
-
 -- The state, locked, for a worker that holds the lease; null for any other. Every function below begins with it and answers null then,
 -- so that a worker that wakes up late changes nothing.
 create or replace function public.collector_held_by(worker uuid) returns collector_state
 language sql volatile
 set search_path = public, pg_temp
 as $$
-  select * from collector_state where id = 1 and leader_id = worker and leader_until > clock_timestamp() for update;
+  select * from collector_state where id = 1 and leader_holds('collector', worker) for update;
 $$;
 
 ------------------------------------------------------------------------------------------------------------- app lists
@@ -675,7 +639,7 @@ begin
   for made in
     select p.oid::regprocedure from pg_proc p join pg_namespace n on n.oid = p.pronamespace
     where n.nspname = 'public' and (
-      p.proname like any (array['pics\_%', 'collector\_%', 'web\_%'])
+      p.proname like any (array['pics\_%', 'leader\_%', 'collector\_%', 'web\_%'])
       or p.proname in ('schema_version', 'catalog_summary', 'get_apps_for_sync', 'report_worker', 'forget_worker')
     )
   loop

@@ -53,9 +53,7 @@ describe("while details are asked for", () => {
     await days.expectNothingWrong(before);
     const pending = await days.stillPending();
     expect(pending.length).toBe(dueCount - 40);
-    expect(await sql("select leader_id, leader_until from collector_state")).toEqual([
-      { leader_id: null, leader_until: null },
-    ]);
+    expect(await sql("select from leader_leases")).toEqual([]);
     const next = await days.collect(web);
     expect(new Set(next.details)).toEqual(new Set(pending));
     expect(await stored(sql)).toEqual(days.undisturbed);
@@ -70,16 +68,16 @@ describe("while details are asked for", () => {
       fetch: async (input, init) => {
         const response = await web.fetch(input, init);
         if (web.spy.log.counts.appdetails === 40) {
-          await sql("update collector_state set leader_id = $1, leader_until = now() + interval '1 hour'", [other]);
+          await sql("update leader_leases set worker_id = $1, lease_until = now() + interval '1 hour'", [other]);
           taken = await stored(sql);
         }
         return response;
       },
     });
-    expect(outcome).toMatchObject({ name: "LeaseLost" });
+    expect(outcome).toMatchObject({ name: "LeaseLostError" });
     expect(taken).toBeDefined();
     expect(await stored(sql)).toEqual(taken);
-    expect(await sql("select leader_id from collector_state")).toEqual([{ leader_id: other }]);
+    expect(await sql("select worker_id from leader_leases")).toEqual([{ worker_id: other }]);
   });
 });
 

@@ -210,14 +210,14 @@ describe.concurrent("collect", () => {
     const env = { LEASE_SECONDS: "1.5" };
     const first = start({ args: ["collect"], steam: web, database, env });
     await details.held;
-    await database.sql("create table first_lease as select leader_until from collector_state");
+    await database.sql("create table first_lease as select lease_until from leader_leases");
     const second = start({ args: ["collect"], steam: web, database, env });
     await second.logged(/another worker collects/);
     expect(collectorOf((await second.get("/status")).body)?.phase).toBe("waiting");
     expect(await second.get("/ready")).toMatchObject({ status: 200 });
     // The first one keeps its lease for longer than that lasts.
     const renewed =
-      "select min(leader_until) > (select leader_until + interval '1.5 s' from first_lease) as renewed from collector_state";
+      "select min(lease_until) > (select lease_until + interval '1.5 s' from first_lease) as renewed from leader_leases";
     await expect.poll(() => database.sql(renewed), { timeout: 20_000 }).toEqual([{ renewed: true }]);
     expect(collectorOf((await second.get("/status")).body)?.phase).toBe("waiting");
 
@@ -303,8 +303,8 @@ describe.concurrent("a collector that runs again and again", () => {
     expect(status).toMatchObject({ phase: "reading_list", next_run_at: null, last_error: null });
     service.kill("SIGTERM");
     expect(await service.exited).toEqual({ code: 0, signal: null });
-    const state = "select list_phase, leader_id from collector_state";
-    expect(await database.sql(state)).toEqual([{ list_phase: "reading", leader_id: null }]);
+    expect(await database.sql("select list_phase from collector_state")).toEqual([{ list_phase: "reading" }]);
+    expect(await database.sql("select from leader_leases where role = 'collector'")).toEqual([]);
   });
 
   it("does so in MODE=sync beside the change monitor, once the catalog is loaded", async ({ open, serve, start }) => {

@@ -12,6 +12,7 @@ const privateTables = [
   "pics_sync_state",
   "pics_gaps",
   "pics_access_tokens",
+  "leader_leases",
   "pics_replies",
   "workers",
   "collector_state",

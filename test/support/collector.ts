@@ -10,6 +10,7 @@ import type { CollectorProgress } from "../../src/collector/progress.ts";
 import { gamesPerPage } from "../../src/collector/steamspy.ts";
 import { createCollectorStore } from "../../src/collector/store.ts";
 import type { Database } from "../../src/db/database.ts";
+import { createLeaderLease } from "../../src/db/leader-lease.ts";
 import { createDatabaseRetry } from "../../src/db/retry.ts";
 import type { WebClientOptions, WebLimits } from "../../src/web/client.ts";
 import { openWebClient } from "./sync.ts";
@@ -25,8 +26,10 @@ import { createSimulatedSteamSpy, type SteamSpyApp, type SteamSpyDump } from "./
 import { asFetch } from "./web/web-api.ts";
 
 export interface CollectorOverrides
-  extends Partial<Omit<CollectorOptions, "store" | "web">>,
-    Partial<Pick<WebClientOptions, "fetch" | "limits" | "retryAttempts" | "timeoutMs">> {}
+  extends Partial<Omit<CollectorOptions, "store" | "lease" | "web">>,
+    Partial<Pick<WebClientOptions, "fetch" | "limits" | "retryAttempts" | "timeoutMs">> {
+  leaseMs?: number;
+}
 
 export interface CollectorRun {
   done: Promise<CollectorSummary>;
@@ -47,8 +50,10 @@ export const defaultLimits: WebLimits = {
 
 /** One run, with limits that no test reaches unless it names others. */
 export function startCollector(db: Database, overrides: CollectorOverrides = {}): CollectorRun {
-  const { fetch, limits, retryAttempts, timeoutMs, ...options } = overrides;
-  const store = createCollectorStore(db, createDatabaseRetry(db.driver, { logger: silent }), randomUUID());
+  const { leaseMs = 90_000, fetch, limits, retryAttempts, timeoutMs, ...options } = overrides;
+  const retry = createDatabaseRetry(db.driver, { logger: silent });
+  const workerId = randomUUID();
+  const store = createCollectorStore(db, retry, workerId);
   const web = openWebClient({
     reserve: store.reserve,
     ...(fetch && { fetch }),
@@ -58,6 +63,7 @@ export function startCollector(db: Database, overrides: CollectorOverrides = {})
   });
   const collector = createCollector({
     store,
+    lease: createLeaderLease(db, retry, { role: "collector", workerId, leaseMs }),
     web,
     logger: silent,
     apiKey: "0123456789ABCDEF0123456789ABCDEF",
@@ -67,7 +73,6 @@ export function startCollector(db: Database, overrides: CollectorOverrides = {})
     maxDetails: 3_000,
     maxShrink: 0.05,
     workers: 3,
-    leaseMs: 90_000,
     paceMs: { page: 0, details: 0 },
     ...options,
   });
@@ -81,6 +86,7 @@ type Sql = (query: string, params?: unknown[]) => Promise<Record<string, unknown
 /** As if nothing had ever been collected. */
 export async function forgetEverything(sql: Sql): Promise<void> {
   await sql("truncate game_metadata, app_list_entries, web_api_usage, apps, sync_status cascade");
+  await sql("delete from leader_leases");
   await sql("delete from collector_state");
   await sql("insert into collector_state (id) values (1)");
 }

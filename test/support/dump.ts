@@ -6,7 +6,7 @@ export type Sql = (query: string) => Promise<Record<string, unknown>[]>;
 export type Dump = Map<string, string[]>;
 
 /** They speak of one run and not of Steam: what was answered to which request, and who works. */
-const tablesOfRuns = ["pics_replies", "workers"];
+const tablesOfRuns = ["leader_leases", "pics_replies", "workers"];
 
 /** Columns that say when something happened, or who holds a row: only whether they are set is compared. */
 const columnsOfRuns = new Set([

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 /**
  * Bulk sync and change monitor composed as worker.ts composes them, in this process, against a simulated Steam and a test database:
  *
@@ -6,6 +7,7 @@
  */
 import { createCatalogStore } from "../../src/db/catalog-store.ts";
 import type { Database } from "../../src/db/database.ts";
+import { createLeaderLease } from "../../src/db/leader-lease.ts";
 import { createDatabaseRetry } from "../../src/db/retry.ts";
 import { createPics } from "../../src/steam/pics.ts";
 import { createSteamSession } from "../../src/steam/session.ts";
@@ -84,7 +86,8 @@ export interface MonitorOverrides extends Partial<MonitorOptions> {
 /** The change monitor, composed in the same way. */
 export function startMonitor(db: Database, steam: Pick<SimulatedSteam, "proxyUrl">, overrides: MonitorOverrides = {}) {
   const { requestDelayMs = 0, timeoutMs = 10_000, ...options } = overrides;
-  const { session, ...parts } = compose(db, steam, { requestDelayMs, timeoutMs });
+  const { session, retry, ...parts } = compose(db, steam, { requestDelayMs, timeoutMs });
+  const { workerId = randomUUID(), leaseMs = 90_000 } = options;
   const monitor = createChangeMonitor({
     ...parts,
     batchSize: 100,
@@ -92,6 +95,8 @@ export function startMonitor(db: Database, steam: Pick<SimulatedSteam, "proxyUrl
     reconcileIntervalMs: 0,
     appIdMax: null,
     drainOnly: false,
+    workerId,
+    lease: createLeaderLease(db, retry, { role: "monitor", workerId, leaseMs }),
     ...options,
   });
   session.start();
@@ -121,10 +126,12 @@ function compose(
     reconnectMinDelayMs: 20,
     requestTimeoutMs: timeoutMs,
   });
+  const retry = createDatabaseRetry(db.driver, { logger: silent });
   return {
     session,
     pics: createPics({ session, logger: silent, requestDelayMs, concurrency, timeoutMs }),
-    store: createCatalogStore(db, createDatabaseRetry(db.driver, { logger: silent })),
+    retry,
+    store: createCatalogStore(db, retry),
     logger: silent,
     concurrency,
     upsertBatchSize: 500,

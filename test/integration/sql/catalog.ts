@@ -84,7 +84,7 @@ export const emptyTables = `do $$ begin
   delete from pics_replies; delete from pics_access_tokens; delete from app_changes;
   delete from pics_sync_state; insert into pics_sync_state (id) values (1);
   delete from game_metadata; delete from app_list_entries; delete from web_api_usage;
-  delete from collector_state; insert into collector_state (id) values (1);
+  delete from leader_leases; delete from collector_state; insert into collector_state (id) values (1);
   delete from "LibraryItem"; delete from "ImportedGame"; delete from "Game"; delete from "Genre"; delete from "Platform";
   delete from igdb_answers; delete from web_tokens;
 end $$`;

@@ -1,6 +1,6 @@
 import pg from "pg";
 import { describe, expect, test } from "vitest";
-import { LeaseLost } from "../../../src/collector/store.ts";
+import { LeaseLostError } from "../../../src/db/leader-lease.ts";
 import { forEachDatabase } from "../../support/databases.ts";
 import { record, useCatalog } from "./catalog.ts";
 import { type Lists, useCollecting } from "./collecting.ts";
@@ -95,7 +95,7 @@ forEachDatabase("collecting app lists", (open, kind) => {
       await collect({ games: [10, 20], dlc: [30] });
       const before = [await rows("apps"), await rows("game_metadata")];
       const { run } = await read({ games: [10, 40], dlc: [30] });
-      await expect(applyNext(run)).rejects.toThrow(LeaseLost);
+      await expect(applyNext(run)).rejects.toThrow(LeaseLostError);
       expect([await rows("apps"), await rows("game_metadata")]).toEqual(before);
       expect(await begin()).toMatchObject({ run, phase: "reading" });
     });
@@ -103,7 +103,7 @@ forEachDatabase("collecting app lists", (open, kind) => {
     test("is over once it is accepted: later parts are refused, and a new one waits until it is applied", async () => {
       const { run } = await read({ games: [10, 20], dlc: [30] });
       await accept(run);
-      await expect(save(run, [50])).rejects.toThrow(LeaseLost);
+      await expect(save(run, [50])).rejects.toThrow(LeaseLostError);
       await takeOver();
       expect(await begin(true)).toMatchObject({ run, phase: "applying", cursor: {} });
       await applyNext(run, 2);

@@ -6,6 +6,7 @@ import {
   type ListCounts,
   type ListVerdict,
 } from "../../../src/collector/store.ts";
+import { createLeaderLease, type LeaderLease } from "../../../src/db/leader-lease.ts";
 import { createDatabaseRetry } from "../../../src/db/retry.ts";
 import { silent } from "../../support/templates.ts";
 import type { Catalog } from "./catalog.ts";
@@ -29,7 +30,11 @@ export interface Collecting {
   apps(): Promise<Record<number, [listed: boolean | null, active: boolean, name: string | null]>>;
 }
 
-export type Worker = CollectorStore & { readonly id: string };
+export type Worker = CollectorStore & {
+  readonly id: string;
+  acquire(leaseMs: number): ReturnType<LeaderLease["acquire"]>;
+  release(): Promise<void>;
+};
 /** Apps by kind, ascending; `List 10` is the name of a bare 10. */
 export type Lists = Record<string, readonly (number | [appid: number, name: string])[]>;
 export interface ReadOptions {
@@ -51,20 +56,27 @@ export function useCollecting(catalog: Catalog): Collecting {
   let worker: Worker | undefined;
   beforeEach(async () => {
     worker = newWorker();
-    await worker.lead(leaseMs);
+    await worker.acquire(leaseMs);
   });
 
   function newWorker(): Worker {
     const { db, kind } = catalog.database;
     const id = randomUUID();
-    return { id, ...createCollectorStore(db, createDatabaseRetry(kind, { logger: silent }), id) };
+    const retry = createDatabaseRetry(kind, { logger: silent });
+    const lease = (ms: number) => createLeaderLease(db, retry, { role: "collector", workerId: id, leaseMs: ms });
+    return {
+      id,
+      acquire: (ms) => lease(ms).acquire(),
+      release: () => lease(0).release(),
+      ...createCollectorStore(db, retry, id),
+    };
   }
   function leader(): Worker {
     if (!worker) throw new Error("a worker leads once a test runs");
     return worker;
   }
   const lapse = async () => {
-    await sql("update collector_state set leader_until = now() - interval '1 second'");
+    await sql("update leader_leases set lease_until = now() - interval '1 second'");
   };
 
   const collecting: Collecting = {
@@ -76,7 +88,7 @@ export function useCollecting(catalog: Catalog): Collecting {
     async takeOver() {
       await lapse();
       worker = newWorker();
-      await worker.lead(leaseMs);
+      await worker.acquire(leaseMs);
       return worker;
     },
     async read(lists, { worker: reader = leader(), fresh = false, part = 1_000 } = {}) {

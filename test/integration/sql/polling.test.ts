@@ -6,8 +6,7 @@ import { record, useCatalog } from "./catalog.ts";
 /** Over before anybody can ask again. */
 const instantSeconds = 0;
 
-interface Lead {
-  leading: boolean;
+interface MonitorState {
   last_change_number: number | null;
   bulk_completed_at: string | null;
   reconciled_seconds_ago: number | null;
@@ -26,11 +25,14 @@ forEachDatabase("polling", (open) => {
   let worker: string;
 
   beforeEach(async () => {
-    await sql("do $$ begin delete from pics_gaps; delete from workers; end $$");
+    await sql("do $$ begin delete from pics_gaps; delete from workers; delete from leader_leases; end $$");
     worker = randomUUID();
   });
 
-  const lead = (id = worker, seconds = 60) => call<Lead>("pics_lead", { worker_id: id, lease_seconds: seconds });
+  const lead = (id = worker, seconds = 60) =>
+    call<{ leading: boolean }>("leader_acquire", { role: "monitor", worker_id: id, lease_seconds: seconds });
+  const release = (id: string) => call("leader_release", { role: "monitor", worker_id: id });
+  const monitorState = () => call<MonitorState>("pics_monitor_state");
   const poll = (since: number, changeNumber: number, apps: Announced[] = [], id = worker) =>
     call<Polled>("pics_poll", { worker_id: id, since, change_number: changeNumber, apps });
   const openGap = (from: number, to: number, id = worker) =>
@@ -54,8 +56,8 @@ forEachDatabase("polling", (open) => {
   describe("the lead", () => {
     test("is taken when it is free, kept, and given to nobody else while it is valid", async () => {
       const other = randomUUID();
-      expect(await lead()).toEqual({
-        leading: true,
+      expect(await lead()).toEqual({ leading: true, free_in_seconds: null });
+      expect(await monitorState()).toEqual({
         last_change_number: null,
         bulk_completed_at: null,
         reconciled_seconds_ago: null,
@@ -81,10 +83,10 @@ forEachDatabase("polling", (open) => {
     test("is given up by nobody but the leader", async () => {
       const other = randomUUID();
       await lead();
-      expect(await call("pics_resign", { worker_id: other })).toEqual({ resigned: false });
+      expect(await release(other)).toEqual({ released: false });
       expect((await lead(other)).leading).toBe(false);
-      expect(await call("pics_resign", { worker_id: worker })).toEqual({ resigned: true });
-      expect(await call("pics_resign", { worker_id: worker })).toEqual({ resigned: false });
+      expect(await release(worker)).toEqual({ released: true });
+      expect(await release(worker)).toEqual({ released: false });
       expect((await lead(other)).leading).toBe(true);
     });
 
@@ -93,7 +95,7 @@ forEachDatabase("polling", (open) => {
       await openGap(1_000, 7_000);
       await sql(`update pics_sync_state set bulk_completed_at = now(), last_reconciled_at = now() - interval '2 hours',
                  last_verified_at = now() - interval '1 hour'`);
-      const state = await lead();
+      const state = await monitorState();
       expect(state).toMatchObject({
         last_change_number: 1_000,
         bulk_completed_at: expect.any(String),
@@ -251,7 +253,7 @@ forEachDatabase("polling", (open) => {
       expect(await poll(7_000, 7_010, [[10, 7_005]])).toEqual({ accepted: true, last_change_number: 1_000, marked: 1 });
       expect(await finishSweep(7_010)).toEqual({ accepted: true, last_change_number: 7_010 });
       expect(await poll(7_010, 7_020)).toEqual({ accepted: true, last_change_number: 7_020, marked: 0 });
-      expect((await lead()).gap).toBeNull();
+      expect((await monitorState()).gap).toBeNull();
     });
 
     test("grows instead of being joined by another; the next one is a new row", async () => {

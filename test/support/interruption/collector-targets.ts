@@ -55,7 +55,7 @@ const haltsSql = `
   create trigger halt after update of pass_page on collector_state for each statement execute function test.halt('pages');
   create trigger halt after insert on sync_status for each statement execute function test.halt('details');`;
 
-const leasesLapse = "update collector_state set leader_until = now()";
+const leasesLapse = "update leader_leases set lease_until = now()";
 
 export async function openCollectorTarget(
   driver: InterruptedDriver,

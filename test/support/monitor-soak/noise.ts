@@ -34,7 +34,7 @@ faultKinds.push("no_buffer", "truncated", "omit", "wrong_older_change_number", "
 const faultRate = 0.06;
 const gatewayStatuses = [502, 503, 504];
 /** What a lost reply hurts most. */
-const delicateCalls = ["pics_apply", "pics_poll", "pics_claim", "pics_lead", "pics_finish_sweep"];
+const delicateCalls = ["pics_apply", "pics_poll", "pics_claim", "leader_acquire", "pics_finish_sweep"];
 
 export function startNoise({ steam, cluster, api, fleet, seed, kills, killEveryMs }: NoiseOptions): Noise {
   const ending = new AbortController();

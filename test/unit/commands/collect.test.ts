@@ -4,6 +4,7 @@ import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { CollectorStore, DueRequest } from "../../../src/collector/store.ts";
 import { type CollectOptions, createCollectorWorker } from "../../../src/commands/collect.ts";
+import type { LeaderLease } from "../../../src/db/leader-lease.ts";
 import { loadConfig } from "../../../src/process/config.ts";
 import { createLifecycle } from "../../../src/process/lifecycle.ts";
 import { createOutput } from "../../../src/process/logger.ts";
@@ -26,7 +27,7 @@ const games = { pending: 0, success: 20, failed: 0, not_found: 0 };
 beforeEach(() => void vi.useFakeTimers({ now: new Date("2025-06-01T12:00:00Z") }));
 afterEach(() => void vi.useRealTimers());
 
-function setUp(change: Partial<CollectorStore> = {}) {
+function setUp(change: Partial<CollectorStore> = {}, leading: boolean = true) {
   const lines: Record<string, unknown>[] = [];
   const logger = pino({ level: "info" }, { write: (line: string) => lines.push(JSON.parse(line)) });
   const host = Object.assign(new EventEmitter(), { exit: vi.fn() });
@@ -37,8 +38,6 @@ function setUp(change: Partial<CollectorStore> = {}) {
   const startedAt = Date.now();
   const none = () => Promise.reject(new Error("nothing of this kind is due"));
   const store: CollectorStore = {
-    lead: async () => ({ leading: true, freeInMs: null }),
-    resign: async () => {},
     enqueue: async () => null,
     beginPass: async () => ({ page: null, missed: [], expected_pages: 80, now: "2025-06-01T12:00:00Z" }),
     counts: async () => ({ games, list_completed_at: null, pass_completed_at: null }),
@@ -49,6 +48,11 @@ function setUp(change: Partial<CollectorStore> = {}) {
     ...{ beginList: none, saveList: none, acceptList: none, applyList: none },
     ...{ savePage: none, saveDetails: none, reserve: none },
     ...change,
+  };
+  const lease: LeaderLease = {
+    leaseMs: 90_000,
+    acquire: async () => ({ leading, freeInMs: leading ? null : 90_000 }),
+    release: async () => {},
   };
   const endpoints: EndpointStatus[] = [];
   const web: WebClient = { json: none, status: () => endpoints };
@@ -74,7 +78,7 @@ function setUp(change: Partial<CollectorStore> = {}) {
       },
       Date.now(),
     );
-  return { worker, parts: { store, web }, endpoints, asked, lines, lifecycle, health };
+  return { worker, parts: { store, web, lease }, endpoints, asked, lines, lifecycle, health };
 }
 
 describe("once", () => {
@@ -104,9 +108,7 @@ describe("once", () => {
   });
 
   it("is well while another worker collects, tells so every half minute, and stops with the process", async () => {
-    const { worker, parts, lines, lifecycle, health } = setUp({
-      lead: async () => ({ leading: false, freeInMs: 90_000 }),
-    });
+    const { worker, parts, lines, lifecycle, health } = setUp({}, false);
     const running = worker.once({ ...options, showProgress: true }, parts);
     const ended = expect(running).rejects.toThrow("stopped");
     await vi.advanceTimersByTimeAsync(2 * hourMs);

@@ -53,6 +53,7 @@ function start(overrides: Partial<MonitorOptions> = {}) {
     store: memory.store,
     logger: silent,
     workerId: firstWorker,
+    lease: memory.lease(overrides.workerId ?? firstWorker, 90_000),
     upsertBatchSize: 500,
     retryMs: 30_000,
     retryMaxMs: hourMs,

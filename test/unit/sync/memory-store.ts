@@ -1,4 +1,5 @@
 import type { CatalogStore, ClaimedApp } from "../../../src/db/catalog-store.ts";
+import type { LeaderLease } from "../../../src/db/leader-lease.ts";
 
 /**
  * What the change monitor needs of the store, in memory and on the test's clock: the rules of the SQL functions of the same
@@ -6,6 +7,7 @@ import type { CatalogStore, ClaimedApp } from "../../../src/db/catalog-store.ts"
  */
 export interface MemoryStore {
   store: CatalogStore;
+  lease: (workerId: string, leaseMs: number) => LeaderLease;
   state: { cursor: number | null; bulkCompletedAt: string | null; reconciledAt: number | null };
   leader: { id: string; untilMs: number } | null;
   gap: { from: number; to: number } | null;
@@ -27,6 +29,7 @@ export interface Row {
 export function createMemoryStore(): MemoryStore {
   const memory: MemoryStore = {
     store: {} as CatalogStore,
+    lease: () => ({}) as LeaderLease,
     state: { cursor: null, bulkCompletedAt: "2026-01-01T00:00:00Z", reconciledAt: Date.now() },
     leader: null,
     gap: null,
@@ -55,21 +58,14 @@ export function createMemoryStore(): MemoryStore {
   };
 
   const calls: Partial<CatalogStore> = {
-    async lead(workerId, leaseMs) {
-      if (memory.leader === null || memory.leader.id === workerId || memory.leader.untilMs <= Date.now()) {
-        memory.leader = { id: workerId, untilMs: Date.now() + leaseMs };
-      }
+    async monitorState() {
       const { cursor, bulkCompletedAt, reconciledAt } = memory.state;
       return {
-        leading: memory.leader.id === workerId,
         last_change_number: cursor,
         bulk_completed_at: bulkCompletedAt,
         reconciled_seconds_ago: reconciledAt === null ? null : (Date.now() - reconciledAt) / 1_000,
         gap: memory.gap && { from_change: memory.gap.from, to_change: memory.gap.to },
       };
-    },
-    async resign(workerId) {
-      if (memory.leader?.id === workerId) memory.leader = null;
     },
     async poll({ workerId, since, changeNumber, apps }) {
       if (!isLeader(workerId)) return { accepted: false, last_change_number: null, marked: 0 };
@@ -155,6 +151,20 @@ export function createMemoryStore(): MemoryStore {
       return memory.unnamedTags.filter((id) => id > after);
     },
   };
+  memory.lease = (workerId, leaseMs) => ({
+    leaseMs,
+    async acquire() {
+      await memory.onCall("lease");
+      if (memory.leader === null || memory.leader.id === workerId || memory.leader.untilMs <= Date.now()) {
+        memory.leader = { id: workerId, untilMs: Date.now() + leaseMs };
+      }
+      const leading = memory.leader.id === workerId;
+      return { leading, freeInMs: leading ? null : memory.leader.untilMs - Date.now() };
+    },
+    async release() {
+      if (memory.leader?.id === workerId) memory.leader = null;
+    },
+  });
   memory.store = new Proxy(calls, {
     get:
       (target, name: keyof CatalogStore) =>

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { LeaseLost } from "../../../src/collector/store.ts";
+import { LeaseLostError } from "../../../src/db/leader-lease.ts";
 import { forEachDatabase } from "../../support/databases.ts";
 import { useCatalog } from "./catalog.ts";
 import { useCollecting, type Worker } from "./collecting.ts";
@@ -14,44 +14,44 @@ forEachDatabase("collecting: who may", (open, kind) => {
     test("is kept, and others hear when it is free", async () => {
       const { worker } = collecting;
       const other = newWorker();
-      const refused = await other.lead(60_000);
+      const refused = await other.acquire(60_000);
       expect(refused).toEqual({ leading: false, freeInMs: expect.any(Number) });
       expect(refused.freeInMs).toBeGreaterThan(50_000);
       expect(refused.freeInMs).toBeLessThanOrEqual(60_000);
-      expect(await worker.lead(90_000)).toEqual({ leading: true, freeInMs: null });
-      expect((await other.lead(60_000)).freeInMs).toBeGreaterThan(80_000);
+      expect(await worker.acquire(90_000)).toEqual({ leading: true, freeInMs: null });
+      expect((await other.acquire(60_000)).freeInMs).toBeGreaterThan(80_000);
     });
 
     test("that has lapsed is anybody's, and the old leader hears of it", async () => {
       const { worker } = collecting;
       const other = newWorker();
-      await worker.lead(0);
-      expect(await other.lead(60_000)).toEqual({ leading: true, freeInMs: null });
-      expect((await worker.lead(60_000)).leading).toBe(false);
+      await worker.acquire(0);
+      expect(await other.acquire(60_000)).toEqual({ leading: true, freeInMs: null });
+      expect((await worker.acquire(60_000)).leading).toBe(false);
     });
 
     test("that nobody took meanwhile is taken up again", async () => {
       const { worker } = collecting;
       await lapse();
-      expect((await worker.lead(60_000)).leading).toBe(true);
+      expect((await worker.acquire(60_000)).leading).toBe(true);
       await worker.beginPass({ fullRefresh: false });
     });
 
     test("of several workers that ask at the same time goes to one", async () => {
-      await collecting.worker.resign();
-      const replies = await Promise.all(Array.from({ length: 6 }, () => newWorker().lead(60_000)));
+      await collecting.worker.release();
+      const replies = await Promise.all(Array.from({ length: 6 }, () => newWorker().acquire(60_000)));
       expect(replies.filter(({ leading }) => leading)).toHaveLength(1);
     });
 
     test("is given up by nobody but the leader, who may say so twice", async () => {
       const { worker } = collecting;
       const other = newWorker();
-      await other.resign();
-      expect((await other.lead(60_000)).leading).toBe(false);
-      await worker.resign();
-      expect((await other.lead(60_000)).leading).toBe(true);
-      await worker.resign();
-      expect((await newWorker().lead(60_000)).leading).toBe(false);
+      await other.release();
+      expect((await other.acquire(60_000)).leading).toBe(false);
+      await worker.release();
+      expect((await other.acquire(60_000)).leading).toBe(true);
+      await worker.release();
+      expect((await newWorker().acquire(60_000)).leading).toBe(false);
     });
   });
 
@@ -82,7 +82,7 @@ forEachDatabase("collecting: who may", (open, kind) => {
     const lost = [
       { when: "another worker leads", lose: takeOver },
       { when: "it has lapsed", lose: lapse },
-      { when: "nobody leads", lose: () => collecting.worker.resign() },
+      { when: "nobody leads", lose: () => collecting.worker.release() },
     ];
     test.each(lost)("when $when, every call is refused and changes nothing", async ({ lose }) => {
       const { worker } = collecting;
@@ -95,7 +95,7 @@ forEachDatabase("collecting: who may", (open, kind) => {
         const before = await everything();
         for (const [name, call] of Object.entries(calls)) {
           const error = await call(worker, run).catch((reason: unknown) => reason);
-          expect({ name, phase, error }).toEqual({ name, phase, error: expect.any(LeaseLost) });
+          expect({ name, phase, error }).toEqual({ name, phase, error: expect.any(LeaseLostError) });
         }
         expect(await everything()).toEqual(before);
       }
@@ -123,10 +123,10 @@ forEachDatabase("collecting: who may", (open, kind) => {
       const heir = await takeOver();
       await heir.beginList({ kinds: ["games"], fresh: true });
       await expect(heir.saveList({ run, kind: "games", apps: [], after: 0, complete: true })).rejects.toThrow(
-        LeaseLost,
+        LeaseLostError,
       );
-      await expect(heir.acceptList({ run, maxShrink: 1 })).rejects.toThrow(LeaseLost);
-      await expect(heir.applyList({ run, max: 10 })).rejects.toThrow(LeaseLost);
+      await expect(heir.acceptList({ run, maxShrink: 1 })).rejects.toThrow(LeaseLostError);
+      await expect(heir.applyList({ run, max: 10 })).rejects.toThrow(LeaseLostError);
     });
   });
 

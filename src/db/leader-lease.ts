@@ -1,0 +1,105 @@
+import type { Logger } from "pino";
+import { z } from "zod";
+import { sleep } from "../process/time.ts";
+import type { Database } from "./database.ts";
+import type { DatabaseRetry } from "./retry.ts";
+
+/**
+ * Leader election by a lease in the database: of several workers, one at a time polls Steam (`monitor`) and one collects
+ * (`collector`). The database's clock decides, see `leader_acquire` in SQL.
+ */
+export interface LeaderLease {
+  readonly leaseMs: number;
+  /** Acquires the lease, or renews it. `freeInMs` is the time until another worker's lease lapses; null when leading. */
+  acquire(): Promise<{ leading: boolean; freeInMs: number | null }>;
+  /** Releases the lease, so that the next leader need not wait for it to lapse. Does nothing for any other worker. */
+  release(): Promise<void>;
+}
+
+export type LeaderRole = "monitor" | "collector";
+
+/** Another worker has taken over: the lease lapsed and was acquired by it. */
+export class LeaseLostError extends Error {
+  override readonly name = "LeaseLostError";
+}
+
+export interface LeaderLeaseOptions {
+  role: LeaderRole;
+  workerId: string;
+  leaseMs: number;
+}
+
+const acquireReply = z.object({ leading: z.boolean(), free_in_seconds: z.number().nullable() });
+
+/** The lease of one role for one worker. Both calls are idempotent, so they may be retried after a lost reply. */
+export function createLeaderLease(
+  db: Database,
+  retry: Pick<DatabaseRetry, "call">,
+  { role, workerId, leaseMs }: LeaderLeaseOptions,
+): LeaderLease {
+  const worker = { role, worker_id: workerId };
+  return {
+    leaseMs,
+    async acquire() {
+      const request = { ...worker, lease_seconds: leaseMs / 1_000 };
+      const reply = acquireReply.parse(await retry.call(() => db.rpc("leader_acquire", { request })));
+      const freeInMs = reply.free_in_seconds === null ? null : Math.ceil(reply.free_in_seconds * 1_000);
+      return { leading: reply.leading, freeInMs };
+    },
+    async release() {
+      await retry.call(() => db.rpc("leader_release", { request: worker }));
+    },
+  };
+}
+
+const minWaitMs = 100;
+
+/**
+ * Runs `work` as the leader: waits for the lease, renews it every third of its length, and releases it at the end. The signal handed to
+ * `work` aborts with {@link LeaseLostError} when another worker has taken over, which happens only when this one could not reach the
+ * database for a whole lease.
+ */
+export async function whileLeading<T>(
+  lease: LeaderLease,
+  { logger, signal }: { logger: Logger; signal: AbortSignal },
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  await waitForLease(lease, logger, signal);
+  const leading = new AbortController();
+  const renewing = new AbortController();
+  // Not AbortSignal.any: what it makes of a signal that lives as long as the process is not collected.
+  const onAbort = () => leading.abort(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  if (signal.aborted) onAbort();
+
+  async function renew(): Promise<void> {
+    for (;;) {
+      await sleep(lease.leaseMs / 3, renewing.signal);
+      if (!(await lease.acquire()).leading) throw new LeaseLostError("another worker has taken over");
+    }
+  }
+  const renewal = renew().catch((error: unknown) => {
+    if (!renewing.signal.aborted) leading.abort(error);
+  });
+
+  try {
+    return await work(leading.signal);
+  } finally {
+    renewing.abort();
+    signal.removeEventListener("abort", onAbort);
+    await renewal;
+    await lease
+      .release()
+      .catch((error: unknown) => logger.warn({ err: error }, "the leader lease could not be released; it lapses"));
+  }
+}
+
+async function waitForLease(lease: LeaderLease, logger: Logger, signal: AbortSignal): Promise<void> {
+  for (let logged = false; ; logged = true) {
+    signal.throwIfAborted();
+    const { leading, freeInMs } = await lease.acquire();
+    if (leading) return;
+    if (!logged) logger.info({ freeInMs }, "another worker collects, or its lease has not lapsed yet; waiting");
+    await sleep(Math.min(Math.max(freeInMs ?? 0, minWaitMs), lease.leaseMs / 3), signal);
+  }
+}
