@@ -4,7 +4,7 @@ import { ConfigError } from "./process/errors.ts";
 import { createLifecycle, exitCodeOf, exitCodes } from "./process/lifecycle.ts";
 import { createLogger, createOutput } from "./process/logger.ts";
 
-/** The entry: a command, or MODE, becomes a worker, and its end an exit code. */
+/** The entry: runs a command, or what MODE says, and turns its end into an exit code. */
 
 async function main(): Promise<void> {
   const output = createOutput();
@@ -33,14 +33,14 @@ async function main(): Promise<void> {
     return await runReadCommand(command, config, output);
   }
 
-  const { isService, runWorker } = await import("./commands/service.ts");
+  const { isService, runCommand } = await import("./commands/commands.ts");
   const logger = createLogger({ level: config.logLevel, output, secrets: secretsOf(config) });
   const lifecycle = createLifecycle({ kind: isService(command, config) ? "service" : "one-off", logger });
   try {
-    await runWorker(command, { config, output, logger, lifecycle });
+    await runCommand(command, { config, output, logger, lifecycle });
     await lifecycle.exitWith(exitCodes.done);
   } catch (error) {
-    // What fails because the process is stopping has been told already.
+    // What fails because the process is stopping has been logged already.
     if (!lifecycle.signal.aborted) logger.fatal({ err: error }, error instanceof Error ? error.message : String(error));
     await lifecycle.exitWith(exitCodeOf(error), "a fault");
   }

@@ -4,10 +4,10 @@ import { steamId64Pattern, userIdPattern } from "../library/ids.ts";
 import type { Mode } from "../process/config.ts";
 import { ConfigError } from "../process/errors.ts";
 
-/** What to run, by the names of `MODE`; `text` is an answer of the command line itself, such as its help. */
+/** The parsed command, by the names of `MODE`; `text` is output of the command line itself, such as its help. */
 export type Command = Work | ReadCommand | { kind: "doctor"; json: boolean } | { kind: "text"; text: string };
 
-/** What a worker does. */
+/** Commands that work on the catalog. */
 export type Work =
   | { kind: "sync" }
   | { kind: "bulk_sync"; appids: number[] | null; full: boolean }
@@ -16,7 +16,7 @@ export type Work =
   | { kind: "library_import"; userId: string; steamId64: string }
   | { kind: "migrate" };
 
-/** What only looks. `json`: one JSON document instead of a text for people. */
+/** Read-only commands. `json`: one JSON document instead of text. */
 export type ReadCommand =
   | { kind: "status"; json: boolean }
   | { kind: "app"; appid: number; json: boolean }
@@ -24,16 +24,16 @@ export type ReadCommand =
 
 export interface CollectCommand {
   kind: "collect";
-  /** Everything again. */
+  /** Fetch everything again. */
   fullRefresh: boolean;
   /** SteamSpy only. */
   updateMetadata: boolean;
-  /** Apps a transaction, and games a run; null as configured. */
+  /** Apps per transaction, and games per run; null for the configured value. */
   batchSize: number | null;
   maxDetails: number | null;
 }
 
-/** What a `MODE` runs; one that is missing here needs options. */
+/** The command of each `MODE`; a mode that is missing here needs options. */
 const commandsByMode: Partial<Record<Mode, Work>> = {
   sync: { kind: "sync" },
   bulk_sync: { kind: "bulk_sync", appids: null, full: false },
@@ -49,12 +49,12 @@ Without a command, MODE decides (default: sync).
 Settings are environment variables; .env.example explains each.
 
 status, app, fetch and doctor change nothing and work beside a running service.
-With --json they print one JSON document and nothing else; npm adds lines of
-its own unless it is told not to: npm start --silent -- status --json
+With --json they print one JSON document and nothing else; --silent keeps npm
+from adding lines of its own: npm start --silent -- status --json
 
 Exit codes:
-  0        done, or a service that was told to stop
-  1        a fault, or there is no such app
+  0        done, or a service stopped by a signal
+  1        unexpected fault, or no such app
   2        bad configuration or command line
   70       unhealthy for WATCHDOG_SECONDS
   75       Steam, a web API or the database could not be reached
@@ -62,7 +62,7 @@ Exit codes:
 const shownFaults = 5;
 
 /**
- * Reads the command line without the program's name. Null when it names no command: then `MODE` decides, see
+ * Parses the command line, without the program's name. Null when it names no command: then `MODE` decides, see
  * {@link commandOfMode}.
  *
  * @throws {ConfigError} for an unknown command or option, or a list of appids that cannot be read.
@@ -94,58 +94,90 @@ export function commandOfMode(mode: Mode): Work {
   throw new ConfigError(`MODE=${mode} cannot run by itself; give the command with its options, see --help.`);
 }
 
-function buildProgram(choose: (command: Command) => void): Commander {
+type Choose = (command: Command) => void;
+
+function buildProgram(choose: Choose): Commander {
   const program = new Commander("steam-pics-sync")
-    .description("Mirrors Steam's whole catalog into Postgres and keeps it there.")
+    .description("Mirrors Steam's whole catalog into Postgres and keeps it up to date.")
     .version(packageVersion(), "--version", "print the version")
     .helpOption("-h, --help", "print this help; `COMMAND --help` explains one command")
     .helpCommand(false)
     .addHelpText("after", mainHelp);
+  addSyncCommands(program, choose);
+  addCollect(program, choose);
+  addLibraryImport(program, choose);
+  addCommand(
+    program,
+    "migrate",
+    "apply the missing database migrations and print their names",
+    "npm start -- migrate",
+  ).action(() => choose({ kind: "migrate" }));
+  addReadCommands(program, choose);
+  return program;
+}
 
-  program
-    .command("sync")
-    .description("load the whole catalog unless that is done, then keep it up to date")
-    .addHelpText("after", example("npm start -- sync"))
-    .action(() => choose({ kind: "sync" }));
+function addCommand(program: Commander, name: string, description: string, example: string): Commander {
+  return program.command(name).description(description).addHelpText("after", `\nExample:\n  ${example}`);
+}
 
-  program
-    .command("bulk-sync")
-    .description("one pass over Steam's apps; resumes, and fetches only what is missing or changed")
-    .option("--app-ids <list>", "only these: appids with commas, or @FILE with commas or one a line", parseAppids)
+function addSyncCommands(program: Commander, choose: Choose): void {
+  addCommand(
+    program,
+    "sync",
+    "load the whole catalog unless that is done, then keep it up to date",
+    "npm start -- sync",
+  ).action(() => choose({ kind: "sync" }));
+
+  addCommand(
+    program,
+    "bulk-sync",
+    "one pass over Steam's apps; resumes, and fetches only what is missing or changed",
+    "npm start -- bulk-sync --app-ids 440,570",
+  )
+    .option("--app-ids <list>", "only these: comma-separated appids, or @FILE with commas or one per line", parseAppids)
     .option("--full", "fetch every app, changed or not", false)
-    .addHelpText("after", example("npm start -- bulk-sync --app-ids 440,570"))
     .action(({ appIds, full }: { appIds?: number[]; full: boolean }) =>
       choose({ kind: "bulk_sync", appids: appIds ?? null, full }),
     );
 
-  program
-    .command("change-monitor")
-    .description("follow Steam's change numbers from the stored one on")
-    .addHelpText("after", example("npm start -- change-monitor"))
-    .action(() => choose({ kind: "change_monitor" }));
+  addCommand(
+    program,
+    "change-monitor",
+    "follow Steam's change numbers from the stored one on",
+    "npm start -- change-monitor",
+  ).action(() => choose({ kind: "change_monitor" }));
+}
 
-  program
-    .command("collect")
-    .description("the store's app list, then SteamSpy's numbers; every COLLECT_INTERVAL when that is set")
-    .option("--full-refresh", "everything again; nothing is dropped first", false)
-    .option("--update-metadata", "SteamSpy only, what was asked longest ago first", false)
-    .option("--batch-size <apps>", "apps saved at once (BATCH_SIZE)", wholeNumber(1, 1_000))
+function addCollect(program: Commander, choose: Choose): void {
+  addCommand(
+    program,
+    "collect",
+    "the store's app list, then SteamSpy's numbers; every COLLECT_INTERVAL when that is set",
+    "npm start -- collect --max-details 500",
+  )
+    .option("--full-refresh", "fetch everything again; nothing is deleted first", false)
+    .option("--update-metadata", "SteamSpy only, least recently fetched first", false)
+    .option("--batch-size <apps>", "apps per transaction (BATCH_SIZE)", int(1, 1_000))
     .option(
       "--max-details <games>",
-      "games a run whose details are fetched one by one (MAX_DETAILS)",
-      wholeNumber(0, 1_000_000),
+      "games per run whose details are fetched one by one (MAX_DETAILS)",
+      int(0, 1_000_000),
     )
-    .addHelpText("after", example("npm start -- collect --max-details 500"))
     .action((options: Partial<CollectCommand> & { fullRefresh: boolean; updateMetadata: boolean }) =>
       choose({ kind: "collect", batchSize: null, maxDetails: null, ...options }),
     );
+}
 
-  program
-    .command("library-import")
-    .description("a Steam library, matched with IGDB, becomes a user's library: all three stages in one go")
+function addLibraryImport(program: Commander, choose: Choose): void {
+  addCommand(
+    program,
+    "library-import",
+    "import a Steam library, matched with IGDB, as a user's library: all three stages",
+    "npm start -- library-import --user u1 --steam-id 76561198000000001",
+  )
     .requiredOption(
       "--user <id>",
-      "whose library it becomes",
+      "the user who gets the library",
       matching(userIdPattern, "letters, digits and . _ @ | : + -"),
     )
     .requiredOption(
@@ -153,58 +185,48 @@ function buildProgram(choose: (command: Command) => void): Commander {
       "the SteamID64 of a profile with public game details",
       matching(steamId64Pattern, "17 digits that begin with 7656119"),
     )
-    .addHelpText("after", example("npm start -- library-import --user u1 --steam-id 76561198000000001"))
     .action(({ user, steamId }: { user: string; steamId: string }) =>
       choose({ kind: "library_import", userId: user, steamId64: steamId }),
     );
-
-  program
-    .command("migrate")
-    .description("apply the database migrations that are missing and say which")
-    .addHelpText("after", example("npm start -- migrate"))
-    .action(() => choose({ kind: "migrate" }));
-
-  addReadCommands(program, choose);
-  return program;
 }
 
-function addReadCommands(program: Commander, choose: (command: Command) => void): void {
+function addReadCommands(program: Commander, choose: Choose): void {
   const json = ["--json", "print one JSON document", false] as const;
-  const appid = () => new Argument("<appid>", "Steam's number of the app").argParser(wholeNumber(1, maxAppid));
+  const appid = () => new Argument("<appid>", "the appid").argParser(int(1, maxAppid));
 
-  program
-    .command("status")
-    .description("what every worker is doing, and how the catalog is")
+  addCommand(
+    program,
+    "status",
+    "what every worker is doing, and the state of the catalog",
+    "npm start --silent -- status --json",
+  )
     .option(...json)
-    .addHelpText("after", example("npm start --silent -- status --json"))
     .action((options: { json: boolean }) => choose({ kind: "status", ...options }));
 
-  program
-    .command("app")
-    .description("an app as it is stored, and how fresh that is")
+  addCommand(program, "app", "an app as stored, and how fresh it is", "npm start -- app 620")
     .addArgument(appid())
     .option(...json)
-    .addHelpText("after", example("npm start -- app 620"))
     .action((number: number, options: { json: boolean }) => choose({ kind: "app", appid: number, ...options }));
 
-  program
-    .command("fetch")
-    .description("what Steam says of an app now, next to what is stored; stores nothing")
+  addCommand(
+    program,
+    "fetch",
+    "what Steam says about an app now, next to what is stored; stores nothing",
+    "npm start -- fetch 620",
+  )
     .addArgument(appid())
     .option(...json)
-    .addHelpText("after", example("npm start -- fetch 620"))
     .action((number: number, options: { json: boolean }) => choose({ kind: "fetch", appid: number, ...options }));
 
-  program
-    .command("doctor")
-    .description("check configuration, database and services, and what is taken for granted of Steam")
+  addCommand(
+    program,
+    "doctor",
+    "check configuration, database, services, and the assumptions about Steam",
+    "npm start -- doctor",
+  )
     .option(...json)
-    .addHelpText("after", `${example("npm start -- doctor")}\n\nIt ends with a report to paste into an issue.`)
+    .addHelpText("after", "\nIt ends with a report to paste into an issue.")
     .action((options: { json: boolean }) => choose({ kind: "doctor", ...options }));
-}
-
-function example(line: string): string {
-  return `\nExample:\n  ${line}`;
 }
 
 function matching(pattern: RegExp, rule: string): (argument: string) => string {
@@ -214,7 +236,7 @@ function matching(pattern: RegExp, rule: string): (argument: string) => string {
   };
 }
 
-function wholeNumber(min: number, max: number): (argument: string) => number {
+function int(min: number, max: number): (argument: string) => number {
   return (argument) => {
     const value = /^\d+$/.test(argument) ? Number(argument) : Number.NaN;
     if (value >= min && value <= max) return value;
@@ -222,7 +244,7 @@ function wholeNumber(min: number, max: number): (argument: string) => number {
   };
 }
 
-/** A list with commas or white space; in a file `#` begins a comment. Each appid once, in the order given. */
+/** Parses a list separated by commas or white space; in a file `#` begins a comment. Deduplicates, keeps the order. */
 function parseAppids(argument: string): number[] {
   const fromFile = argument.startsWith("@");
   const text = fromFile ? readList(argument.slice(1)) : argument;

@@ -10,11 +10,11 @@ import { createProgress, type Progress } from "../terminal/progress-bar.ts";
 import type { WebClient } from "../web/client.ts";
 import type { Context } from "./context.ts";
 
-/** The collector as a worker runs it: once, or every COLLECT_INTERVAL. */
+/** The collector as a command runs it: once, or every COLLECT_INTERVAL. */
 export interface CollectorWorker {
-  once(options: CollectOptions, parts: CollectorParts): Promise<void>;
-  /** Until the process is told to stop. A run that fails is told, and followed by the next. */
-  every(intervalMs: number, options: CollectOptions, parts: CollectorParts): Promise<void>;
+  once(options: CollectOptions): Promise<void>;
+  /** Runs until the process stops. A run that fails is logged and followed by the next. */
+  every(intervalMs: number, options: CollectOptions): Promise<void>;
   /** Null before the first run. */
   status(): CollectorProgress | null;
   loops(): LoopSnapshot[];
@@ -23,14 +23,14 @@ export interface CollectorWorker {
 export interface CollectOptions {
   fullRefresh: boolean;
   updateMetadata: boolean;
-  /** Null: as configured. */
+  /** Null for the configured value. */
   batchSize: number | null;
   maxDetails: number | null;
-  /** Whether the terminal, or the log, is told how far a run is. */
+  /** Show progress, as a bar on a terminal and as log lines elsewhere. */
   showProgress: boolean;
 }
 
-export interface CollectorParts {
+export interface CollectorDeps {
   store: CollectorStore;
   web: WebClient;
   /** Of the role `collector`. */
@@ -38,13 +38,16 @@ export interface CollectorParts {
 }
 
 const stopLimitMs = 7_000;
-const linesEveryMs = 30_000;
-/** After a run that failed the next one does not wait for the whole interval. */
+const logEveryMs = 30_000;
+/** A run that failed is retried after this, if COLLECT_INTERVAL is longer. */
 const retryAfterMs = 3_600_000;
-/** Several time-outs and pauses between attempts may pass before anything moves. */
+/** Longest time without progress that is healthy: several time-outs and retries may pass before anything moves. */
 const progressLimitMs = 900_000;
 
-export function createCollectorWorker({ config, output, logger, lifecycle }: Context): CollectorWorker {
+export function createCollectorWorker(
+  { config, output, logger, lifecycle }: Context,
+  { store, web, lease }: CollectorDeps,
+): CollectorWorker {
   let collector: Collector | null = null;
   let progress: Progress | null = null;
   let nextRunAt: string | null = null;
@@ -55,7 +58,7 @@ export function createCollectorWorker({ config, output, logger, lifecycle }: Con
     lifecycle.onShutdown("collector", () => collector?.stop(), stopLimitMs);
   }
 
-  async function once(options: CollectOptions, { store, web, lease }: CollectorParts): Promise<void> {
+  async function once(options: CollectOptions): Promise<void> {
     const { limits } = config.web;
     const current = createCollector({
       store,
@@ -82,7 +85,7 @@ export function createCollectorWorker({ config, output, logger, lifecycle }: Con
       line: (width) => formatCollectorLine(current.status(), width),
       fields: () => ({ collector: current.status() }),
       message: "collector in progress",
-      linesEveryMs,
+      linesEveryMs: logEveryMs,
       output,
       logger,
     });
@@ -95,16 +98,16 @@ export function createCollectorWorker({ config, output, logger, lifecycle }: Con
   }
 
   return {
-    async once(options, parts) {
-      await once(options, parts);
+    async once(options) {
+      await once(options);
       state = "done";
     },
-    async every(intervalMs, options, parts) {
+    async every(intervalMs, options) {
       while (!lifecycle.signal.aborted) {
         const startedAt = Date.now();
         let waitMs = intervalMs;
         try {
-          await once(options, parts);
+          await once(options);
         } catch (error) {
           if (lifecycle.signal.aborted) return;
           waitMs = Math.min(intervalMs, retryAfterMs);
@@ -126,7 +129,7 @@ export function createCollectorWorker({ config, output, logger, lifecycle }: Con
     loops() {
       if (collector === null) return [];
       const { phase, endpoints } = collector.status();
-      // A limit may ask for a day's patience.
+      // A daily quota may make it wait for a day.
       const isWaiting = nextRunAt !== null || phase === "waiting" || endpoints.some(({ waiting }) => waiting > 0);
       return [
         {

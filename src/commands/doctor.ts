@@ -10,31 +10,31 @@ import { type Config, type Environment, loadConfig, readEnv, secretsIn, secretsO
 import { ConfigError } from "../process/errors.ts";
 import { createLifecycle, exitCodes, type Lifecycle } from "../process/lifecycle.ts";
 import { createRedactor, type Logger, type Output } from "../process/logger.ts";
-import { honourProxy } from "../process/proxy.ts";
+import { applyProxySettings } from "../process/proxy.ts";
 import type { ProductInfoReply } from "../steam/pics.ts";
 import { paint, terminalOf } from "../terminal/layout.ts";
 import { packageVersion } from "./args.ts";
 import { createQuietLogger } from "./read.ts";
-import { composeSteam } from "./steam.ts";
+import { openSteam, type Steam, steamApiUrl } from "./steam.ts";
 
-/** The checks of `doctor`, wired from the configuration, or from what is right of one that cannot be used. */
+/** The `doctor` command: wires its checks from the configuration, or from the valid part of an invalid one. */
 
-/** Of one request to a service. */
+/** Time limit of one request to a service. */
 const requestLimitMs = 10_000;
-/** A logon may need a second server. */
+/** Time limit of the logon, which may need a second server. */
 const logonLimitMs = 20_000;
-/** What a check of Steam gets beside the time limits of its requests. */
+/** Time limit of a Steam check, in addition to those of its requests. */
 const extraLimitMs = 15_000;
 
-interface Parts {
+interface Deps {
   settings: Settings;
-  /** The configuration, or what is right of one that cannot be used. */
+  /** The configuration, or the valid part of an invalid one. */
   config: Config;
   logger: Logger;
   lifecycle: Lifecycle;
 }
 
-/** Checks everything, tells each outcome when it is known, and ends the process. */
+/** Runs all checks, prints each outcome as soon as it is known, and ends the process. */
 export async function runDoctor({ json }: { json: boolean }, output: Output): Promise<void> {
   const environment = readEnv();
   const settings = readSettings(environment);
@@ -53,7 +53,7 @@ export async function runDoctor({ json }: { json: boolean }, output: Output): Pr
   };
 
   let title = "";
-  function tell(outcome: Outcome): void {
+  function print(outcome: Outcome): void {
     if (json) return;
     if (outcome.group !== title) output.write(`\n${paint(terminal, "bold", outcome.group)}\n`);
     title = outcome.group;
@@ -61,11 +61,11 @@ export async function runDoctor({ json }: { json: boolean }, output: Output): Pr
   }
   const clear = (outcome: Outcome) => ({ ...outcome, summary: redact(outcome.summary) });
 
-  // What connections say of their attempts is among the findings.
+  // The log of connection attempts is silenced: what it says is among the findings.
   const groups = groupsOf({ settings, config, logger: createQuietLogger(config, "silent"), lifecycle });
   let outcomes: Outcome[];
   try {
-    outcomes = (await runChecks(groups, { signal: lifecycle.signal, onOutcome: tell })).map(clear);
+    outcomes = (await runChecks(groups, { signal: lifecycle.signal, onOutcome: print })).map(clear);
   } catch (error) {
     if (!lifecycle.signal.aborted) throw error;
     return await lifecycle.exitWith(exitCodes.fault);
@@ -78,7 +78,7 @@ export async function runDoctor({ json }: { json: boolean }, output: Output): Pr
 }
 
 function readSettings(environment: Environment): Settings {
-  const proxyUrl = getProxyForUrl("https://api.steampowered.com");
+  const proxyUrl = getProxyForUrl(steamApiUrl);
   try {
     return { config: loadConfig(environment), fault: null, proxyUrl };
   } catch (error) {
@@ -87,7 +87,7 @@ function readSettings(environment: Environment): Settings {
   }
 }
 
-/** What is right by itself of an environment that is wrong as a whole. */
+/** The variables that are valid by themselves, of an environment that is invalid as a whole. */
 function usable(environment: Environment): Environment {
   const isRight = ([name, value]: [string, string | undefined]) => {
     try {
@@ -99,7 +99,7 @@ function usable(environment: Environment): Environment {
   return Object.fromEntries(Object.entries(environment).filter(isRight));
 }
 
-function groupsOf(parts: Parts): CheckGroup[] {
+function groupsOf(parts: Deps): CheckGroup[] {
   const { settings, logger, lifecycle } = parts;
   const open = async () => {
     const source = await openSource({ ...parts.config, logger });
@@ -113,21 +113,26 @@ function groupsOf(parts: Parts): CheckGroup[] {
   ];
 }
 
-function networkGroups({ settings, config, logger, lifecycle }: Parts): CheckGroup[] {
+function networkGroups({ settings, config, logger, lifecycle }: Deps): CheckGroup[] {
   let reply: readonly ProductInfoReply[] = [];
-  let steam: ReturnType<typeof composeSteam>;
+  let steam: Steam;
   try {
-    honourProxy();
-    steam = composeSteam(config, logger, (kind, messages) => {
-      if (kind === "metadata" || kind === "product_info") reply = messages as ProductInfoReply[];
-    });
+    applyProxySettings();
+    steam = openSteam(
+      { config, logger, lifecycle },
+      {
+        concurrency: 1,
+        onReply(kind, messages) {
+          if (kind === "metadata" || kind === "product_info") reply = messages as ProductInfoReply[];
+        },
+      },
+    );
   } catch {
     const unusable = failed("HTTPS_PROXY cannot be used, so nothing else can be reached.", "configuration");
     return [{ title: "Services", checks: [{ name: "proxy", run: async () => unusable }] }];
   }
   const { session, pics } = steam;
   const { signal } = lifecycle;
-  lifecycle.onShutdown("Steam session", () => session.stop());
   let isLoggedOn = false;
   const logonMs = Math.min(logonLimitMs, config.giveUpAfterMs);
 
@@ -154,7 +159,7 @@ function networkGroups({ settings, config, logger, lifecycle }: Parts): CheckGro
   };
   return [
     { title: "Services", checks: servicesChecks(services), together: true },
-    { title: "What Steam is taken to do", checks: steamChecks(probe) },
+    { title: "Assumptions about Steam", checks: steamChecks(probe) },
   ];
 }
 

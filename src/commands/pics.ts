@@ -1,189 +1,162 @@
-import { getProxyForUrl } from "proxy-from-env";
-import type { Backlog, CatalogStore } from "../db/catalog-store.ts";
-import type { LeaderLease } from "../db/leader-lease.ts";
+import { vacuum } from "../db/vacuum.ts";
 import type { Config } from "../process/config.ts";
-import type { Metrics } from "../status/metrics.ts";
-import type { LoopSnapshot, MonitorSnapshot } from "../status/snapshot.ts";
-import { createPics } from "../steam/pics.ts";
-import type { SteamStatus } from "../steam/port.ts";
-import { createSteamSession } from "../steam/session.ts";
-import type { BatchObserver } from "../sync/apply-batch.ts";
+import type { LoopSnapshot } from "../status/snapshot.ts";
+import type { Pics } from "../steam/port.ts";
+import type { BatchDeps } from "../sync/apply-batch.ts";
 import { type BulkSync, createBulkSync } from "../sync/bulk-sync.ts";
 import { type ChangeMonitor, createChangeMonitor } from "../sync/change-monitor.ts";
-import type { BulkProgress } from "../sync/progress.ts";
 import { formatBar } from "../terminal/bars.ts";
 import { reportSummary } from "../terminal/bulk-summary.ts";
 import { createProgress } from "../terminal/progress-bar.ts";
 import { storeAppids } from "../web/app-list.ts";
-import type { WebClient } from "../web/client.ts";
-import type { Context } from "./context.ts";
+import type { App } from "./app.ts";
 
-/** PICS sync as a worker runs it: one session with Steam, a bulk sync, a change monitor. */
+/** PICS sync as a worker runs it: one Steam session, then a bulk sync, the change monitor, or one after the other. */
 export interface PicsWorker {
-  /** Logs on. */
-  start(): void;
-  bulkSync(options: { appids: readonly number[] | null; full: boolean }, parts: PicsParts): Promise<void>;
-  follow(parts: PicsParts): Promise<void>;
-  steam(): SteamStatus;
-  bulk(): BulkProgress | null;
-  /** Apps stored since the start, by bulk sync and monitor together. */
-  appsStored(): number;
-  /** `backlog` as last heard from the database. */
-  monitor(backlog: Backlog | null): MonitorSnapshot | null;
-  loops(): LoopSnapshot[];
-}
-
-export interface PicsParts {
-  store: CatalogStore;
-  web: WebClient;
-  workerId: string;
-  /** Of the role `monitor`. */
-  lease: LeaderLease;
+  bulkSync(options: { appids: readonly number[] | null; full: boolean }): Promise<void>;
+  /** Runs until the process is told to stop. */
+  followChanges(): Promise<void>;
 }
 
 /** What is left of the shutdown's 10 s is for logging off and closing the database. */
 const stopLimitMs = 7_000;
-const linesEveryMs = 5_000;
+const logEveryMs = 5_000;
+/** A pass waits for its failing apps before it ends, so they are retried sooner than the monitor retries its own. */
+const bulkAppBackoff = { firstMs: 2_000, maxMs: 60_000 };
 
-export function createPicsWorker(
-  { config, output, logger, lifecycle }: Context,
-  metrics: Pick<Metrics, "steamAnswered" | "batchStep" | "batchOutcome">,
-): PicsWorker {
-  const session = createSteamSession({
-    proxyUrl: getProxyForUrl("https://api.steampowered.com") || undefined,
-    logger,
-    reconnectMaxDelayMs: config.reconnectMaxDelayMs,
-    requestTimeoutMs: config.bulk.timeoutMs,
-  });
-  const pics = createPics({
-    session,
-    logger,
-    requestDelayMs: config.bulk.requestDelayMs,
+/** Logs on to Steam, and adds the worker's parts to the snapshot. */
+export async function startPicsWorker(app: App): Promise<PicsWorker> {
+  const { config, metrics, sources } = app;
+  // Lazily: steam-user takes longer to load than everything else together.
+  const { openSteam } = await import("./steam.ts");
+  const { session, pics } = openSteam(app, {
     concurrency: config.bulk.concurrency,
-    timeoutMs: config.bulk.timeoutMs,
     onAnswer: metrics.steamAnswered,
   });
-  let appsStored = 0;
-  const observe: BatchObserver = {
-    step: metrics.batchStep,
-    outcome(outcome) {
-      appsStored += outcome.stored;
-      metrics.batchOutcome(outcome);
-    },
-  };
-  let bulk: BulkSync | null = null;
-  let bulkState: LoopSnapshot["state"] = "starting";
-  let monitor: ChangeMonitor | null = null;
-
+  session.start();
+  sources.steam = () => pics.status();
   return {
-    start() {
-      session.start();
-      lifecycle.onShutdown("Steam session", () => session.stop());
-    },
+    bulkSync: (options) => runBulkSync(app, pics, options),
+    followChanges: () => runMonitor(app, pics),
+  };
+}
 
-    async bulkSync({ appids, full }, { store, web }) {
-      const { steamApiKey } = config;
-      const current = createBulkSync({
-        ...drainSettings(config, config.bulk.batchSize),
-        pics,
-        store,
-        logger,
-        observe,
-        appids,
-        full,
-        appIdMax: config.bulk.appIdMax,
-        appList: steamApiKey === null ? null : (signal) => storeAppids(web, steamApiKey, signal),
-        maxAttempts: config.bulk.maxRetries + 1,
-        retryMs: 2_000,
-        retryMaxMs: 60_000,
-      });
-      bulk = current;
-      const progress = createProgress({
-        line: (width) => formatBar(current.status(), width),
-        fields: () => ({ bulk: current.status() }),
-        message: "bulk sync in progress",
-        linesEveryMs,
-        output,
-        logger,
-      });
-      lifecycle.onShutdown("progress", () => progress.stop());
-      lifecycle.onShutdown("bulk sync", () => current.stop(), stopLimitMs);
+async function runBulkSync(
+  app: App,
+  pics: Pics,
+  { appids, full }: { appids: readonly number[] | null; full: boolean },
+): Promise<void> {
+  const { config, output, logger, lifecycle, web, sources } = app;
+  const { steamApiKey } = config;
+  const bulk = createBulkSync({
+    ...batchDeps(app, pics),
+    ...poolSettings(config, config.bulk.batchSize),
+    appids,
+    full,
+    appIdMax: config.bulk.appIdMax,
+    appList: steamApiKey === null ? null : (signal) => storeAppids(web, steamApiKey, signal),
+    maxAttempts: config.bulk.maxRetries + 1,
+    retryMs: bulkAppBackoff.firstMs,
+    retryMaxMs: bulkAppBackoff.maxMs,
+  });
+  const progress = createProgress({
+    line: (width) => formatBar(bulk.status(), width),
+    fields: () => ({ bulk: bulk.status() }),
+    message: "bulk sync in progress",
+    linesEveryMs: logEveryMs,
+    output,
+    logger,
+  });
+  lifecycle.onShutdown("progress", () => progress.stop());
+  lifecycle.onShutdown("bulk sync", () => bulk.stop(), stopLimitMs);
 
-      progress.start();
-      bulkState = "running";
-      const summary = await current.run();
-      bulkState = "done";
-      progress.stop();
-      reportSummary(summary, output, logger);
-    },
+  let state: LoopSnapshot["state"] = "running";
+  sources.bulk = () => bulk.status();
+  sources.loops.set("pics", () => [bulkLoop(config, bulk, state)]);
+  progress.start();
+  const summary = await bulk.run();
+  state = "done";
+  progress.stop();
+  reportSummary(summary, output, logger);
+  await vacuum(app.db);
+}
 
-    async follow({ store, workerId, lease }) {
-      const current = createChangeMonitor({
-        ...drainSettings(config, config.monitor.processBatchSize),
-        pics,
-        store,
-        logger,
-        observe,
-        workerId,
-        lease,
-        appIdMax: config.bulk.appIdMax,
-        pollIntervalMs: config.monitor.pollIntervalMs,
-        reconcileIntervalMs: config.monitor.reconcileIntervalMs,
-        drainOnly: config.monitor.drainOnly,
-        retryMs: 30_000,
-        retryMaxMs: 3_600_000,
-      });
-      monitor = current;
-      lifecycle.onShutdown("change monitor", () => current.stop(), stopLimitMs);
-      await current.run();
-    },
+async function runMonitor(app: App, pics: Pics): Promise<void> {
+  const { config, lifecycle, sources, workerId } = app;
+  const { pollIntervalMs, reconcileIntervalMs, drainOnly, processBatchSize, appBackoff } = config.monitor;
+  const monitor = createChangeMonitor({
+    ...batchDeps(app, pics),
+    ...poolSettings(config, processBatchSize),
+    workerId,
+    // The lease outlasts a poll that takes long.
+    lease: app.leaderLease("monitor", Math.max(config.bulk.leaseMs, 3 * pollIntervalMs)),
+    appIdMax: config.bulk.appIdMax,
+    pollIntervalMs,
+    reconcileIntervalMs,
+    drainOnly,
+    retryMs: appBackoff.firstMs,
+    retryMaxMs: appBackoff.maxMs,
+  });
+  lifecycle.onShutdown("change monitor", () => monitor.stop(), stopLimitMs);
+  sources.monitor = (backlog) => ({
+    ...monitor.status(),
+    pending: backlog?.pending ?? 0,
+    failing: backlog?.failing ?? 0,
+    lag_seconds: backlog?.lag_seconds ?? null,
+    poll_interval_seconds: pollIntervalMs / 1_000,
+    drain_only: drainOnly,
+  });
+  sources.loops.set("pics", () => monitorLoops(config, monitor));
+  await monitor.run();
+}
 
-    steam: () => pics.status(),
-    bulk: () => bulk?.status() ?? null,
-    appsStored: () => appsStored,
-
-    monitor(backlog) {
-      if (monitor === null) return null;
-      const { pending = 0, failing = 0, lag_seconds = null } = backlog ?? {};
-      return {
-        ...monitor.status(),
-        pending,
-        failing,
-        lag_seconds,
-        poll_interval_seconds: config.monitor.pollIntervalMs / 1_000,
-        drain_only: config.monitor.drainOnly,
-      };
-    },
-
-    loops() {
-      const { bulk: settings, monitor: following } = config;
-      // A batch may time out, be tried again and time out again before anything moves.
-      const drainLimitMs = 5 * settings.timeoutMs + settings.leaseMs;
-      if (monitor === null) {
-        const at = bulk?.lastProgressAt() ?? null;
-        return [{ name: "bulk_sync", state: bulkState, last_progress_at: at, limit_ms: drainLimitMs }];
-      }
-      const { poll, drain } = monitor.progress();
-      const loops: LoopSnapshot[] = [
-        { name: "drain", state: "running", last_progress_at: drain, limit_ms: drainLimitMs },
-      ];
-      if (!following.drainOnly) {
-        const limitMs = 3 * following.pollIntervalMs + 2 * settings.timeoutMs;
-        loops.push({ name: "poll", state: "running", last_progress_at: poll, limit_ms: limitMs });
-      }
-      return loops;
+function batchDeps(app: App, pics: Pics): Omit<BatchDeps, "retryMs" | "retryMaxMs"> {
+  const { config, logger, metrics, store, sources } = app;
+  let stored = 0;
+  const storedBefore = sources.appsStored();
+  sources.appsStored = () => storedBefore + stored;
+  return {
+    pics,
+    store,
+    logger,
+    upsertBatchSize: config.bulk.upsertBatchSize,
+    history: config.history,
+    observe: {
+      step: metrics.batchStep,
+      outcome(outcome) {
+        stored += outcome.stored;
+        metrics.batchOutcome(outcome);
+      },
     },
   };
 }
 
-/** A worker holds at most MAX_QUEUE_SIZE apps, and BULK_CONCURRENCY batches. */
-function drainSettings({ bulk, history }: Config, batchSize: number) {
-  const { concurrency, maxQueueSize, upsertBatchSize, leaseMs } = bulk;
+/** A worker holds at most MAX_QUEUE_SIZE apps and BULK_CONCURRENCY batches. */
+function poolSettings({ bulk }: Config, batchSize: number) {
+  const { concurrency, maxQueueSize, leaseMs } = bulk;
   return {
     batchSize: Math.min(batchSize, maxQueueSize),
     concurrency: Math.max(1, Math.min(concurrency, Math.floor(maxQueueSize / batchSize))),
-    upsertBatchSize,
     leaseMs,
-    history,
   };
+}
+
+/** A batch may time out, be retried and time out again before anything moves. */
+function poolLimitMs({ bulk }: Config): number {
+  return 5 * bulk.timeoutMs + bulk.leaseMs;
+}
+
+function bulkLoop(config: Config, bulk: BulkSync, state: LoopSnapshot["state"]): LoopSnapshot {
+  return { name: "bulk_sync", state, last_progress_at: bulk.lastProgressAt(), limit_ms: poolLimitMs(config) };
+}
+
+function monitorLoops(config: Config, monitor: ChangeMonitor): LoopSnapshot[] {
+  const { pollIntervalMs, drainOnly } = config.monitor;
+  const { poll, drain } = monitor.progress();
+  const loops: LoopSnapshot[] = [
+    { name: "drain", state: "running", last_progress_at: drain, limit_ms: poolLimitMs(config) },
+  ];
+  if (drainOnly) return loops;
+  const limitMs = 3 * pollIntervalMs + 2 * config.bulk.timeoutMs;
+  return [...loops, { name: "poll", state: "running", last_progress_at: poll, limit_ms: limitMs }];
 }

@@ -5,14 +5,14 @@ import { type Config, secretsOf } from "../process/config.ts";
 import { ConfigError, DatabaseError, NotFoundError, SteamError } from "../process/errors.ts";
 import { createLifecycle, exitCodeOf, exitCodes, type Lifecycle } from "../process/lifecycle.ts";
 import { createLogger, createOutput, createRedactor, type Logger, type Output } from "../process/logger.ts";
-import { honourProxy } from "../process/proxy.ts";
+import { applyProxySettings } from "../process/proxy.ts";
 import { formatApp } from "../terminal/app.ts";
 import { fetchedDocument, formatFetched, type StoredSide } from "../terminal/fetched.ts";
 import { type Terminal, terminalOf } from "../terminal/layout.ts";
 import { formatStatus } from "../terminal/status.ts";
 import type { ReadCommand } from "./args.ts";
 
-/** The commands that only look, wired from the configuration. */
+/** The read-only commands: status, app and fetch. */
 
 interface Context {
   config: Config;
@@ -22,31 +22,31 @@ interface Context {
 }
 
 /**
- * Runs a command that only looks, and ends the process. Standard output gets the result and nothing else; warnings and the reason of a
- * failure go to standard error.
+ * Runs a read-only command, and ends the process. Standard output gets the result and nothing else; warnings and errors go to standard
+ * error.
  */
 export async function runReadCommand(command: ReadCommand, config: Config, output: Output): Promise<void> {
   const logger = createQuietLogger(config);
   const lifecycle = createLifecycle({ kind: "one-off", logger });
-  honourProxy();
+  applyProxySettings();
   try {
     output.write(await resultOf(command, { config, terminal: terminalOf(output.stream), logger, lifecycle }));
     await output.flushed();
     await lifecycle.exitWith(exitCodes.done);
   } catch (error) {
-    if (!lifecycle.signal.aborted) tell(error, config, logger);
+    if (!lifecycle.signal.aborted) printError(error, config, logger);
     await lifecycle.exitWith(exitCodeOf(error), "a fault");
   }
 }
 
-/** As quiet as given unless LOG_LEVEL is set, and on standard error. */
+/** A logger on standard error, with the given level unless LOG_LEVEL is set. */
 export function createQuietLogger(config: Config, quiet: "warn" | "silent" = "warn"): Logger {
   const level = process.env.LOG_LEVEL?.trim() ? config.logLevel : quiet;
   return createLogger({ level, output: createOutput(process.stderr), secrets: secretsOf(config) });
 }
 
-/** What was to be expected in its own words; anything else with where it came from. */
-function tell(error: unknown, config: Config, logger: Logger): void {
+/** Prints expected errors as their message, any other with its stack. */
+function printError(error: unknown, config: Config, logger: Logger): void {
   const isExpected = [ConfigError, DatabaseError, DataDirInUseError, NotFoundError, SteamError].some(
     (kind) => error instanceof kind,
   );
@@ -95,7 +95,7 @@ async function open({ config, logger, lifecycle }: Context): Promise<CatalogSour
   return source;
 }
 
-/** What Steam says is worth knowing without a database, too. */
+/** The stored app, or why there is none: what Steam says is useful without a database, too. */
 async function storedSide(appid: number, context: Context): Promise<StoredSide> {
   try {
     const source = await open(context);
@@ -109,16 +109,15 @@ async function storedSide(appid: number, context: Context): Promise<StoredSide> 
 }
 
 async function askSteam(appid: number, { config, logger, lifecycle }: Context) {
-  // steam-user takes longer to load than all the rest together.
-  const [{ composeSteam }, { askApp }] = await Promise.all([import("./steam.ts"), import("../sync/ask-app.ts")]);
-  const { session, pics } = composeSteam(config, logger);
-  lifecycle.onShutdown("Steam session", () => session.stop());
+  // Lazily: steam-user takes longer to load than everything else together.
+  const [{ openSteam }, { askApp }] = await Promise.all([import("./steam.ts"), import("../sync/ask-app.ts")]);
+  const { session, pics } = openSteam({ config, logger, lifecycle }, { concurrency: 1 });
   session.start();
-  const patience = AbortSignal.timeout(config.giveUpAfterMs);
+  const limit = AbortSignal.timeout(config.giveUpAfterMs);
   try {
-    return await askApp(pics, appid, AbortSignal.any([lifecycle.signal, patience]));
+    return await askApp(pics, appid, AbortSignal.any([lifecycle.signal, limit]));
   } catch (error) {
-    if (!patience.aborted || lifecycle.signal.aborted) throw error;
+    if (!limit.aborted || lifecycle.signal.aborted) throw error;
     const why = session.status().last_error;
     const text = `giving up: Steam could not be reached for ${Math.round(config.giveUpAfterMs / 1_000)} s`;
     throw new SteamError("disconnected", why === null ? text : `${text}; ${why}`);

@@ -1,25 +1,37 @@
 import { getProxyForUrl } from "proxy-from-env";
-import type { Config } from "../process/config.ts";
-import type { Logger } from "../process/logger.ts";
 import { createPics, type PicsOptions } from "../steam/pics.ts";
-import { createSteamSession } from "../steam/session.ts";
+import type { Pics } from "../steam/port.ts";
+import { createSteamSession, type SteamSession } from "../steam/session.ts";
+import type { Context } from "./context.ts";
 
-/** One session with Steam for a command that somebody waits for, paced as the service is, a request at a time. */
-export function composeSteam(config: Config, logger: Logger, onReply?: PicsOptions["onReply"]) {
+export const steamApiUrl = "https://api.steampowered.com";
+
+export interface Steam {
+  session: SteamSession;
+  pics: Pics;
+}
+
+export interface SteamOptions extends Pick<PicsOptions, "onReply" | "onAnswer"> {
+  /** Requests in flight. */
+  concurrency: number;
+}
+
+/**
+ * An anonymous session and the PICS protocol over it, as configured. Nothing is sent before `session.start()`; the lifecycle logs off.
+ *
+ * Import this module lazily: steam-user takes longer to load than everything else together.
+ */
+export function openSteam(
+  { config, logger, lifecycle }: Pick<Context, "config" | "logger" | "lifecycle">,
+  options: SteamOptions,
+): Steam {
   const { requestDelayMs, timeoutMs } = config.bulk;
   const session = createSteamSession({
-    proxyUrl: getProxyForUrl("https://api.steampowered.com") || undefined,
+    proxyUrl: getProxyForUrl(steamApiUrl) || undefined,
     logger,
     reconnectMaxDelayMs: config.reconnectMaxDelayMs,
     requestTimeoutMs: timeoutMs,
   });
-  const pics = createPics({
-    session,
-    logger,
-    requestDelayMs,
-    concurrency: 1,
-    timeoutMs,
-    ...(onReply && { onReply }),
-  });
-  return { session, pics };
+  lifecycle.onShutdown("Steam session", () => session.stop());
+  return { session, pics: createPics({ session, logger, requestDelayMs, timeoutMs, ...options }) };
 }

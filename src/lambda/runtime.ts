@@ -9,7 +9,7 @@ import { createLibraryStore, type LibraryStore } from "../library/store.ts";
 import { type Config, loadConfig, secretsOf } from "../process/config.ts";
 import { ConfigError } from "../process/errors.ts";
 import { createLogger, createOutput, type Logger } from "../process/logger.ts";
-import { honourProxy } from "../process/proxy.ts";
+import { applyProxySettings } from "../process/proxy.ts";
 import { createWebClient, type ReserveQuota, type WebClient } from "../web/client.ts";
 
 /** What the stages need, opened once for all invocations of an execution environment. */
@@ -28,7 +28,7 @@ export interface Runtime {
  * @throws {ConfigError} when there is no database that several processes can share, or no bucket.
  */
 export async function openRuntime(): Promise<Runtime> {
-  honourProxy();
+  applyProxySettings();
   const config = loadConfig({ ...process.env, ...(await secretVariables()) });
   if (config.library.s3Bucket === null) throw new ConfigError("S3_BUCKET is not set: the stages share no disk.");
   const logger = createLogger({ level: config.logLevel, output: createOutput(), secrets: secretsOf(config) });

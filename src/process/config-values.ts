@@ -1,17 +1,17 @@
 import { z } from "zod";
 
 /**
- * The kinds of value that a variable of the environment may have. Each is a rule in words and a reading of the trimmed
- * text, undefined when the rule is broken.
+ * Types of environment variables. Each has a rule in words and a parser of the trimmed text, which returns undefined when the rule is
+ * broken.
  */
 
-/** So many requests in a period, written `200/5minutes`. */
+/** Rate limit: at most `count` requests in any period of `periodMs`. Written `200/5minutes`. */
 export interface RateLimit {
   count: number;
   periodMs: number;
 }
 
-/** Timers of Node turn longer delays into 1 ms, so no time may be longer. */
+/** Longest delay of a Node timer: longer ones become 1 ms. */
 const maxSeconds = 2_147_483;
 
 function kind<T>(rule: string, read: (text: string) => T | undefined) {
@@ -71,14 +71,14 @@ export function url(...protocols: string[]) {
   );
 }
 
-/** `host:port` without a scheme is customary too. */
+/** Proxy URL. Only http:// and https:// are supported. */
 export function proxy() {
   return kind("must be a proxy's URL that starts with http:// or https://", (given) => {
     return /^https?:$/.test(URL.parse(given)?.protocol ?? "") ? given : undefined;
   });
 }
 
-/** Origins as browsers send them, with commas, or `*`. */
+/** Comma-separated origins as browsers send them, or `*`. */
 export function origins() {
   return kind("must be * or origins such as https://example.org, with commas", (given) => {
     const list = given.split(",").map((origin) => origin.trim());

@@ -1,9 +1,10 @@
+import { distance } from "fastest-levenshtein";
 import { z } from "zod";
 import { choice, flag, fraction, origins, proxy, rateLimit, seconds, text, url, whole } from "./config-values.ts";
 import { ConfigError } from "./errors.ts";
 
 /**
- * The environment, read once, checked whole and frozen. Times are seconds outside and milliseconds (`…Ms`) inside.
+ * Configuration: the environment, read once, validated as a whole and frozen. Times are seconds outside and milliseconds (`…Ms`) inside.
  */
 export const modes = ["sync", "bulk_sync", "change_monitor", "collect", "library_import", "migrate"] as const;
 export type Mode = (typeof modes)[number];
@@ -38,7 +39,7 @@ const variables = {
   CORS_ORIGIN: origins().optional(),
   TRUSTED_PROXIES: whole(0, 10).prefault("0"),
 
-  // Read by the HTTP clients and by Node itself; here they are only checked.
+  // Read by the HTTP clients and by Node itself; only validated here.
   HTTPS_PROXY: proxy().optional(),
   NO_PROXY: text().optional(),
   NODE_EXTRA_CA_CERTS: text().optional(),
@@ -58,6 +59,8 @@ const variables = {
   POLL_INTERVAL: seconds(0.1).prefault("30"),
   PROCESS_BATCH_SIZE: whole(1, 1000).prefault("100"),
   RECONCILE_INTERVAL: seconds(0).prefault("86400"),
+  APP_RETRY_DELAY: seconds(0.1).prefault("30"),
+  APP_RETRY_MAX_DELAY: seconds(0.1).prefault("3600"),
   DRAIN_ONLY: flag().prefault("false"),
 
   RECONNECT_MAX_DELAY: seconds(1).prefault("300"),
@@ -80,7 +83,7 @@ const variables = {
   S3_BUCKET: text().optional(),
 };
 
-/** Never printed, not even when they are faulty: a URL that cannot be parsed hides its password nowhere. */
+/** Values that are never printed, not even faulty ones: a URL that cannot be parsed may hold its password anywhere. */
 const secretVariables = [
   "SUPABASE_SERVICE_KEY",
   "DATABASE_URL",
@@ -91,20 +94,20 @@ const secretVariables = [
   "HTTPS_PROXY",
 ];
 
-/** Names that begin so belong to this service alone, so an unknown one among them is a misspelling. */
+/** Prefixes that only this service uses: an unknown variable with one of them is a misspelling. */
 const ownPrefixes =
-  /^(BULK|UPSERT|POLL|PROCESS_BATCH|LEASE|MAX_QUEUE|RECONNECT|RECONCILE|WATCHDOG|GIVE_UP|DRAIN|APP_ID|COLLECT|STEAM_(API|WEB_API|STORE_API)|STEAMSPY|IGDB)_/;
-/** Kubernetes and Docker add such variables for every neighbour, perhaps one called `bulk-sync`. */
+  /^(BULK|UPSERT|POLL|PROCESS_BATCH|LEASE|MAX_QUEUE|RECONNECT|RECONCILE|WATCHDOG|GIVE_UP|DRAIN|APP_ID|APP_RETRY|COLLECT|STEAM_(API|WEB_API|STORE_API)|STEAMSPY|IGDB)_/;
+/** Variables that Kubernetes and Docker add for every linked service, perhaps one called `bulk-sync`. */
 const serviceLinks = /_SERVICE_(HOST|PORT)|_PORT(_|$)/;
 
 const schema = z.object(variables);
 
-/** Every variable with its default as it would be written, null where there is none. */
+/** The default of every variable, as it would be written; null where there is none. */
 export const variableDefaults: Readonly<Record<string, string | null>> = Object.fromEntries(
   Object.entries(variables).map(([name, kind]) => [name, "defaultValue" in kind.def ? kind.def.defaultValue : null]),
 );
 
-/** The process's environment, filled up from the file `path` where that exists (what is set already wins). */
+/** The environment of the process, completed from the file `path` if that exists. Variables that are set win over the file. */
 export function readEnv(path = ".env"): Environment {
   try {
     process.loadEnvFile(path);
@@ -115,9 +118,9 @@ export function readEnv(path = ".env"): Environment {
 }
 
 /**
- * Checks the whole environment. Blank values count as unset.
+ * Validates the whole environment. Blank values count as unset.
  *
- * @throws {ConfigError} that lists every fault with the variable's name, the rule and, unless it is secret, the value.
+ * @throws {ConfigError} that lists every fault: the variable's name, the rule and, unless it is secret, the value.
  */
 export function loadConfig(environment: Environment): Config {
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value?.trim()));
@@ -145,17 +148,17 @@ export function loadConfig(environment: Environment): Config {
   return freezeDeep(toConfig(parsed.data));
 }
 
-/** What an environment that {@link loadConfig} may refuse holds of secrets. */
+/** The secrets in an environment that {@link loadConfig} may reject. */
 export function secretsIn(environment: Environment): string[] {
   return secretVariables.flatMap((name) => {
     const value = environment[name]?.trim() ?? "";
     const password = URL.parse(value)?.password ?? "";
-    // A proxy's address is told; what is no URL may be a password.
+    // The address of a proxy is no secret. A value that is no URL may be a password.
     return [name === "HTTPS_PROXY" && URL.canParse(value) ? "" : value, password].filter((secret) => secret !== "");
   });
 }
 
-/** What must appear in no log line: keys, and the passwords inside connection strings, plain and percent-encoded. */
+/** Values that must not appear in any log line: keys, and passwords of connection strings, plain and percent-encoded. */
 export function secretsOf(config: Config): string[] {
   const { database, http, steamApiKey, library } = config;
   const secrets = [http.apiKey, steamApiKey, library.igdbClientId, library.igdbClientSecret];
@@ -176,13 +179,13 @@ function toConfig(env: z.output<typeof schema>) {
     http: {
       api: env.API,
       dashboard: env.DASHBOARD,
-      /** What the API and the dashboard ask for; null leaves them open. */
+      /** Key that API and dashboard require; null leaves them open. */
       apiKey: env.API_KEY ?? null,
-      /** Of one address. */
+      /** Per client address. */
       rateLimit: env.API_RATE_LIMIT,
-      /** Whose pages may read the API; `*` is everybody, none is nobody. */
+      /** CORS: origins whose pages may read the API; `*` is any. */
       corsOrigins: env.CORS_ORIGIN ?? [],
-      /** Proxies in front of the service whose X-Forwarded-For is believed. */
+      /** Number of proxies in front of the service whose X-Forwarded-For is trusted. */
       trustedProxies: env.TRUSTED_PROXIES,
     },
     database: databaseOf(env),
@@ -195,7 +198,7 @@ function toConfig(env: z.output<typeof schema>) {
     bulk: {
       appIdMax: env.APP_ID_MAX ?? null,
       batchSize: env.BULK_BATCH_SIZE,
-      /** Between the starts of two requests; 0 is none. */
+      /** Between the starts of two requests; 0 for no delay. */
       requestDelayMs: env.BULK_REQUEST_DELAY,
       concurrency: env.BULK_CONCURRENCY,
       timeoutMs: env.BULK_TIMEOUT,
@@ -207,18 +210,20 @@ function toConfig(env: z.output<typeof schema>) {
     monitor: {
       pollIntervalMs: env.POLL_INTERVAL,
       processBatchSize: env.PROCESS_BATCH_SIZE,
-      /** 0 is never. */
+      /** 0 for never. */
       reconcileIntervalMs: env.RECONCILE_INTERVAL,
       drainOnly: env.DRAIN_ONLY,
+      /** Exponential backoff of an app that fails. */
+      appBackoff: { firstMs: env.APP_RETRY_DELAY, maxMs: env.APP_RETRY_MAX_DELAY },
     },
     collector: {
-      /** 0 is once. */
+      /** 0 for a single run. */
       intervalMs: env.COLLECT_INTERVAL,
       batchSize: env.BATCH_SIZE,
       maxDetails: env.MAX_DETAILS,
-      /** The largest share of a list that may disappear at once. */
+      /** Largest share of an app list that may vanish at once. */
       maxShrink: env.MAX_SHRINK,
-      /** Requests for one app each that are made at the same time. */
+      /** Requests for single apps in flight. */
       maxWorkers: env.MAX_WORKERS,
     },
     library: {
@@ -248,22 +253,8 @@ function databaseOf(env: z.output<typeof schema>): DatabaseConfig {
 }
 
 function nearestName(name: string): string {
-  const [nearest = ""] = Object.keys(variables).sort((a, b) => editDistance(name, a) - editDistance(name, b));
+  const [nearest = ""] = Object.keys(variables).sort((a, b) => distance(name, a) - distance(name, b));
   return nearest;
-}
-
-/** Levenshtein's distance: how many letters must be changed, added or left out. */
-function editDistance(from: string, to: string): number {
-  let previous = Array.from({ length: to.length + 1 }, (_, index) => index);
-  for (const [row, letter] of [...from].entries()) {
-    const current = [row + 1];
-    for (const [column, other] of [...to].entries()) {
-      const substituted = (previous[column] ?? 0) + (letter === other ? 0 : 1);
-      current.push(Math.min(substituted, (previous[column + 1] ?? 0) + 1, (current[column] ?? 0) + 1));
-    }
-    previous = current;
-  }
-  return previous.at(-1) ?? 0;
 }
 
 function percentDecoded(value: string): string {

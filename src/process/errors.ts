@@ -1,5 +1,5 @@
 /**
- * Faults that the service tells apart, each classified by a code (SQLSTATE, EResult, HTTP status), never by its text.
+ * Errors that the service distinguishes, each classified by a code (SQLSTATE, EResult, HTTP status), never by its text.
  */
 
 /** Bad configuration or command line: exit code 2. The message lists every fault. */
@@ -7,26 +7,26 @@ export class ConfigError extends Error {
   override readonly name = "ConfigError";
 }
 
-/** What a reading command was asked for is not there: exit code 1. The message says what to do. */
+/** What a read command asks for does not exist: exit code 1. The message says what to do. */
 export class NotFoundError extends Error {
   override readonly name = "NotFoundError";
 }
 
-/** What a caller of the database may do about a fault. */
+/** Classes of database errors, by what the caller can do. */
 export type DatabaseFault =
-  /** Nobody answers, or the server is starting or stopping: the same call may succeed later. */
+  /** No answer, or the server is starting or stopping: retry with backoff. */
   | "unreachable"
-  /** The server refused for a passing reason (deadlock, serialisation, too many connections): call again. */
+  /** A transient refusal (deadlock, serialization failure, too many connections): retry. */
   | "retryable"
-  /** The statement ran into a time limit: call again with less. */
+  /** The statement hit a time limit: retry with a smaller batch. */
   | "timeout"
-  /** The rows themselves are refused (SQLSTATE 22xxx, 23xxx): split the batch and find the one. */
+  /** The rows are rejected (SQLSTATE 22xxx, 23xxx): split the batch until the bad row is alone. */
   | "data"
   /** The schema is missing or older than this program. */
   | "schema"
-  /** The key or password is refused. */
+  /** The key or password is rejected. */
   | "denied"
-  /** Anything else: a fault of this program. */
+  /** Anything else: a bug in this program. */
   | "fatal";
 
 export class DatabaseError extends Error {
@@ -42,13 +42,13 @@ export class DatabaseError extends Error {
   }
 }
 
-/** Why a request to Steam has no answer. */
+/** Classes of Steam errors: why a request has no answer. */
 export type SteamFault =
   /** The connection was lost, or Steam logged the session off, while the request was in flight. */
   | "disconnected"
-  /** No reply within the request's own time limit. */
+  /** No reply within the time limit of the request. */
   | "timeout"
-  /** A reply that is not what the protocol promises. */
+  /** A reply that violates the protocol. */
   | "protocol";
 
 export class SteamError extends Error {
@@ -64,17 +64,17 @@ export class SteamError extends Error {
   }
 }
 
-/** What a caller of a web API may do about a fault. */
+/** Classes of web API errors, by what the caller can do. */
 export type WebFault =
-  /** Nobody answers, or only with 5xx: the same call may succeed later. */
+  /** No answer, or only 5xx: retry later. */
   | "unreachable"
-  /** 429 after every repeat: the API wants fewer requests. */
+  /** 429 after every retry: the rate limit is too high. */
   | "limited"
-  /** The API refuses this address; its endpoint is paused. */
+  /** The API blocks this address; its endpoint is paused. */
   | "blocked"
-  /** The key or token is refused. */
+  /** The key or token is rejected. */
   | "denied"
-  /** Any other 4xx: this request is wrong. */
+  /** Any other 4xx: the request is wrong. */
   | "refused"
   /** An answer that is no JSON, or JSON of another shape. */
   | "invalid";

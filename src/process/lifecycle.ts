@@ -1,7 +1,7 @@
 import { ConfigError, DatabaseError, SteamError, WebError, type WebFault } from "./errors.ts";
 import type { Logger } from "./logger.ts";
 
-/** What the process's exit code says; a signal that interrupts a one-off command adds its number to 128. */
+/** Exit codes. A signal that interrupts a one-off command ends it with 128 plus the signal's number. */
 export const exitCodes = {
   done: 0,
   fault: 1,
@@ -15,16 +15,16 @@ export const exitCodes = {
 const signalNumbers = { SIGINT: 2, SIGTERM: 15 } as const;
 type StopSignal = keyof typeof signalNumbers;
 
-/** Time that the whole shutdown may take. */
+/** Time limit of the whole shutdown. */
 const shutdownLimitMs = 10_000;
 
 /**
- * A signal that follows the first one sooner is its echo: at Ctrl-C the terminal signals the whole process group, and
- * `npm start` passes its own on once more.
+ * A second signal within this time is a duplicate of the first: Ctrl-C signals the whole process group, and `npm start` forwards its
+ * own signal once more.
  */
 const echoMs = 500;
 
-/** What the lifecycle needs of `process`. */
+/** The part of `process` that the lifecycle uses; tests replace it. */
 export interface ProcessPort {
   on(event: string, listener: (value: unknown) => void): unknown;
   off(event: string, listener: (value: unknown) => void): unknown;
@@ -32,21 +32,21 @@ export interface ProcessPort {
 }
 
 export interface LifecycleOptions {
-  /** A service that is told to stop has done its job; a one-off command was interrupted. */
+  /** A signal ends a service with exit code 0, and interrupts a one-off command. */
   kind: "service" | "one-off";
   logger: Logger;
   process?: ProcessPort;
 }
 
 export interface Lifecycle {
-  /** Aborted once the process is to stop, before any shutdown step. The reason is an `AbortError`. */
+  /** Aborts when the process begins to stop, before the first shutdown step. The reason is an `AbortError`. */
   readonly signal: AbortSignal;
   /**
-   * Adds a step to the shutdown. Steps run one after the other, the last added first; one that fails or exceeds `limitMs`
-   * is logged and left behind.
+   * Adds a shutdown step. Steps run one after the other, last added first. A step that fails or exceeds `limitMs` is logged, and the
+   * next one runs.
    */
   onShutdown(name: string, step: () => unknown, limitMs?: number): void;
-  /** Runs the shutdown and ends the process. The first call decides the code; a later one waits for the same end. */
+  /** Graceful shutdown: runs the steps and ends the process. The first call decides the exit code; later calls wait for the same end. */
   exitWith(code: number, reason?: string): Promise<void>;
 }
 
@@ -56,7 +56,7 @@ interface Step {
   limitMs: number;
 }
 
-/** Watches signals and unexpected faults, and ends the process in order. A second signal ends it at once. */
+/** Handles signals and uncaught errors by a graceful shutdown. A second signal ends the process at once. */
 export function createLifecycle({ kind, logger, process: host = process }: LifecycleOptions): Lifecycle {
   const abort = new AbortController();
   const steps: Step[] = [];
@@ -123,13 +123,13 @@ const webExitCodes: Record<WebFault, number> = {
   unreachable: exitCodes.unreachable,
   limited: exitCodes.unreachable,
   blocked: exitCodes.unreachable,
-  // A key that is refused is a setting to mend.
+  // A rejected key is a setting to correct.
   denied: exitCodes.badConfiguration,
   refused: exitCodes.fault,
   invalid: exitCodes.fault,
 };
 
-/** The exit code that a command's fault calls for. */
+/** Maps the error that ended a command to its exit code. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof ConfigError) return exitCodes.badConfiguration;
   if (error instanceof DatabaseError) {

@@ -3,28 +3,28 @@ import { prettyFactory } from "pino-pretty";
 
 export type Logger = pino.Logger;
 
-/** The one stream that log lines and the progress bar share, so that neither draws over the other. */
+/** The output stream that log lines and the progress bar share, so that neither overwrites the other. */
 export interface Output {
   readonly stream: NodeJS.WriteStream;
   readonly isTerminal: boolean;
   /** Writes whole lines. */
   write(lines: string): void;
-  /** Resolves when the system has taken all of it: what a pipe has not yet taken is lost at an exit. */
+  /** Resolves when everything is written to the system: what a pipe has not accepted yet is lost at an exit. */
   flushed(): Promise<void>;
-  /** Hands all further lines to `draw` instead (a bar writes them above itself); null ends that. */
+  /** Redirects all further lines to `draw` (a progress bar writes them above itself); null ends the redirection. */
   divert(draw: ((lines: string) => void) | null): void;
 }
 
 export interface LoggerOptions {
   level: string;
   output: Output;
-  /** Values that must appear in no line, whatever they stand in; `secretsOf(config)`. */
+  /** Values that are redacted in every line; `secretsOf(config)`. */
   secrets?: readonly string[];
 }
 
 const hidden = "[hidden]";
 
-/** Shorter ones would blot out ordinary words. */
+/** Shorter values would redact ordinary words. */
 const shortestSecretLength = 6;
 
 const secretShapes: [RegExp, string][] = [
@@ -42,7 +42,7 @@ const secretShapes: [RegExp, string][] = [
   [/\bsb_secret_[\w-]+/g, hidden],
 ];
 
-/** A function that takes secrets out of a text, by their shape and by their value. */
+/** Returns a function that redacts secrets in a text, by their value and by their shape. */
 export function createRedactor(secrets: readonly string[] = []): (text: string) => string {
   const values = secrets
     .filter((secret) => secret.length >= shortestSecretLength)
@@ -56,7 +56,7 @@ export function createRedactor(secrets: readonly string[] = []): (text: string) 
   };
 }
 
-/** Wraps standard output. A reader that goes away (`… | head`) ends the output, not the service. */
+/** Wraps a stream, standard output by default. A closed pipe (`… | head`) ends the output, not the service. */
 export function createOutput(stream: NodeJS.WriteStream = process.stdout): Output {
   let draw: ((lines: string) => void) | null = null;
   let gone = false;

@@ -1,10 +1,10 @@
 import http from "node:http";
 
 /**
- * Makes `fetch` and `http(s)` honour HTTPS_PROXY, HTTP_PROXY and NO_PROXY. App info can come over plain HTTP, so a proxy that is given
+ * Makes `fetch`, `http` and `https` use HTTPS_PROXY, HTTP_PROXY and NO_PROXY. App info may come over plain HTTP, so a proxy that is set
  * for HTTPS alone serves both.
  */
-export function honourProxy(): void {
+export function applyProxySettings(): void {
   const { HTTPS_PROXY, https_proxy, HTTP_PROXY, http_proxy } = process.env;
   const httpsProxy = HTTPS_PROXY ?? https_proxy;
   const httpProxy = HTTP_PROXY ?? http_proxy ?? httpsProxy;

@@ -1,16 +1,16 @@
 export interface RateMeter {
   add(count: number): void;
-  /** Per second, over the window or the time since the first count, whichever is shorter. */
+  /** Per second, over the window or the time since the start, whichever is shorter. */
   rate(): number;
-  /** Seconds until `remaining` more are counted; null while nothing moves. */
+  /** Seconds until `remaining` more are counted at this rate; null while the rate is 0. */
   etaSeconds(remaining: number): number | null;
 }
 
 const defaultWindowMs = 30_000;
-/** So many sums keep the meter small, whatever the rate. */
+/** Resolution of the window; bounds the memory of the meter, whatever the rate. */
 const slicesPerWindow = 60;
 
-/** Counts over a sliding window. `now` is in milliseconds and never goes back. */
+/** Rate over a sliding window. `now` is a monotonic clock in milliseconds. */
 export function createRateMeter(now: () => number = () => performance.now(), windowMs = defaultWindowMs): RateMeter {
   const sliceMs = windowMs / slicesPerWindow;
   const startedAt = now();

@@ -1,6 +1,6 @@
 /**
- * Waits, or throws `signal.reason` as soon as it aborts. On the global timers, which tests replace; those of
- * `node:timers/promises` they cannot.
+ * Abortable delay: throws `signal.reason` as soon as the signal aborts. Uses the global timers, which fake clocks replace; they cannot
+ * replace those of `node:timers/promises`.
  */
 export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -17,7 +17,7 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   });
 }
 
-/** Lets everything else that is due happen first, answers to HTTP among it; for work that would keep the event loop busy. */
+/** Yields to the event loop, so that long synchronous work does not delay HTTP replies and heartbeats. */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

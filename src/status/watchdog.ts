@@ -4,8 +4,6 @@ import type { ServiceSnapshot } from "./snapshot.ts";
 
 export interface WatchOptions {
   snapshot: () => ServiceSnapshot;
-  /** False until it is asked for anything: Steam's clock begins to run only then. */
-  needsSteam: () => boolean;
   /** Unhealthy for so long: exit 70, and the platform restarts the process. */
   watchdogMs: number;
   /** Steam or the database away for so long: exit 75. Null for a service, which keeps trying. */
@@ -33,7 +31,8 @@ export function startWatch(options: WatchOptions): () => void {
     const snapshot = options.snapshot();
     const health = assessHealth(snapshot, now());
     if (health.status !== "unhealthy") healthyAt = now();
-    if (snapshot.steam?.connected || !options.needsSteam()) steamAt = now();
+    // Steam is part of the snapshot from the first logon attempt on.
+    if (snapshot.steam === null || snapshot.steam.connected) steamAt = now();
     if (snapshot.database.reachable) databaseAt = now();
 
     if (now() - healthyAt >= options.watchdogMs) {

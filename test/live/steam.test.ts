@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { extractApp } from "../../src/catalog/extract.ts";
 import { runChecks } from "../../src/doctor/check.ts";
 import { steamChecks } from "../../src/doctor/steam-facts.ts";
-import { honourProxy } from "../../src/process/proxy.ts";
+import { applyProxySettings } from "../../src/process/proxy.ts";
 import { createPics, type ProductInfoReply } from "../../src/steam/pics.ts";
 import type { Pics } from "../../src/steam/port.ts";
 import { createSteamSession, type SteamSession } from "../../src/steam/session.ts";
@@ -24,7 +24,7 @@ describe.skipIf(LIVE_STEAM !== "true")("Steam (skipped unless LIVE_STEAM=true)",
   let reply: readonly ProductInfoReply[] = [];
 
   beforeAll(async () => {
-    honourProxy();
+    applyProxySettings();
     session = createSteamSession({
       proxyUrl: getProxyForUrl("https://api.steampowered.com") || undefined,
       logger: silent,

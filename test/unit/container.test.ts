@@ -34,7 +34,7 @@ function copiedSources(): string[] {
 describe("the container image", () => {
   const context = contextFiles();
 
-  it("is built from what the service runs on, and from nothing else", () => {
+  it("copies exactly the files that the service needs", () => {
     const needed = [
       "LICENSE",
       "package.json",
@@ -45,7 +45,7 @@ describe("the container image", () => {
     expect(context.toSorted()).toEqual(needed.toSorted());
   });
 
-  it("copies all of it", () => {
+  it("copies everything that .dockerignore lets in", () => {
     const sources = copiedSources();
     const uncopied = context.filter(
       (path) => !sources.some((source) => path === source || path.startsWith(`${source}/`)),

@@ -30,7 +30,7 @@ function faultOf(...argv: string[]): string {
 }
 
 describe("parseCommand", () => {
-  it("leaves an empty command line to MODE", () => {
+  it("returns null without a command, so that MODE decides", () => {
     expect(parseCommand([])).toBeNull();
   });
 
@@ -61,7 +61,7 @@ describe("parseCommand", () => {
     expect(parseCommand(argv)).toEqual(command);
   });
 
-  it("reads a file with commas, lines and comments", () => {
+  it("reads appids from a file with commas, lines and comments", () => {
     const file = listFile("# favourites\r\n440, 570 # two of them\r\n\r\n730\n440");
     expect(parseCommand(["bulk-sync", "--app-ids", file])).toMatchObject({ appids: [440, 570, 730] });
   });
@@ -77,7 +77,7 @@ describe("parseCommand", () => {
     expect(faultOf("bulk-sync", "--app-ids", list)).toContain(message);
   });
 
-  it("names the line of a faulty file", () => {
+  it("reports the line of a bad appid in a file", () => {
     expect(faultOf("bulk-sync", "--app-ids", listFile("10\n\nPortal 2\n"))).toContain('"Portal" (line 3).');
   });
 
@@ -117,7 +117,7 @@ describe("parseCommand", () => {
     expect(fault).toContain("--help");
   });
 
-  it.each(["0", "2147483648", "1.5", "1e3", "portal", ""])("refuses %j as an appid", (given) => {
+  it.each(["0", "2147483648", "1.5", "1e3", "portal", ""])("rejects %j as an appid", (given) => {
     for (const command of ["app", "fetch"]) {
       const fault = faultOf(command, given);
       expect(fault).toContain(`'${given}' is invalid for argument 'appid'`);
@@ -125,7 +125,7 @@ describe("parseCommand", () => {
     }
   });
 
-  it("answers --help with every command, and each command's with its options", () => {
+  it("prints every command for --help, and the options of a command for its own --help", () => {
     const help = parseCommand(["--help"]);
     if (help?.kind !== "text") throw new Error("no help");
     const names = ["sync", "bulk-sync", "change-monitor", "collect", "library-import", "migrate"];
@@ -137,7 +137,7 @@ describe("parseCommand", () => {
     const bulk = parseCommand(["bulk-sync", "--help"]);
     expect(bulk).toMatchObject({ kind: "text", text: expect.stringContaining("--app-ids <list>") });
     expect(parseCommand(["app", "--help"])).toMatchObject({
-      text: expect.stringContaining("Steam's number of the app"),
+      text: expect.stringContaining("the appid"),
     });
     const collect = parseCommand(["collect", "--help"]);
     if (collect?.kind !== "text") throw new Error("no help");
@@ -162,7 +162,7 @@ describe("parseCommand", () => {
 });
 
 describe("commandOfMode", () => {
-  it("gives each mode of this version its command without options", () => {
+  it("maps each MODE to its command without options", () => {
     expect(commandOfMode("sync")).toEqual({ kind: "sync" });
     expect(commandOfMode("bulk_sync")).toEqual({ kind: "bulk_sync", appids: null, full: false });
     expect(commandOfMode("change_monitor")).toEqual({ kind: "change_monitor" });
@@ -170,7 +170,7 @@ describe("commandOfMode", () => {
     expect(commandOfMode("migrate")).toEqual({ kind: "migrate" });
   });
 
-  it("says that a mode needs options", () => {
+  it("rejects a MODE whose command needs options", () => {
     expect(() => commandOfMode("library_import")).toThrow(ConfigError);
     expect(() => commandOfMode("library_import")).toThrow("MODE=library_import cannot run by itself");
   });

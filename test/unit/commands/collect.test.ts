@@ -33,7 +33,6 @@ function setUp(change: Partial<CollectorStore> = {}, leading: boolean = true) {
   const host = Object.assign(new EventEmitter(), { exit: vi.fn() });
   const lifecycle = createLifecycle({ kind: "service", logger, process: host });
   const output = createOutput(new PassThrough() as unknown as NodeJS.WriteStream);
-  const worker = createCollectorWorker({ config: loadConfig({}), output, logger, lifecycle });
   const asked: { due: DueRequest; atMs: number }[] = [];
   const startedAt = Date.now();
   const none = () => Promise.reject(new Error("nothing of this kind is due"));
@@ -78,15 +77,16 @@ function setUp(change: Partial<CollectorStore> = {}, leading: boolean = true) {
       },
       Date.now(),
     );
-  return { worker, parts: { store, web, lease }, endpoints, asked, lines, lifecycle, health };
+  const worker = createCollectorWorker({ config: loadConfig({}), output, logger, lifecycle }, { store, web, lease });
+  return { worker, endpoints, asked, lines, lifecycle, health };
 }
 
 describe("once", () => {
   it("is starting before the run and done after it", async () => {
-    const { worker, parts, asked, lines, health } = setUp();
+    const { worker, asked, lines, health } = setUp();
     expect(worker.status()).toBeNull();
     expect(health()).toEqual({ status: "starting", reasons: [] });
-    const running = worker.once(options, parts);
+    const running = worker.once(options);
     expect(health()).toEqual({ status: "ok", reasons: [] });
     await running;
     expect(worker.loops()).toMatchObject([{ name: "collector", state: "done" }]);
@@ -96,10 +96,10 @@ describe("once", () => {
   });
 
   it("prefers its options to the configuration", async () => {
-    const { worker, parts, asked } = setUp();
-    await worker.once({ ...options, updateMetadata: true, batchSize: 20, maxDetails: 30 }, parts);
-    await worker.once({ ...options, maxDetails: 5 }, parts);
-    await worker.once({ ...options, maxDetails: 0 }, parts);
+    const { worker, asked } = setUp();
+    await worker.once({ ...options, updateMetadata: true, batchSize: 20, maxDetails: 30 });
+    await worker.once({ ...options, maxDetails: 5 });
+    await worker.once({ ...options, maxDetails: 0 });
     expect(asked).toMatchObject([
       { due: { max: 20, staleFirst: true } },
       { due: { max: 5, staleFirst: false } },
@@ -108,8 +108,8 @@ describe("once", () => {
   });
 
   it("is well while another worker collects, tells so every half minute, and stops with the process", async () => {
-    const { worker, parts, lines, lifecycle, health } = setUp({}, false);
-    const running = worker.once({ ...options, showProgress: true }, parts);
+    const { worker, lines, lifecycle, health } = setUp({}, false);
+    const running = worker.once({ ...options, showProgress: true });
     const ended = expect(running).rejects.toThrow("stopped");
     await vi.advanceTimersByTimeAsync(2 * hourMs);
     expect(worker.status()).toMatchObject({ phase: "waiting" });
@@ -125,8 +125,8 @@ describe("once", () => {
   });
 
   it("is unhealthy after a quarter of an hour without progress, unless a limit makes it wait", async () => {
-    const { worker, parts, endpoints, lifecycle, health } = setUp({ due: () => new Promise(() => {}) });
-    void worker.once(options, parts).catch(() => {});
+    const { worker, endpoints, lifecycle, health } = setUp({ due: () => new Promise(() => {}) });
+    void worker.once(options).catch(() => {});
     await vi.advanceTimersByTimeAsync(15 * minuteMs);
     expect(health().status).toBe("ok");
     await vi.advanceTimersByTimeAsync(1_000);
@@ -143,8 +143,8 @@ describe("once", () => {
 
 describe("every", () => {
   it("runs once an interval and is idle in between, until the process stops", async () => {
-    const { worker, parts, asked, lifecycle, health } = setUp();
-    const running = worker.every(24 * hourMs, options, parts);
+    const { worker, asked, lifecycle, health } = setUp();
+    const running = worker.every(24 * hourMs, options);
     await vi.advanceTimersByTimeAsync(23 * hourMs);
     expect(asked.map(({ atMs }) => atMs)).toEqual([0]);
     expect(worker.status()).toMatchObject({ phase: "idle", next_run_at: "2025-06-02T12:00:00.000Z" });
@@ -157,10 +157,10 @@ describe("every", () => {
   });
 
   it("begins at once where the last run took longer than the interval", async () => {
-    const { worker, parts, asked, lifecycle } = setUp({
+    const { worker, asked, lifecycle } = setUp({
       enqueue: () => new Promise((resolve) => setTimeout(resolve, 3 * minuteMs, null)),
     });
-    const running = worker.every(2 * minuteMs, options, parts);
+    const running = worker.every(2 * minuteMs, options);
     await vi.advanceTimersByTimeAsync(4 * minuteMs);
     expect(worker.status()).toMatchObject({ phase: "waiting", next_run_at: null });
     await vi.advanceTimersByTimeAsync(3 * minuteMs);
@@ -178,14 +178,14 @@ describe("every", () => {
     [10 * minuteMs, 10 * minuteMs],
   ])("of %i ms runs again after %i ms when a run failed, and says why", async (intervalMs, waitMs) => {
     let runs = 0;
-    const { worker, parts, asked, lines, lifecycle, health } = setUp({
+    const { worker, asked, lines, lifecycle, health } = setUp({
       enqueue: async () => {
         runs += 1;
         if (runs === 1) throw new Error("the schema is older");
         return null;
       },
     });
-    const running = worker.every(intervalMs, options, parts);
+    const running = worker.every(intervalMs, options);
     await vi.advanceTimersByTimeAsync(waitMs - 1);
     expect(asked).toEqual([]);
     expect(lines).toContainEqual(

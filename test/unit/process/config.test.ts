@@ -23,7 +23,7 @@ function faultsOf(environment: Environment): string {
 }
 
 describe("loadConfig", () => {
-  it("needs nothing: every default of the contract", () => {
+  it("uses the documented default of every variable", () => {
     expect(loadConfig({})).toEqual({
       mode: "sync",
       host: "0.0.0.0",
@@ -55,7 +55,13 @@ describe("loadConfig", () => {
         maxQueueSize: 10_000,
         leaseMs: 90_000,
       },
-      monitor: { pollIntervalMs: 30_000, processBatchSize: 100, reconcileIntervalMs: 86_400_000, drainOnly: false },
+      monitor: {
+        pollIntervalMs: 30_000,
+        processBatchSize: 100,
+        reconcileIntervalMs: 86_400_000,
+        drainOnly: false,
+        appBackoff: { firstMs: 30_000, maxMs: 3_600_000 },
+      },
       collector: {
         intervalMs: 0,
         batchSize: 500,
@@ -81,7 +87,7 @@ describe("loadConfig", () => {
     });
   });
 
-  it("takes blank values as unset, and trims the others", () => {
+  it("treats blank values as unset and trims the others", () => {
     const config = loadConfig({
       MODE: "",
       PORT: "  ",
@@ -127,7 +133,7 @@ describe("loadConfig", () => {
     });
   });
 
-  it("reads fractions of seconds, and limits with and without a number of units", () => {
+  it("parses fractions of seconds, and rate limits with and without a number of units", () => {
     const config = loadConfig({
       BULK_REQUEST_DELAY: "0.0125",
       POLL_INTERVAL: ".5",
@@ -183,7 +189,7 @@ describe("loadConfig", () => {
     );
   });
 
-  it("never shows a secret", () => {
+  it("never prints a secret", () => {
     const message = faultsOf({
       DATABASE_URL: "mysql://user:hunter22@host/db",
       HTTPS_PROXY: "socks://user:hunter22@proxy:1",
@@ -194,14 +200,14 @@ describe("loadConfig", () => {
     expect(message).not.toContain("hunter22");
   });
 
-  it("finds misspelled names and suggests the right one", () => {
+  it("rejects a misspelled name and suggests the nearest one", () => {
     expect(faultsOf({ BULK_BATCHSIZE: "100" })).toContain(
       "BULK_BATCHSIZE is not a variable of this service; did you mean BULK_BATCH_SIZE?",
     );
     expect(faultsOf({ STEAM_API_TOKEN: "x" })).toContain("did you mean STEAM_API_KEY?");
   });
 
-  it("leaves names alone that other programs use", () => {
+  it("ignores variables of other programs", () => {
     const foreign = {
       BULK_SYNC_SERVICE_HOST: "10.0.0.1",
       BULK_SYNC_PORT_8080_TCP: "tcp://10.0.0.1:8080",
@@ -212,7 +218,7 @@ describe("loadConfig", () => {
     expect(loadConfig(foreign)).toEqual(loadConfig({}));
   });
 
-  it("freezes all of it", () => {
+  it("freezes the result deeply", () => {
     const config = loadConfig({});
     expect(() => Object.assign(config.web.limits.steamWebApi, { count: 1 })).toThrow(TypeError);
     expect(() => Object.assign(config, { port: 1 })).toThrow(TypeError);
@@ -220,7 +226,7 @@ describe("loadConfig", () => {
 });
 
 describe("secretsOf", () => {
-  it("names keys and passwords, encoded and plain", () => {
+  it("returns keys and passwords, plain and percent-encoded", () => {
     const config = loadConfig({ DATABASE_URL: "postgres://u:p%40ss@h/d", STEAM_API_KEY: "steamkey" });
     expect(secretsOf(config)).toEqual(["steamkey", "p%40ss", "p@ss"]);
     expect(secretsOf(loadConfig({}))).toEqual([]);
@@ -228,7 +234,7 @@ describe("secretsOf", () => {
 });
 
 describe("secretsIn", () => {
-  it("finds them in an environment that cannot be used, too", () => {
+  it("finds secrets in an invalid environment, too", () => {
     const environment = {
       DATABASE_URL: "mysql://app:p4ssword@db/app",
       STEAM_API_KEY: " steamkey ",
@@ -243,7 +249,7 @@ describe("secretsIn", () => {
 });
 
 describe("readEnv", () => {
-  it("fills the environment up from a file, where there is one", () => {
+  it("completes the environment from a file, which may be missing", () => {
     const folder = mkdtempSync(join(tmpdir(), "env-"));
     try {
       process.env.SPS_TEST_SET = "outside";
@@ -262,13 +268,13 @@ describe(".env.example", () => {
   const text = readFileSync(new URL("../../../.env.example", import.meta.url), "utf8");
   const named = [...text.matchAll(/^# ([A-Z][A-Z0-9_]*)=(.*)$/gm)].map(([, name, value]) => [name, value] as const);
 
-  it("names exactly the variables that are read, each once, with their defaults", () => {
+  it("lists exactly the variables that are read, each once, with their defaults", () => {
     const documented = Object.fromEntries(named.map(([name, value]) => [name, value || null]));
     expect(documented).toEqual(variableDefaults);
     expect(named).toHaveLength(Object.keys(variableDefaults).length);
   });
 
-  it("works with every default written out", () => {
+  it("is valid with every default uncommented", () => {
     expect(loadConfig(Object.fromEntries(named))).toEqual(loadConfig({}));
   });
 });

@@ -23,7 +23,7 @@ describe("createLifecycle", () => {
     vi.useRealTimers();
   });
 
-  it("aborts first, then runs the steps one by one, the last added first", async () => {
+  it("aborts the signal first, then runs the steps one by one, last added first", async () => {
     const { lifecycle, events, host } = createTest();
     lifecycle.signal.addEventListener("abort", () => events.push("abort"));
     lifecycle.onShutdown("database", () => events.push("database"));
@@ -51,7 +51,7 @@ describe("createLifecycle", () => {
     expect(host.exit.mock.calls).toEqual([[code]]);
   });
 
-  it("leaves a step behind that is late or fails, and says so", async () => {
+  it("logs a step that fails or exceeds its limit, and goes on", async () => {
     const { lifecycle, events, host, lines } = createTest();
     lifecycle.onShutdown("log off", () => events.push("log off"));
     lifecycle.onShutdown("leases", () => Promise.reject(new Error("away")));
@@ -66,7 +66,7 @@ describe("createLifecycle", () => {
     expect(host.exit.mock.calls).toEqual([[0]]);
   });
 
-  it("takes ten seconds at most, and still begins every step", async () => {
+  it("takes ten seconds at most and still starts every step", async () => {
     const { lifecycle, events, host } = createTest();
     for (const name of ["third", "second", "first"]) {
       lifecycle.onShutdown(name, () => {
@@ -82,7 +82,7 @@ describe("createLifecycle", () => {
     expect(host.exit.mock.calls).toEqual([[0]]);
   });
 
-  it("leaves at once at a second signal, but not at the echo of the first", async () => {
+  it("exits at once at a second signal, but not at a duplicate of the first", async () => {
     const { lifecycle, host, events } = createTest();
     lifecycle.onShutdown("worker", () => new Promise(() => {}));
     host.emit("SIGINT");
@@ -95,17 +95,20 @@ describe("createLifecycle", () => {
     expect(events).toEqual([]);
   });
 
-  it.each(["uncaughtException", "unhandledRejection"])("ends in order with 1 at an %s", async (event) => {
-    const { lifecycle, host, events, lines } = createTest();
-    lifecycle.onShutdown("leases", () => events.push("leases"));
-    host.emit(event, new Error("a fault"));
-    await lifecycle.exitWith(0);
-    expect(events).toEqual(["leases"]);
-    expect(lines).toEqual(["unexpected fault"]);
-    expect(host.exit.mock.calls).toEqual([[1]]);
-  });
+  it.each(["uncaughtException", "unhandledRejection"])(
+    "shuts down gracefully with exit code 1 on %s",
+    async (event) => {
+      const { lifecycle, host, events, lines } = createTest();
+      lifecycle.onShutdown("leases", () => events.push("leases"));
+      host.emit(event, new Error("a fault"));
+      await lifecycle.exitWith(0);
+      expect(events).toEqual(["leases"]);
+      expect(lines).toEqual(["unexpected fault"]);
+      expect(host.exit.mock.calls).toEqual([[1]]);
+    },
+  );
 
-  it("does not report success when a fault happens during the shutdown", async () => {
+  it("exits with 1 when an error happens during the shutdown", async () => {
     const { lifecycle, host } = createTest();
     lifecycle.onShutdown("worker", () => host.emit("unhandledRejection", new Error("late")));
     await lifecycle.exitWith(0);
@@ -158,14 +161,14 @@ describe("a real process", () => {
     return { child, ended };
   }
 
-  it("finishes its steps at SIGTERM and ends with 143", async () => {
+  it("finishes its steps on SIGTERM and exits with 143", async () => {
     const { child, ended } = run(`setInterval(() => {}, 1000); console.log("ready");`);
     await once(child.stdout, "data");
     child.kill("SIGTERM");
     expect(await ended).toEqual({ code: 143, output: "ready\nstep done\n" });
   });
 
-  it("logs a rejection that nobody handles, finishes its steps and ends with 1", async () => {
+  it("logs an unhandled rejection, finishes its steps and exits with 1", async () => {
     const { code, output } = await run(`Promise.reject(new Error("nobody saw it")); setInterval(() => {}, 1000);`)
       .ended;
     expect(code).toBe(1);

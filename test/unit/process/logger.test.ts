@@ -17,7 +17,7 @@ function createTestLogger(options: { isTTY?: boolean; level?: string; secrets?: 
 }
 
 describe("createLogger", () => {
-  it("writes one JSON object a line where there is no terminal", () => {
+  it("writes one JSON object per line when the output is no terminal", () => {
     const { logger, text } = createTestLogger();
     logger.info({ apps: 3 }, "stored");
     const line = JSON.parse(text());
@@ -25,19 +25,19 @@ describe("createLogger", () => {
     expect(new Date(line.time).toISOString()).toBe(line.time);
   });
 
-  it("writes for people on a terminal, before the call returns", () => {
+  it("writes readable lines on a terminal, synchronously", () => {
     const { logger, text } = createTestLogger({ isTTY: true });
     logger.warn({ apps: 3 }, "stored");
     expect(stripVTControlCharacters(text())).toMatch(/^\[\d\d:\d\d:\d\d\] WARN: stored\n {4}apps: 3\n$/);
   });
 
-  it("keeps to its level", () => {
+  it("drops lines below its level", () => {
     const { logger, text } = createTestLogger({ level: "warn" });
     logger.info("no");
     expect(text()).toBe("");
   });
 
-  it("hides secrets in objects, errors, child loggers and texts", () => {
+  it("redacts secrets in objects, errors, child loggers and messages", () => {
     const { logger, text } = createTestLogger({ secrets: ["s3cr3t-value"] });
     logger.child({ apiKey: "abcdefgh" }).info(
       {
@@ -80,14 +80,14 @@ describe("createRedactor", () => {
     expect(createRedactor()(text)).toBe(text);
   });
 
-  it("hides values in their JSON form too, and leaves very short ones", () => {
+  it("redacts values in their JSON form too, and ignores very short ones", () => {
     const redact = createRedactor(['a"b\\cdef', "ab"]);
     expect(redact(JSON.stringify({ text: 'x a"b\\cdef y ab' }))).toBe('{"text":"x [hidden] y ab"}');
   });
 });
 
 describe("createOutput", () => {
-  it("hands lines to whoever draws, and back", () => {
+  it("diverts lines to a progress bar, and back", () => {
     const { output, logger, text } = createTestLogger();
     const drawn: string[] = [];
     output.divert((lines) => drawn.push(lines));
@@ -98,7 +98,7 @@ describe("createOutput", () => {
     expect(text()).toMatch(/^[^\n]*after the bar[^\n]*\n$/);
   });
 
-  it("waits until a slow reader has taken everything, and for no reader that has gone", async () => {
+  it("flushes to a slow reader, and does not wait for a closed pipe", async () => {
     const taken: string[] = [];
     let take = () => {};
     const stream = new Writable({
@@ -126,7 +126,7 @@ describe("createOutput", () => {
     await output.flushed();
   });
 
-  it("falls silent when its reader has gone", () => {
+  it("stops writing when the pipe is closed", () => {
     const { logger, stream, text } = createTestLogger();
     stream.emit("error", Object.assign(new Error("write EPIPE"), { code: "EPIPE" }));
     logger.info("to nobody");

@@ -31,7 +31,6 @@ function setUp(options: Partial<WatchOptions> = {}) {
   const exits: [number, string][] = [];
   const stop = startWatch({
     snapshot: () => snapshot,
-    needsSteam: () => true,
     watchdogMs: 60_000,
     giveUpAfterMs: 30_000,
     onExit: (code, reason) => exits.push([code, reason]),
@@ -67,7 +66,7 @@ it.each(["steam", "database"] as const)(
 );
 
 it("gives up a collector for want of the database, never of Steam, which it does not need", async () => {
-  const { snapshot, exits } = setUp({ needsSteam: () => false });
+  const { snapshot, exits } = setUp();
   const collector = { name: "collector", state: "running", limit_ms: 10_000, needs: ["database"] } as const;
   const moving = (): LoopSnapshot => ({ ...collector, last_progress_at: new Date().toISOString() });
   Object.defineProperty(snapshot, "loops", { get: () => [moving()] });

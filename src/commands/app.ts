@@ -1,0 +1,210 @@
+import { randomUUID } from "node:crypto";
+import type { AddressInfo } from "node:net";
+import type { CollectorProgress } from "../collector/progress.ts";
+import { type CatalogReader, createCatalogReader, readConcurrency } from "../db/catalog-reader.ts";
+import { type Backlog, type CatalogStore, createCatalogStore } from "../db/catalog-store.ts";
+import type { Database, SqlDatabase } from "../db/database.ts";
+import { createLeaderLease, type LeaderLease, type LeaderRole } from "../db/leader-lease.ts";
+import { withErrorMetrics } from "../db/observe.ts";
+import { openDatabase, prepareSchema } from "../db/open.ts";
+import { createReserve } from "../db/quota.ts";
+import { createDatabaseRetry, type DatabaseRetry } from "../db/retry.ts";
+import { vacuumDaily } from "../db/vacuum.ts";
+import type { ServerOptions } from "../http/parts.ts";
+import { buildServer } from "../http/server.ts";
+import type { LibraryProgress } from "../library/progress.ts";
+import { applyProxySettings } from "../process/proxy.ts";
+import { createHeartbeat, type Heartbeat } from "../status/heartbeat.ts";
+import { createMetrics, type Metrics } from "../status/metrics.ts";
+import type { LoopSnapshot, MonitorSnapshot, ServiceSnapshot } from "../status/snapshot.ts";
+import { startWatch } from "../status/watchdog.ts";
+import type { SteamStatus } from "../steam/port.ts";
+import type { BulkProgress } from "../sync/progress.ts";
+import { createWebClient, type WebClient } from "../web/client.ts";
+import type { Context } from "./context.ts";
+
+/** What the commands that work on the catalog share: one database, one web client, one snapshot for HTTP and metrics. */
+export interface App extends Context {
+  readonly db: Database | SqlDatabase;
+  readonly retry: DatabaseRetry;
+  readonly store: CatalogStore;
+  readonly web: WebClient;
+  readonly metrics: Metrics;
+  /** Identifies this process among the workers on one database. */
+  readonly workerId: string;
+  /** The migrations that the start applied. */
+  readonly appliedMigrations: readonly string[];
+  readonly sources: SnapshotSources;
+  leaderLease(role: LeaderRole, leaseMs: number): LeaderLease;
+}
+
+/** Where the snapshot gets its parts from. A command sets those that it has; all of them return what is in memory. */
+export interface SnapshotSources {
+  steam: () => SteamStatus | null;
+  bulk: () => BulkProgress | null;
+  monitor: (backlog: Backlog | null) => MonitorSnapshot | null;
+  collector: () => CollectorProgress | null;
+  library: () => LibraryProgress | null;
+  /** Apps that this process stored. */
+  appsStored: () => number;
+  /** By worker, so that the change monitor replaces the bulk sync before it. */
+  loops: Map<"pics" | "collector" | "library", () => LoopSnapshot[]>;
+}
+
+export interface AppOptions {
+  /** The command, by the names of `MODE`. */
+  mode: string;
+  /** Runs until a signal: Steam or the database being away is waited for, and a port in use is a fault. */
+  isService: boolean;
+  /** Serves HTTP and reports to the other workers; `migrate` does neither. */
+  isWorker: boolean;
+}
+
+/**
+ * Opens what a command needs, in this order: HTTP, so that a platform sees the process start; the database; its schema; the heartbeat.
+ * Everything is closed by the lifecycle.
+ *
+ * @throws {ConfigError} for settings that cannot be used; {@link DatabaseError} for what no retry cures.
+ */
+export async function openApp(context: Context, options: AppOptions): Promise<App> {
+  const { config, logger, lifecycle } = context;
+  applyProxySettings();
+  const metrics = createMetrics();
+  const retry = createDatabaseRetry(config.database.driver, { logger, signal: lifecycle.signal });
+  const sources = emptySources();
+  const open: { reader: CatalogReader | null; heartbeat: Heartbeat | null } = { reader: null, heartbeat: null };
+  const ownSnapshot = snapshotOf(options.mode, { sources, retry, heartbeat: () => open.heartbeat });
+  metrics.watch(ownSnapshot);
+
+  const snapshot = () => ({
+    ...ownSnapshot(),
+    catalog: open.heartbeat?.catalog() ?? null,
+    workers: open.heartbeat?.workers() ?? [],
+  });
+  const address = options.isWorker
+    ? await serve(context, { snapshot, reader: () => open.reader, metrics }, options.isService)
+    : null;
+
+  const maxConnections = config.bulk.concurrency + 3 + readConcurrency;
+  const db = withErrorMetrics(
+    await openDatabase(config.database, { logger, maxConnections, address }),
+    metrics.databaseFailed,
+  );
+  lifecycle.onShutdown("database", () => db.close());
+  lifecycle.onShutdown("watchdog", watch(context, ownSnapshot, options.isService));
+  const appliedMigrations = await prepareSchema(db, retry, logger);
+
+  const workerId = randomUUID();
+  const store = createCatalogStore(db, retry);
+  if (options.isWorker) {
+    open.reader = createCatalogReader(db);
+    const countState = open.reader.state;
+    const heartbeat = createHeartbeat({
+      store,
+      countState,
+      logger,
+      workerId,
+      mode: options.mode,
+      snapshot: ownSnapshot,
+    });
+    open.heartbeat = heartbeat;
+    lifecycle.onShutdown("heartbeat", () => heartbeat.stop());
+    void heartbeat.run();
+    void vacuumDaily(db, logger, lifecycle.signal);
+  }
+  return {
+    ...context,
+    db,
+    retry,
+    store,
+    web: createWebClient({ ...config.web, reserve: createReserve(db, retry), logger }),
+    metrics,
+    workerId,
+    appliedMigrations,
+    sources,
+    leaderLease: (role, leaseMs) => createLeaderLease(db, retry, { role, workerId, leaseMs }),
+  };
+}
+
+function emptySources(): SnapshotSources {
+  const none = () => null;
+  return {
+    steam: none,
+    bulk: none,
+    monitor: none,
+    collector: none,
+    library: none,
+    appsStored: () => 0,
+    loops: new Map(),
+  };
+}
+
+/** The snapshot of this process alone, without what other workers say. */
+function snapshotOf(
+  mode: string,
+  from: { sources: SnapshotSources; retry: DatabaseRetry; heartbeat: () => Heartbeat | null },
+): () => ServiceSnapshot {
+  const startedAt = new Date().toISOString();
+  const { sources, retry } = from;
+  return () => {
+    const backlog = from.heartbeat()?.backlog() ?? null;
+    return {
+      mode,
+      started_at: startedAt,
+      steam: sources.steam(),
+      database: retry.status(),
+      bulk: sources.bulk(),
+      monitor: sources.monitor(backlog),
+      collector: sources.collector(),
+      library: sources.library(),
+      apps_stored: sources.appsStored(),
+      failing_apps: backlog?.failing_apps ?? [],
+      loops: [...sources.loops.values()].flatMap((loops) => loops()),
+    };
+  };
+}
+
+/** Ends the process when it is beyond help. Returns what stops the watchdog. */
+function watch({ config, logger, lifecycle }: Context, snapshot: () => ServiceSnapshot, isService: boolean) {
+  return startWatch({
+    snapshot,
+    watchdogMs: config.watchdogMs,
+    giveUpAfterMs: isService ? null : config.giveUpAfterMs,
+    onExit: (code, reason) => {
+      logger.fatal(reason);
+      void lifecycle.exitWith(code, reason);
+    },
+  });
+}
+
+/**
+ * Serves HTTP.
+ *
+ * @returns the address as seen from this machine; null when the port cannot be used.
+ */
+async function serve(
+  { config, logger, lifecycle }: Context,
+  parts: Pick<ServerOptions, "snapshot" | "reader" | "metrics">,
+  isService: boolean,
+): Promise<string | null> {
+  const { host, port } = config;
+  const server = buildServer({ ...parts, settings: config.http, logger });
+  try {
+    await server.listen({ host, port });
+  } catch (error) {
+    // A service that cannot be probed is of no use; a one-off command goes on without.
+    if (isService) throw error;
+    logger.warn({ err: error, port }, "HTTP is off: the port cannot be used; PORT chooses another");
+    return null;
+  }
+  lifecycle.onShutdown("HTTP", () => server.close());
+  return localAddress(host, server.server.address());
+}
+
+/** Where this machine reaches the server: one that listens on every address is on the loopback, and IPv6 stands in brackets. */
+function localAddress(host: string, bound: AddressInfo | string | null): string {
+  const port = typeof bound === "object" && bound !== null ? bound.port : 0;
+  if (host === "0.0.0.0") return `http://127.0.0.1:${port}`;
+  if (host === "::") return `http://[::1]:${port}`;
+  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
