@@ -21,7 +21,7 @@ import {
   importLibrary,
   type LibraryWeb,
   readLibrary,
-  type StageParts,
+  type StageDeps,
   simulateLibraryWeb,
   steamId,
 } from "../support/library.ts";
@@ -146,7 +146,7 @@ describe("a database of another application", () => {
     const parts = composeStages(owned.db, web, createFolderStore(folder));
     const refused = await importLibrary(parts, "u9").catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(ImportRejectedError);
-    expect(String(refused)).toMatch(/knows no user u9/);
+    expect(String(refused)).toMatch(/User u9 does not exist/);
     await owned.sql(`insert into "User" values ('u9')`);
     await importLibrary(parts, "u9");
     expect(differencesOf(readLibrary("u9", library, dump), await dumpLibrary(owned.sql))).toEqual([]);
@@ -162,7 +162,7 @@ describe("web APIs that fail", () => {
     onTestFinished(clock.restore);
     const web = simulateLibraryWeb({ libraries: { [steamId]: { ...library } }, dump: structuredClone(dump) });
     change?.(web);
-    const compose = (retryAttempts = 3): StageParts =>
+    const compose = (retryAttempts = 3): StageDeps =>
       composeStages(
         clock.wrapDatabase(database.db),
         { ...web, fetch: clock.wrapFetch(web.fetch) },
@@ -261,7 +261,7 @@ describe("web APIs that fail", () => {
 
   it.each<[string, (web: LibraryWeb) => void, RegExp]>([
     ["a private profile", ({ steam }) => steam.libraries.set(steamId, "private"), /not public/],
-    ["a profile that is gone", ({ steam }) => steam.libraries.set(steamId, "missing"), /knows no profile/],
+    ["a profile that is gone", ({ steam }) => steam.libraries.set(steamId, "missing"), /does not exist/],
     [
       "a key that gets 403",
       ({ steam }) => steam.faults.add({ fault: { status: 403, html: true } }),

@@ -21,14 +21,9 @@ import { startInTest } from "../support/steam/in-test.ts";
 import { openWebClient } from "../support/sync.ts";
 import { silent } from "../support/templates.ts";
 import type { WebFault } from "../support/web/faults.ts";
-import {
-  createSimulatedIgdb,
-  generateIgdbGames,
-  type IgdbDump,
-  type IgdbEntry,
-  type SimulatedIgdb,
-} from "../support/web/igdb.ts";
-import { loadRealIgdbIds, loadRealPlatforms } from "../support/web/owned-games.ts";
+import { generateIgdbGames } from "../support/web/generate-igdb.ts";
+import { createSimulatedIgdb, type IgdbDump, type IgdbEntry, type SimulatedIgdb } from "../support/web/igdb.ts";
+import { loadRealIgdbIds, loadRealPlatforms } from "../support/web/real-libraries.ts";
 import { busiestWindow } from "../support/web/request-log.ts";
 import { asFetch, asRoutes } from "../support/web/web-api.ts";
 import { libraryGame } from "../unit/library/samples.ts";

@@ -21,7 +21,8 @@ import {
 } from "../support/library.ts";
 import { startS3 } from "../support/s3.ts";
 import type { IgdbDump, IgdbEntry } from "../support/web/igdb.ts";
-import { loadRealIgdbIds, loadRealLibraries, loadRealPlatforms, type OwnedGame } from "../support/web/owned-games.ts";
+import type { OwnedGame } from "../support/web/owned-games.ts";
+import { loadRealIgdbIds, loadRealLibraries, loadRealPlatforms } from "../support/web/real-libraries.ts";
 
 /** From a Steam profile to rows: everything real but Steam and IGDB. */
 

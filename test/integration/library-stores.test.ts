@@ -60,7 +60,7 @@ describe("an object in S3", () => {
   it("is refused by name where there is none", async () => {
     const location = `s3://${bucket}/imports/u1/none-raw.csv`;
     const work = createS3Store(bucket, s3.client()).get(location);
-    await expect(work).rejects.toThrow(new ImportRejectedError(`There is no object ${location}.`));
+    await expect(work).rejects.toThrow(new ImportRejectedError(`The object ${location} does not exist.`));
   });
 });
 

@@ -49,7 +49,7 @@ forEachDatabase("what an import keeps for later", (open) => {
 
     test("are recalled for an hour, hits and misses", async () => {
       const game = igdb(620);
-      await library.keepGames(
+      await library.cache(
         new Map<string, unknown>([
           ["620", game],
           ["570", null],
@@ -60,17 +60,17 @@ forEachDatabase("what an import keeps for later", (open) => {
       await age("570", "59 minutes 50 seconds");
       await age("400", "60 minutes 1 second");
       await age("10", "60 minutes 1 second");
-      expect(await library.recallGames(["620", "570", "400", "10", "999"])).toEqual(
+      expect(await library.getCached(["620", "570", "400", "10", "999"])).toEqual(
         new Map<string, unknown>([
           ["620", game],
           ["570", null],
         ]),
       );
-      expect(await library.recallGames([])).toEqual(new Map());
+      expect(await library.getCached([])).toEqual(new Map());
     });
 
     test("are replaced by newer ones, and leave when their hour is over", async () => {
-      await library.keepGames(
+      await library.cache(
         new Map<string, unknown>([
           ["620", null],
           ["570", igdb(570)],
@@ -78,12 +78,12 @@ forEachDatabase("what an import keeps for later", (open) => {
       );
       await age("620", "59 minutes");
       await age("570", "2 hours");
-      await library.keepGames(new Map([["620", igdb(620)]]));
+      await library.cache(new Map([["620", igdb(620)]]));
       expect(await sql("select uid from igdb_answers")).toEqual([{ uid: "620" }]);
       await age("620", "2 minutes");
-      expect(await library.recallGames(["620"])).toEqual(new Map([["620", igdb(620)]]));
-      await library.keepGames(new Map());
-      expect(await library.recallGames(["620"])).toHaveProperty("size", 1);
+      expect(await library.getCached(["620"])).toEqual(new Map([["620", igdb(620)]]));
+      await library.cache(new Map());
+      expect(await library.getCached(["620"])).toHaveProperty("size", 1);
     });
   });
 
@@ -91,22 +91,22 @@ forEachDatabase("what an import keeps for later", (open) => {
     const left = (span: string) => sql("update web_tokens set expires_at = now() + $1::interval", [span]);
 
     test("is given out until a minute before its end", async () => {
-      expect(await library.token("igdb")).toBeNull();
-      await library.keepToken("igdb", "first", 5_000_000);
-      expect(await library.token("igdb")).toBe("first");
-      expect(await library.token("another")).toBeNull();
+      expect(await library.tokens.get("igdb")).toBeNull();
+      await library.tokens.put("igdb", "first", 5_000_000);
+      expect(await library.tokens.get("igdb")).toBe("first");
+      expect(await library.tokens.get("another")).toBeNull();
       await left("65 seconds");
-      expect(await library.token("igdb")).toBe("first");
+      expect(await library.tokens.get("igdb")).toBe("first");
       await left("60 seconds");
-      expect(await library.token("igdb")).toBeNull();
+      expect(await library.tokens.get("igdb")).toBeNull();
     });
 
     test("is replaced by the next one, and lasts as long as is said", async () => {
-      await library.keepToken("igdb", "first", 61.5);
-      await library.keepToken("another", "other", 50);
-      await library.keepToken("igdb", "second", 3_600);
-      expect(await library.token("igdb")).toBe("second");
-      expect(await library.token("another")).toBeNull();
+      await library.tokens.put("igdb", "first", 61.5);
+      await library.tokens.put("another", "other", 50);
+      await library.tokens.put("igdb", "second", 3_600);
+      expect(await library.tokens.get("igdb")).toBe("second");
+      expect(await library.tokens.get("another")).toBeNull();
       const [row] = await sql(
         "select count(*)::int, max(expires_at - now()) between '59 minutes' and '1 hour' as hour from web_tokens",
       );

@@ -35,7 +35,7 @@ const functions = new Map(ofType("AWS::Serverless::Function").map(([name, { Prop
 const properties = (name: string) => template.Resources[name]?.Properties ?? {};
 
 const stages = [
-  { state: "SteamImport", refused: "SteamImportRejectedError", name: "SteamImportFunction", bundle: "steam-import" },
+  { state: "SteamImport", refused: "SteamImportRefused", name: "SteamImportFunction", bundle: "steam-import" },
   {
     state: "IgdbEnrichment",
     refused: "IgdbEnrichmentRefused",
@@ -44,7 +44,7 @@ const stages = [
   },
   {
     state: "DatabaseImport",
-    refused: "DatabaseImportRejectedError",
+    refused: "DatabaseImportRefused",
     name: "DatabaseImportFunction",
     bundle: "database-import",
   },
@@ -213,7 +213,7 @@ describe("the state machine", () => {
     const { status, error, cause, visited, queued, attempts } = await walk((stage) =>
       stage === state ? { success: false, error: "No, because." } : null,
     );
-    expect({ status, error, cause }).toEqual({ status: "FAILED", error: "ImportRejectedError", cause: "No, because." });
+    expect({ status, error, cause }).toEqual({ status: "FAILED", error: "ImportRefused", cause: "No, because." });
     expect(visited.at(-1)).toBe(refused);
     expect(attempts[state]).toBe(1);
     expect(queued).toEqual([]);

@@ -177,12 +177,14 @@ describe("a file that is cut off", () => {
   it("names the line in which it ends", () => {
     const lines = writeRawCsv(games).split("\n");
     expect(refused(() => readRawCsv(`${lines.slice(0, 1).join("\n")}\n`))).toBe(
-      "Line 1: the file is cut off after its header.",
+      "Line 1: the file is truncated after its header.",
     );
     expect(refused(() => readRawCsv(`${lines.slice(0, -2).join("\n")}\n`))).toBe(
       "Line 5: the file ends after row 2 of 3.",
     );
-    expect(refused(() => readRawCsv(lines.slice(0, -1).join("\n")))).toBe("Line 6: the file is cut off within it.");
+    expect(refused(() => readRawCsv(lines.slice(0, -1).join("\n")))).toBe(
+      "Line 6: the file is truncated within this line.",
+    );
   });
 });
 
@@ -194,16 +196,12 @@ describe("a file that is not ours", () => {
   const swapped = header.replace("appid,name", "name,appid");
 
   const bad: [string, string, RegExp][] = [
-    ["nothing", "", /^Line 1: the columns are none of this import's/],
-    [
-      "a foreign header",
-      file("id,title", "1,x"),
-      /^Line 1: the columns are none of this import's; expected row_number/,
-    ],
-    ["columns in another order", file(swapped, first, second, third), /^Line 1: the columns/],
+    ["nothing", "", /^Line 1: unexpected columns/],
+    ["a foreign header", file("id,title", "1,x"), /^Line 1: unexpected columns; expected row_number/],
+    ["columns in another order", file(swapped, first, second, third), /^Line 1: unexpected columns/],
     ["a column less", file(header.replace(",img_icon_url", ""), first), /^Line [12]: /],
-    ["a column more", file(`${header},more`, `${first},1`), /^Line 1: the columns/],
-    ["an enriched file", writeEnrichedCsv([enrichedGame()]), /^Line 1: the columns/],
+    ["a column more", file(`${header},more`, `${first},1`), /^Line 1: unexpected columns/],
+    ["an enriched file", writeEnrichedCsv([enrichedGame()]), /^Line 1: unexpected columns/],
     ["JSON", '{"response":{"games":[]}}', /^Line 1: /],
     ["HTML", "<!DOCTYPE html>\n<html></html>\n", /^Line 1: /],
     ["a row without a cell", file(header, first, second.replace(/,$/, ""), third), /^Line 3: /],
@@ -230,7 +228,7 @@ describe("a file that is not ours", () => {
   });
 
   it("is no raw file where an enriched one is expected", () => {
-    expect(refused(() => readEnrichedCsv(writeRawCsv([libraryGame()])))).toMatch(/^Line 1: the columns/);
+    expect(refused(() => readEnrichedCsv(writeRawCsv([libraryGame()])))).toMatch(/^Line 1: unexpected columns/);
   });
 
   const [top = "", row = ""] = writeEnrichedCsv([enrichedGame({ igdb: igdbGame({ game_type: 3 }) })]).split("\n");

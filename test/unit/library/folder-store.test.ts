@@ -47,7 +47,7 @@ describe("an object in a folder", () => {
 
   it("is refused by name where there is none", async () => {
     const location = pathToFileURL(join(root, key)).href;
-    await expect(store.get(location)).rejects.toThrow(new ImportRejectedError(`There is no file ${location}.`));
+    await expect(store.get(location)).rejects.toThrow(new ImportRejectedError(`The file ${location} does not exist.`));
   });
 });
 
@@ -103,7 +103,9 @@ describe("a location outside", () => {
   it.each(["../secret.txt", "imports/../../secret.txt", "/etc/passwd-raw.csv", "", ".", ".."])(
     "is not written either: the key %j",
     async (outsideKey) => {
-      await expect(store.put(outsideKey, "body", type)).rejects.toThrow("leaves the folder of the import files");
+      await expect(store.put(outsideKey, "body", type)).rejects.toThrow(
+        "points outside the folder of the import files",
+      );
       expect(await files()).toEqual([]);
     },
   );

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { ImportRejectedError } from "../../../src/library/errors.ts";
-import { checkEnriched, enrichedKey, rawKey } from "../../../src/library/keys.ts";
+import { checkEnrichedKey, enrichedKey, rawKey } from "../../../src/library/keys.ts";
 
 const now = new Date("2026-11-20T21:18:05.123Z");
 
@@ -27,7 +27,7 @@ describe("the key of an enriched file", () => {
     expect(enrichedKey("u1", rawKey("u1", "run-7", now))).toBe("imports/u1/run-7-enriched.csv");
     const key = rawKey("u1", undefined, now);
     expect(enrichedKey("u1", key)).toBe(key.replace("-raw.csv", "-enriched.csv"));
-    expect(() => checkEnriched("u1", enrichedKey("u1", key))).not.toThrow();
+    expect(() => checkEnrichedKey("u1", enrichedKey("u1", key))).not.toThrow();
   });
 
   it("replaces only the end", () => {
@@ -50,8 +50,10 @@ describe("the key of an enriched file", () => {
   ];
   it.each(foreign)("is none for a file %s", (_, key) => {
     expect(() => enrichedKey("u1", key)).toThrow(ImportRejectedError);
-    expect(() => enrichedKey("u1", key)).toThrow("is none of user u1; expected imports/u1/…-raw.csv");
+    expect(() => enrichedKey("u1", key)).toThrow("does not belong to user u1; expected imports/u1/…-raw.csv");
     const other = key.endsWith("-enriched.csv") ? "imports/u1/run-7-raw.csv" : key.replace("-raw", "-enriched");
-    expect(() => checkEnriched("u1", other)).toThrow("is none of user u1; expected imports/u1/…-enriched.csv");
+    expect(() => checkEnrichedKey("u1", other)).toThrow(
+      "does not belong to user u1; expected imports/u1/…-enriched.csv",
+    );
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { normalisedName, withoutMarks } from "../../../src/library/names.ts";
+import { normalizeName, stripTrademarks } from "../../../src/library/names.ts";
 
 describe("a normalised name", () => {
   const same: [string, string][] = [
@@ -16,8 +16,8 @@ describe("a normalised name", () => {
     ["ẞtraße", "ßtrasse".replace("ss", "ß")],
   ];
   it.each(same)("of %j is that of %j", (one, other) => {
-    expect(normalisedName(one)).toBe(normalisedName(other));
-    expect(normalisedName(one)).not.toBe("");
+    expect(normalizeName(one)).toBe(normalizeName(other));
+    expect(normalizeName(one)).not.toBe("");
   });
 
   const different: [string, string][] = [
@@ -29,19 +29,19 @@ describe("a normalised name", () => {
     ["Ведьмак", "Witcher"],
   ];
   it.each(different)("of %j is not that of %j", (one, other) => {
-    expect(normalisedName(one)).not.toBe(normalisedName(other));
+    expect(normalizeName(one)).not.toBe(normalizeName(other));
   });
 
   it.each(["", "   ", "™®", "!?…", "🎮"])("of %j is nothing", (name) => {
-    expect(normalisedName(name)).toBe("");
+    expect(normalizeName(name)).toBe("");
   });
 
   it.each(["South Park™", "Pokémon – Épée", "Ⅷ ½ ﬁn"])("of %j stays the same a second time", (name) => {
-    expect(normalisedName(normalisedName(name))).toBe(normalisedName(name));
+    expect(normalizeName(normalizeName(name))).toBe(normalizeName(name));
   });
 });
 
 it("only marks and spare white space are left out for IGDB", () => {
-  expect(withoutMarks("South  Park™:\tThe Stick® of Truth℠ © ")).toBe("South Park: The Stick of Truth");
-  expect(withoutMarks('Pokémon "Épée", – ½ 🎮')).toBe('Pokémon "Épée", – ½ 🎮');
+  expect(stripTrademarks("South  Park™:\tThe Stick® of Truth℠ © ")).toBe("South Park: The Stick of Truth");
+  expect(stripTrademarks('Pokémon "Épée", – ½ 🎮')).toBe('Pokémon "Épée", – ½ 🎮');
 });

@@ -10,14 +10,14 @@ import type { ObjectStore } from "../../../src/library/object-store.ts";
 import { steamImport } from "../../../src/library/steam-import.ts";
 import { type FakeClock, startFakeClock } from "../../support/fake-clock.ts";
 import type { WebFault } from "../../support/web/faults.ts";
+import { generateLibrary } from "../../support/web/generate-library.ts";
 import {
   createSimulatedOwnedGames,
-  generateLibrary,
-  loadRealLibraries,
   type OwnedGame,
   type OwnedLibrary,
   type SimulatedOwnedGames,
 } from "../../support/web/owned-games.ts";
+import { loadRealLibraries } from "../../support/web/real-libraries.ts";
 import { asFetch } from "../../support/web/web-api.ts";
 import { createClient, createLog } from "../web/harness.ts";
 
@@ -192,7 +192,7 @@ describe("what no retry cures is refused after one request", () => {
 
   it("a profile that does not exist", async () => {
     const error = await failure(run({ steam_id64: "76561190000000000" }));
-    expect(error).toEqual(new ImportRejectedError("Steam knows no profile 76561190000000000 (400)."));
+    expect(error).toEqual(new ImportRejectedError("Steam profile 76561190000000000 does not exist (400)."));
     expect(steam.log.counts).toEqual({ owned_games: 1 });
   });
 
