@@ -72,37 +72,16 @@ const gameRow = z.object({
 });
 const externalGameRow = z.object({ uid: z.string(), game: gameRow.optional().catch(undefined) });
 
-export function createIgdb({ web, store, clientId, clientSecret, signal }: IgdbDeps): Igdb {
-  const token = createIgdbToken({ web, cache: store.tokens, clientId, clientSecret, signal });
-
-  async function post<T>(endpoint: string, body: string, shape: z.ZodType<T>): Promise<T> {
-    try {
-      return await token.authorize((authorization) => {
-        const headers = { ...authorization, "content-type": "text/plain" };
-        return web.json("igdb", { url: `${api}/${endpoint}`, method: "POST", headers, body, signal }, shape);
-      });
-    } catch (error) {
-      throw error instanceof IgdbCredentialsError ? new SettingRejectedError(error.message) : error;
-    }
-  }
-
-  /** All rows of a query, page by page. */
-  async function queryAll<T>(endpoint: string, fields: string[], where: string, row: z.ZodType<T>): Promise<T[]> {
-    const rows: T[] = [];
-    for (let offset = 0; ; offset += pageSize) {
-      const body = `fields ${fields.join(",")}; where ${where}; sort id asc; limit ${pageSize}; offset ${offset};`;
-      const page = await post(endpoint, body, z.array(row));
-      rows.push(...page);
-      if (page.length < pageSize) return rows;
-    }
-  }
+export function createIgdb(deps: IgdbDeps): Igdb {
+  const { store } = deps;
+  const query = createQuery(deps);
 
   async function fetchByUids(uids: readonly string[]): Promise<Map<string, IgdbGame | null>> {
     const fields = ["uid", ...gameFields.map((field) => `game.${field}`)];
     const where = `external_game_source = ${steamSource} & uid = ${listOf(uids)}`;
     const found = new Map<string, IgdbGame | null>(uids.map((uid) => [uid, null]));
     // A uid may have several rows, some without a game; the first game wins.
-    for (const { uid, game } of await queryAll("external_games", fields, where, externalGameRow)) {
+    for (const { uid, game } of await query("external_games", fields, where, externalGameRow)) {
       if (game && !found.get(uid)) found.set(uid, gameOf(game));
     }
     return found;
@@ -135,14 +114,42 @@ export function createIgdb({ web, store, clientId, clientSecret, signal }: IgdbD
       const found: IgdbGame[] = [];
       for (let start = 0; start < names.length; start += namesPerQuery) {
         const where = `name = ${listOf(names.slice(start, start + namesPerQuery))}`;
-        found.push(...(await queryAll("games", gameFields, where, gameRow)).map(gameOf));
+        found.push(...(await query("games", gameFields, where, gameRow)).map(gameOf));
       }
       return found;
     },
   };
 }
 
-/** A list of strings in Apicalypse, IGDB's query language: `("a","b")`. */
+/** All rows of a query in Apicalypse, IGDB's query language, page by page. */
+type Query = <T>(endpoint: string, fields: readonly string[], where: string, row: z.ZodType<T>) => Promise<T[]>;
+
+function createQuery({ web, store, clientId, clientSecret, signal }: IgdbDeps): Query {
+  const token = createIgdbToken({ web, cache: store.tokens, clientId, clientSecret, signal });
+
+  async function post<T>(endpoint: string, body: string, shape: z.ZodType<T>): Promise<T> {
+    try {
+      return await token.authorize((authorization) => {
+        const headers = { ...authorization, "content-type": "text/plain" };
+        return web.json("igdb", { url: `${api}/${endpoint}`, method: "POST", headers, body, signal }, shape);
+      });
+    } catch (error) {
+      throw error instanceof IgdbCredentialsError ? new SettingRejectedError(error.message) : error;
+    }
+  }
+
+  return async (endpoint, fields, where, row) => {
+    const rows: z.output<typeof row>[] = [];
+    for (let offset = 0; ; offset += pageSize) {
+      const body = `fields ${fields.join(",")}; where ${where}; sort id asc; limit ${pageSize}; offset ${offset};`;
+      const page = await post(endpoint, body, z.array(row));
+      rows.push(...page);
+      if (page.length < pageSize) return rows;
+    }
+  };
+}
+
+/** A list of strings in Apicalypse: `("a","b")`. */
 function listOf(values: readonly string[]): string {
   const quoted = values.map((value) => `"${value.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`);
   return `(${quoted.join(",")})`;

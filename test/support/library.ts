@@ -20,8 +20,13 @@ import { createWebClient, type WebClientOptions } from "../../src/web/client.ts"
 import type { Dump, Sql } from "./dump.ts";
 import { generateIgdbGames } from "./web/generate-igdb.ts";
 import { generateLibrary } from "./web/generate-library.ts";
-import { createSimulatedIgdb, type IgdbDump, type SimulatedIgdb } from "./web/igdb.ts";
-import { createSimulatedOwnedGames, type OwnedLibrary, type SimulatedOwnedGames } from "./web/owned-games.ts";
+import { createSimulatedIgdb, type IgdbDump, type IgdbEntry, type SimulatedIgdb } from "./web/igdb.ts";
+import {
+  createSimulatedOwnedGames,
+  type OwnedGame,
+  type OwnedLibrary,
+  type SimulatedOwnedGames,
+} from "./web/owned-games.ts";
 import { asFetch, type SimulatedWebApi } from "./web/web-api.ts";
 
 export const apiKey = "STEAM-KEY-0123456789ABCDEF";
@@ -168,63 +173,41 @@ export function readLibrary(
         ? !nonGameTypes.has(match.game_type ?? 0)
         : !isAdditionByName(name);
     if (isGame && match) playtimes.set(match.id, (playtimes.get(match.id) ?? 0) + game.playtime_forever);
-    imported.push([
-      userId,
-      String(game.appid),
-      name || `App ${game.appid}`,
-      game.playtime_forever,
-      game.playtime_windows_forever,
-      game.playtime_mac_forever,
-      game.playtime_linux_forever,
-      game.rtime_last_played || null,
-      game.img_icon_url
-        ? `https://media.steampowered.com/steamcommunity/public/images/apps/${game.appid}/${game.img_icon_url}.jpg`
-        : null,
-      isGame ? (match ? "MATCHED" : "UNMATCHED") : "IGNORED",
-    ]);
+    imported.push(importedRow(userId, game, name, isGame ? (match ? "MATCHED" : "UNMATCHED") : "IGNORED"));
   }
   const matched = [...playtimes.keys()].flatMap((id) => entries.get(id) ?? []);
-  const lines = (rows: unknown[]) => rows.map((row) => JSON.stringify(row)).sort();
-  return new Map([
-    ["imported", lines(imported)],
-    [
-      "games",
-      lines(
-        matched.map(({ id, name, slug, summary, cover, first_release_date: released }) => [
-          id,
-          name.trim(),
-          summary ?? null,
-          cover ? `https://images.igdb.com/igdb/image/upload/t_cover_big/${cover.image_id}.jpg` : null,
-          released ?? null,
-          slug,
-        ]),
-      ),
-    ],
-    [
-      "items",
-      lines(
-        [...playtimes].map(([id, minutes]) => [
-          userId,
-          id,
-          minutes > 0 ? "EXPERIENCED" : "CURIOUS_ABOUT",
-          "DIGITAL",
-          "PC",
-        ]),
-      ),
-    ],
-    [
-      "genres",
-      lines(matched.flatMap(({ id, genres = [] }) => genres.map((genre) => [id, genre.id, genre.name, genre.slug]))),
-    ],
-    [
-      "platforms",
-      lines(
-        matched.flatMap(({ id, platforms = [] }) =>
-          platforms.map((each) => [id, each.id, each.name, each.slug, each.abbreviation ?? null]),
-        ),
-      ),
-    ],
-  ]);
+  const items = [...playtimes].map(([id, minutes]) => {
+    return [userId, id, minutes > 0 ? "EXPERIENCED" : "CURIOUS_ABOUT", "DIGITAL", "PC"];
+  });
+  const genres = matched.flatMap(({ id, genres = [] }) => genres.map((each) => [id, each.id, each.name, each.slug]));
+  const platforms = matched.flatMap(({ id, platforms = [] }) =>
+    platforms.map((each) => [id, each.id, each.name, each.slug, each.abbreviation ?? null]),
+  );
+  const tables = { imported, games: matched.map(gameRow), items, genres, platforms };
+  return new Map(
+    Object.entries<unknown[]>(tables).map(([table, rows]) => [table, rows.map((row) => JSON.stringify(row)).sort()]),
+  );
+}
+
+function importedRow(userId: string, game: OwnedGame, name: string, status: string) {
+  const icons = "https://media.steampowered.com/steamcommunity/public/images/apps";
+  return [
+    userId,
+    String(game.appid),
+    name || `App ${game.appid}`,
+    game.playtime_forever,
+    game.playtime_windows_forever,
+    game.playtime_mac_forever,
+    game.playtime_linux_forever,
+    game.rtime_last_played || null,
+    game.img_icon_url ? `${icons}/${game.appid}/${game.img_icon_url}.jpg` : null,
+    status,
+  ];
+}
+
+function gameRow({ id, name, slug, summary, cover, first_release_date: released }: IgdbEntry) {
+  const coverUrl = cover ? `https://images.igdb.com/igdb/image/upload/t_cover_big/${cover.image_id}.jpg` : null;
+  return [id, name.trim(), summary ?? null, coverUrl, released ?? null, slug];
 }
 
 /** `game_type` of DLC, expansion, pack and update. */

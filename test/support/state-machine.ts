@@ -69,7 +69,8 @@ export async function execute(
   let data: unknown = input;
   let at = machine.StartAt;
 
-  async function work(state: State, given: unknown): Promise<unknown> {
+  async function perform(state: State, given: unknown): Promise<unknown> {
+    execution.attempts[at] = (execution.attempts[at] ?? 0) + 1;
     const parameters = resolveTemplate(state.Parameters ?? {}, given, context);
     if (state.Resource === "arn:aws:states:::lambda:invoke") {
       return { Payload: await invoke(String(parameters.FunctionName), parameters.Payload as Record<string, unknown>) };
@@ -79,32 +80,6 @@ export async function execute(
     const body = JSON.parse(JSON.stringify(parameters.MessageBody));
     execution.queued.push({ url: String(parameters.QueueUrl), body });
     return { MessageId: "1" };
-  }
-
-  async function task(state: State, given: unknown): Promise<{ output: unknown; next: string }> {
-    const used = new Map<object, number>();
-    for (;;) {
-      try {
-        execution.attempts[at] = (execution.attempts[at] ?? 0) + 1;
-        const result = await work(state, given);
-        const selected = state.ResultSelector ? resolveTemplate(state.ResultSelector, result, context) : result;
-        return { output: insertResult(given, state.ResultPath, selected), next: nextOf(state) };
-      } catch (error) {
-        if (error instanceof TypeError) throw error;
-        const code = error instanceof StateError ? error.code : (error as Error).name;
-        const matches = (names: string[]) =>
-          names.includes(code) || (names.includes("States.ALL") && code !== "States.Runtime");
-        const retrier = state.Retry?.find(({ ErrorEquals }) => matches(ErrorEquals));
-        if (retrier && (used.get(retrier) ?? 0) < retrier.MaxAttempts) {
-          used.set(retrier, (used.get(retrier) ?? 0) + 1);
-          continue;
-        }
-        const catcher = state.Catch?.find(({ ErrorEquals }) => matches(ErrorEquals));
-        if (!catcher) throw new StateError(code, (error as Error).message);
-        const fault = { Error: code, Cause: (error as Error).message };
-        return { output: insertResult(given, catcher.ResultPath, fault), next: catcher.Next };
-      }
-    }
   }
 
   try {
@@ -117,7 +92,7 @@ export async function execute(
         const cause = state.CausePath ? read(state.CausePath, data, context) : undefined;
         return { ...execution, status: "FAILED", output: data, error: state.Error ?? "", cause };
       }
-      if (state.Type === "Task") ({ output: data, next: at } = await task(state, data));
+      if (state.Type === "Task") ({ output: data, next: at } = await runTask(state, data, context, perform));
       else if (state.Type === "Choice") at = chosen(state, data, context);
       else if (state.Type === "Pass") {
         data = insertResult(data, state.ResultPath, read(state.InputPath ?? "$", data, context));
@@ -127,6 +102,38 @@ export async function execute(
   } catch (error) {
     if (!(error instanceof StateError)) throw error;
     return { ...execution, status: "FAILED", output: data, error: error.code, cause: error.message };
+  }
+}
+
+/** Runs a Task state with its retriers, then its catchers. */
+async function runTask(
+  state: State,
+  given: unknown,
+  context: object,
+  perform: (state: State, given: unknown) => Promise<unknown>,
+): Promise<{ output: unknown; next: string }> {
+  const retries = new Map<object, number>();
+  for (;;) {
+    try {
+      const result = await perform(state, given);
+      const selected = state.ResultSelector ? resolveTemplate(state.ResultSelector, result, context) : result;
+      return { output: insertResult(given, state.ResultPath, selected), next: nextOf(state) };
+    } catch (error) {
+      if (error instanceof TypeError) throw error;
+      const code = error instanceof StateError ? error.code : (error as Error).name;
+      const matches = ({ ErrorEquals: names }: { ErrorEquals: string[] }) =>
+        names.includes(code) || (names.includes("States.ALL") && code !== "States.Runtime");
+      const retrier = state.Retry?.find(matches);
+      const used = retrier ? (retries.get(retrier) ?? 0) : 0;
+      if (retrier && used < retrier.MaxAttempts) {
+        retries.set(retrier, used + 1);
+        continue;
+      }
+      const catcher = state.Catch?.find(matches);
+      if (!catcher) throw new StateError(code, (error as Error).message);
+      const fault = { Error: code, Cause: (error as Error).message };
+      return { output: insertResult(given, catcher.ResultPath, fault), next: catcher.Next };
+    }
   }
 }
 

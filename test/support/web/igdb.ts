@@ -93,20 +93,6 @@ export function createSimulatedIgdb(options: SimulatedIgdbOptions = {}): Simulat
   const limits = createLimits(options.perSecond ?? 4, options.open ?? 8, now);
   let revokeAfter = Number.POSITIVE_INFINITY;
 
-  function answerToken({ method, body }: WebRequest): Answer {
-    const call = { kind: "token" };
-    const fault = faults.strike(call);
-    log.add(call, fault && faultName(fault));
-    return spoil(fault, method === "POST" ? tokenFor(new URLSearchParams(body)) : twitchAnswer(404, "not found"));
-  }
-
-  function tokenFor(form: URLSearchParams): Answer {
-    if (form.get("client_id") !== igdb.clientId) return twitchAnswer(400, "invalid client");
-    if (form.get("client_secret") !== igdb.clientSecret) return twitchAnswer(403, "invalid client secret");
-    if (form.get("grant_type") !== "client_credentials") return twitchAnswer(400, "invalid grant type");
-    return jsonAnswer(tokens.issue());
-  }
-
   async function answerQuery(request: WebRequest): Promise<Answer> {
     if (revokeAfter <= 0) igdb.revoke();
     revokeAfter -= 1;
@@ -131,7 +117,16 @@ export function createSimulatedIgdb(options: SimulatedIgdbOptions = {}): Simulat
 
   const igdb: SimulatedIgdb = {
     apis: [
-      { host: "id.twitch.tv", path: "/oauth2/token", answer: answerToken },
+      {
+        host: "id.twitch.tv",
+        path: "/oauth2/token",
+        answer(request) {
+          const call = { kind: "token" };
+          const fault = faults.strike(call);
+          log.add(call, fault && faultName(fault));
+          return spoil(fault, tokenAnswer(request, igdb, tokens.issue));
+        },
+      },
       { host: "api.igdb.com", path: "/v4/", answer: answerQuery },
     ],
     dump: { games, externalGames },
@@ -150,6 +145,19 @@ export function createSimulatedIgdb(options: SimulatedIgdbOptions = {}): Simulat
     refusedAsTooMany: () => limits.refused,
   };
   return igdb;
+}
+
+function tokenAnswer(
+  { method, body }: WebRequest,
+  { clientId, clientSecret }: Pick<SimulatedIgdb, "clientId" | "clientSecret">,
+  issue: () => object,
+): Answer {
+  if (method !== "POST") return twitchAnswer(404, "not found");
+  const form = new URLSearchParams(body);
+  if (form.get("client_id") !== clientId) return twitchAnswer(400, "invalid client");
+  if (form.get("client_secret") !== clientSecret) return twitchAnswer(403, "invalid client secret");
+  if (form.get("grant_type") !== "client_credentials") return twitchAnswer(400, "invalid grant type");
+  return jsonAnswer(issue());
 }
 
 const maxLiveTokens = 25;
