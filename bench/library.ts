@@ -17,7 +17,7 @@ export interface LibraryBench {
 }
 
 /**
- * Matches a library with a simulated IGDB at IGDB's rate limits (4 requests a second, 8 open): in batches, and a sample of it with one query
+ * Matches a library with a simulated IGDB at IGDB's rate limit (4 requests a second): in batches, and a sample of it with one query
  * per game through the same client.
  */
 export async function benchLibrary(games = 2_000, sample = 60): Promise<LibraryBench> {

@@ -48,8 +48,7 @@ export interface LibraryWebOptions {
 /** Simulated Steam, Twitch and IGDB, without rate limits. */
 export function simulateLibraryWeb({ libraries = {}, dump }: LibraryWebOptions = {}): LibraryWeb {
   const steam = createSimulatedOwnedGames({ apiKey, libraries: new Map(Object.entries(libraries)) });
-  const unlimited = Number.POSITIVE_INFINITY;
-  const igdb = createSimulatedIgdb({ ...dump, perSecond: unlimited, open: unlimited });
+  const igdb = createSimulatedIgdb({ ...dump, perSecond: Number.POSITIVE_INFINITY });
   const apis = [steam, ...igdb.apis];
   return { steam, igdb, apis, fetch: asFetch(...apis) };
 }

@@ -1,4 +1,3 @@
-import { sleep } from "../../../src/process/time.ts";
 import { ApicalypseError, parseApicalypse, project, type Query } from "./apicalypse.ts";
 import { createWebFaults, faultName, spoil, type WebFaults } from "./faults.ts";
 import { createWebLog, type WebCall, type WebLog } from "./request-log.ts";
@@ -44,13 +43,8 @@ export interface SimulatedIgdbOptions extends Partial<IgdbDump> {
   clientSecret?: string;
   /** Lifetime of a token. Default: 57 days. */
   tokenSeconds?: number;
-  /** Latency of each answer of the API, so that requests overlap. Default: 0. */
-  latencyMs?: number;
-  /** Rate limits. Default: IGDB's four requests a second and eight open. */
+  /** Rate limit in requests per second, by the (fake) clock. Default: IGDB's 4. */
   perSecond?: number;
-  open?: number;
-  /** Monotonic clock in milliseconds. Default: `performance.now()`, which follows a fake clock. */
-  now?: () => number;
 }
 
 export interface IgdbQuery extends Query {
@@ -75,44 +69,35 @@ export interface SimulatedIgdb {
   liveTokens(): string[];
   /** Invalidates all tokens, now or after that many more queries. */
   revoke(options?: { after: number }): void;
-  /** Maximum of concurrently open requests, and the number of requests refused with 429. */
-  mostOpen(): number;
+  /** Number of requests refused with 429. */
   refusedAsTooMany(): number;
 }
 
 /**
  * Simulation of IGDB v4 (`POST https://api.igdb.com/v4/external_games` and `/games`) and Twitch's tokens
  * (`POST https://id.twitch.tv/oauth2/token`), as documented: at most 500 rows, 401 without a live token of the same client, 400 for a
- * syntax error, 429 above the rate limits, 25 live tokens per application.
+ * syntax error, 429 above the rate limit.
  */
 export function createSimulatedIgdb(options: SimulatedIgdbOptions = {}): SimulatedIgdb {
-  const { games = [], externalGames = [], latencyMs = 0, now = () => performance.now() } = options;
+  const { games = [], externalGames = [], tokenSeconds = defaultTokenSeconds, perSecond = 4 } = options;
   const log = createWebLog();
   const faults = createWebFaults();
-  const tokens = createTokens(options.tokenSeconds ?? defaultTokenSeconds, now);
-  const limits = createLimits(options.perSecond ?? 4, options.open ?? 8, now);
+  const tokens = createTokens(tokenSeconds);
+  const limit = createLimit(perSecond);
   let revokeAfter = Number.POSITIVE_INFINITY;
 
-  async function answerQuery(request: WebRequest): Promise<Answer> {
+  function answerQuery(request: WebRequest): Answer {
     if (revokeAfter <= 0) igdb.revoke();
     revokeAfter -= 1;
     const query = parseRequest(request);
     const call = query instanceof ApicalypseError ? { kind: "other" } : callOf(query);
     const fault = faults.strike(call);
     log.add(call, fault && faultName(fault));
-    const isAdmitted = limits.enter();
-    if (latencyMs > 0) await sleep(latencyMs);
-    limits.leave();
-    if (!isAdmitted) return { status: 429, body: '{"message":"Too Many Requests"}' };
-    if (!isAuthorized(request)) return { status: 401, body: authorizationFailure };
+    if (!limit.admit()) return { status: 429, body: '{"message":"Too Many Requests"}' };
+    if (!isAuthorized(request, igdb)) return { status: 401, body: authorizationFailure };
     if (query instanceof ApicalypseError) return spoil(fault, syntaxError(query));
     igdb.queries.push(query);
     return spoil(fault, jsonAnswer(rowsOf(igdb.dump, query)));
-  }
-
-  function isAuthorized({ headers }: WebRequest): boolean {
-    const token = /^Bearer (\S+)$/.exec(String(headers.authorization))?.[1];
-    return headers["client-id"] === igdb.clientId && token !== undefined && tokens.live().includes(token);
   }
 
   const igdb: SimulatedIgdb = {
@@ -141,10 +126,17 @@ export function createSimulatedIgdb(options: SimulatedIgdbOptions = {}): Simulat
       revokeAfter = after > 0 ? after : Number.POSITIVE_INFINITY;
       if (after === 0) tokens.revokeAll();
     },
-    mostOpen: () => limits.mostOpen,
-    refusedAsTooMany: () => limits.refused,
+    refusedAsTooMany: () => limit.refused,
   };
   return igdb;
+}
+
+function isAuthorized(
+  { headers }: WebRequest,
+  { clientId, liveTokens }: Pick<SimulatedIgdb, "clientId" | "liveTokens">,
+): boolean {
+  const token = /^Bearer (\S+)$/.exec(String(headers.authorization))?.[1];
+  return headers["client-id"] === clientId && token !== undefined && liveTokens().includes(token);
 }
 
 function tokenAnswer(
@@ -160,50 +152,41 @@ function tokenAnswer(
   return jsonAnswer(issue());
 }
 
-const maxLiveTokens = 25;
 const defaultTokenSeconds = 4_924_800;
 
-/** The tokens of one application. One token above the maximum invalidates the oldest. */
-function createTokens(tokenSeconds: number, now: () => number) {
+/** The tokens of one application. */
+function createTokens(tokenSeconds: number) {
   const issued: string[] = [];
   const expiresAt = new Map<string, number>();
-  const live = () => issued.filter((token) => (expiresAt.get(token) ?? 0) > now());
+  const live = () => issued.filter((token) => (expiresAt.get(token) ?? 0) > performance.now());
   return {
     issued,
     live,
     issue() {
-      for (const oldest of live().slice(0, 1 - maxLiveTokens)) expiresAt.delete(oldest);
       const token = `token${String(issued.length + 1).padStart(3, "0")}${"x".repeat(22)}`;
       issued.push(token);
-      expiresAt.set(token, now() + tokenSeconds * 1_000);
+      expiresAt.set(token, performance.now() + tokenSeconds * 1_000);
       return { access_token: token, expires_in: tokenSeconds, token_type: "bearer" };
     },
     revokeAll: () => expiresAt.clear(),
   };
 }
 
-/** Sliding window of request starts in the last second, and a limit of open requests. Refused requests are open as well. */
-function createLimits(perSecond: number, maxOpen: number, now: () => number) {
+/** Sliding window over the starts of the last second. */
+function createLimit(perSecond: number) {
   const starts: number[] = [];
-  let open = 0;
-  const limits = {
-    mostOpen: 0,
+  const limit = {
     refused: 0,
-    enter(): boolean {
-      const at = now();
+    admit(): boolean {
+      const at = performance.now();
       while (starts[0] !== undefined && at - starts[0] >= 1_000) starts.shift();
-      const isAdmitted = starts.length < perSecond && open < maxOpen;
+      const isAdmitted = starts.length < perSecond;
       if (isAdmitted) starts.push(at);
-      else limits.refused += 1;
-      open += 1;
-      limits.mostOpen = Math.max(limits.mostOpen, open);
+      else limit.refused += 1;
       return isAdmitted;
     },
-    leave() {
-      open -= 1;
-    },
   };
-  return limits;
+  return limit;
 }
 
 function rowsOf(dump: IgdbDump, { endpoint, where, fields, limit, offset }: IgdbQuery): object[] {
