@@ -6,7 +6,7 @@ import { silent } from "../../support/templates.ts";
 import { record, useCatalog } from "./catalog.ts";
 import { counts, created, igdb, importingOf, owned } from "./importing.ts";
 
-forEachDatabase("what an import keeps for later", (open) => {
+forEachDatabase("the library store", (open) => {
   const catalog = useCatalog(open);
   const { sql, store } = catalog;
   const { imported } = importingOf(catalog);
@@ -16,8 +16,8 @@ forEachDatabase("what an import keeps for later", (open) => {
     library = createLibraryStore(db, createDatabaseRetry(kind, { logger: silent }));
   });
 
-  describe("the catalog's word", () => {
-    test("on apps with a type: name, and the year of the first release in UTC", async () => {
+  describe("knownApps", () => {
+    test("returns type, name and year of the first release in UTC, for apps with a type", async () => {
       await store(
         record(10, 500, {
           original_release_date: "2011-12-31T23:59:59.000Z",
@@ -36,18 +36,18 @@ forEachDatabase("what an import keeps for later", (open) => {
       expect(await library.knownApps([])).toEqual([]);
     });
 
-    test("on more apps than an API hands out rows", async () => {
+    test("returns more apps than PostgREST's row limit", async () => {
       await sql("insert into apps (appid, name, type) select i, 'App ' || i, 'game' from generate_series(1, 2500) i");
       const known = await library.knownApps(Array.from({ length: 3_000 }, (_, i) => i));
       expect(known.map(({ appid }) => appid)).toEqual(Array.from({ length: 2_500 }, (_, i) => i + 1));
     });
   });
 
-  describe("IGDB's answers", () => {
+  describe("the cache of IGDB's answers", () => {
     const age = (uid: string, by: string) =>
       sql("update igdb_answers set fetched_at = fetched_at - $1::interval where uid = $2", [by, uid]);
 
-    test("are recalled for an hour, hits and misses", async () => {
+    test("returns hits and misses for an hour", async () => {
       const game = igdb(620);
       await library.cache(
         new Map<string, unknown>([
@@ -69,7 +69,7 @@ forEachDatabase("what an import keeps for later", (open) => {
       expect(await library.getCached([])).toEqual(new Map());
     });
 
-    test("are replaced by newer ones, and leave when their hour is over", async () => {
+    test("overwrites older answers and deletes expired ones", async () => {
       await library.cache(
         new Map<string, unknown>([
           ["620", null],
@@ -87,10 +87,10 @@ forEachDatabase("what an import keeps for later", (open) => {
     });
   });
 
-  describe("a token", () => {
+  describe("the token cache", () => {
     const left = (span: string) => sql("update web_tokens set expires_at = now() + $1::interval", [span]);
 
-    test("is given out until a minute before its end", async () => {
+    test("returns a token until a minute before it expires", async () => {
       expect(await library.tokens.get("igdb")).toBeNull();
       await library.tokens.put("igdb", "first", 5_000_000);
       expect(await library.tokens.get("igdb")).toBe("first");
@@ -101,7 +101,7 @@ forEachDatabase("what an import keeps for later", (open) => {
       expect(await library.tokens.get("igdb")).toBeNull();
     });
 
-    test("is replaced by the next one, and lasts as long as is said", async () => {
+    test("overwrites a token and keeps it for the given lifetime", async () => {
       await library.tokens.put("igdb", "first", 61.5);
       await library.tokens.put("another", "other", 50);
       await library.tokens.put("igdb", "second", 3_600);
@@ -114,7 +114,7 @@ forEachDatabase("what an import keeps for later", (open) => {
     });
   });
 
-  test("a batch whose reply is lost is written once", async () => {
+  test("apply writes a batch once when its reply is lost", async () => {
     const { api } = catalog.database;
     api?.faults.dropReply({ call: "library_apply" });
     expect(await library.apply("u1", [owned(10), owned(20)])).toEqual(created(2));

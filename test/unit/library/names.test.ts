@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { normalizeName, stripTrademarks } from "../../../src/library/names.ts";
 
-describe("a normalised name", () => {
+describe("normalizeName", () => {
   const same: [string, string][] = [
     ["South Park™: The Stick of Truth™", "south park the stick of truth"],
     ["DARKEST DUNGEON®", "Darkest Dungeon"],
@@ -15,7 +15,7 @@ describe("a normalised name", () => {
     ["ＦＵＬＬ ｗｉｄｔｈ", "full width"],
     ["ẞtraße", "ßtrasse".replace("ss", "ß")],
   ];
-  it.each(same)("of %j is that of %j", (one, other) => {
+  it.each(same)("of %j equals that of %j", (one, other) => {
     expect(normalizeName(one)).toBe(normalizeName(other));
     expect(normalizeName(one)).not.toBe("");
   });
@@ -28,20 +28,20 @@ describe("a normalised name", () => {
     ["S.T.A.L.K.E.R.", "STALKER"],
     ["Ведьмак", "Witcher"],
   ];
-  it.each(different)("of %j is not that of %j", (one, other) => {
+  it.each(different)("of %j differs from that of %j", (one, other) => {
     expect(normalizeName(one)).not.toBe(normalizeName(other));
   });
 
-  it.each(["", "   ", "™®", "!?…", "🎮"])("of %j is nothing", (name) => {
+  it.each(["", "   ", "™®", "!?…", "🎮"])("of %j is empty", (name) => {
     expect(normalizeName(name)).toBe("");
   });
 
-  it.each(["South Park™", "Pokémon – Épée", "Ⅷ ½ ﬁn"])("of %j stays the same a second time", (name) => {
+  it.each(["South Park™", "Pokémon – Épée", "Ⅷ ½ ﬁn"])("of %j is idempotent", (name) => {
     expect(normalizeName(normalizeName(name))).toBe(normalizeName(name));
   });
 });
 
-it("only marks and spare white space are left out for IGDB", () => {
+it("stripTrademarks removes trademark signs and collapses white space, and nothing else", () => {
   expect(stripTrademarks("South  Park™:\tThe Stick® of Truth℠ © ")).toBe("South Park: The Stick of Truth");
   expect(stripTrademarks('Pokémon "Épée", – ½ 🎮')).toBe('Pokémon "Épée", – ½ 🎮');
 });
