@@ -17,8 +17,8 @@ export interface LibraryBench {
 }
 
 /**
- * Matches a library with a simulated IGDB at IGDB's rate limit (4 requests a second): in batches, and a sample of it with one query
- * per game through the same client.
+ * Matches a library with a simulated IGDB at IGDB's rate limit (4 requests a second): in batches, and a sample of it
+ * with one query per game through the same client.
  */
 export async function benchLibrary(games = 2_000, sample = 60): Promise<LibraryBench> {
   const appids = Array.from({ length: games }, (_, index) => 10 * (index + 1));

@@ -22,8 +22,8 @@ export interface Runtime {
 }
 
 /**
- * Opens the runtime from the environment variables and the secret `SECRET_ARN`, a JSON object of the same variables. Connections are opened
- * lazily.
+ * Opens the runtime from the environment variables and the secret `SECRET_ARN`, a JSON object of the same variables.
+ * Connections are opened lazily.
  *
  * @throws {ConfigError} when the bucket or a database that several processes can share is not configured.
  */
@@ -38,7 +38,8 @@ export async function openRuntime(): Promise<Runtime> {
   const db = await openShared(config, logger);
   const store = (signal?: AbortSignal) =>
     createLibraryStore(db, createDatabaseRetry(db.driver, { logger, ...(signal && { signal }) }));
-  // Block size 1: the rest of a larger block would be lost with the execution environment, and many import a single library.
+  // Block size 1: the rest of a larger block would be lost with the execution environment, and many import a single
+  // library.
   const reserve: ReserveQuota = (request) => store().reserve({ ...request, block: 1 });
   const web = createWebClient({ ...config.web, reserve, logger });
   return { config, objects: createS3Store(config.library.s3Bucket), web, store };

@@ -17,8 +17,9 @@ const shutdownReserveMs = 5_000;
 let opening: Promise<Runtime> | null = null;
 
 /**
- * Wraps a stage as a Lambda handler, `handler(event, context)`, with logs, metrics and traces. Transient failures are thrown, so that Step
- * Functions retries them; permanent ones become the response `{ success: false, error }`, with a message for the user.
+ * Wraps a stage as a Lambda handler, `handler(event, context)`, with logs, metrics and traces. Transient failures are
+ * thrown, so that Step Functions retries them; permanent ones become the response `{ success: false, error }`, with a
+ * message for the user.
  */
 export function stageHandler<Event, Response extends { success: true }>(
   stage: string,

@@ -1,8 +1,9 @@
 /**
  * Classification of a library entry: a game, or an addition to one.
  *
- * Precedence: the catalog's type if the app is in the catalog, then IGDB's game type, then the name. Names come last because they mislead:
- * "The Turing Test" is not a test, and "Secret Neighbor: Hello Neighbor Multiplayer" is a game of its own.
+ * Precedence: the catalog's type if the app is in the catalog, then IGDB's game type, then the name. Names come last
+ * because they mislead: "The Turing Test" is not a test, and "Secret Neighbor: Hello Neighbor Multiplayer" is a game of
+ * its own.
  */
 export type Classification = "GAME" | "DLC" | "MULTIPLAYER_COMPONENT" | "NON_GAME";
 

@@ -7,9 +7,9 @@ import { type EnrichedGame, enrichedGame, igdbGame, type LibraryGame, libraryGam
 /**
  * Reader and writer of the two CSV files between the stages (RFC 4180, LF).
  *
- * Truncation is detected even at a row boundary: each row carries its number and the row count, and an empty library is one row `0,0`.
- * Values are written verbatim, without protection against formula injection, because the round trip must be lossless. An empty cell of a
- * nullable column is null.
+ * Truncation is detected even at a row boundary: each row carries its number and the row count, and an empty library is
+ * one row `0,0`. Values are written verbatim, without protection against formula injection, because the round trip must
+ * be lossless. An empty cell of a nullable column is null.
  */
 
 /** The first columns of every row. */
@@ -56,7 +56,10 @@ export function writeEnrichedCsv(games: readonly EnrichedGame[]): string {
   return write(Object.keys(enrichedCells.shape), flat);
 }
 
-/** @throws {ImportRejectedError} with the line of the first fault, when the file is truncated or was not written by {@link writeRawCsv}. */
+/**
+ * @throws {ImportRejectedError} with the line of the first fault, when the file is truncated or was not written by
+ * {@link writeRawCsv}.
+ */
 export function readRawCsv(text: string): LibraryGame[] {
   return read(text, rawCells, ({ row_number, row_count, ...game }) => libraryGame.parse(game));
 }

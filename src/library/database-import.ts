@@ -21,8 +21,8 @@ const batchSize = 500;
 const foreignKeyViolation = "23503";
 
 /**
- * Third stage: upserts the games of an enriched file into a user's library, in batches. Each batch is idempotent, so that a retry passes
- * over the batches that are already written.
+ * Third stage: upserts the games of an enriched file into a user's library, in batches. Each batch is idempotent, so
+ * that a retry passes over the batches that are already written.
  *
  * @throws {ImportRejectedError} when the file cannot be read or the user does not exist.
  * @throws {DatabaseError} on any other failure; a retry may help.

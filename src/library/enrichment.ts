@@ -22,8 +22,8 @@ export interface EnrichmentDeps {
 const gamesPerStep = 400;
 
 /**
- * Second stage: classifies each entry of a raw file (game, DLC, …), matches the games with IGDB and writes the enriched file beside the raw
- * one.
+ * Second stage: classifies each entry of a raw file (game, DLC, …), matches the games with IGDB and writes the enriched
+ * file beside the raw one.
  *
  * @throws {ImportRejectedError} when the file cannot be read or the credentials are refused.
  * @throws {WebError} when IGDB gives no answer; a retry may help.
@@ -67,7 +67,10 @@ function enrichedOf(game: LibraryGame, app: KnownApp | undefined, match: Match |
   return { ...entry, match_status: "MATCHED", matched_by: match.by, igdb: match.game };
 }
 
-/** Matches by appid first, and the remaining games by name and year of release. Apps that the catalog knows not to be games are skipped. */
+/**
+ * Matches by appid first, and the remaining games by name and year of release. Skips apps that are not games in the
+ * catalog.
+ */
 async function matchGames(
   games: readonly LibraryGame[],
   known: ReadonlyMap<number, KnownApp>,
@@ -89,8 +92,8 @@ async function matchGames(
 }
 
 /**
- * Matches by normalized name and year of release. Exactly one candidate counts as a match; several candidates or an unknown year do not,
- * because a wrong match is worse than none.
+ * Matches by normalized name and year of release. Exactly one candidate counts as a match; several candidates or an
+ * unknown year do not, because a wrong match is worse than none.
  */
 async function matchByName(
   games: readonly LibraryGame[],

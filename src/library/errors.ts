@@ -1,4 +1,7 @@
-/** A permanent failure: a retry does not help, and the message is for the user. Every other error of a stage may be retried. */
+/**
+ * A permanent failure: a retry does not help, and the message is for the user. Every other error of a stage may be
+ * retried.
+ */
 export class ImportRejectedError extends Error {
   override readonly name: string = "ImportRejectedError";
 }

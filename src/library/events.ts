@@ -3,8 +3,8 @@ import { ImportRejectedError } from "./errors.ts";
 import { steamId64Pattern, userIdPattern } from "./ids.ts";
 
 /**
- * Events and responses of the three stages, in the shape of AWS Lambda payloads: snake_case, validated. The response of one stage becomes
- * part of the next stage's event (see state-machine.asl.json and pipeline.ts).
+ * Events and responses of the three stages, in the shape of AWS Lambda payloads: snake_case, validated. The response of
+ * one stage becomes part of the next stage's event (see state-machine.asl.json and pipeline.ts).
  */
 
 const idRule = "must be letters, digits and . _ @ | : + -, beginning with a letter or digit, without ..";
@@ -73,8 +73,8 @@ export interface DatabaseImportResponse {
 }
 
 /**
- * Validates an event and runs a stage with it. A permanent failure becomes a {@link Failure} response; every other error is thrown, so that
- * the caller (Step Functions) retries.
+ * Validates an event and runs a stage with it. A permanent failure becomes a {@link Failure} response; every other
+ * error is thrown, so that the caller (Step Functions) retries.
  */
 export async function handleEvent<Event, Response>(
   shape: z.ZodType<Event>,

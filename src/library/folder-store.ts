@@ -6,8 +6,8 @@ import { ImportRejectedError } from "./errors.ts";
 import type { ObjectStore } from "./object-store.ts";
 
 /**
- * Object store on the file system: each object is a file under `folder`. Writes are atomic (temporary file, fsync, rename), so that a crash
- * leaves no partial file under an object's key.
+ * Object store on the file system: each object is a file under `folder`. Writes are atomic (temporary file, fsync,
+ * rename), so that a crash leaves no partial file under an object's key.
  */
 export function createFolderStore(folder: string): ObjectStore {
   const root = resolve(folder);

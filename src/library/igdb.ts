@@ -7,10 +7,12 @@ import { type IgdbGame, igdbGame } from "./rows.ts";
 import type { LibraryStore } from "./store.ts";
 
 /**
- * Client of IGDB v4: games by their Steam appids, hundreds per query, and by exact names, with genres and platforms. Answers by appid, hits
- * and misses, are cached in the database for an hour, so that other imports and the next Lambda invocation share them.
+ * Client of IGDB v4: games by their Steam appids, hundreds per query, and by exact names, with genres and platforms.
+ * Answers by appid, hits and misses, are cached in the database for an hour, so that other imports and the next Lambda
+ * invocation share them.
  *
- * Both methods throw {@link SettingRejectedError} when the credentials are missing or refused, and WebError when IGDB gives no answer.
+ * Both methods throw {@link SettingRejectedError} when the credentials are missing or refused, and WebError when IGDB
+ * gives no answer.
  */
 export interface Igdb {
   /** IGDB's games of the given Steam apps; apps unknown to IGDB are left out. */
@@ -53,7 +55,10 @@ const gameFields = [
   "platforms.abbreviation",
 ];
 
-/** A genre or platform. A dangling reference arrives as a bare id instead of an object, for covers and games too, and is dropped. */
+/**
+ * A genre or platform. A dangling reference arrives as a bare id instead of an object, for covers and games too, and is
+ * dropped.
+ */
 const label = z
   .object({ id: z.number().int(), name: z.string(), slug: z.string(), abbreviation: z.string().optional() })
   .nullable()

@@ -2,15 +2,17 @@ import { randomBytes } from "node:crypto";
 import { ImportRejectedError } from "./errors.ts";
 
 /**
- * Key of a raw file: `imports/{user_id}/{run}-raw.csv`. A run is named by its execution id, so that a retry is idempotent: it overwrites the
- * same object. Without an execution id, a timestamp in milliseconds and a random part keep concurrent imports apart.
+ * Key of a raw file: `imports/{user_id}/{run}-raw.csv`. A run is named by its execution id, so that a retry is
+ * idempotent: it overwrites the same object. Without an execution id, a timestamp in milliseconds and a random part
+ * keep concurrent imports apart.
  */
 export function rawKey(userId: string, executionId: string | undefined, now: Date): string {
   return `${folderOf(userId)}${executionId ?? `${timestamp(now)}-${randomBytes(4).toString("hex")}`}${rawSuffix}`;
 }
 
 /**
- * Key of the enriched file that belongs to a raw file: `…-enriched.csv` beside `…-raw.csv`, so that a retry is idempotent.
+ * Key of the enriched file that belongs to a raw file: `…-enriched.csv` beside `…-raw.csv`, so that a retry is
+ * idempotent.
  *
  * @throws {ImportRejectedError} when the key is not a raw file of this user.
  */

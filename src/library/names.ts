@@ -1,4 +1,7 @@
-/** A name normalized for comparison across catalogs: case, accents, trademark signs, punctuation and white space do not matter. */
+/**
+ * A name normalized for comparison across catalogs: case, accents, trademark signs, punctuation and white space do not
+ * matter.
+ */
 export function normalizeName(name: string): string {
   return stripTrademarks(name)
     .normalize("NFKD")

@@ -5,8 +5,8 @@ import { ImportRejectedError } from "./errors.ts";
 import type { ObjectStore } from "./object-store.ts";
 
 /**
- * Object store in an S3 bucket. Region, credentials, endpoint and retries are configured by the SDK's own variables (`AWS_REGION`,
- * `AWS_ENDPOINT_URL_S3`, `AWS_MAX_ATTEMPTS`, …). S3's PutObject is atomic.
+ * Object store in an S3 bucket. Region, credentials, endpoint and retries are configured by the SDK's own variables
+ * (`AWS_REGION`, `AWS_ENDPOINT_URL_S3`, `AWS_MAX_ATTEMPTS`, …). S3's PutObject is atomic.
  */
 export function createS3Store(bucket: string, client: S3Client = createS3Client()): ObjectStore {
   function keyOf(location: string): string {
@@ -34,8 +34,8 @@ export function createS3Store(bucket: string, client: S3Client = createS3Client(
 }
 
 /**
- * S3 client that honors HTTPS_PROXY and NO_PROXY, which the SDK's default agents ignore. With a custom endpoint (MinIO, a test server) it uses
- * path-style addressing, because such a server has no host name per bucket.
+ * S3 client that honors HTTPS_PROXY and NO_PROXY, which the SDK's default agents ignore. With a custom endpoint (MinIO,
+ * a test server) it uses path-style addressing, because such a server has no host name per bucket.
  */
 export function createS3Client(): S3Client {
   const { AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL } = process.env;

@@ -36,7 +36,9 @@ const ownedGame = z.object({
   img_icon_url: z.string().optional(),
 });
 
-/** A private profile answers 200 with an empty `response`; an empty library has `game_count: 0` (seen in real replies). */
+/**
+ * A private profile answers 200 with an empty `response`; an empty library has `game_count: 0` (seen in real replies).
+ */
 const ownedGames = z.object({
   response: z.object({ game_count: z.number().int().optional(), games: z.array(ownedGame).optional() }),
 });

@@ -6,8 +6,8 @@ import type { DatabaseRetry } from "../db/retry.ts";
 import type { TokenCache } from "../web/igdb-token.ts";
 
 /**
- * Typed calls of the library import's SQL functions, which are documented in `supabase/`. All are idempotent, so that a call is retried
- * after a lost reply.
+ * Typed calls of the library import's SQL functions, which are documented in `supabase/`. All are idempotent, so that a
+ * call is retried after a lost reply.
  */
 export interface LibraryStore {
   /** What the catalog holds of the given apps; apps unknown to it are left out. */

@@ -11,8 +11,8 @@ export interface TokenCache {
 
 export interface IgdbToken {
   /**
-   * Sends a request with IGDB's authorization headers. After a 401 it gets one new token and sends once more, since the cached token may
-   * have been revoked; a second 401 is thrown.
+   * Sends a request with IGDB's authorization headers. After a 401 it gets one new token and sends once more, since the
+   * cached token may have been revoked; a second 401 is thrown.
    *
    * @throws {IgdbCredentialsError} when the credentials are missing or refused.
    * @throws {WebError} when Twitch or IGDB cannot be reached or refuses the request.
@@ -28,7 +28,10 @@ export interface IgdbTokenDeps {
   signal: AbortSignal;
 }
 
-/** The credentials of the Twitch application are missing or refused. A retry does not help; the message names the settings. */
+/**
+ * The credentials of the Twitch application are missing or refused. A retry does not help; the message names the
+ * settings.
+ */
 export class IgdbCredentialsError extends Error {
   override readonly name = "IgdbCredentialsError";
 }
@@ -38,8 +41,9 @@ const cacheKey = "igdb";
 const tokenReply = z.object({ access_token: z.string().min(1), expires_in: z.number() });
 
 /**
- * App access token of IGDB's API: OAuth 2.0 client credentials grant at Twitch. A token lasts about 57 days, and an application has at most
- * 25 live tokens (one more invalidates the oldest), hence the shared cache. Source: Twitch's documentation, `expires_in` of real replies.
+ * App access token of IGDB's API: OAuth 2.0 client credentials grant at Twitch. A token lasts about 57 days, and an
+ * application has at most 25 live tokens (one more invalidates the oldest), hence the shared cache. Source: Twitch's
+ * documentation, `expires_in` of real replies.
  */
 export function createIgdbToken({ web, cache, clientId, clientSecret, signal }: IgdbTokenDeps): IgdbToken {
   async function fetchToken(): Promise<string> {

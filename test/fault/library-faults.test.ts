@@ -143,12 +143,12 @@ describe("an import into the tables of another application", () => {
     onTestFinished(() => owned.close());
     const { library, dump } = generateWorld(61, 30);
     const web = simulateLibraryWeb({ libraries: { [steamId]: library }, dump });
-    const parts = composeStages(owned.db, web, createFolderStore(folder));
-    const refused = await importLibrary(parts, "u9").catch((error: unknown) => error);
+    const deps = composeStages(owned.db, web, createFolderStore(folder));
+    const refused = await importLibrary(deps, "u9").catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(ImportRejectedError);
     expect(String(refused)).toMatch(/User u9 does not exist/);
     await owned.sql(`insert into "User" values ('u9')`);
-    await importLibrary(parts, "u9");
+    await importLibrary(deps, "u9");
     expect(differencesOf(readLibrary("u9", library, dump), await dumpLibrary(owned.sql))).toEqual([]);
   });
 });

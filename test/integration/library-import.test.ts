@@ -105,9 +105,9 @@ describe.each(databaseKinds)("a library import (%s)", (kind) => {
     const [database, { objects, keys }] = [await open(kind), await openObjects(kind === "pglite" ? "folder" : "s3")];
     const { library, dump } = generateWorld(5, 620);
     const web = simulateLibraryWeb({ libraries: { [steamId]: library }, dump });
-    const parts = composeStages(database.db, web, objects);
+    const deps = composeStages(database.db, web, objects);
 
-    const first = await importLibrary(parts, "u1");
+    const first = await importLibrary(deps, "u1");
     expect(differencesOf(readLibrary("u1", library, dump), await dumpLibrary(database.sql))).toEqual([]);
     const { processed, matched, unmatched, filtered } = first.enrichment;
     expect(first.game_count).toBe(620);
@@ -133,7 +133,7 @@ describe.each(databaseKinds)("a library import (%s)", (kind) => {
     expect(web.igdb.queries.filter(({ endpoint }) => endpoint === "external_games")).toHaveLength(2);
 
     web.igdb.queries.length = 0;
-    const second = await importLibrary(parts, "u1");
+    const second = await importLibrary(deps, "u1");
     expect({ ...second.import, enrichment: second.enrichment }).toEqual({
       ...nothingNew,
       enrichment: first.enrichment,
@@ -151,7 +151,7 @@ describe.each(databaseKinds)("a library import (%s)", (kind) => {
     const [entry] = dump.games.filter(({ id }) => gamesBefore.has(String(id)));
     if (entry) entry.summary = "A new summary.";
     await expireAnswers(database);
-    const third = await importLibrary(parts, "u1");
+    const third = await importLibrary(deps, "u1");
     expect(third.import).toEqual({ ...nothingNew, imported_games_updated: 2, games_updated: 1 });
     expect(changedIn(importedBefore, await writtenAt(database, "ImportedGame")).toSorted()).toEqual(
       [String(played.appid), String(renamed.appid)].toSorted(),

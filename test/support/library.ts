@@ -1,6 +1,6 @@
 /**
- * Composition of the library import's stages as in src/commands/library-import.ts and src/lambda/runtime.ts, in this process, against
- * simulated web APIs:
+ * Composition of the library import's stages as in src/commands/library-import.ts and src/lambda/runtime.ts, in this
+ * process, against simulated web APIs:
  *
  *     const web = simulateLibraryWeb({ libraries: { [steamId]: generateLibrary({ seed: 1, games: 300 }) }, dump });
  *     const deps = composeStages(database.db, web, createFolderStore(folder));
@@ -145,8 +145,8 @@ export async function dumpLibrary(sql: Sql): Promise<Dump> {
 }
 
 /**
- * The expected {@link dumpLibrary} after an import into an empty database: an oracle, computed from Steam's and IGDB's data without any
- * product code.
+ * The expected {@link dumpLibrary} after an import into an empty database: an oracle, computed from Steam's and IGDB's
+ * data without any product code.
  */
 export function readLibrary(
   userId: string,
@@ -166,11 +166,7 @@ export function readLibrary(
     const known = catalog.get(game.appid);
     const name = cleaned(game.name) || known?.name || "";
     const match = entries.get(matches.get(String(game.appid)) ?? 0);
-    const isGame = known
-      ? known.type === "game"
-      : match
-        ? !nonGameTypes.has(match.game_type ?? 0)
-        : !isAdditionByName(name);
+    const isGame = isGameOf(known, match, name);
     if (isGame && match) playtimes.set(match.id, (playtimes.get(match.id) ?? 0) + game.playtime_forever);
     imported.push(importedRow(userId, game, name, isGame ? (match ? "MATCHED" : "UNMATCHED") : "IGNORED"));
   }
@@ -186,6 +182,11 @@ export function readLibrary(
   return new Map(
     Object.entries<unknown[]>(tables).map(([table, rows]) => [table, rows.map((row) => JSON.stringify(row)).sort()]),
   );
+}
+
+function isGameOf(known: CatalogApp | undefined, match: IgdbEntry | undefined, name: string): boolean {
+  if (known) return known.type === "game";
+  return match ? !nonGameTypes.has(match.game_type ?? 0) : !isAdditionByName(name);
 }
 
 function importedRow(userId: string, game: OwnedGame, name: string, status: string) {

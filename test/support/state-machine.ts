@@ -1,6 +1,6 @@
 /**
- * Small interpreter of the Amazon States Language: Task (Lambda and SQS), Choice, Pass, Succeed and Fail, with retries without delay.
- * Unsupported features are errors, so that a definition cannot depend on them.
+ * Small interpreter of the Amazon States Language: Task (Lambda and SQS), Choice, Pass, Succeed and Fail, with retries
+ * without delay. Unsupported features are errors, so that a definition cannot depend on them.
  *
  * Fields as in https://states-language.net/spec.html; `States.ALL` matches every error but `States.Runtime`.
  */

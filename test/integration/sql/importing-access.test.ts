@@ -29,7 +29,8 @@ forEachDatabase(
   (open) => {
     let database: TestDatabase;
     beforeAll(async () => {
-      // Migrated before PostgREST starts: it reads tables and functions separately and may mix two versions of the schema.
+      // Migrated before PostgREST starts: it reads tables and functions separately and may mix two versions of the
+      // schema.
       const migrations = (await readMigrations()).map(({ sql }) => sql);
       database = await open({ migrated: false, prepare: [authSchema, ...migrations].join("\n") });
       const { apply } = importingOf(catalogOf(() => database));

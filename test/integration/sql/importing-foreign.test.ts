@@ -14,7 +14,10 @@ import {
   unmatched,
 } from "./importing.ts";
 
-/** Two versions of the application that shares the tables: the later one renamed the statuses and has a column for the match. */
+/**
+ * Two versions of the application that shares the tables: the later one renamed the statuses and has a column for the
+ * match.
+ */
 const versions = {
   earlier: {
     statuses: ["CURIOUS_ABOUT", "CURRENTLY_EXPLORING", "TOOK_A_BREAK", "EXPERIENCED", "WISHLIST", "REVISITING"],

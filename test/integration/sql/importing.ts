@@ -138,7 +138,10 @@ export function importingOf({ call, sql }: Pick<Catalog, "call" | "sql">): Impor
   }
 }
 
-/** Migrates a database that was opened without migrations. Through Supabase: as owner, until PostgREST has reloaded the schema. */
+/**
+ * Migrates a database that was opened without migrations. Through Supabase: as owner, until PostgREST has reloaded the
+ * schema.
+ */
 export async function migrateTest({ db, url }: TestDatabase): Promise<void> {
   if (isSqlDatabase(db)) {
     await migrate(db);

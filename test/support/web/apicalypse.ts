@@ -1,6 +1,7 @@
 /**
- * Parser of the subset of Apicalypse, IGDB's query language, that the simulation supports: `fields`, `where` with `=` joined by `&`,
- * `sort id asc`, `limit` and `offset`. Anything else is an error, so that a client cannot depend on unverified syntax.
+ * Parser of the subset of Apicalypse, IGDB's query language, that the simulation supports: `fields`, `where` with `=`
+ * joined by `&`, `sort id asc`, `limit` and `offset`. Anything else is an error, so that a client cannot depend on
+ * unverified syntax.
  */
 export type Term = string | number;
 
@@ -71,7 +72,10 @@ function numberOf(digits: string, most: number): number {
   return Number(digits);
 }
 
-/** The requested fields of a row, nested ones by path, and always its id. A relation requested without a field is its bare id. */
+/**
+ * The requested fields of a row, nested ones by path, and always its id. A relation requested without a field is its
+ * bare id.
+ */
 export function project(row: object, fields: readonly string[]): Record<string, unknown> {
   const source = row as Record<string, unknown>;
   const nested = Map.groupBy(fields, (field) => field.split(".")[0] as string);

@@ -74,9 +74,9 @@ export interface SimulatedIgdb {
 }
 
 /**
- * Simulation of IGDB v4 (`POST https://api.igdb.com/v4/external_games` and `/games`) and Twitch's tokens
- * (`POST https://id.twitch.tv/oauth2/token`), as documented: at most 500 rows, 401 without a live token of the same client, 400 for a
- * syntax error, 429 above the rate limit.
+ * Simulation of IGDB v4 (`POST https://api.igdb.com/v4/external_games` and `/games`) and Twitch's tokens (`POST
+ * https://id.twitch.tv/oauth2/token`), as documented: at most 500 rows, 401 without a live token of the same client,
+ * 400 for a syntax error, 429 above the rate limit.
  */
 export function createSimulatedIgdb(options: SimulatedIgdbOptions = {}): SimulatedIgdb {
   const { games = [], externalGames = [], tokenSeconds = defaultTokenSeconds, perSecond = 4 } = options;

@@ -38,8 +38,9 @@ export interface SimulatedOwnedGames extends SimulatedWebApi {
 }
 
 /**
- * Simulation of IPlayerService/GetOwnedGames/v1: `{"response":{}}` for a private profile, `{"response":{"game_count":0}}` for an empty library,
- * 400 for a missing profile, 401 with HTML for a wrong key (`key` or the header `x-webapi-key`). Names and icons need `include_appinfo`.
+ * Simulation of IPlayerService/GetOwnedGames/v1: `{"response":{}}` for a private profile,
+ * `{"response":{"game_count":0}}` for an empty library, 400 for a missing profile, 401 with HTML for a wrong key (`key`
+ * or the header `x-webapi-key`). Names and icons need `include_appinfo`.
  */
 export function createSimulatedOwnedGames(options: {
   libraries?: SimulatedOwnedGames["libraries"];

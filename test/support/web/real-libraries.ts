@@ -1,4 +1,6 @@
-/** Loaders of real answers, which are in `../shared` beside the repository if available, and are never copied into it. */
+/**
+ * Loaders of real answers, which are in `../shared` beside the repository if available, and are never copied into it.
+ */
 import { existsSync, readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import type { OwnedGame } from "./owned-games.ts";

@@ -1,4 +1,6 @@
-/** Guards the fidelity of the simulated Twitch and IGDB: a client must not pass here that the real ones would refuse. */
+/**
+ * Guards the fidelity of the simulated Twitch and IGDB: a client must not pass here that the real ones would refuse.
+ */
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { type FakeClock, startFakeClock } from "../../support/fake-clock.ts";
 import { createSimulatedIgdb, type SimulatedIgdb } from "../../support/web/igdb.ts";
