@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
-/** Bundles each handler into a folder of its own, `dist/lambda/<stage>/index.mjs`, where template.yaml expects it. */
+/** Bundles each Lambda handler into `dist/lambda/<stage>/index.mjs`, the `CodeUri` of template.yaml. */
 
 const source = fileURLToPath(new URL("../src/lambda", import.meta.url));
 const target = process.argv[2] ?? fileURLToPath(new URL("../dist/lambda", import.meta.url));
@@ -19,7 +19,7 @@ for (const stage of ["steam-import", "igdb-enrichment", "database-import"]) {
     format: "esm",
     minify: true,
     sourcemap: true,
-    // Packages that are no ES modules ask for these.
+    // CommonJS packages inside the bundle call `require`.
     banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
     external: ["pg-native"],
     logLevel: "warning",

@@ -12,30 +12,34 @@ import { createLogger, createOutput, type Logger } from "../process/logger.ts";
 import { applyProxySettings } from "../process/proxy.ts";
 import { createWebClient, type ReserveQuota, type WebClient } from "../web/client.ts";
 
-/** What the stages need, opened once for all invocations of an execution environment. */
+/** Dependencies of the stages, opened once per execution environment and shared by its invocations. */
 export interface Runtime {
   config: Config;
   objects: ObjectStore;
   web: WebClient;
-  /** The database for one invocation: a call that finds it away is repeated until `signal` aborts. */
+  /** The store of one invocation: calls are retried while the database is unreachable, until `signal` aborts. */
   store(signal?: AbortSignal): LibraryStore;
 }
 
 /**
- * Reads the configuration, from the environment and from the secret that `SECRET_ARN` names (a JSON object of the same variables), and opens
- * the database and the bucket. Connections are made when they are first used.
+ * Opens the runtime from the environment variables and the secret `SECRET_ARN`, a JSON object of the same variables.
+ * Connections are opened lazily.
  *
- * @throws {ConfigError} when there is no database that several processes can share, or no bucket.
+ * @throws {ConfigError} when the bucket or a database that several processes can share is not configured.
  */
 export async function openRuntime(): Promise<Runtime> {
   applyProxySettings();
   const config = loadConfig({ ...process.env, ...(await secretVariables()) });
-  if (config.library.s3Bucket === null) throw new ConfigError("S3_BUCKET is not set: the stages share no disk.");
+  if (config.library.s3Bucket === null)
+    throw new ConfigError(
+      "S3_BUCKET is not set; the stages run in separate functions and need a bucket for their files.",
+    );
   const logger = createLogger({ level: config.logLevel, output: createOutput(), secrets: secretsOf(config) });
   const db = await openShared(config, logger);
   const store = (signal?: AbortSignal) =>
     createLibraryStore(db, createDatabaseRetry(db.driver, { logger, ...(signal && { signal }) }));
-  // One by one: what is left of a block is lost with the execution environment, and many serve a single library.
+  // Block size 1: the rest of a larger block would be lost with the execution environment, and many import a single
+  // library.
   const reserve: ReserveQuota = (request) => store().reserve({ ...request, block: 1 });
   const web = createWebClient({ ...config.web, reserve, logger });
   return { config, objects: createS3Store(config.library.s3Bucket), web, store };
@@ -48,7 +52,9 @@ async function openShared({ database }: Config, logger: Logger): Promise<Databas
     case "postgres":
       return openPostgres({ url: database.url, maxConnections: 1, logger });
     case "pglite":
-      throw new ConfigError("Set SUPABASE_URL and SUPABASE_SERVICE_KEY, or DATABASE_URL: the stages share no disk.");
+      throw new ConfigError(
+        "Set SUPABASE_URL and SUPABASE_SERVICE_KEY, or DATABASE_URL; the stages run in separate functions and need a shared database.",
+      );
   }
 }
 

@@ -7,18 +7,19 @@ import { captureLambdaHandler } from "@aws-lambda-powertools/tracer/middleware";
 import middy from "@middy/core";
 import type { Context } from "aws-lambda";
 import type { z } from "zod";
-import { answer, type Failure } from "../library/events.ts";
+import { type Failure, handleEvent } from "../library/events.ts";
 import { openRuntime, type Runtime } from "./runtime.ts";
 
-/** Time before Lambda's own end in which a stage still says why it stopped. */
-const spareMs = 5_000;
+/** A stage is aborted this long before Lambda's timeout, so that its error is still logged and counted. */
+const shutdownReserveMs = 5_000;
 
-/** One per execution environment: warm invocations find it open. */
+/** The runtime of this execution environment; warm invocations reuse it. */
 let opening: Promise<Runtime> | null = null;
 
 /**
- * A stage as a Lambda handler: `handler(event, context)`. Faults that a retry may cure are thrown; the others are answered with `success: false`
- * and an `error` for people.
+ * Wraps a stage as a Lambda handler, `handler(event, context)`, with logs, metrics and traces. Transient failures are
+ * thrown, so that Step Functions retries them; permanent ones become the response `{ success: false, error }`, with a
+ * message for the user.
  */
 export function stageHandler<Event, Response extends { success: true }>(
   stage: string,
@@ -28,14 +29,14 @@ export function stageHandler<Event, Response extends { success: true }>(
   const serviceName = "steam-library-import";
   const logger = new Logger({ serviceName, persistentLogAttributes: { stage } });
   const tracer = new Tracer({ serviceName });
-  // The dimension is given here: as an option of `logMetrics` each warm invocation would add it again, with a warning.
+  // Not as an option of `logMetrics`: each warm invocation would add the dimension again and log a warning.
   const metrics = new Metrics({ namespace: "SteamLibraryImport", serviceName, defaultDimensions: { stage } });
 
   async function handle(event: unknown, context: Context): Promise<Response | Failure> {
     try {
-      const runtime = await openOnce();
-      const limit = AbortSignal.timeout(Math.max(1, context.getRemainingTimeInMillis() - spareMs));
-      const response = await answer(shape, event, (valid) => run(valid, runtime, limit));
+      const runtime = await sharedRuntime();
+      const limit = AbortSignal.timeout(Math.max(1, context.getRemainingTimeInMillis() - shutdownReserveMs));
+      const response = await handleEvent(shape, event, (valid) => run(valid, runtime, limit));
       if (response.success) logger.info(`${stage} finished`, { response });
       else logger.warn(`${stage} refused: ${response.error}`);
       metrics.addMetric(response.success ? "Finished" : "Refused", MetricUnit.Count, 1);
@@ -52,12 +53,12 @@ export function stageHandler<Event, Response extends { success: true }>(
     .use(logMetrics(metrics, { captureColdStartMetric: true }));
 }
 
-async function openOnce(): Promise<Runtime> {
+async function sharedRuntime(): Promise<Runtime> {
   opening ??= openRuntime();
   try {
     return await opening;
   } catch (error) {
-    opening = null; // The next invocation tries again.
+    opening = null; // The next invocation retries.
     throw error;
   }
 }

@@ -1,13 +1,14 @@
 /**
- * What an entry of a Steam library is: a game, or something that hangs on one.
+ * Classification of a library entry: a game, or an addition to one.
  *
- * The catalog's own type decides where the app is known, then IGDB's type of the game, and names only as a last resort: by name
- * alone "The Turing Test" would be a test and "Secret Neighbor: Hello Neighbor Multiplayer" a component.
+ * Precedence: the catalog's type if the app is in the catalog, then IGDB's game type, then the name. Names come last
+ * because they mislead: "The Turing Test" is not a test, and "Secret Neighbor: Hello Neighbor Multiplayer" is a game of
+ * its own.
  */
 export type Classification = "GAME" | "DLC" | "MULTIPLAYER_COMPONENT" | "NON_GAME";
 
 export interface Evidence {
-  /** `apps.type`; null when the catalog does not know the app. */
+  /** `apps.type`; null when the app is not in the catalog. */
   catalogType: string | null;
   /** IGDB's `game_type`; null without a match. */
   igdbGameType: number | null;
@@ -20,10 +21,10 @@ const byCatalogType = new Map<string, Classification>([
   ["dlc", "DLC"],
 ]);
 
-/** IGDB's game types that are no game of their own (v4 API, `/game_types`): 1 DLC, 2 expansion, 13 pack, 14 update. */
+/** IGDB's game types that are not standalone games (v4 API, `/game_types`): 1 DLC, 2 expansion, 13 pack, 14 update. */
 const byGameType: Record<number, Classification> = { 1: "DLC", 2: "DLC", 13: "DLC", 14: "NON_GAME" };
 
-/** At the end of a name, as a word of its own. */
+/** Suffixes of names, as whole words. */
 const bySuffix: [RegExp, Classification][] = [
   [/\s-\s*multi-?player$/i, "MULTIPLAYER_COMPONENT"],
   [/(\s-\s*dlc|\bseason pass|\bexpansion)$/i, "DLC"],

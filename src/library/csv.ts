@@ -5,12 +5,14 @@ import { ImportRejectedError } from "./errors.ts";
 import { type EnrichedGame, enrichedGame, igdbGame, type LibraryGame, libraryGame } from "./rows.ts";
 
 /**
- * The two files between the stages. Each row says which one it is of how many, so that a file that ends too soon is noticed even where it
- * ends between two rows; an empty library has one row, 0 of 0, for the same reason. A cell holds exactly the value: nothing is escaped for spreadsheets, since what is read must be what was written.
- * An empty cell is null where a column may be null.
+ * Reader and writer of the two CSV files between the stages (RFC 4180, LF).
+ *
+ * Truncation is detected even at a row boundary: each row carries its number and the row count, and an empty library is
+ * one row `0,0`. Values are written verbatim, without protection against formula injection, because the round trip must
+ * be lossless. An empty cell of a nullable column is null.
  */
 
-/** What every row begins with. */
+/** The first columns of every row. */
 const position = { row_number: number(), row_count: number() };
 
 const rawCells = z.object({
@@ -54,12 +56,15 @@ export function writeEnrichedCsv(games: readonly EnrichedGame[]): string {
   return write(Object.keys(enrichedCells.shape), flat);
 }
 
-/** @throws {ImportRejectedError} that names the line of the first fault, for a file that is cut off, or not written by {@link writeRawCsv}. */
+/**
+ * @throws {ImportRejectedError} with the line of the first fault, when the file is truncated or was not written by
+ * {@link writeRawCsv}.
+ */
 export function readRawCsv(text: string): LibraryGame[] {
   return read(text, rawCells, ({ row_number, row_count, ...game }) => libraryGame.parse(game));
 }
 
-/** @throws {ImportRejectedError} as {@link readRawCsv}. */
+/** @throws {ImportRejectedError} like {@link readRawCsv}. */
 export function readEnrichedCsv(text: string): EnrichedGame[] {
   return read(text, enrichedCells, ({ row_number, row_count, ...cells }) => {
     const own = Object.entries(cells).filter(([name]) => !name.startsWith("igdb_"));
@@ -71,14 +76,14 @@ export function readEnrichedCsv(text: string): EnrichedGame[] {
   });
 }
 
-/** Fixed, so that a lone CR inside a value stays what it is. */
+/** Not detected from the file, so that a lone CR inside a value is preserved. */
 const lineEnd = "\n";
-/** In place of the rows of an empty library. */
-const noRow = { row_number: 0, row_count: 0 };
+/** The row of an empty library. */
+const emptyRow = { row_number: 0, row_count: 0 };
 
 function write(columns: string[], rows: readonly object[]): string {
   const numbered = rows.map((row, index) => ({ ...row, row_number: index + 1, row_count: rows.length }));
-  return stringify(numbered.length > 0 ? numbered : [noRow], { header: true, columns, record_delimiter: lineEnd });
+  return stringify(numbered.length > 0 ? numbered : [emptyRow], { header: true, columns, record_delimiter: lineEnd });
 }
 
 function read<Cells extends z.ZodType<{ row_number: number; row_count: number }>, Row>(
@@ -89,10 +94,10 @@ function read<Cells extends z.ZodType<{ row_number: number; row_count: number }>
   const columns = Object.keys(cells.shape);
   const [header, ...lines] = records(text);
   if (header?.record.join() !== columns.join()) {
-    throw new ImportRejectedError(`Line 1: the columns are none of this import's; expected ${columns.join(",")}.`);
+    throw new ImportRejectedError(`Line 1: unexpected columns; expected ${columns.join(",")}.`);
   }
   if (text === write(columns, [])) return [];
-  if (lines.length === 0) throw new ImportRejectedError("Line 1: the file is cut off after its header.");
+  if (lines.length === 0) throw new ImportRejectedError("Line 1: the file is truncated after its header.");
   const rows = lines.map(({ record, line }, index) => {
     try {
       const parsed = cells.parse(Object.fromEntries(record.map((cell, at) => [columns[at], cell])));
@@ -107,7 +112,7 @@ function read<Cells extends z.ZodType<{ row_number: number; row_count: number }>
     }
   });
   if (!text.endsWith(lineEnd))
-    throw new ImportRejectedError(`Line ${lines.at(-1)?.line}: the file is cut off within it.`);
+    throw new ImportRejectedError(`Line ${lines.at(-1)?.line}: the file is truncated within this line.`);
   return rows;
 }
 
@@ -120,7 +125,9 @@ function records(text: string): { record: string[]; line: number }[] {
     return parsed.map(({ record, info }) => ({ record, line: info.lines }));
   } catch (error) {
     if (!(error instanceof CsvError)) throw error;
-    throw new ImportRejectedError(`Line ${error.lines ?? "?"}: the file is cut off or no CSV (${error.code}).`);
+    throw new ImportRejectedError(
+      `Line ${error.lines ?? "?"}: the file is truncated or not valid CSV (${error.code}).`,
+    );
   }
 }
 

@@ -2,7 +2,7 @@ import { DatabaseError } from "../process/errors.ts";
 import { readEnrichedCsv } from "./csv.ts";
 import { ImportRejectedError } from "./errors.ts";
 import type { DatabaseImportEvent, DatabaseImportResponse, ImportStats } from "./events.ts";
-import { checkEnriched } from "./keys.ts";
+import { checkEnrichedKey } from "./keys.ts";
 import type { ObjectStore } from "./object-store.ts";
 import type { EnrichedGame } from "./rows.ts";
 import type { ImportedRow, LibraryStore } from "./store.ts";
@@ -11,28 +11,28 @@ export interface DatabaseImportDeps {
   objects: ObjectStore;
   store: Pick<LibraryStore, "apply">;
   signal: AbortSignal;
-  /** Called with so many games of so many. */
+  /** Called after each batch with the number of games written and their total. */
   onProgress?: (done: number, total: number) => void;
 }
 
-/** Games a transaction. */
+/** Games per transaction. */
 const batchSize = 500;
-/** SQLSTATE of a foreign key that finds nothing: the other application's tables may know users that this one does not. */
+/** SQLSTATE foreign_key_violation. Where another application owns the tables, `userId` may reference its users. */
 const foreignKeyViolation = "23503";
 
 /**
- * The third stage: an enriched file becomes rows of a user's library, a batch at a time. Batches that are there already change nothing, so a
- * retry goes on where the last one stopped.
+ * Third stage: upserts the games of an enriched file into a user's library, in batches. Each batch is idempotent, so
+ * that a retry passes over the batches that are already written.
  *
- * @throws {ImportRejectedError} for a file that cannot be read, and a user whom the database does not know.
- * @throws {DatabaseError} else; a retry may help.
+ * @throws {ImportRejectedError} when the file cannot be read or the user does not exist.
+ * @throws {DatabaseError} on any other failure; a retry may help.
  */
 export async function databaseImport(
   event: DatabaseImportEvent,
   deps: DatabaseImportDeps,
 ): Promise<DatabaseImportResponse> {
   const { user_id, s3_enriched_location } = event;
-  checkEnriched(user_id, deps.objects.keyOf(s3_enriched_location));
+  checkEnrichedKey(user_id, deps.objects.keyOf(s3_enriched_location));
   const games = readEnrichedCsv(await deps.objects.get(s3_enriched_location));
   const stats: ImportStats = {
     imported_games_created: 0,
@@ -41,15 +41,15 @@ export async function databaseImport(
     games_updated: 0,
     library_items_created: 0,
   };
-  for (let at = 0; at < games.length; at += batchSize) {
+  for (let start = 0; start < games.length; start += batchSize) {
     deps.signal.throwIfAborted();
-    const batch = games.slice(at, at + batchSize).map(rowOf);
+    const batch = games.slice(start, start + batchSize).map(rowOf);
     const counts = await deps.store.apply(user_id, batch).catch((error: unknown) => {
       if (!(error instanceof DatabaseError) || error.code !== foreignKeyViolation) throw error;
-      throw new ImportRejectedError(`The database knows no user ${user_id}: ${error.message}`);
+      throw new ImportRejectedError(`User ${user_id} does not exist in the database: ${error.message}`);
     });
     for (const name of Object.keys(stats) as (keyof ImportStats)[]) stats[name] += counts[name];
-    deps.onProgress?.(at + batch.length, games.length);
+    deps.onProgress?.(start + batch.length, games.length);
   }
   return { success: true, user_id, stats };
 }

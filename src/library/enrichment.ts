@@ -4,7 +4,7 @@ import { readRawCsv, writeEnrichedCsv } from "./csv.ts";
 import type { EnrichmentStats, IgdbEnrichmentEvent, IgdbEnrichmentResponse } from "./events.ts";
 import type { Igdb } from "./igdb.ts";
 import { enrichedKey } from "./keys.ts";
-import { normalisedName, withoutMarks } from "./names.ts";
+import { normalizeName, stripTrademarks } from "./names.ts";
 import type { ObjectStore } from "./object-store.ts";
 import type { EnrichedGame, IgdbGame, LibraryGame } from "./rows.ts";
 import type { KnownApp, LibraryStore } from "./store.ts";
@@ -14,18 +14,19 @@ export interface EnrichmentDeps {
   igdb: Igdb;
   store: Pick<LibraryStore, "knownApps">;
   signal: AbortSignal;
-  /** Called with so many games of so many. */
+  /** Called after each step with the number of games processed and their total. */
   onProgress?: (done: number, total: number) => void;
 }
 
-/** Games that are looked up together. */
+/** Games that are matched together. */
 const gamesPerStep = 400;
 
 /**
- * The second stage: each game of a raw file is told apart from DLC and the like, and matched with IGDB; the result is an enriched file beside it.
+ * Second stage: classifies each entry of a raw file (game, DLC, …), matches the games with IGDB and writes the enriched
+ * file beside the raw one.
  *
- * @throws {ImportRejectedError} for a file that cannot be read, and credentials that are refused.
- * @throws {WebError} when IGDB cannot be asked; a retry may help.
+ * @throws {ImportRejectedError} when the file cannot be read or the credentials are refused.
+ * @throws {WebError} when IGDB gives no answer; a retry may help.
  */
 export async function igdbEnrichment(
   event: IgdbEnrichmentEvent,
@@ -35,9 +36,9 @@ export async function igdbEnrichment(
   const key = enrichedKey(user_id, deps.objects.keyOf(s3_location));
   const games = readRawCsv(await deps.objects.get(s3_location));
   const enriched: EnrichedGame[] = [];
-  for (let at = 0; at < games.length; at += gamesPerStep) {
+  for (let start = 0; start < games.length; start += gamesPerStep) {
     deps.signal.throwIfAborted();
-    enriched.push(...(await enrich(games.slice(at, at + gamesPerStep), deps)));
+    enriched.push(...(await enrich(games.slice(start, start + gamesPerStep), deps)));
     deps.onProgress?.(enriched.length, games.length);
   }
   const location = await deps.objects.put(key, writeEnrichedCsv(enriched), "text/csv; charset=utf-8");
@@ -50,42 +51,49 @@ interface Match {
 }
 
 async function enrich(games: readonly LibraryGame[], { igdb, store }: EnrichmentDeps): Promise<EnrichedGame[]> {
-  const known = new Map((await store.knownApps(games.map(({ appid }) => appid))).map((app) => [app.appid, app]));
-  // What the catalog calls no game needs no match.
-  const wanted = games.filter(
-    ({ appid, name }) =>
-      !known.has(appid) || classify({ ...evidenceOf(known.get(appid)), igdbGameType: null, name }) === "GAME",
-  );
-  const matches = new Map<number, Match>();
-  for (const [appid, game] of await igdb.bySteamAppids(wanted.map(({ appid }) => appid))) {
-    matches.set(appid, { game, by: "external_id" });
-  }
-  const unmatched = wanted.filter(({ appid }) => !matches.has(appid));
-  for (const [appid, game] of await matchByName(unmatched, known, igdb))
-    matches.set(appid, { game, by: "name_and_year" });
-
-  return games.map((game) => {
-    const match = matches.get(game.appid) ?? null;
-    const name = game.name || (known.get(game.appid)?.name ?? "");
-    const igdbGameType = match?.game.game_type ?? null;
-    const classification = classify({ ...evidenceOf(known.get(game.appid)), igdbGameType, name });
-    const isGame = classification === "GAME";
-    return {
-      ...game,
-      name,
-      classification,
-      match_status: !isGame ? "IGNORED" : match ? "MATCHED" : "UNMATCHED",
-      matched_by: isGame && match ? match.by : null,
-      igdb: isGame && match ? match.game : null,
-    };
-  });
+  const appids = games.map(({ appid }) => appid);
+  const known = new Map((await store.knownApps(appids)).map((app) => [app.appid, app]));
+  const matches = await matchGames(games, known, igdb);
+  return games.map((game) => enrichedOf(game, known.get(game.appid), matches.get(game.appid)));
 }
 
-const evidenceOf = (app: KnownApp | undefined) => ({ catalogType: app?.type ?? null });
+function enrichedOf(game: LibraryGame, app: KnownApp | undefined, match: Match | undefined): EnrichedGame {
+  const name = game.name || (app?.name ?? "");
+  const igdbGameType = match?.game.game_type ?? null;
+  const classification = classify({ catalogType: app?.type ?? null, igdbGameType, name });
+  const entry = { ...game, name, classification };
+  if (classification !== "GAME") return { ...entry, match_status: "IGNORED", matched_by: null, igdb: null };
+  if (!match) return { ...entry, match_status: "UNMATCHED", matched_by: null, igdb: null };
+  return { ...entry, match_status: "MATCHED", matched_by: match.by, igdb: match.game };
+}
 
 /**
- * Games that the appid did not find, by exactly the same name (apart from case, accents, marks and punctuation) and the same year of release.
- * Several candidates, or an unknown year, are no match: never a guess.
+ * Matches by appid first, and the remaining games by name and year of release. Skips apps that are not games in the
+ * catalog.
+ */
+async function matchGames(
+  games: readonly LibraryGame[],
+  known: ReadonlyMap<number, KnownApp>,
+  igdb: Igdb,
+): Promise<Map<number, Match>> {
+  const candidates = games.filter(({ appid, name }) => {
+    const app = known.get(appid);
+    return !app || classify({ catalogType: app.type, igdbGameType: null, name }) === "GAME";
+  });
+  const matches = new Map<number, Match>();
+  for (const [appid, game] of await igdb.bySteamAppids(candidates.map(({ appid }) => appid))) {
+    matches.set(appid, { game, by: "external_id" });
+  }
+  const unmatched = candidates.filter(({ appid }) => !matches.has(appid));
+  for (const [appid, game] of await matchByName(unmatched, known, igdb)) {
+    matches.set(appid, { game, by: "name_and_year" });
+  }
+  return matches;
+}
+
+/**
+ * Matches by normalized name and year of release. Exactly one candidate counts as a match; several candidates or an
+ * unknown year do not, because a wrong match is worse than none.
  */
 async function matchByName(
   games: readonly LibraryGame[],
@@ -94,19 +102,19 @@ async function matchByName(
 ): Promise<Map<number, IgdbGame>> {
   const dated = games.flatMap(({ appid, name }) => {
     const { name: knownName, release_year: year } = known.get(appid) ?? {};
-    const called = name || knownName;
-    return called && year ? [{ appid, name: called, year }] : [];
+    const anyName = name || knownName;
+    return anyName && year ? [{ appid, name: anyName, year }] : [];
   });
   if (dated.length === 0) return new Map();
-  const names = new Set(dated.flatMap(({ name }) => [name, withoutMarks(name)]));
-  const candidates = new Map((await namesakes([...names], igdb)).map((game) => [game.id, game]));
+  const names = new Set(dated.flatMap(({ name }) => [name, stripTrademarks(name)]));
+  const candidates = new Map((await gamesByNames([...names], igdb)).map((game) => [game.id, game]));
   const found = new Map<number, IgdbGame>();
   for (const { appid, name, year } of dated) {
-    const wanted = normalisedName(name);
+    const wanted = normalizeName(name);
     const same = [...candidates.values()].filter(
       (game) =>
         wanted !== "" &&
-        normalisedName(game.name) === wanted &&
+        normalizeName(game.name) === wanted &&
         game.release_date !== null &&
         new Date(game.release_date).getUTCFullYear() === year,
     );
@@ -116,8 +124,8 @@ async function matchByName(
   return found;
 }
 
-/** A query that IGDB refuses for what a name holds is no reason to fail: these games are unmatched anyway. */
-async function namesakes(names: readonly string[], igdb: Igdb): Promise<IgdbGame[]> {
+/** IGDB refuses a query for the characters of some names. That is no failure of the stage: the games stay unmatched. */
+async function gamesByNames(names: readonly string[], igdb: Igdb): Promise<IgdbGame[]> {
   try {
     return await igdb.byNames(names);
   } catch (error) {

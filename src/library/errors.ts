@@ -1,9 +1,12 @@
-/** What no retry cures; its message is for the person who asked. Everything else that a stage throws may be tried again. */
+/**
+ * A permanent failure: a retry does not help, and the message is for the user. Every other error of a stage may be
+ * retried.
+ */
 export class ImportRejectedError extends Error {
   override readonly name: string = "ImportRejectedError";
 }
 
-/** The same, where a setting has to be mended: a key that is missing or refused. */
+/** A permanent failure caused by a setting: a key is missing or refused. The message names the setting. */
 export class SettingRejectedError extends ImportRejectedError {
   override readonly name = "SettingRejectedError";
 }

@@ -3,8 +3,8 @@ import { ImportRejectedError } from "./errors.ts";
 import { steamId64Pattern, userIdPattern } from "./ids.ts";
 
 /**
- * What the three stages are asked and what they answer, as Lambda events and responses: snake_case, checked whole. Whoever runs the
- * stages hands the response of one to the next.
+ * Events and responses of the three stages, in the shape of AWS Lambda payloads: snake_case, validated. The response of
+ * one stage becomes part of the next stage's event (see state-machine.asl.json and pipeline.ts).
  */
 
 const idRule = "must be letters, digits and . _ @ | : + -, beginning with a letter or digit, without ..";
@@ -14,7 +14,7 @@ const location = z.string().regex(/^(s3:\/\/[^/]+\/.+|file:\/.+)$/, "must be s3:
 
 export const steamImportEvent = z.object({
   user_id: userId,
-  /** As text: it does not fit into a JSON number. */
+  /** Text, because it exceeds the safe integers of a JSON number. */
   steam_id64: z.string().regex(steamId64Pattern, "must be a SteamID64: 17 digits that begin with 7656119, as text"),
   execution_id: executionId,
 });
@@ -30,7 +30,7 @@ export const databaseImportEvent = z.object({
 });
 export type DatabaseImportEvent = z.infer<typeof databaseImportEvent>;
 
-/** What no retry cures: a private profile, a bad event, a file that is none of ours. */
+/** Response for a permanent failure: a private profile, an invalid event, a file that is not of this import. */
 export interface Failure {
   success: false;
   error: string;
@@ -73,18 +73,18 @@ export interface DatabaseImportResponse {
 }
 
 /**
- * Runs a stage for an event that may be anything. What no retry cures becomes an answer; everything else is thrown, so that whoever runs
- * the stages tries again.
+ * Validates an event and runs a stage with it. A permanent failure becomes a {@link Failure} response; every other
+ * error is thrown, so that the caller (Step Functions) retries.
  */
-export async function answer<Event, Response>(
+export async function handleEvent<Event, Response>(
   shape: z.ZodType<Event>,
   event: unknown,
   stage: (event: Event) => Promise<Response>,
 ): Promise<Response | Failure> {
   const parsed = shape.safeParse(event);
   if (!parsed.success) {
-    const faults = parsed.error.issues.map(({ path, message }) => `${path.join(".") || "it"}: ${message}`);
-    return { success: false, error: `The event cannot be used: ${faults.join("; ")}` };
+    const faults = parsed.error.issues.map(({ path, message }) => [...path, message].join(": "));
+    return { success: false, error: `Invalid event: ${faults.join("; ")}` };
   }
   try {
     return await stage(parsed.data);

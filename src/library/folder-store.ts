@@ -5,14 +5,17 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { ImportRejectedError } from "./errors.ts";
 import type { ObjectStore } from "./object-store.ts";
 
-/** Objects as files under a folder. A file appears whole or not at all, also when the process dies in between. */
+/**
+ * Object store on the file system: each object is a file under `folder`. Writes are atomic (temporary file, fsync,
+ * rename), so that a crash leaves no partial file under an object's key.
+ */
 export function createFolderStore(folder: string): ObjectStore {
   const root = resolve(folder);
 
   function pathOf(key: string): string {
     const path = resolve(root, key);
     if (!path.startsWith(root + sep))
-      throw new ImportRejectedError(`The key ${JSON.stringify(key)} leaves the folder of the import files.`);
+      throw new ImportRejectedError(`The key ${JSON.stringify(key)} points outside the folder of the import files.`);
     return path;
   }
 
@@ -21,7 +24,7 @@ export function createFolderStore(folder: string): ObjectStore {
       const path = resolve(fileURLToPath(location));
       if (path.startsWith(root + sep)) return relative(root, path).replaceAll(sep, "/");
     } catch {
-      // No file: URL, or one of another host.
+      // Not a file: URL, or one with a host name.
     }
     throw new ImportRejectedError(
       `${location} is not in the folder of the import files, ${pathToFileURL(root).href}/.`,
@@ -32,19 +35,19 @@ export function createFolderStore(folder: string): ObjectStore {
     keyOf,
     async put(key, body) {
       const path = pathOf(key);
-      const unfinished = `${path}.${randomUUID()}.part`;
+      const partial = `${path}.${randomUUID()}.part`;
       await mkdir(dirname(path), { recursive: true });
       try {
-        const file = await open(unfinished, "wx");
+        const file = await open(partial, "wx");
         try {
           await file.writeFile(body, "utf8");
           await file.sync();
         } finally {
           await file.close();
         }
-        await rename(unfinished, path);
+        await rename(partial, path);
       } catch (error) {
-        await rm(unfinished, { force: true });
+        await rm(partial, { force: true });
         throw error;
       }
       return pathToFileURL(path).href;
@@ -54,7 +57,7 @@ export function createFolderStore(folder: string): ObjectStore {
         return await readFile(pathOf(keyOf(location)), "utf8");
       } catch (error) {
         if (error instanceof Error && "code" in error && error.code === "ENOENT") {
-          throw new ImportRejectedError(`There is no file ${location}.`);
+          throw new ImportRejectedError(`The file ${location} does not exist.`);
         }
         throw error;
       }

@@ -2,37 +2,40 @@ import { randomBytes } from "node:crypto";
 import { ImportRejectedError } from "./errors.ts";
 
 /**
- * Keys of the files between the stages: `imports/{user_id}/{run}-raw.csv` and `…-enriched.csv`. A run is named by its execution id, so that
- * a retry writes the same object; without one by the time, in milliseconds, and a random part, since two imports may begin at once.
+ * Key of a raw file: `imports/{user_id}/{run}-raw.csv`. A run is named by its execution id, so that a retry is
+ * idempotent: it overwrites the same object. Without an execution id, a timestamp in milliseconds and a random part
+ * keep concurrent imports apart.
  */
 export function rawKey(userId: string, executionId: string | undefined, now: Date): string {
-  return `${folderOf(userId)}${executionId ?? `${timestamp(now)}-${randomBytes(4).toString("hex")}`}${rawEnd}`;
+  return `${folderOf(userId)}${executionId ?? `${timestamp(now)}-${randomBytes(4).toString("hex")}`}${rawSuffix}`;
 }
 
 /**
- * The enriched file stands beside the raw one, so that a retry writes the same object.
+ * Key of the enriched file that belongs to a raw file: `…-enriched.csv` beside `…-raw.csv`, so that a retry is
+ * idempotent.
  *
- * @throws {ImportRejectedError} for a key that is not a raw file of this user.
+ * @throws {ImportRejectedError} when the key is not a raw file of this user.
  */
 export function enrichedKey(userId: string, key: string): string {
-  checkOwner(userId, key, rawEnd);
-  return `${key.slice(0, -rawEnd.length)}${enrichedEnd}`;
+  checkOwner(userId, key, rawSuffix);
+  return `${key.slice(0, -rawSuffix.length)}${enrichedSuffix}`;
 }
 
-/** @throws {ImportRejectedError} for a key that is not an enriched file of this user. */
-export function checkEnriched(userId: string, key: string): void {
-  checkOwner(userId, key, enrichedEnd);
+/** @throws {ImportRejectedError} when the key is not an enriched file of this user. */
+export function checkEnrichedKey(userId: string, key: string): void {
+  checkOwner(userId, key, enrichedSuffix);
 }
 
-const rawEnd = "-raw.csv";
-const enrichedEnd = "-enriched.csv";
+const rawSuffix = "-raw.csv";
+const enrichedSuffix = "-enriched.csv";
 const folderOf = (userId: string) => `imports/${userId}/`;
 
-function checkOwner(userId: string, key: string, end: string): void {
-  const name = key.slice(folderOf(userId).length);
-  if (key.startsWith(folderOf(userId)) && key.endsWith(end) && !name.includes("/") && name.length > end.length) return;
+function checkOwner(userId: string, key: string, suffix: string): void {
+  const folder = folderOf(userId);
+  const name = key.slice(folder.length);
+  if (key.startsWith(folder) && key.endsWith(suffix) && !name.includes("/") && name.length > suffix.length) return;
   throw new ImportRejectedError(
-    `The file ${JSON.stringify(key)} is none of user ${userId}; expected ${folderOf(userId)}…${end}.`,
+    `The file ${JSON.stringify(key)} does not belong to user ${userId}; expected ${folder}…${suffix}.`,
   );
 }
 

@@ -1,6 +1,9 @@
-/** A name without what two catalogs write differently: case, accents, trade marks, punctuation and white space. */
-export function normalisedName(name: string): string {
-  return withoutMarks(name)
+/**
+ * A name normalized for comparison across catalogs: case, accents, trademark signs, punctuation and white space do not
+ * matter.
+ */
+export function normalizeName(name: string): string {
+  return stripTrademarks(name)
     .normalize("NFKD")
     .replace(/\p{M}/gu, "")
     .toLowerCase()
@@ -8,8 +11,8 @@ export function normalisedName(name: string): string {
     .trim();
 }
 
-/** IGDB leaves out the marks that Steam's names carry. */
-export function withoutMarks(name: string): string {
+/** A name without trademark signs, which Steam's names have and IGDB's do not. White space is collapsed. */
+export function stripTrademarks(name: string): string {
   return name
     .replace(/[™®©℠]/g, "")
     .replace(/\s+/g, " ")

@@ -1,11 +1,11 @@
 import type { EnrichmentStats, ImportStats } from "./events.ts";
 
-/** How far an import of one library is. */
+/** Progress of the import of one library. */
 export interface LibraryProgress {
   phase: "starting" | "steam_import" | "igdb_enrichment" | "database_import" | "done";
-  /** Games of this phase. */
+  /** Games processed in this phase. */
   done: number;
-  /** Null while nobody knows. */
+  /** Games of this phase in total; null until Steam has answered. */
   total: number | null;
 }
 

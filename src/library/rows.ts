@@ -1,21 +1,16 @@
 import { z } from "zod";
+import { maxId } from "../catalog/values.ts";
 
-/** The rows of the two files, as their columns read: numbers and objects are text in the file. */
+/** Schemas of the rows of both files after parsing. In the file itself, numbers and objects are text. */
 
-const minutes = z
-  .number()
-  .int()
-  .min(0)
-  .max(2 ** 31 - 1);
+export const appid = z.number().int().min(1).max(maxId);
+/** A playtime; the column is a Postgres `int` like an id. */
+export const minutes = z.number().int().min(0).max(maxId);
 
 /** A game of a Steam library. Playtimes are minutes. */
 export const libraryGame = z.object({
-  appid: z
-    .number()
-    .int()
-    .min(1)
-    .max(2 ** 31 - 1),
-  /** "" where Steam gave none. */
+  appid,
+  /** Empty when Steam sends none. */
   name: z.string(),
   playtime_forever: minutes,
   playtime_windows: minutes,
@@ -23,7 +18,7 @@ export const libraryGame = z.object({
   playtime_linux: minutes,
   playtime_deck: minutes,
   playtime_2weeks: minutes,
-  /** ISO 8601; null for never. */
+  /** ISO 8601; null when never played. */
   last_played_at: z.string().nullable(),
   img_icon_url: z.string().nullable(),
 });
@@ -31,7 +26,7 @@ export type LibraryGame = z.infer<typeof libraryGame>;
 
 const label = z.object({ id: z.number().int(), name: z.string(), slug: z.string() });
 
-/** What the library takes over from IGDB. */
+/** The fields of an IGDB game that the library stores. */
 export const igdbGame = z.object({
   id: z.number().int(),
   name: z.string(),
@@ -49,7 +44,7 @@ export type IgdbGame = z.infer<typeof igdbGame>;
 export const enrichedGame = libraryGame.extend({
   classification: z.enum(["GAME", "DLC", "MULTIPLAYER_COMPONENT", "NON_GAME"]),
   match_status: z.enum(["MATCHED", "UNMATCHED", "IGNORED"]),
-  /** How the match was found; null without one. */
+  /** How the match was found; null without a match. */
   matched_by: z.enum(["external_id", "name_and_year"]).nullable(),
   igdb: igdbGame.nullable(),
 });

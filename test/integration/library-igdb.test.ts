@@ -1,4 +1,4 @@
-/** The IGDB client with its token and its cache in a real database, against a simulated Twitch and IGDB. */
+/** The IGDB client with its token and cache in a real database, against a simulated Twitch and IGDB. */
 
 import { mkdtemp, rm } from "node:fs/promises";
 import http from "node:http";
@@ -21,15 +21,9 @@ import { startInTest } from "../support/steam/in-test.ts";
 import { openWebClient } from "../support/sync.ts";
 import { silent } from "../support/templates.ts";
 import type { WebFault } from "../support/web/faults.ts";
-import {
-  createSimulatedIgdb,
-  generateIgdbGames,
-  type IgdbDump,
-  type IgdbEntry,
-  type SimulatedIgdb,
-} from "../support/web/igdb.ts";
-import { loadRealIgdbIds, loadRealPlatforms } from "../support/web/owned-games.ts";
-import { busiestWindow } from "../support/web/request-log.ts";
+import { generateIgdbGames } from "../support/web/generate-igdb.ts";
+import { createSimulatedIgdb, type IgdbDump, type IgdbEntry, type SimulatedIgdb } from "../support/web/igdb.ts";
+import { loadRealIgdbIds, loadRealPlatforms } from "../support/web/real-libraries.ts";
 import { asFetch, asRoutes } from "../support/web/web-api.ts";
 import { libraryGame } from "../unit/library/samples.ts";
 import { createLog } from "../unit/web/harness.ts";
@@ -56,7 +50,7 @@ beforeEach(async () => {
 const storeOf = (db = clock.wrapDatabase(database.db)) =>
   createLibraryStore(db, createDatabaseRetry(db.driver, { logger: silent }));
 
-/** A client as a new process or invocation makes it. */
+/** A client as in a new process or Lambda invocation. */
 function open(given: Partial<IgdbDeps> = {}, fetch = clock.wrapFetch(asFetch(...igdb.apis))) {
   const web = openWebClient({ fetch, limits: defaultLimits, logger: log.logger });
   const { clientId, clientSecret } = igdb;
@@ -78,7 +72,7 @@ const steamRow = (id: number, uid: number, game?: number) => ({
   external_game_source: 1,
   ...(game !== undefined && { game }),
 });
-/** A dump in which each app is one game, its id a thousand more. */
+/** A dump with one game per app; its id is the appid plus 1000. */
 const plain = (appids: readonly number[]): IgdbDump => ({
   games: appids.map((appid) => gameWith(appid + 1000)),
   externalGames: appids.map((appid, index) => steamRow(index + 1, appid, appid + 1000)),
@@ -94,12 +88,12 @@ async function failure(work: Promise<unknown>): Promise<Error> {
 }
 
 function hasNoSecrets(...more: string[]): void {
-  const told = [...log.lines, ...more].join("\n");
-  for (const secret of [igdb.clientSecret, ...igdb.tokens]) expect(told).not.toContain(secret);
+  const written = [...log.lines, ...more].join("\n");
+  for (const secret of [igdb.clientSecret, ...igdb.tokens]) expect(written).not.toContain(secret);
 }
 
-/** What IGDB's rows should become, read without the code under test. */
-function independently({ games, externalGames }: IgdbDump, appids: readonly number[]): Map<number, IgdbGame> {
+/** Oracle: the expected games, computed from IGDB's rows without the code under test. */
+function expectedGames({ games, externalGames }: IgdbDump, appids: readonly number[]): Map<number, IgdbGame> {
   const byId = new Map(games.map((game) => [game.id, game]));
   const found = new Map<number, IgdbGame>();
   for (const appid of appids) {
@@ -125,12 +119,12 @@ function independently({ games, externalGames }: IgdbDump, appids: readonly numb
   return found;
 }
 
-describe("games by their appids", () => {
-  it("are those of IGDB, with genres, platforms and covers", async () => {
+describe("Igdb.bySteamAppids", () => {
+  it("returns IGDB's games with genres, platforms and covers, 400 appids per query", async () => {
     const appids = ids(1_300);
     serve(generateIgdbGames({ seed: 5, appids }));
     const found = await find(appids);
-    const expected = independently(igdb.dump, appids);
+    const expected = expectedGames(igdb.dump, appids);
     expect(found).toEqual(expected);
     expect(expected.size).toBeLessThan(1_300);
     expect([...found.values()].some(({ release_date }) => release_date?.startsWith("19"))).toBe(true);
@@ -139,7 +133,7 @@ describe("games by their appids", () => {
     hasNoSecrets();
   });
 
-  it("are found by the first row that has a game; two appids may share one", async () => {
+  it("takes the first row with a game, and lets two appids share one game", async () => {
     serve({
       games: [gameWith(1), gameWith(2)],
       externalGames: [
@@ -158,7 +152,7 @@ describe("games by their appids", () => {
     ]);
   });
 
-  it("are whole where something they refer to is gone, or is odd", async () => {
+  it("drops dangling references and invalid values, and keeps the rest of the game", async () => {
     const odd = {
       ...gameWith(1, { first_release_date: 9_999_999_999_999 }),
       cover: 77,
@@ -184,9 +178,9 @@ describe("games by their appids", () => {
     [501, 2],
     [1_000, 3],
     [1_001, 3],
-  ])("are read to the last of %i rows in %i requests", async (rows, requests) => {
+  ])("reads all of %i rows in %i requests", async (rows, requests) => {
     const appids = ids(400);
-    // The last app's game is in the very last row.
+    // The last app's game is in the last row.
     const repeats = Array.from({ length: rows - 400 }, (_, i) => steamRow(i + 1, appids[0] ?? 0));
     const own = appids.map((appid, index) => steamRow(rows - 399 + index, appid, appid + 1_000));
     serve({ games: plain(appids).games, externalGames: [...repeats, ...own] });
@@ -194,13 +188,13 @@ describe("games by their appids", () => {
     expect(igdb.queries.map(({ offset }) => offset)).toEqual(Array.from({ length: requests }, (_, i) => i * 500));
   });
 
-  it("are asked for with nothing when there are none", async () => {
+  it("sends no request for an empty list", async () => {
     expect(await find([])).toEqual(new Map());
     expect(igdb.log.counts).toEqual({});
   });
 
   const real = loadRealIgdbIds();
-  it("of a real library", async (context) => {
+  it("matches a real library", async (context) => {
     const platforms = loadRealPlatforms();
     if (real === null || platforms === null) return context.skip("the real ids are not beside this repository");
     expect(real.games).toHaveLength(118);
@@ -213,28 +207,16 @@ describe("games by their appids", () => {
   });
 });
 
-describe("the token", () => {
+describe("the token of Igdb", () => {
   beforeEach(() => serve(plain(ids(2_000))));
 
-  it("is fetched once and shared with the next invocation", async () => {
+  it("is fetched once and shared with the next process", async () => {
     await find(ids(900));
     await find(ids(900, 10_000));
     expect([igdb.tokens.length, igdb.queries.length]).toEqual([1, 6]);
   });
 
-  it.each([
-    [59, 2],
-    [90, 1],
-  ])("is refreshed a minute before it ends: %i seconds left", async (seconds, tokens) => {
-    await find([10]);
-    await database.sql("update web_tokens set expires_at = now() + make_interval(secs => $1)", [seconds]);
-    await find([20]);
-    expect(igdb.tokens).toHaveLength(tokens);
-    await find([30]);
-    expect(igdb.tokens).toHaveLength(tokens);
-  });
-
-  it("is refreshed in the middle of a run as well", async () => {
+  it("is renewed during a run, a minute before it expires", async () => {
     const client = open();
     await find([10], client);
     await database.sql("update web_tokens set expires_at = now() + interval '59 seconds'");
@@ -242,7 +224,7 @@ describe("the token", () => {
     expect(igdb.log.counts).toEqual({ token: 2, external_games: 2 });
   });
 
-  it("is replaced once after a 401 in the middle of a run", async () => {
+  it("is renewed once after a 401 during a run", async () => {
     igdb.revoke({ after: 2 });
     const found = await find(ids(2_000));
     expect(found.size).toBe(2_000);
@@ -252,53 +234,18 @@ describe("the token", () => {
     hasNoSecrets();
   });
 
-  it("that has been taken back between invocations is replaced once", async () => {
-    await find([10]);
-    igdb.revoke();
-    expect((await find([20])).size).toBe(1);
-    expect(igdb.log.counts).toEqual({ token: 2, external_games: 3 });
-    expect(igdb.liveTokens()).toEqual(igdb.tokens.slice(1));
-  });
-
-  it("that is refused when it is new is no reason for another", async () => {
-    igdb = createSimulatedIgdb({ tokenSeconds: 0 });
-    const error = await failure(find([10]));
-    expect(error).toMatchObject({ name: "WebError", fault: "denied", status: 401 });
-    expect(igdb.log.counts).toEqual({ token: 1, external_games: 1 });
-  });
-
-  it.each([
-    ["secret", 403],
-    ["id", 400],
-  ])("is refused for a wrong client %s, after one request", async (what, status) => {
-    const wrong = "wrongwrongwrongwrong";
-    const error = await failure(find([10], open(what === "id" ? { clientId: wrong } : { clientSecret: wrong })));
-    expect(error).toEqual(
-      new SettingRejectedError(`Twitch refuses IGDB_CLIENT_ID and IGDB_CLIENT_SECRET (${status}).`),
-    );
-    expect([...log.lines, error.message].join("\n")).not.toContain(wrong);
+  it("is reported as SettingRejectedError when Twitch refuses the credentials", async () => {
+    const error = await failure(find([10], open({ clientSecret: "wrongwrongwrongwrong" })));
+    expect(error).toEqual(new SettingRejectedError("Twitch refuses IGDB_CLIENT_ID and IGDB_CLIENT_SECRET (403)."));
+    expect([...log.lines, error.message].join("\n")).not.toContain("wrongwrong");
     expect(igdb.log.counts).toEqual({ token: 1 });
-  });
-
-  it.each(["clientId", "clientSecret"])("is not asked for without %s", async (name) => {
-    const error = await failure(find([10], open({ [name]: null })));
-    expect(error).toBeInstanceOf(SettingRejectedError);
-    expect(error.message).toContain("set IGDB_CLIENT_ID and IGDB_CLIENT_SECRET");
-    expect(igdb.log.counts).toEqual({});
-  });
-
-  it("is asked for again when Twitch fails for a while", async () => {
-    igdb.faults.add({ on: { kind: "token" }, fault: { status: 503 }, times: 2 });
-    expect((await find([10])).size).toBe(1);
-    expect(igdb.log.counts).toEqual({ token: 3, external_games: 1 });
-    hasNoSecrets();
   });
 });
 
-describe("answers are kept for an hour", () => {
+describe("the answer cache of Igdb", () => {
   beforeEach(() => serve(plain(ids(300))));
 
-  it("hits and misses, for every import", async () => {
+  it("holds hits and misses, for every process, and only missing uids are queried", async () => {
     const appids = ids(450);
     const first = await find(appids);
     expect([first.size, igdb.log.counts.external_games]).toEqual([300, 2]);
@@ -309,26 +256,14 @@ describe("answers are kept for an hour", () => {
     expect(igdb.queries.at(-1)?.where.get("uid")).toEqual(["7"]);
   });
 
-  it("and not longer", async () => {
-    await find(ids(450));
-    await database.sql(
-      "update igdb_answers set fetched_at = now() - interval '61 minutes' where uid in ('10', '4500')",
-    );
-    serve(plain(ids(450)));
-    const found = await find(ids(450));
-    expect(found.has(4_500)).toBe(true);
-    expect(found.has(4_490)).toBe(false);
-    expect(igdb.queries.at(-1)?.where.get("uid")).toEqual(["10", "4500"]);
-  });
-
-  it("but not in a shape that nobody knows", async () => {
+  it("queries again what is cached in an unknown shape", async () => {
     await find([10, 20]);
     await database.sql(`update igdb_answers set game = '{"id": "old"}' where uid = '20'`);
     expect([...(await find([10, 20])).keys()].sort()).toEqual([10, 20]);
     expect(igdb.queries.at(-1)?.where.get("uid")).toEqual(["20"]);
   });
 
-  it("what was answered before a fault is kept as well", async () => {
+  it("keeps the batches that were answered before a failure", async () => {
     igdb.faults.add({ on: { kind: "external_games" }, after: 1, fault: { status: 500 }, times: 4 });
     serve(plain(ids(800)));
     await failure(find(ids(800)));
@@ -338,57 +273,34 @@ describe("answers are kept for an hour", () => {
   });
 });
 
-describe("a fault of IGDB", () => {
-  const faults: [string, WebFault, string][] = [
-    ["429", { status: 429 }, "limited"],
-    ["500", { status: 500 }, "unreachable"],
-    ["502 with HTML", { status: 502, html: true }, "unreachable"],
-    ["a lost connection", "drop", "unreachable"],
-    ["silence", "hang", "unreachable"],
-    ["HTML", "html200", "invalid"],
-    ["half an answer", "truncated", "invalid"],
-    ["nothing", "empty200", "invalid"],
-  ];
+describe("Igdb when IGDB fails", () => {
   beforeEach(() => serve(plain(ids(500))));
 
-  it.each(faults)("is asked again: %s", async (_, fault) => {
+  it.each<[string, WebFault]>([
+    ["429", { status: 429 }],
+    ["a dropped connection", "drop"],
+    ["HTML", "html200"],
+  ])("retries after %s", async (_, fault) => {
     igdb.faults.add({ on: { kind: "external_games" }, fault, times: 2 });
     expect((await find(ids(500))).size).toBe(500);
     expect(igdb.log.counts).toEqual({ token: 1, external_games: 4 });
     hasNoSecrets();
   });
 
-  it.each(faults)("is thrown after every repeat: %s", async (_, fault, kind) => {
-    igdb.faults.add({ on: { kind: "external_games" }, fault, times: 4 });
+  it("throws WebError after the last retry", async () => {
+    igdb.faults.add({ on: { kind: "external_games" }, fault: { status: 500 }, times: 4 });
     const error = await failure(find(ids(500)));
-    expect(error).toMatchObject({ name: "WebError", fault: kind, message: expect.stringContaining("(4 attempts)") });
+    expect(error).toMatchObject({
+      name: "WebError",
+      fault: "unreachable",
+      message: expect.stringContaining("(4 attempts)"),
+    });
     expect(igdb.log.counts).toEqual({ token: 1, external_games: 4 });
-  });
-
-  it("in every third answer costs only repeats", async () => {
-    igdb.faults.random({ seed: 3, rate: 0.33, faults: faults.map(([, fault]) => fault) });
-    serve(plain(ids(4_000)));
-    expect((await find(ids(4_000))).size).toBe(4_000);
-    expect(Object.keys(igdb.faults.struck).length).toBeGreaterThan(1);
   });
 });
 
-describe("its limits", () => {
-  it("are kept by all together: four starts a second, eight open", async () => {
-    igdb = createSimulatedIgdb({ ...plain(ids(6_000)), latencyMs: 3_500 });
-    // Not counted as in flight: the clock has to run on while requests are open.
-    const client = open({}, asFetch(...igdb.apis));
-    await find([10], client);
-    const parts = Array.from({ length: 30 }, (_, i) => ids(200, 20 + i * 2_000));
-    await clock.run(Promise.all(parts.map((part) => client.bySteamAppids(part))));
-    const calls = igdb.log.of("external_games");
-    expect(calls).toHaveLength(31);
-    expect(busiestWindow(calls, 1_000)).toBe(4);
-    expect(igdb.mostOpen()).toBe(8);
-    expect(igdb.refusedAsTooMany()).toBe(0);
-  });
-
-  it("are passed by two processes that know nothing of each other, and 429 only costs them time", async () => {
+describe("the rate limits of IGDB", () => {
+  it("are exceeded by two processes together, which retry after 429 and complete", async () => {
     serve(plain(ids(4_000)));
     const found = await clock.run(
       Promise.all([open().bySteamAppids(ids(2_000)), open().bySteamAppids(ids(2_000, 20_010))]),
@@ -399,7 +311,7 @@ describe("its limits", () => {
     hasNoSecrets();
   });
 
-  it("cost 2,000 games two seconds at most, against 500 with one request for each", async () => {
+  it("let 2,000 games be matched in two seconds", async () => {
     const appids = ids(2_000);
     serve(generateIgdbGames({ seed: 9, appids }));
     await database.sql(
@@ -421,17 +333,17 @@ describe("its limits", () => {
     expect(stats.processed).toBe(2_000);
     expect(stats.matched + stats.unmatched + stats.filtered).toBe(2_000);
     expect(stats.unmatched).toBeGreaterThan(0);
-    // Five for the appids and, in each step, one for the names that are left.
+    // Five queries by appid and, in each step, one by name.
     expect(igdb.log.counts).toEqual({ token: 1, external_games: 5, games: 5 });
     expect(clock.elapsedMs()).toBe(2_000);
     expect(igdb.refusedAsTooMany()).toBe(0);
   });
 });
 
-describe("games by their names", () => {
+describe("Igdb.byNames", () => {
   const names = ['say "cheese"', "back\\slash", "a; b & c = (d)", "Pokémon: 夜勤事件 🎮", "plain", "\\", '"', '\\"'];
 
-  it("are those that are called exactly so", async () => {
+  it("returns the games with exactly these names, whatever characters they contain", async () => {
     serve({ games: [...names, "other"].map((name, index) => gameWith(index + 1, { name })) });
     const found = await clock.run(open().byNames(names));
     expect(found.map(({ name }) => name)).toEqual(names);
@@ -439,7 +351,7 @@ describe("games by their names", () => {
     expect(await clock.run(open().byNames(["PLAIN", "pla", 'say \\"cheese\\"']))).toEqual([]);
   });
 
-  it("are asked for by the hundred and read to the last page", async () => {
+  it("sends 100 names per query and reads all pages", async () => {
     const many = Array.from({ length: 250 }, (_, i) => `Name ${i}`);
     const games = many.flatMap((name, i) =>
       Array.from({ length: i < 100 ? 5 : 1 }, (_, n) => gameWith(i * 5 + n + 1, { name })),
@@ -456,7 +368,7 @@ describe("games by their names", () => {
   });
 });
 
-it("works through TLS and a proxy as it does here", async () => {
+it("Igdb works through TLS and a proxy", async () => {
   clock.restore();
   const appids = ids(500);
   serve(generateIgdbGames({ seed: 6, appids }));
@@ -465,7 +377,7 @@ it("works through TLS and a proxy as it does here", async () => {
   const { clientId, clientSecret } = igdb;
   const web = openWebClient({ limits: defaultLimits, logger: log.logger });
   const client = createIgdb({ web, store: storeOf(database.db), clientId, clientSecret, signal: never });
-  expect(await client.bySteamAppids(appids)).toEqual(independently(igdb.dump, appids));
+  expect(await client.bySteamAppids(appids)).toEqual(expectedGames(igdb.dump, appids));
   igdb.revoke();
   const [name = ""] = igdb.dump.games.map((game) => game.name);
   expect((await client.byNames([name])).map((game) => game.name)).toContain(name.trim());

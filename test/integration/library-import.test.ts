@@ -21,17 +21,18 @@ import {
 } from "../support/library.ts";
 import { startS3 } from "../support/s3.ts";
 import type { IgdbDump, IgdbEntry } from "../support/web/igdb.ts";
-import { loadRealIgdbIds, loadRealLibraries, loadRealPlatforms, type OwnedGame } from "../support/web/owned-games.ts";
+import type { OwnedGame } from "../support/web/owned-games.ts";
+import { loadRealIgdbIds, loadRealLibraries, loadRealPlatforms } from "../support/web/real-libraries.ts";
 
-/** From a Steam profile to rows: everything real but Steam and IGDB. */
+/** End to end from a Steam profile to rows: only Steam and IGDB are simulated. */
 
 interface Given {
-  /** Files in a folder, or in a bucket, and how to list them. */
-  keep: (place: "folder" | "s3") => Promise<{ objects: ObjectStore; keys: () => Promise<string[]> }>;
+  /** An object store in a folder or a bucket, and its keys. */
+  openObjects: (place: "folder" | "s3") => Promise<{ objects: ObjectStore; keys: () => Promise<string[]> }>;
 }
 
 const it = given.extend<Given>({
-  keep: ({ onTestFinished }, use) =>
+  openObjects: ({ onTestFinished }, use) =>
     use(async (place) => {
       if (place === "s3") {
         const s3 = await startS3("libraries");
@@ -58,8 +59,8 @@ const nothingNew = {
   library_items_created: 0,
 };
 
-/** IGDB has no cached answer any more. */
-const forget = ({ sql }: TestDatabase) =>
+/** Expires all cached answers of IGDB. */
+const expireAnswers = ({ sql }: TestDatabase) =>
   sql("update igdb_answers set fetched_at = fetched_at - interval '61 minutes'");
 
 async function countOf({ sql }: TestDatabase, table: string): Promise<number> {
@@ -67,7 +68,7 @@ async function countOf({ sql }: TestDatabase, table: string): Promise<number> {
   return row?.count ?? -1;
 }
 
-/** When each row was last written, by what it is called. */
+/** Write time of each row by its Steam appid or IGDB id. */
 async function writtenAt({ sql }: TestDatabase, table: "ImportedGame" | "Game"): Promise<Map<string, string>> {
   const name = table === "Game" ? '"igdbId"::text' : '"storefrontGameId"';
   const rows = await sql<{ name: string; at: string }>(
@@ -79,7 +80,7 @@ async function writtenAt({ sql }: TestDatabase, table: "ImportedGame" | "Game"):
 const changedIn = (before: Map<string, string>, after: Map<string, string>) =>
   [...after].filter(([key, at]) => before.get(key) !== at).map(([key]) => key);
 
-/** A game of a library, played for an hour unless told otherwise. */
+/** A game of a library, played for an hour by default. */
 function owned(appid: number, name: string, playtime_forever = 60): OwnedGame {
   return {
     appid,
@@ -96,17 +97,17 @@ function owned(appid: number, name: string, playtime_forever = 60): OwnedGame {
 
 const year = (of: number) => Date.UTC(of, 5, 1) / 1_000;
 
-describe.each(databaseKinds)("from Steam to the library (%s)", (kind) => {
-  it("arrives complete; again it creates nothing, and updates what changed and nothing else", async ({
+describe.each(databaseKinds)("a library import (%s)", (kind) => {
+  it("imports every game; a second run is a no-op, and a third updates only what changed", async ({
     open,
-    keep,
+    openObjects,
   }) => {
-    const [database, { objects, keys }] = [await open(kind), await keep(kind === "pglite" ? "folder" : "s3")];
+    const [database, { objects, keys }] = [await open(kind), await openObjects(kind === "pglite" ? "folder" : "s3")];
     const { library, dump } = generateWorld(5, 620);
     const web = simulateLibraryWeb({ libraries: { [steamId]: library }, dump });
-    const parts = composeStages(database.db, web, objects);
+    const deps = composeStages(database.db, web, objects);
 
-    const first = await importLibrary(parts, "u1");
+    const first = await importLibrary(deps, "u1");
     expect(differencesOf(readLibrary("u1", library, dump), await dumpLibrary(database.sql))).toEqual([]);
     const { processed, matched, unmatched, filtered } = first.enrichment;
     expect(first.game_count).toBe(620);
@@ -118,7 +119,7 @@ describe.each(databaseKinds)("from Steam to the library (%s)", (kind) => {
       imported_games_created: await countOf(database, "ImportedGame"),
       games_created: await countOf(database, "Game"),
       library_items_created: await countOf(database, "LibraryItem"),
-      // Apps of a later batch whose game an earlier one made change nothing about it.
+      // An app of a later batch does not update a game that an earlier batch created.
       games_updated: 0,
     });
     expect(first.import.imported_games_created).toBe(620);
@@ -132,13 +133,13 @@ describe.each(databaseKinds)("from Steam to the library (%s)", (kind) => {
     expect(web.igdb.queries.filter(({ endpoint }) => endpoint === "external_games")).toHaveLength(2);
 
     web.igdb.queries.length = 0;
-    const second = await importLibrary(parts, "u1");
+    const second = await importLibrary(deps, "u1");
     expect({ ...second.import, enrichment: second.enrichment }).toEqual({
       ...nothingNew,
       enrichment: first.enrichment,
     });
     expect(second.s3_location).not.toBe(first.s3_location);
-    // Answers and token are kept.
+    // Answers and token are cached.
     expect(web.igdb.queries).toEqual([]);
     expect(web.igdb.tokens).toHaveLength(1);
 
@@ -148,9 +149,9 @@ describe.each(databaseKinds)("from Steam to the library (%s)", (kind) => {
     played.playtime_forever += 5;
     renamed.name = 'Another, "better" name';
     const [entry] = dump.games.filter(({ id }) => gamesBefore.has(String(id)));
-    if (entry) entry.summary = "Told anew.";
-    await forget(database);
-    const third = await importLibrary(parts, "u1");
+    if (entry) entry.summary = "A new summary.";
+    await expireAnswers(database);
+    const third = await importLibrary(deps, "u1");
     expect(third.import).toEqual({ ...nothingNew, imported_games_updated: 2, games_updated: 1 });
     expect(changedIn(importedBefore, await writtenAt(database, "ImportedGame")).toSorted()).toEqual(
       [String(played.appid), String(renamed.appid)].toSorted(),
@@ -159,16 +160,16 @@ describe.each(databaseKinds)("from Steam to the library (%s)", (kind) => {
     expect(web.igdb.tokens).toHaveLength(1);
     const items = await dumpLibrary(database.sql);
     const expected = readLibrary("u1", library, dump);
-    // What an item says was the user's from the moment it was made.
+    // An import never updates a library item: its status is the user's.
     expected.delete("items");
     items.delete("items");
     expect(differencesOf(expected, items)).toEqual([]);
   });
 });
 
-describe("runs at once", () => {
-  it("leave every game once: of one user, and of users who share games", async ({ open, keep }) => {
-    const [database, { objects }] = [await open("postgres"), await keep("folder")];
+describe("concurrent imports", () => {
+  it("create no duplicates, for one user and for users who share games", async ({ open, openObjects }) => {
+    const [database, { objects }] = [await open("postgres"), await openObjects("folder")];
     const { library, dump } = generateWorld(8, 540);
     const web = simulateLibraryWeb({ libraries: { [steamId]: library }, dump });
     const summaries = await Promise.all(
@@ -187,7 +188,7 @@ describe("runs at once", () => {
   });
 });
 
-describe("what a game is, and which one", () => {
+describe("classification and match of an import", () => {
   const entry = (id: number, name: string, more: Partial<IgdbEntry> = {}): IgdbEntry => ({
     id,
     name,
@@ -203,11 +204,8 @@ describe("what a game is, and which one", () => {
     return { summary, web, rows: new Map(rows.map((row) => [row.appid, row])) };
   }
 
-  it("is what the catalog says, whatever it is called, then what IGDB says, then what its name ends with", async ({
-    open,
-    keep,
-  }) => {
-    const [database, { objects }] = [await open("postgres"), await keep("folder")];
+  it("classifies by the catalog first, then by IGDB, then by name", async ({ open, openObjects }) => {
+    const [database, { objects }] = [await open("postgres"), await openObjects("folder")];
     await database.sql(`insert into apps (appid, name, type) values
       (10, 'Level - Editor', 'game'), (20, 'A Map', 'dlc'), (30, 'Little Game', 'demo'), (40, 'Named by the catalog', 'game')`);
     const games = [
@@ -231,13 +229,13 @@ describe("what a game is, and which one", () => {
       externalGames,
     };
     const { rows, web } = await importAll(database, objects, games, dump);
-    const told = [...rows.values()].map(({ appid, name, classification, match_status }) => [
+    const classified = [...rows.values()].map(({ appid, name, classification, match_status }) => [
       appid,
       name,
       classification,
       match_status,
     ]);
-    expect(told).toEqual([
+    expect(classified).toEqual([
       [10, "Level - Editor", "GAME", "MATCHED"],
       [20, "A Map", "DLC", "IGNORED"],
       [30, "Little Game", "NON_GAME", "IGNORED"],
@@ -247,7 +245,7 @@ describe("what a game is, and which one", () => {
       [70, "Big - Soundtrack", "NON_GAME", "IGNORED"],
       [80, "The Turing Test", "GAME", "UNMATCHED"],
     ]);
-    // What the catalog calls no game is not asked for.
+    // Apps that are no games in the catalog are not queried.
     expect(web.igdb.queries.flatMap(({ where }) => where.get("uid") ?? [])).toEqual([
       "10",
       "40",
@@ -266,12 +264,12 @@ describe("what a game is, and which one", () => {
     expect(differencesOf(expected, await dumpLibrary(database.sql))).toEqual([]);
   });
 
-  it("is found by name and year where that leaves one, is marked so, and is never guessed", async ({ open, keep }) => {
-    const [database, { objects }] = [await open("postgres"), await keep("folder")];
-    const names = ["Pokéball™: Éxtra!", "Twice", "Other Year", "Undated", "Nobody Knows"];
+  it("matches by name and year only when exactly one candidate fits", async ({ open, openObjects }) => {
+    const [database, { objects }] = [await open("postgres"), await openObjects("folder")];
+    const names = ["Pokéball™: Éxtra!", "Twice", "Other Year", "Undated", "Not in IGDB"];
     await database.sql(`insert into apps (appid, name, type, steam_release_date) values
       (1, '${names[0]}', 'game', '2015-02-03'), (2, 'Twice', 'game', '2016-01-01'), (3, 'Other Year', 'game', '2017-01-01'),
-      (4, 'Undated', 'game', null), (5, 'Nobody Knows', 'game', '2018-01-01')`);
+      (4, 'Undated', 'game', null), (5, 'Not in IGDB', 'game', '2018-01-01')`);
     const dump = {
       games: [
         entry(101, "Pokéball: Éxtra!", { first_release_date: year(2015) }),
@@ -295,22 +293,12 @@ describe("what a game is, and which one", () => {
     expect(summary.enrichment).toEqual({ processed: 5, matched: 1, unmatched: 4, filtered: 0 });
     expect(await database.sql(`select "igdbId", "steamAppId" from "Game"`)).toEqual([{ igdbId: 101, steamAppId: 1 }]);
   });
-
-  it("an empty library is a library", async ({ open, keep }) => {
-    const [database, { objects }] = [await open("postgres"), await keep("s3")];
-    const { summary } = await importAll(database, objects, [], { games: [], externalGames: [] });
-    expect(summary).toMatchObject({
-      game_count: 0,
-      enrichment: { processed: 0, matched: 0, unmatched: 0, filtered: 0 },
-      import: nothingNew,
-    });
-  });
 });
 
 const realLibraries = loadRealLibraries();
 const realIds = loadRealIgdbIds();
 
-describe.skipIf(!realLibraries || !realIds)("real libraries (skipped without ../shared/library)", () => {
+describe.skipIf(!realLibraries || !realIds)("the import of real libraries (skipped without ../shared/library)", () => {
   const gameTypes = [
     "Main Game",
     "DLC",
@@ -325,7 +313,7 @@ describe.skipIf(!realLibraries || !realIds)("real libraries (skipped without ../
   ];
   gameTypes.push("Expanded Game", "Port", "Fork", "Pack / Addon", "Update");
 
-  /** IGDB as the real pairs have it, with a title that tells the game from Steam's name. */
+  /** IGDB with the real pairs, and titles that differ from Steam's names. */
   function realDump(): IgdbDump {
     const platforms = loadRealPlatforms()?.slice(0, 12) ?? [];
     const pairs = realIds?.games ?? [];
@@ -351,40 +339,45 @@ describe.skipIf(!realLibraries || !realIds)("real libraries (skipped without ../
   it.for([
     ["pglite", "folder"],
     ["postgres", "s3"],
-  ] as const)("arrive complete, matched by the real ids (%s, %s)", async ([kind, place], { open, keep, expect }) => {
-    const [database, { objects }] = [await open(kind), await keep(place)];
-    const dump = realDump();
-    expect(dump.games.every(({ game_type }) => game_type !== undefined && game_type >= 0)).toBe(true);
-    // The pairs come from a third library, of which only the appids are known.
-    const third = [...(realIds?.games ?? []).map(({ appid }) => appid), ...(realIds?.unmapped ?? [])];
-    const libraries = [...(realLibraries ?? []), { games: third.map((appid) => owned(appid, "")) }];
-    expect(libraries.map(({ games }) => games.length)).toEqual([129, 350, 121]);
-    const pairs = new Map(realIds?.games.map(({ appid, igdb_id }) => [appid, igdb_id]));
-    for (const [index, library] of libraries.entries()) {
-      const [user, profile] = [`real-${index}`, `7656119800000000${index + 2}`];
-      const web = simulateLibraryWeb({ libraries: { [profile]: library }, dump });
-      const summary = await importLibrary(composeStages(database.db, web, objects), user, profile);
-      expect(summary.game_count).toBe(library.games.length);
-      expect(summary.enrichment.processed).toBe(library.games.length);
-      const stored = await dumpLibrary(database.sql);
-      const ofUser = (rows: string[] = []) => rows.filter((row) => row.startsWith(`["${user}"`));
-      const expected = readLibrary(user, library, dump);
-      for (const table of ["imported", "items"]) expect(ofUser(stored.get(table))).toEqual(expected.get(table));
-      const statuses = await database.sql<{ appid: string; status: string }>(
-        `select "storefrontGameId" as appid, "igdbMatchStatus"::text as status from "ImportedGame" where "userId" = '${user}'`,
-      );
-      const matched = statuses.filter(({ status }) => status === "MATCHED").map(({ appid }) => Number(appid));
-      expect(matched.length).toBe(summary.enrichment.matched);
-      expect(matched.filter((appid) => !pairs.has(appid))).toEqual([]);
-      if (index === 2) {
-        const others = statuses.filter(({ status }) => status !== "MATCHED");
-        expect(others.filter(({ status }) => status === "UNMATCHED").map(({ appid }) => Number(appid))).toEqual(
-          realIds?.unmapped,
+  ] as const)(
+    "imports every game, matched by the real ids (%s, %s)",
+    async ([kind, place], { open, openObjects, expect }) => {
+      const [database, { objects }] = [await open(kind), await openObjects(place)];
+      const dump = realDump();
+      expect(dump.games.every(({ game_type }) => game_type !== undefined && game_type >= 0)).toBe(true);
+      // The pairs come from a third library, of which there are only appids.
+      const third = [...(realIds?.games ?? []).map(({ appid }) => appid), ...(realIds?.unmapped ?? [])];
+      const libraries = [...(realLibraries ?? []), { games: third.map((appid) => owned(appid, "")) }];
+      expect(libraries.map(({ games }) => games.length)).toEqual([129, 350, 121]);
+      const pairs = new Map(realIds?.games.map(({ appid, igdb_id }) => [appid, igdb_id]));
+      for (const [index, library] of libraries.entries()) {
+        const [user, profile] = [`real-${index}`, `7656119800000000${index + 2}`];
+        const web = simulateLibraryWeb({ libraries: { [profile]: library }, dump });
+        const summary = await importLibrary(composeStages(database.db, web, objects), user, profile);
+        expect(summary.game_count).toBe(library.games.length);
+        expect(summary.enrichment.processed).toBe(library.games.length);
+        const stored = await dumpLibrary(database.sql);
+        const ofUser = (rows: string[] = []) => rows.filter((row) => row.startsWith(`["${user}"`));
+        const expected = readLibrary(user, library, dump);
+        for (const table of ["imported", "items"]) expect(ofUser(stored.get(table))).toEqual(expected.get(table));
+        const statuses = await database.sql<{ appid: string; status: string }>(
+          `select "storefrontGameId" as appid, "igdbMatchStatus"::text as status from "ImportedGame" where "userId" = '${user}'`,
         );
-        const parts = realIds?.games.filter(({ game_type }) => /^(DLC|Expansion|Pack|Update)/.test(game_type)) ?? [];
-        expect(others.length).toBe(parts.length + 3);
+        const matched = statuses.filter(({ status }) => status === "MATCHED").map(({ appid }) => Number(appid));
+        expect(matched.length).toBe(summary.enrichment.matched);
+        expect(matched.filter((appid) => !pairs.has(appid))).toEqual([]);
+        if (index === 2) {
+          const others = statuses.filter(({ status }) => status !== "MATCHED");
+          expect(others.filter(({ status }) => status === "UNMATCHED").map(({ appid }) => Number(appid))).toEqual(
+            realIds?.unmapped,
+          );
+          const parts = realIds?.games.filter(({ game_type }) => /^(DLC|Expansion|Pack|Update)/.test(game_type)) ?? [];
+          expect(others.length).toBe(parts.length + 3);
+        }
+        expect((await importLibrary(composeStages(database.db, web, objects), user, profile)).import).toEqual(
+          nothingNew,
+        );
       }
-      expect((await importLibrary(composeStages(database.db, web, objects), user, profile)).import).toEqual(nothingNew);
-    }
-  });
+    },
+  );
 });

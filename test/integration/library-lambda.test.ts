@@ -28,7 +28,7 @@ import { generateCatalog } from "../support/steam/generate.ts";
 import { startSimulatedSteam } from "../support/steam/simulated-steam.ts";
 import { asRoutes } from "../support/web/web-api.ts";
 
-/** The handlers as Lambda invokes them: from the sources in this process, and as the bundles that are deployed in another one. */
+/** The Lambda handlers: from the sources in this process, and as deployed bundles in a child process. */
 
 type Answer = Record<string, unknown> & { success: boolean };
 type Handler = (event: unknown, context: Context) => Promise<Answer>;
@@ -48,7 +48,7 @@ let s3: TestS3;
 let web: LibraryWeb;
 
 beforeAll(async () => {
-  // Every execution environment listens for the end of its output, and here they share one.
+  // Each simulated execution environment adds a listener to stdout, and here they share it.
   process.stdout.setMaxListeners(50);
   [database, s3] = await Promise.all([openTestDatabase("postgres"), startS3("imports-of-libraries")]);
 });
@@ -67,7 +67,7 @@ const environment = (): Record<string, string> => ({
   IGDB_API_LIMIT: "6000/second",
   RETRY_ATTEMPTS: "0",
   LOG_LEVEL: "silent",
-  // Vitest's own MODE is none of the service's.
+  // Vitest sets MODE, which the service would reject.
   MODE: "",
   POWERTOOLS_TRACE_ENABLED: "false",
   POWERTOOLS_METRICS_DISABLED: "true",
@@ -81,7 +81,7 @@ beforeEach(async () => {
   web = simulateLibraryWeb({ libraries: { [steamId]: library, [privateId]: "private", [missingId]: "missing" }, dump });
 });
 
-/** A fresh execution environment, with what the test changes about it. */
+/** Loads the handlers in a fresh execution environment with changed variables. */
 async function coldStart(changes: Record<string, string | undefined> = {}): Promise<Handlers> {
   vi.unstubAllEnvs();
   for (const [name, value] of Object.entries({ ...environment(), ...changes })) vi.stubEnv(name, value);
@@ -116,8 +116,8 @@ const connections = () =>
     "select pid from pg_stat_activity where datname = current_database() and application_name = 'steam-pics-sync' and query ~ 'library_|web_'",
   );
 
-describe("the handlers", () => {
-  it("answer in snake_case, cold and warm, with one connection and one token", async () => {
+describe("the Lambda handlers", () => {
+  it("answer in snake_case, and share one connection and one token across invocations", async () => {
     const handlers = await coldStart();
     const [first, second, third] = await importAll(handlers, "u1", "run-1");
     expect(first).toEqual({
@@ -144,14 +144,14 @@ describe("the handlers", () => {
     });
     expect(differencesOf(readLibrary("u1", library, dump), await dumpLibrary(database.sql))).toEqual([]);
     const cold = await connections();
-    // The stages share this process, and so one runtime.
+    // The stages share this process, hence one runtime.
     expect(cold).toHaveLength(1);
 
     const [, , again] = await importAll(handlers, "u1", "run-2");
     expect(again?.stats).toMatchObject({ imported_games_created: 0, games_created: 0, library_items_created: 0 });
     expect(await connections()).toEqual(cold);
     expect(web.igdb.tokens).toHaveLength(1);
-    // Another environment finds the token in the database.
+    // Another execution environment reads the token from the database.
     await database.sql("truncate igdb_answers");
     await importAll(await coldStart(), "u1", "run-3");
     expect(web.igdb.tokens).toHaveLength(1);
@@ -160,7 +160,7 @@ describe("the handlers", () => {
     ]);
   });
 
-  it("write the same objects when an execution is retried, and other ones without its id", async () => {
+  it("overwrite the objects of a retried execution, and write new ones without an execution id", async () => {
     const handlers = await coldStart();
     const before = await s3.objects();
     await importAll(handlers, "u2", "retried");
@@ -173,18 +173,10 @@ describe("the handlers", () => {
   });
 
   it.each([
-    ["a profile that is private", { steam_id64: privateId }, /not public/],
-    ["a profile that does not exist", { steam_id64: missingId }, /knows no profile 76561198000000003/],
-    ["a SteamID that is none", { steam_id64: "12345" }, /steam_id64: must be a SteamID64/],
-    ["a SteamID that is a number", { steam_id64: Number(steamId) }, /steam_id64/],
-    ["no SteamID", {}, /steam_id64/],
-    ["a user id that leaves its folder", { user_id: "../u2", steam_id64: steamId }, /user_id: must be letters/],
-    [
-      "an execution id that leaves its folder",
-      { execution_id: "../../x", steam_id64: steamId },
-      /execution_id: must be/,
-    ],
-  ])("refuse %s", async (_, event, error) => {
+    ["a private profile", { steam_id64: privateId }, /not public/],
+    ["a missing profile", { steam_id64: missingId }, /76561198000000003 does not exist/],
+    ["an invalid event", { user_id: "../u2", steam_id64: 7 }, /^Invalid event: user_id: .*steam_id64: /],
+  ])("answer success: false for %s", async (_, event, error) => {
     const { steam } = await coldStart();
     const before = await s3.objects();
     const answer = await call(steam, { user_id: "u1", ...event });
@@ -192,17 +184,13 @@ describe("the handlers", () => {
     expect(await s3.objects()).toEqual(before);
   });
 
-  it.each([[null], ["text"], [[]], [{}], [7]])("refuse the event %j", async (event) => {
-    const handlers = await coldStart();
-    for (const handler of [handlers.steam, handlers.igdb, handlers.database]) {
-      expect(await call(handler, event)).toMatchObject({
-        success: false,
-        error: expect.stringMatching(/event cannot be used/),
-      });
+  it("answer success: false for an event that is no object", async () => {
+    for (const handler of Object.values(await coldStart())) {
+      expect(await call(handler, null)).toEqual({ success: false, error: expect.stringMatching(/^Invalid event: /) });
     }
   });
 
-  it("refuse a key of Steam and an application of Twitch that are not accepted", async () => {
+  it("answer success: false for a wrong Steam key and wrong Twitch credentials, without leaking them", async () => {
     const { steam } = await coldStart({ STEAM_API_KEY: "WRONG-KEY-0123456789" });
     const refused = await call(steam, { user_id: "u1", steam_id64: steamId });
     expect(refused).toEqual({ success: false, error: expect.stringMatching(/STEAM_API_KEY.*401/) });
@@ -223,7 +211,7 @@ describe("the handlers", () => {
     }
   });
 
-  it("refuse to work without a key of their stage", async () => {
+  it("answer success: false when a key of their stage is missing", async () => {
     const { steam } = await coldStart({ STEAM_API_KEY: "" });
     expect(await call(steam, { user_id: "u1", steam_id64: steamId })).toMatchObject({
       success: false,
@@ -237,21 +225,27 @@ describe("the handlers", () => {
     });
   });
 
-  it("refuse files of another user, of another bucket, of another stage, and what is no file of theirs", async () => {
+  it("answer success: false for files of another user, bucket or stage, and for missing files", async () => {
     const handlers = await coldStart();
     const [first, second] = await importAll(handlers, "owner", "run");
     const { s3_location: raw } = first as { s3_location: string } & Answer;
     const { s3_enriched_location: enriched } = second as { s3_enriched_location: string } & Answer;
     const bucket = `s3://${s3.bucket}`;
     const cases: [Handler, string, string, string, RegExp][] = [
-      [handlers.igdb, "s3_location", "other", raw, /none of user other/],
-      [handlers.database, "s3_enriched_location", "other", enriched, /none of user other/],
-      [handlers.igdb, "s3_location", "owner", enriched, /none of user owner/],
-      [handlers.database, "s3_enriched_location", "owner", raw, /none of user owner/],
+      [handlers.igdb, "s3_location", "other", raw, /not belong to user other/],
+      [handlers.database, "s3_enriched_location", "other", enriched, /not belong to user other/],
+      [handlers.igdb, "s3_location", "owner", enriched, /not belong to user owner/],
+      [handlers.database, "s3_enriched_location", "owner", raw, /not belong to user owner/],
       [handlers.igdb, "s3_location", "owner", raw.replace(bucket, "s3://others"), /not in the bucket/],
       [handlers.database, "s3_enriched_location", "owner", "file:///etc/passwd", /not in the bucket/],
-      [handlers.igdb, "s3_location", "owner", `${bucket}/imports/owner/nothing-raw.csv`, /no object/],
-      [handlers.igdb, "s3_location", "owner", `${bucket}/imports/owner/../other/run-raw.csv`, /none of user owner/],
+      [handlers.igdb, "s3_location", "owner", `${bucket}/imports/owner/nothing-raw.csv`, /object .* does not exist/],
+      [
+        handlers.igdb,
+        "s3_location",
+        "owner",
+        `${bucket}/imports/owner/../other/run-raw.csv`,
+        /not belong to user owner/,
+      ],
       [handlers.database, "s3_enriched_location", "owner", "https://example.org/a-enriched.csv", /must be s3:/],
     ];
     for (const [handler, field, user_id, location, error] of cases) {
@@ -262,7 +256,7 @@ describe("the handlers", () => {
     }
   });
 
-  it("throw what a retry may cure, and go right once it does", async () => {
+  it("throw transient failures, and succeed in a later attempt", async () => {
     const handlers = await coldStart();
     const event = { user_id: "u1", steam_id64: steamId, execution_id: "trouble" };
     for (const status of [429, 500, 503] as const) {
@@ -282,16 +276,16 @@ describe("the handlers", () => {
     expect(differencesOf(readLibrary("u1", library, dump), await dumpLibrary(database.sql))).toEqual([]);
   });
 
-  it("throw when the bucket is away", async () => {
+  it("throw when the bucket is unreachable", async () => {
     const { s3_location } = await call((await coldStart()).steam, { user_id: "u1", steam_id64: steamId });
     const handlers = await coldStart({ AWS_ENDPOINT_URL_S3: closedPort });
     await expect(call(handlers.steam, { user_id: "u1", steam_id64: steamId })).rejects.toThrow(/ECONNREFUSED/);
     await expect(call(handlers.igdb, { user_id: "u1", s3_location })).rejects.toThrow(/ECONNREFUSED/);
   });
 
-  it("throw when the database stays away until shortly before their time is up", async () => {
+  it("throw when the database is unreachable until shortly before the Lambda timeout", async () => {
     const [first, second] = await importAll(await coldStart(), "u1", "away");
-    const handlers = await coldStart({ DATABASE_URL: "postgres://nobody:secret-word@127.0.0.1:9/nothing" });
+    const handlers = await coldStart({ DATABASE_URL: "postgres://someone:secret-word@127.0.0.1:9/nothing" });
     const failures = await Promise.allSettled([
       call(handlers.igdb, { user_id: "u1", s3_location: first?.s3_location }, 5_400),
       call(handlers.database, { user_id: "u1", s3_enriched_location: second?.s3_enriched_location }, 5_400),
@@ -302,13 +296,13 @@ describe("the handlers", () => {
     expect(inspect(failures)).not.toContain("secret-word");
   });
 
-  it("throw what an operator has to mend: no bucket, no database that they share", async () => {
+  it("throw without S3_BUCKET or a shared database", async () => {
     const event = { user_id: "u1", steam_id64: steamId };
     await expect(call((await coldStart({ S3_BUCKET: "" })).steam, event)).rejects.toThrow(/S3_BUCKET/);
     await expect(call((await coldStart({ DATABASE_URL: "" })).steam, event)).rejects.toThrow(/DATABASE_URL/);
   });
 
-  it("read what is secret from Secrets Manager", async () => {
+  it("read secret variables from Secrets Manager", async () => {
     const arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:imports-AbCdEf";
     const { STEAM_API_KEY, IGDB_CLIENT_ID, IGDB_CLIENT_SECRET, DATABASE_URL } = environment();
     const asked: unknown[] = [];
@@ -339,7 +333,7 @@ describe("the handlers", () => {
     expect(asked).toEqual([["secretsmanager.GetSecretValue", expect.objectContaining({ SecretId: arn })]]);
   });
 
-  it("go on in Supabase as in Postgres", async () => {
+  it("import into Supabase", async () => {
     const supabase = await openTestDatabase("supabase");
     onTestFinished(() => supabase.close());
     const simulated = web.fetch;
@@ -355,7 +349,7 @@ describe("the handlers", () => {
   });
 });
 
-describe("the state machine with the real handlers", () => {
+describe("the state machine with the Lambda handlers", () => {
   const definition = fileURLToPath(new URL("../../src/lambda/state-machine.asl.json", import.meta.url));
   const machine = JSON.parse(readFileSync(definition, "utf8")) as StateMachine;
 
@@ -372,14 +366,14 @@ describe("the state machine with the real handlers", () => {
         name: "6f1c2d3e-run",
         async invoke(arn, payload) {
           const handler = byStage[/^\$\{(\w+)FunctionArn\}$/.exec(arn)?.[1] ?? ""] as Handler;
-          // What crosses the border is JSON.
+          // Payloads are JSON.
           return JSON.parse(JSON.stringify(await call(handler, JSON.parse(JSON.stringify(payload)))));
         },
       },
     );
   }
 
-  it("imports a library through passing faults", async () => {
+  it("imports a library despite transient failures", async () => {
     web.steam.faults.add({ fault: { status: 500 }, times: 2 });
     web.igdb.faults.add({ on: { kind: "external_games" }, fault: { status: 429 }, times: 2 });
     const { status, attempts, queued } = await start(steamId, await coldStart());
@@ -389,12 +383,12 @@ describe("the state machine with the real handlers", () => {
     expect((await s3.objects()).filter((key) => key.includes("6f1c2d3e-run"))).toHaveLength(2);
   });
 
-  it("ends with Steam's refusal, and keeps what it cannot finish", async () => {
+  it("fails with ImportRefused on a permanent failure, and queues the import when retries are exhausted", async () => {
     const handlers = await coldStart();
     const refused = await start(privateId, handlers);
     expect(refused).toMatchObject({
       status: "FAILED",
-      error: "ImportRejectedError",
+      error: "ImportRefused",
       cause: expect.stringMatching(/not public/),
       queued: [],
     });
@@ -414,8 +408,8 @@ describe("the state machine with the real handlers", () => {
   });
 });
 
-describe("the bundles", () => {
-  it("start cold in a process of their own and answer as the sources do", async () => {
+describe("the Lambda bundles", () => {
+  it("answer like the sources, cold and warm, with logs and metrics and without secrets", async () => {
     const folder = await mkdtemp(join(tmpdir(), "spsync-bundles-"));
     onTestFinished(() => rm(folder, { recursive: true, force: true }));
     const steam = await startSimulatedSteam({
@@ -455,8 +449,8 @@ describe("the bundles", () => {
     };
     const { code, stdout, stderr } = await run(["--input-type=module", "--eval", program], env);
     expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringMatching(/^\{.*"steam_import refused:.*\}\n$/) });
-    const said = JSON.parse(/ANSWERS(.*)/.exec(stdout)?.[1] ?? "[]") as [Answer[], Answer[], Answer, object];
-    const [cold, warm, refused, failed] = said;
+    const answers = JSON.parse(/ANSWERS(.*)/.exec(stdout)?.[1] ?? "[]") as [Answer[], Answer[], Answer, object];
+    const [cold, warm, refused, failed] = answers;
     expect(failed).toEqual({ name: "WebError", status: 500 });
 
     expect(cold.map(({ success }) => success)).toEqual([true, true, true]);
@@ -499,11 +493,11 @@ async function run(args: string[], env: Record<string, string>) {
     child.kill("SIGKILL");
   });
   let [stdout, stderr] = ["", ""];
-  child.stdout.setEncoding("utf8").on("data", (words: string) => {
-    stdout += words;
+  child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
+    stdout += chunk;
   });
-  child.stderr.setEncoding("utf8").on("data", (words: string) => {
-    stderr += words;
+  child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
+    stderr += chunk;
   });
   const [code] = (await once(child, "close")) as [number | null];
   return { code, stdout, stderr };

@@ -21,7 +21,7 @@ import type { WebRoute } from "../support/steam/proxy.ts";
 import { startSimulatedSteam } from "../support/steam/simulated-steam.ts";
 import { asRoutes } from "../support/web/web-api.ts";
 
-/** `library-import` as its user sees it: exit codes, what it says, what it leaves. */
+/** The command `library-import` in a child process: exit codes, logs, files and rows. */
 
 const { library, dump } = generateWorld(41, 420);
 const privateId = "76561198000000002";
@@ -29,13 +29,13 @@ const wrongKey = "WRONG-KEY-98765432";
 
 interface Web extends LibraryWeb {
   env: Record<string, string>;
-  /** Keeps back the n-th request to a host until it is let go; resolves when it has come. */
-  hold(host: string, count: number): { held: Promise<void>; letGo: () => void };
+  /** Holds the n-th request to a host until `release`; `held` resolves when the request has arrived. */
+  hold(host: string, count: number): { held: Promise<void>; release: () => void };
 }
 
 interface Given {
   serve: () => Promise<Web>;
-  /** An import that is ended after the test and has never told a secret. */
+  /** Starts an import, which is stopped after the test; its output must contain no secret. */
   startImport: (options: ServiceOptions & { web: Web }, profile?: string) => Service;
 }
 
@@ -67,7 +67,7 @@ const it = given.extend<Given>({
             came.resolve();
             return free.promise;
           };
-          return { held: came.promise, letGo: free.resolve };
+          return { held: came.promise, release: free.resolve };
         },
       };
     }),
@@ -96,9 +96,9 @@ const it = given.extend<Given>({
       return service;
     });
     for (const [service, { igdb }] of services) {
-      const said = `${JSON.stringify(service.logs)}${service.text}`;
+      const output = `${JSON.stringify(service.logs)}${service.text}`;
       for (const secret of [apiKey, wrongKey, igdb.clientId, igdb.clientSecret, ...igdb.tokens])
-        expect(said).not.toContain(secret);
+        expect(output).not.toContain(secret);
     }
   },
 });
@@ -111,7 +111,7 @@ async function files(folder: string): Promise<string[]> {
 }
 
 describe.concurrent("library-import", () => {
-  it("tells how far it is, sums up, and leaves rows and two files; again it changes nothing", async ({
+  it("reports progress, logs a summary, writes rows and two files, and is a no-op the second time", async ({
     open,
     serve,
     startImport,
@@ -132,7 +132,7 @@ describe.concurrent("library-import", () => {
     });
     expect(await service.get("/health")).toMatchObject({ status: 200, body: { status: "ok" } });
     expect(await service.get("/ready")).toMatchObject({ status: 200 });
-    second.letGo();
+    second.release();
     expect(await service.exited).toEqual({ code: 0, signal: null });
     expect(service.logs.at(-1)).toMatchObject({
       level: "info",
@@ -151,7 +151,7 @@ describe.concurrent("library-import", () => {
     expect(await files(folder)).toHaveLength(4);
   });
 
-  it("needs nothing but keys: the embedded database and the folder hold all; killed and run again it ends right", async ({
+  it("works with keys alone (embedded database, folder), and completes after a kill", async ({
     open,
     serve,
     startImport,
@@ -165,7 +165,7 @@ describe.concurrent("library-import", () => {
       await second.held;
       killed.kill("SIGKILL");
       expect(await killed.exited).toEqual({ code: null, signal: "SIGKILL" });
-      second.letGo();
+      second.release();
       expect(await files(folder)).toEqual([expect.stringMatching(/-raw\.csv$/)]);
       const service = startImport({ web, database });
       expect(await service.exited).toEqual({ code: 0, signal: null });
@@ -174,14 +174,7 @@ describe.concurrent("library-import", () => {
     expect(differencesOf(readLibrary("u1", library, dump), await dumpLibrary(database.sql))).toEqual([]);
   });
 
-  it("keeps its files in a bucket when there is one", async ({
-    open,
-    serve,
-    startImport,
-    folder,
-    expect,
-    onTestFinished,
-  }) => {
+  it("stores its files in S3_BUCKET when set", async ({ open, serve, startImport, folder, expect, onTestFinished }) => {
     const [database, web, s3] = [await open("postgres"), await serve(), await startS3("imports")];
     onTestFinished(() => s3.close());
     const service = startImport({ web, database, env: s3.env });
@@ -193,7 +186,7 @@ describe.concurrent("library-import", () => {
     expect(differencesOf(readLibrary("u1", library, dump), await dumpLibrary(database.sql))).toEqual([]);
   });
 
-  it("says what is wrong with a private profile and with a refused key", async ({
+  it("exits with 1 for a private profile and with 2 for a refused key", async ({
     open,
     serve,
     startImport,
@@ -211,7 +204,7 @@ describe.concurrent("library-import", () => {
     expect(await files(folder)).toEqual([]);
   });
 
-  it("names the keys that are missing", async ({ serve, startImport, expect }) => {
+  it("exits with 2 and names the missing keys", async ({ serve, startImport, expect }) => {
     const web = await serve();
     const service = startImport({ web, env: { STEAM_API_KEY: "", IGDB_CLIENT_ID: "", IGDB_CLIENT_SECRET: "" } });
     expect(await service.exited).toEqual({ code: 2, signal: null });
@@ -219,7 +212,7 @@ describe.concurrent("library-import", () => {
     expect(web.steam.log.calls).toEqual([]);
   });
 
-  it("says that IGDB is away", async ({ open, serve, startImport, expect }) => {
+  it("exits with 75 when IGDB is unreachable", async ({ open, serve, startImport, expect }) => {
     const [database, web] = [await open("postgres"), await serve()];
     web.igdb.faults.add({ fault: { status: 500 }, on: { kind: "external_games" }, times: Number.POSITIVE_INFINITY });
     const service = startImport({ web, database });
@@ -230,14 +223,14 @@ describe.concurrent("library-import", () => {
     });
   });
 
-  it("stops in order when it is told to", async ({ open, serve, startImport, expect }) => {
+  it("shuts down cleanly on SIGTERM", async ({ open, serve, startImport, expect }) => {
     const [database, web] = [await open("postgres"), await serve()];
     const first = web.hold("api.igdb.com", 1);
     const service = startImport({ web, database });
     await first.held;
     service.kill("SIGTERM");
     expect(await service.exited).toEqual({ code: 143, signal: null });
-    first.letGo();
+    first.release();
     expect(service.logs.filter(({ message }) => message.startsWith("shutdown:"))).toEqual([]);
     expect(service.logs.filter(({ level }) => level === "fatal")).toEqual([]);
     expect(await database.sql('select from "ImportedGame"')).toEqual([]);

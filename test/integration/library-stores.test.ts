@@ -1,4 +1,4 @@
-/** The S3 store against a server that speaks S3, over a socket. */
+/** The S3 store against an S3 server, over a socket. */
 import { GetObjectCommand, HeadObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { readRawCsv, writeRawCsv } from "../../src/library/csv.ts";
@@ -21,8 +21,8 @@ afterAll(async () => {
   await s3.close();
 });
 
-describe("an object in S3", () => {
-  it("is read as it was written, with the SDK's own variables", async () => {
+describe("the S3 store", () => {
+  it("reads back what it wrote, configured by the SDK's own variables", async () => {
     const store = createS3Store(bucket);
     const body = 'name\n"é🎮\r\n夜",\r=1\u0000';
     const key = "imports/auth0|5f:7@a+b/arn:aws:states:run-7-raw.csv";
@@ -35,7 +35,7 @@ describe("an object in S3", () => {
     expect(head).toMatchObject({ ContentType: type, ContentLength: Buffer.byteLength(body) });
   });
 
-  it("holds exactly the bytes of the file, no chunks and no checksums between them", async () => {
+  it("stores the exact bytes of the file, without chunk headers or checksums", async () => {
     const store = createS3Store(bucket, s3.client());
     const games = Array.from({ length: 10_000 }, (_, i) => libraryGame({ appid: i + 1, name: `Game "${i}" 🎮` }));
     const body = writeRawCsv(games);
@@ -46,7 +46,7 @@ describe("an object in S3", () => {
     expect(readRawCsv(await store.get(location))).toEqual(games);
   });
 
-  it("is replaced whole, and one of the bodies after many writes at once", async () => {
+  it("replaces objects atomically, also with concurrent writes", async () => {
     const store = createS3Store(bucket, s3.client());
     const key = "imports/u1/run-7-raw.csv";
     await store.put(key, "a much longer body", type);
@@ -57,21 +57,21 @@ describe("an object in S3", () => {
     expect((await s3.objects()).filter((each) => each === key)).toHaveLength(1);
   });
 
-  it("is refused by name where there is none", async () => {
+  it("throws ImportRejectedError for a missing object", async () => {
     const location = `s3://${bucket}/imports/u1/none-raw.csv`;
     const work = createS3Store(bucket, s3.client()).get(location);
-    await expect(work).rejects.toThrow(new ImportRejectedError(`There is no object ${location}.`));
+    await expect(work).rejects.toThrow(new ImportRejectedError(`The object ${location} does not exist.`));
   });
 });
 
-describe("what a retry may cure is thrown as it is", () => {
-  it.each(["put", "get"])("a bucket that is not there: %s", async (what) => {
+describe("the S3 store on a transient failure", () => {
+  it.each(["put", "get"])("throws NoSuchBucket from %s", async (what) => {
     const store = createS3Store("another-bucket", s3.client());
     const work = what === "put" ? store.put("a", "b", type) : store.get("s3://another-bucket/a");
     await expect(work).rejects.toMatchObject({ name: "NoSuchBucket" });
   });
 
-  it("a server that nobody runs", async () => {
+  it("throws the SDK's error when the server is unreachable", async () => {
     const client = new S3Client({
       endpoint: "http://127.0.0.1:9",
       region: "eu-central-1",
@@ -83,7 +83,7 @@ describe("what a retry may cure is thrown as it is", () => {
   });
 });
 
-describe("a location outside", () => {
+describe("the S3 store for a location of another store", () => {
   const key = "imports/u1/run-7-raw.csv";
   it.each([
     `s3://other-bucket/${key}`,
@@ -95,15 +95,15 @@ describe("a location outside", () => {
     `https://${bucket}.s3.amazonaws.com/${key}`,
     key,
     "",
-  ])("is refused: %s", async (location) => {
+  ])("throws ImportRejectedError: %s", async (location) => {
     const store = createS3Store(bucket, s3.client());
     expect(() => store.keyOf(location)).toThrow(ImportRejectedError);
     await expect(store.get(location)).rejects.toThrow(`is not in the bucket of the import files, s3://${bucket}/.`);
   });
 });
 
-it("reaches S3 through a proxy that the environment names", async () => {
-  const asked: string[] = [];
+it("the S3 store uses the proxy of the environment", async () => {
+  const requests: string[] = [];
   const host = `${bucket}.s3.sim-1.amazonaws.com`;
   const steam = await startSimulatedSteam({
     routes: [
@@ -111,21 +111,21 @@ it("reaches S3 through a proxy that the environment names", async () => {
         host,
         path: "/",
         handle({ method, url, body }, response) {
-          asked.push(`${method} ${url.pathname} ${body}`);
+          requests.push(`${method} ${url.pathname} ${body}`);
           response.writeHead(200).end();
         },
       },
     ],
   });
-  const distrust = steam.trustHere();
+  const removeTrust = steam.trustHere();
   for (const [name, value] of Object.entries({ ...steam.env, AWS_REGION: "sim-1" })) vi.stubEnv(name, value);
   vi.stubEnv("AWS_ENDPOINT_URL_S3", undefined);
   onTestFinished(async () => {
     for (const [name, value] of Object.entries(s3.env)) vi.stubEnv(name, value);
     for (const name of Object.keys(steam.env)) vi.stubEnv(name, undefined);
-    distrust();
+    removeTrust();
     await steam.close();
   });
   await createS3Store(bucket).put("imports/u1/1-raw.csv", "text", type);
-  expect(asked).toEqual(["PUT /imports/u1/1-raw.csv text"]);
+  expect(requests).toEqual(["PUT /imports/u1/1-raw.csv text"]);
 });

@@ -28,7 +28,7 @@ const web = openWebClient({ limits: politeLimits() });
 const signal = AbortSignal.timeout(120_000);
 
 it.skipIf(!STEAM_API_KEY || !STEAM_ID64)(
-  "a Steam library becomes a raw file (skipped without STEAM_API_KEY and STEAM_ID64)",
+  "steamImport writes a real library to a raw file (skipped without STEAM_API_KEY and STEAM_ID64)",
   async () => {
     const objects = createFolderStore(folder);
     const event = { user_id: "live", steam_id64: STEAM_ID64 };
@@ -40,11 +40,11 @@ it.skipIf(!STEAM_API_KEY || !STEAM_ID64)(
 );
 
 it.skipIf(!IGDB_CLIENT_ID)(
-  "IGDB knows Portal 2 by its appid, with genres and platforms (skipped without IGDB_CLIENT_ID)",
+  "Igdb finds Portal 2 by its appid, with genres and platforms (skipped without IGDB_CLIENT_ID)",
   async () => {
     const igdb = createIgdb({
       web,
-      store: forgetful(),
+      store: withoutCache(),
       clientId: IGDB_CLIENT_ID,
       clientSecret: IGDB_CLIENT_SECRET,
       signal,
@@ -57,7 +57,7 @@ it.skipIf(!IGDB_CLIENT_ID)(
   },
 );
 
-it.skipIf(!S3_BUCKET)("a bucket keeps what is put there (skipped without S3_BUCKET)", async () => {
+it.skipIf(!S3_BUCKET)("the S3 store reads back what it wrote (skipped without S3_BUCKET)", async () => {
   const objects = createS3Store(S3_BUCKET);
   const location = await objects.put("imports/live/check-raw.csv", "é\n", "text/csv; charset=utf-8");
   expect(await objects.get(location)).toBe("é\n");
@@ -68,16 +68,15 @@ function politeLimits() {
   return { steamWebApi: second, steamStoreApi: second, steamSpy: second, steamSpyAll: second, igdb: second };
 }
 
-function forgetful(): LibraryStore {
+function withoutCache(): LibraryStore {
   return {
     knownApps: async () => [],
-    recallGames: async () => new Map(),
-    keepGames: async () => {},
-    token: async () => null,
-    keepToken: async () => {},
+    getCached: async () => new Map(),
+    cache: async () => {},
+    tokens: { get: async () => null, put: async () => {} },
     reserve: async ({ block }) => block,
     apply: async () => {
-      throw new Error("nothing is imported here");
+      throw new Error("apply is not used here");
     },
   };
 }

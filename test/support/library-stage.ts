@@ -1,9 +1,9 @@
 /**
- * A process that runs one stage of the library import, and may kill itself (`kill -9`) at a planned moment:
+ * Child process for crash tests: runs one stage of the library import, and sends itself SIGKILL at a given moment:
  *
  *     node library-stage.ts '{"stage": "igdb_enrichment", "event": {…}, "folder": "…", "url": "postgres://…", "world": [7, 900], "moment": {…}}'
  *
- * It tells how often it came by each kind of moment, as JSON on its last line.
+ * Its last line of output is JSON with the response and the number of moments of each kind.
  */
 import fs from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
@@ -13,7 +13,7 @@ import { composeStages, generateWorld, simulateLibraryWeb, steamId } from "./lib
 
 export type Stage = "steam_import" | "igdb_enrichment" | "database_import";
 
-/** `web` and `db`: a request or call; `write`: half of a file is written; `rename`: all of it, under another name. */
+/** `web`, `db`: a request or call; `write`: a file is half written; `rename`: a written file gets its final name. */
 export type MomentKind = "web" | "db" | "write" | "rename";
 
 export interface StageJob {
@@ -23,7 +23,7 @@ export interface StageJob {
   url: string;
   /** Seed and number of games. */
   world: [number, number];
-  /** When to die: before or after the n-th of a kind, from 1. */
+  /** When to crash: before or after the n-th moment of a kind, from 1. */
   moment?: { kind: MomentKind; count: number; when: "before" | "after" };
 }
 
@@ -31,7 +31,7 @@ const [text = "{}"] = process.argv.slice(2);
 const { stage, event, folder, url, world, moment } = JSON.parse(text) as StageJob;
 const passed: Record<MomentKind, number> = { web: 0, db: 0, write: 0, rename: 0 };
 
-async function mortal<T>(kind: MomentKind, work: () => Promise<T>): Promise<T> {
+async function crashPoint<T>(kind: MomentKind, work: () => Promise<T>): Promise<T> {
   passed[kind] += 1;
   const isNow = moment?.kind === kind && moment.count === passed[kind];
   if (isNow && moment.when === "before") process.kill(process.pid, "SIGKILL");
@@ -47,14 +47,14 @@ fs.open = async (...args) => {
   file.writeFile = async (data, options) => {
     const bytes = Buffer.from(String(data));
     await file.write(bytes, 0, bytes.length >> 1, 0);
-    await mortal("write", () => writeFile.call(file, data, options));
+    await crashPoint("write", () => writeFile.call(file, data, options));
   };
   return file;
 };
-fs.rename = (...args) => mortal("rename", () => rename(...args));
+fs.rename = (...args) => crashPoint("rename", () => rename(...args));
 syncBuiltinESMExports();
 
-// Only now: these hold on to what they import of node:fs.
+// Imported after the patch, because these modules bind the functions of node:fs at import.
 const { createFolderStore } = await import("../../src/library/folder-store.ts");
 const { openPostgres } = await import("../../src/db/postgres.ts");
 const { steamImport } = await import("../../src/library/steam-import.ts");
@@ -64,12 +64,12 @@ const { databaseImport } = await import("../../src/library/database-import.ts");
 const { library, dump } = generateWorld(...world);
 const web = simulateLibraryWeb({ libraries: { [steamId]: library }, dump });
 const real = await openPostgres({ url, logger: pino({ level: "silent" }) });
-const db: Database = { ...real, rpc: (...args) => mortal("db", () => real.rpc(...args)) };
-const fetch: typeof globalThis.fetch = (...args) => mortal("web", () => web.fetch(...args));
-const parts = composeStages(db, { ...web, fetch }, createFolderStore(folder));
+const db: Database = { ...real, rpc: (...args) => crashPoint("db", () => real.rpc(...args)) };
+const fetch: typeof globalThis.fetch = (...args) => crashPoint("web", () => web.fetch(...args));
+const deps = composeStages(db, { ...web, fetch }, createFolderStore(folder));
 
 const stages = { steam_import: steamImport, igdb_enrichment: igdbEnrichment, database_import: databaseImport };
-const run = stages[stage] as (given: object, deps: typeof parts) => Promise<object>;
-const answer = await run(event, parts);
+const run = stages[stage] as (given: object, context: typeof deps) => Promise<object>;
+const answer = await run(event, deps);
 await real.close();
 process.stdout.write(`${JSON.stringify({ answer, passed })}\n`);

@@ -1,9 +1,10 @@
 /**
- * The library import's stages composed as worker-library.ts and the Lambda runtime compose them, in this process, against simulated web APIs:
+ * Composition of the library import's stages as in src/commands/library-import.ts and src/lambda/runtime.ts, in this
+ * process, against simulated web APIs:
  *
- *     const world = simulateLibraryWeb({ libraries: { [steamId]: generateLibrary({ seed: 1, games: 300 }) }, dump });
- *     const parts = composeStages(database.db, world, createFolderStore(folder));
- *     const summary = await importLibrary(parts, "u1");
+ *     const web = simulateLibraryWeb({ libraries: { [steamId]: generateLibrary({ seed: 1, games: 300 }) }, dump });
+ *     const deps = composeStages(database.db, web, createFolderStore(folder));
+ *     const summary = await importLibrary(deps, "u1");
  *     expect(differencesOf(readLibrary("u1", library, dump), await dumpLibrary(database.sql))).toEqual([]);
  */
 import type { Context } from "aws-lambda";
@@ -17,10 +18,12 @@ import type { LibrarySummary } from "../../src/library/progress.ts";
 import { createLibraryStore } from "../../src/library/store.ts";
 import { createWebClient, type WebClientOptions } from "../../src/web/client.ts";
 import type { Dump, Sql } from "./dump.ts";
-import { createSimulatedIgdb, generateIgdbGames, type IgdbDump, type SimulatedIgdb } from "./web/igdb.ts";
+import { generateIgdbGames } from "./web/generate-igdb.ts";
+import { generateLibrary } from "./web/generate-library.ts";
+import { createSimulatedIgdb, type IgdbDump, type IgdbEntry, type SimulatedIgdb } from "./web/igdb.ts";
 import {
   createSimulatedOwnedGames,
-  generateLibrary,
+  type OwnedGame,
   type OwnedLibrary,
   type SimulatedOwnedGames,
 } from "./web/owned-games.ts";
@@ -42,28 +45,27 @@ export interface LibraryWebOptions {
   dump?: IgdbDump;
 }
 
-/** Steam, Twitch and IGDB, without limits. */
+/** Simulated Steam, Twitch and IGDB, without rate limits. */
 export function simulateLibraryWeb({ libraries = {}, dump }: LibraryWebOptions = {}): LibraryWeb {
   const steam = createSimulatedOwnedGames({ apiKey, libraries: new Map(Object.entries(libraries)) });
-  const none = Number.POSITIVE_INFINITY;
-  const igdb = createSimulatedIgdb({ ...dump, perSecond: none, open: none });
+  const igdb = createSimulatedIgdb({ ...dump, perSecond: Number.POSITIVE_INFINITY });
   const apis = [steam, ...igdb.apis];
   return { steam, igdb, apis, fetch: asFetch(...apis) };
 }
 
-/** A generated library, and an IGDB that knows most of it. */
+/** Generates a library, and an IGDB with most of its games. */
 export function generateWorld(seed: number, games: number): { library: OwnedLibrary; dump: IgdbDump } {
   const library = generateLibrary({ seed, games });
   return { library, dump: generateIgdbGames({ seed, appids: library.games.map(({ appid }) => appid) }) };
 }
 
-export type StageParts = Omit<LibraryImportOptions, "userId" | "steamId64">;
+export type StageDeps = Omit<LibraryImportOptions, "userId" | "steamId64">;
 
 export interface StageOptions extends Partial<Pick<WebClientOptions, "fetch" | "retryAttempts">> {
   signal?: AbortSignal;
 }
 
-/** What the stages need, with limits that no test reaches. */
+/** Dependencies of the stages, with rate limits above what any test sends. */
 export function composeStages(
   db: Database,
   {
@@ -72,7 +74,7 @@ export function composeStages(
   }: Pick<LibraryWeb, "fetch"> & { igdb: Pick<SimulatedIgdb, "clientId" | "clientSecret"> },
   objects: ObjectStore,
   { signal = new AbortController().signal, retryAttempts = 3, ...options }: StageOptions = {},
-): StageParts {
+): StageDeps {
   const logger = pino({ level: "silent" });
   const store = createLibraryStore(db, createDatabaseRetry(db.driver, { logger, signal }));
   const generous = { count: 100_000, periodMs: 1_000 };
@@ -93,11 +95,11 @@ export function composeStages(
   return { web, objects, store, apiKey, signal, igdb: createIgdb({ web, store, clientId, clientSecret, signal }) };
 }
 
-export function importLibrary(parts: StageParts, userId: string, steamId64 = steamId): Promise<LibrarySummary> {
-  return createLibraryImport({ ...parts, userId, steamId64 }).run();
+export function importLibrary(deps: StageDeps, userId: string, steamId64 = steamId): Promise<LibrarySummary> {
+  return createLibraryImport({ ...deps, userId, steamId64 }).run();
 }
 
-/** What Lambda hands a handler beside the event. */
+/** The context argument of a Lambda handler. */
 export function lambdaContext(remainingMs = 900_000): Context {
   return {
     callbackWaitsForEmptyEventLoop: true,
@@ -115,13 +117,13 @@ export function lambdaContext(remainingMs = 900_000): Context {
   };
 }
 
-/** What the catalog knows of an app. */
+/** An app of the catalog. */
 export interface CatalogApp {
   type: string;
   name?: string;
 }
 
-/** All that the import writes, for all users; ids and times of writing left out. */
+/** Everything that imports have written, for all users, without generated ids and write times. */
 export async function dumpLibrary(sql: Sql): Promise<Dump> {
   const queries = {
     imported: `select jsonb_build_array("userId", "storefrontGameId", name, playtime, "playtimeWindows", "playtimeMac", "playtimeLinux",
@@ -143,7 +145,8 @@ export async function dumpLibrary(sql: Sql): Promise<Dump> {
 }
 
 /**
- * What {@link dumpLibrary} must show after an import into an empty database: read from what Steam and IGDB have, with no code of the product.
+ * The expected {@link dumpLibrary} after an import into an empty database: an oracle, computed from Steam's and IGDB's
+ * data without any product code.
  */
 export function readLibrary(
   userId: string,
@@ -163,70 +166,53 @@ export function readLibrary(
     const known = catalog.get(game.appid);
     const name = cleaned(game.name) || known?.name || "";
     const match = entries.get(matches.get(String(game.appid)) ?? 0);
-    const isGame = known ? known.type === "game" : match ? !noGames.has(match.game_type ?? 0) : !isNamedAsPart(name);
+    const isGame = isGameOf(known, match, name);
     if (isGame && match) playtimes.set(match.id, (playtimes.get(match.id) ?? 0) + game.playtime_forever);
-    imported.push([
-      userId,
-      String(game.appid),
-      name || `App ${game.appid}`,
-      game.playtime_forever,
-      game.playtime_windows_forever,
-      game.playtime_mac_forever,
-      game.playtime_linux_forever,
-      game.rtime_last_played || null,
-      game.img_icon_url
-        ? `https://media.steampowered.com/steamcommunity/public/images/apps/${game.appid}/${game.img_icon_url}.jpg`
-        : null,
-      isGame ? (match ? "MATCHED" : "UNMATCHED") : "IGNORED",
-    ]);
+    imported.push(importedRow(userId, game, name, isGame ? (match ? "MATCHED" : "UNMATCHED") : "IGNORED"));
   }
   const matched = [...playtimes.keys()].flatMap((id) => entries.get(id) ?? []);
-  const lines = (rows: unknown[]) => rows.map((row) => JSON.stringify(row)).sort();
-  return new Map([
-    ["imported", lines(imported)],
-    [
-      "games",
-      lines(
-        matched.map(({ id, name, slug, summary, cover, first_release_date: released }) => [
-          id,
-          name.trim(),
-          summary ?? null,
-          cover ? `https://images.igdb.com/igdb/image/upload/t_cover_big/${cover.image_id}.jpg` : null,
-          released ?? null,
-          slug,
-        ]),
-      ),
-    ],
-    [
-      "items",
-      lines(
-        [...playtimes].map(([id, minutes]) => [
-          userId,
-          id,
-          minutes > 0 ? "EXPERIENCED" : "CURIOUS_ABOUT",
-          "DIGITAL",
-          "PC",
-        ]),
-      ),
-    ],
-    [
-      "genres",
-      lines(matched.flatMap(({ id, genres = [] }) => genres.map((genre) => [id, genre.id, genre.name, genre.slug]))),
-    ],
-    [
-      "platforms",
-      lines(
-        matched.flatMap(({ id, platforms = [] }) =>
-          platforms.map((each) => [id, each.id, each.name, each.slug, each.abbreviation ?? null]),
-        ),
-      ),
-    ],
-  ]);
+  const items = [...playtimes].map(([id, minutes]) => {
+    return [userId, id, minutes > 0 ? "EXPERIENCED" : "CURIOUS_ABOUT", "DIGITAL", "PC"];
+  });
+  const genres = matched.flatMap(({ id, genres = [] }) => genres.map((each) => [id, each.id, each.name, each.slug]));
+  const platforms = matched.flatMap(({ id, platforms = [] }) =>
+    platforms.map((each) => [id, each.id, each.name, each.slug, each.abbreviation ?? null]),
+  );
+  const tables = { imported, games: matched.map(gameRow), items, genres, platforms };
+  return new Map(
+    Object.entries<unknown[]>(tables).map(([table, rows]) => [table, rows.map((row) => JSON.stringify(row)).sort()]),
+  );
 }
 
-/** IGDB's DLC, expansion, pack and update. */
-const noGames = new Set([1, 2, 13, 14]);
-const endings = [
+function isGameOf(known: CatalogApp | undefined, match: IgdbEntry | undefined, name: string): boolean {
+  if (known) return known.type === "game";
+  return match ? !nonGameTypes.has(match.game_type ?? 0) : !isAdditionByName(name);
+}
+
+function importedRow(userId: string, game: OwnedGame, name: string, status: string) {
+  const icons = "https://media.steampowered.com/steamcommunity/public/images/apps";
+  return [
+    userId,
+    String(game.appid),
+    name || `App ${game.appid}`,
+    game.playtime_forever,
+    game.playtime_windows_forever,
+    game.playtime_mac_forever,
+    game.playtime_linux_forever,
+    game.rtime_last_played || null,
+    game.img_icon_url ? `${icons}/${game.appid}/${game.img_icon_url}.jpg` : null,
+    status,
+  ];
+}
+
+function gameRow({ id, name, slug, summary, cover, first_release_date: released }: IgdbEntry) {
+  const coverUrl = cover ? `https://images.igdb.com/igdb/image/upload/t_cover_big/${cover.image_id}.jpg` : null;
+  return [id, name.trim(), summary ?? null, coverUrl, released ?? null, slug];
+}
+
+/** `game_type` of DLC, expansion, pack and update. */
+const nonGameTypes = new Set([1, 2, 13, 14]);
+const suffixes = [
   " season pass",
   " expansion",
   " - dlc",
@@ -236,5 +222,5 @@ const endings = [
   " - multiplayer",
   " - multi-player",
 ];
-const isNamedAsPart = (name: string) => endings.some((ending) => name.toLowerCase().endsWith(ending));
+const isAdditionByName = (name: string) => suffixes.some((suffix) => name.toLowerCase().endsWith(suffix));
 const cleaned = (name = "") => name.split("\0").join("").trim();

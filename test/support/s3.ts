@@ -5,20 +5,20 @@ import { ListObjectsV2Command, S3Client } from "@aws-sdk/client-s3";
 import S3rver from "s3rver";
 
 export interface TestS3 {
-  /** What a program needs to use the bucket: the SDK's own variables and `S3_BUCKET`. */
+  /** Environment of a program that uses the bucket: the SDK's own variables and `S3_BUCKET`. */
   env: Record<
     "AWS_ENDPOINT_URL_S3" | "AWS_REGION" | "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" | "S3_BUCKET",
     string
   >;
   bucket: string;
-  /** A client of the bucket's server; closed with it. */
+  /** A client of the server; closed with it. */
   client(): S3Client;
-  /** The keys in the bucket, in order. */
+  /** The keys in the bucket, sorted. */
   objects(): Promise<string[]>;
   close(): Promise<void>;
 }
 
-/** A server that speaks S3, with one bucket, its objects in a temporary folder. */
+/** Starts an S3 server with one bucket, whose objects are in a temporary folder. */
 export async function startS3(bucket: string): Promise<TestS3> {
   const directory = await mkdtemp(join(tmpdir(), "spsync-s3-"));
   const server = new S3rver({
@@ -33,7 +33,7 @@ export async function startS3(bucket: string): Promise<TestS3> {
   const env = {
     AWS_ENDPOINT_URL_S3: `http://127.0.0.1:${port}`,
     AWS_REGION: "eu-central-1",
-    // The one account that s3rver knows.
+    // The only account of s3rver.
     AWS_ACCESS_KEY_ID: "S3RVER",
     AWS_SECRET_ACCESS_KEY: "S3RVER",
     S3_BUCKET: bucket,

@@ -1,8 +1,8 @@
 /**
- * A small interpreter of the Amazon States Language: Task (Lambda and SQS), Choice, Pass, Succeed and Fail, with retries that do not wait. What
- * it does not know it refuses, so that a definition cannot come to rely on it.
+ * Small interpreter of the Amazon States Language: Task (Lambda and SQS), Choice, Pass, Succeed and Fail, with retries
+ * without delay. Unsupported features are errors, so that a definition cannot depend on them.
  *
- * Fields as https://states-language.net/spec.html has them: `States.ALL` stands for every error but `States.Runtime`.
+ * Fields as in https://states-language.net/spec.html; `States.ALL` matches every error but `States.Runtime`.
  */
 export interface State {
   Type: string;
@@ -39,15 +39,15 @@ export interface Execution {
   cause?: unknown;
   /** Every state entered, in order. */
   visited: string[];
-  /** What was put into the queue. */
+  /** Messages sent to the queue. */
   queued: { url: string; body: Record<string, unknown> }[];
   /** Attempts of each task. */
   attempts: Record<string, number>;
 }
 
-export interface Surroundings {
+export interface ExecutionOptions {
   name: string;
-  /** Runs a function as Lambda does: a throw is a failed attempt, named after its class. */
+  /** Invokes a Lambda function: a throw is a failed attempt, and its class the error name. */
   invoke(functionArn: string, payload: Record<string, unknown>): Promise<unknown>;
 }
 
@@ -62,15 +62,16 @@ class StateError extends Error {
 export async function execute(
   machine: StateMachine,
   input: object,
-  { name, invoke }: Surroundings,
+  { name, invoke }: ExecutionOptions,
 ): Promise<Execution> {
   const context = { Execution: { Name: name } };
   const execution: Execution = { status: "SUCCEEDED", output: null, visited: [], queued: [], attempts: {} };
   let data: unknown = input;
   let at = machine.StartAt;
 
-  async function work(state: State, given: unknown): Promise<unknown> {
-    const parameters = filled(state.Parameters ?? {}, given, context);
+  async function perform(state: State, given: unknown): Promise<unknown> {
+    execution.attempts[at] = (execution.attempts[at] ?? 0) + 1;
+    const parameters = resolveTemplate(state.Parameters ?? {}, given, context);
     if (state.Resource === "arn:aws:states:::lambda:invoke") {
       return { Payload: await invoke(String(parameters.FunctionName), parameters.Payload as Record<string, unknown>) };
     }
@@ -79,32 +80,6 @@ export async function execute(
     const body = JSON.parse(JSON.stringify(parameters.MessageBody));
     execution.queued.push({ url: String(parameters.QueueUrl), body });
     return { MessageId: "1" };
-  }
-
-  async function task(state: State, given: unknown): Promise<{ output: unknown; next: string }> {
-    const used = new Map<object, number>();
-    for (;;) {
-      try {
-        execution.attempts[at] = (execution.attempts[at] ?? 0) + 1;
-        const result = await work(state, given);
-        const selected = state.ResultSelector ? filled(state.ResultSelector, result, context) : result;
-        return { output: placed(given, state.ResultPath, selected), next: nextOf(state) };
-      } catch (error) {
-        if (error instanceof TypeError) throw error;
-        const code = error instanceof StateError ? error.code : (error as Error).name;
-        const fits = (names: string[]) =>
-          names.includes(code) || (names.includes("States.ALL") && code !== "States.Runtime");
-        const retrier = state.Retry?.find(({ ErrorEquals }) => fits(ErrorEquals));
-        if (retrier && (used.get(retrier) ?? 0) < retrier.MaxAttempts) {
-          used.set(retrier, (used.get(retrier) ?? 0) + 1);
-          continue;
-        }
-        const catcher = state.Catch?.find(({ ErrorEquals }) => fits(ErrorEquals));
-        if (!catcher) throw new StateError(code, (error as Error).message);
-        const fault = { Error: code, Cause: (error as Error).message };
-        return { output: placed(given, catcher.ResultPath, fault), next: catcher.Next };
-      }
-    }
   }
 
   try {
@@ -117,10 +92,10 @@ export async function execute(
         const cause = state.CausePath ? read(state.CausePath, data, context) : undefined;
         return { ...execution, status: "FAILED", output: data, error: state.Error ?? "", cause };
       }
-      if (state.Type === "Task") ({ output: data, next: at } = await task(state, data));
+      if (state.Type === "Task") ({ output: data, next: at } = await runTask(state, data, context, perform));
       else if (state.Type === "Choice") at = chosen(state, data, context);
       else if (state.Type === "Pass") {
-        data = placed(data, state.ResultPath, read(state.InputPath ?? "$", data, context));
+        data = insertResult(data, state.ResultPath, read(state.InputPath ?? "$", data, context));
         at = nextOf(state);
       } else throw new TypeError(`unknown type ${state.Type}`);
     }
@@ -130,24 +105,56 @@ export async function execute(
   }
 }
 
+/** Runs a Task state with its retriers, then its catchers. */
+async function runTask(
+  state: State,
+  given: unknown,
+  context: object,
+  perform: (state: State, given: unknown) => Promise<unknown>,
+): Promise<{ output: unknown; next: string }> {
+  const retries = new Map<object, number>();
+  for (;;) {
+    try {
+      const result = await perform(state, given);
+      const selected = state.ResultSelector ? resolveTemplate(state.ResultSelector, result, context) : result;
+      return { output: insertResult(given, state.ResultPath, selected), next: nextOf(state) };
+    } catch (error) {
+      if (error instanceof TypeError) throw error;
+      const code = error instanceof StateError ? error.code : (error as Error).name;
+      const matches = ({ ErrorEquals: names }: { ErrorEquals: string[] }) =>
+        names.includes(code) || (names.includes("States.ALL") && code !== "States.Runtime");
+      const retrier = state.Retry?.find(matches);
+      const used = retrier ? (retries.get(retrier) ?? 0) : 0;
+      if (retrier && used < retrier.MaxAttempts) {
+        retries.set(retrier, used + 1);
+        continue;
+      }
+      const catcher = state.Catch?.find(matches);
+      if (!catcher) throw new StateError(code, (error as Error).message);
+      const fault = { Error: code, Cause: (error as Error).message };
+      return { output: insertResult(given, catcher.ResultPath, fault), next: catcher.Next };
+    }
+  }
+}
+
 function nextOf({ Next }: State): string {
-  if (Next === undefined) throw new TypeError("a state without Next");
+  if (Next === undefined) throw new TypeError("a state lacks Next");
   return Next;
 }
 
 function chosen({ Choices = [], Default }: State, data: unknown, context: object): string {
-  const fitting = Choices.find(({ Variable, BooleanEquals }) => read(Variable, data, context) === BooleanEquals);
-  const next = fitting?.Next ?? Default;
-  if (next === undefined) throw new StateError("States.NoChoiceMatched", "no choice fits");
+  const choice = Choices.find(({ Variable, BooleanEquals }) => read(Variable, data, context) === BooleanEquals);
+  const next = choice?.Next ?? Default;
+  if (next === undefined) throw new StateError("States.NoChoiceMatched", "no choice matches");
   return next;
 }
 
-/** A template: names that end in `.$` hold paths. */
-function filled(template: Record<string, unknown>, data: unknown, context: object): Record<string, unknown> {
+/** Resolves a template: values of names that end in `.$` are paths. */
+function resolveTemplate(template: Record<string, unknown>, data: unknown, context: object): Record<string, unknown> {
   const entries = Object.entries(template).map(([name, value]) => {
     if (name.endsWith(".$")) return [name.slice(0, -2), read(String(value), data, context)];
     const isTemplate = typeof value === "object" && value !== null;
-    return [name, isTemplate ? filled(value as Record<string, unknown>, data, context) : value];
+    return [name, isTemplate ? resolveTemplate(value as Record<string, unknown>, data, context) : value];
   });
   return Object.fromEntries(entries);
 }
@@ -165,8 +172,8 @@ function read(path: string, data: unknown, context: object): unknown {
   return value;
 }
 
-/** The input with a result at `$.name`. */
-function placed(data: unknown, path: string | undefined, result: unknown): unknown {
+/** Inserts a result into the input at `$.name`. */
+function insertResult(data: unknown, path: string | undefined, result: unknown): unknown {
   const name = /^\$\.(\w+)$/.exec(path ?? "")?.[1];
   if (name === undefined) throw new TypeError(`unknown ResultPath ${path}`);
   return { ...(data as object), [name]: result };

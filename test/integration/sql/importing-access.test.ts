@@ -6,7 +6,7 @@ import { signedKey } from "../../support/postgrest.ts";
 import { catalogOf } from "./catalog.ts";
 import { importingOf, owned, unmatched } from "./importing.ts";
 
-/** As Supabase has it: who the token of a request speaks for. */
+/** Supabase's schema `auth`: the user of a request's token. */
 const authSchema = `
   create schema auth;
   grant usage on schema auth to anon, authenticated, service_role;
@@ -25,11 +25,12 @@ const privateTables = ["igdb_answers", "web_tokens"];
 const allTables = [...personalTables, ...sharedTables, ...privateTables];
 
 forEachDatabase(
-  "who sees a library",
+  "row-level security of the library",
   (open) => {
     let database: TestDatabase;
     beforeAll(async () => {
-      // All before the API reads the schema: it reads tables and functions one after the other, and mixes old with new.
+      // Migrated before PostgREST starts: it reads tables and functions separately and may mix two versions of the
+      // schema.
       const migrations = (await readMigrations()).map(({ sql }) => sql);
       database = await open({ migrated: false, prepare: [authSchema, ...migrations].join("\n") });
       const { apply } = importingOf(catalogOf(() => database));
@@ -54,7 +55,7 @@ forEachDatabase(
       { who: "a user without a library", userId: "33333333-3333-4333-8333-333333333333", apps: [], items: 0 },
     ];
     describe.each(users)("$who", ({ userId, apps, items }) => {
-      test("reads the own rows and no others", async () => {
+      test("reads only the own rows", async () => {
         const client = clientOf(userId);
         const imported = await client.from("ImportedGame").select("storefrontGameId, userId").order("storefrontGameId");
         expect(imported.data).toEqual(apps.map((storefrontGameId) => ({ storefrontGameId, userId })));
@@ -64,7 +65,7 @@ forEachDatabase(
         expect(others.data).toEqual([]);
       });
 
-      test("reads the games, genres and platforms of all, and nothing private", async () => {
+      test("reads all games, genres and platforms, and no private table", async () => {
         const client = clientOf(userId);
         const games = await client.from("Game").select("igdbId, Genre(name), Platform(name)").order("igdbId");
         expect(games.data?.map(({ igdbId }) => igdbId)).toEqual([10, 20, 40]);
@@ -78,7 +79,7 @@ forEachDatabase(
         }
       });
 
-      test("writes nothing, not even the own rows", async () => {
+      test("may not write, not even the own rows", async () => {
         const client = clientOf(userId);
         for (const name of allTables) {
           const [column] = await database.sql<{ name: string }>(
@@ -99,13 +100,13 @@ forEachDatabase(
       });
     });
 
-    test("a visitor reads nothing", async () => {
+    test("an anonymous client reads nothing", async () => {
       for (const name of allTables) {
         expect((await clientOf(null).from(name).select("*")).error).toMatchObject({ code: "42501" });
       }
     });
 
-    test("the service reads all", async () => {
+    test("the service role reads everything", async () => {
       const { api } = database;
       const service = createClient(api?.url ?? "", api?.serviceKey ?? "", { auth: { persistSession: false } });
       for (const name of allTables) expect((await service.from(name).select("*")).data).not.toHaveLength(0);

@@ -14,7 +14,10 @@ import {
   unmatched,
 } from "./importing.ts";
 
-/** The two versions of the other application: the later one renamed the statuses and has a column for the match. */
+/**
+ * Two versions of the application that shares the tables: the later one renamed the statuses and has a column for the
+ * match.
+ */
 const versions = {
   earlier: {
     statuses: ["CURIOUS_ABOUT", "CURRENTLY_EXPLORING", "TOOK_A_BREAK", "EXPERIENCED", "WISHLIST", "REVISITING"],
@@ -34,7 +37,7 @@ const versions = {
 
 type Version = (typeof versions)[keyof typeof versions];
 
-/** As Prisma makes them, with users, and with rules of its own about who may see what. */
+/** The application's tables as Prisma creates them, with users and its own grants and policies. */
 const foreignTables = ({ statuses, unplayed, hasMatchStatus }: Version) => `
   create type "Storefront" as enum ('STEAM', 'PLAYSTATION', 'XBOX');
   create type "LibraryItemStatus" as enum (${statuses.map((status) => `'${status}'`).join(", ")});
@@ -90,7 +93,7 @@ const foreignTables = ({ statuses, unplayed, hasMatchStatus }: Version) => `
     .join("\n")}
   grant select on "Game" to public;
   alter table "LibraryItem" enable row level security;
-  create policy "everybody reads the shelf" on "LibraryItem" for select using ("userId" <> 'hidden');
+  create policy "all users read the shelf" on "LibraryItem" for select using ("userId" <> 'hidden');
   create policy "the application writes" on "LibraryItem" using (true) with check (true);
 `;
 
@@ -118,10 +121,10 @@ const emptyForeign = `do $$ begin
   delete from "User"; delete from "Game"; delete from "Genre"; delete from "Platform";
 end $$`;
 
-describe.each(Object.entries(versions))("the %s version of the other application", (_, version) => {
+describe.each(Object.entries(versions))("in tables of the %s version of another application", (_, version) => {
   const { unplayed, played, own, hasMatchStatus } = version;
 
-  forEachDatabase("owns the tables", (open, kind) => {
+  forEachDatabase("library_apply and the migrations", (open, kind) => {
     let database: TestDatabase;
     let catalog: Catalog;
     let importing: Importing;
@@ -131,7 +134,7 @@ describe.each(Object.entries(versions))("the %s version of the other application
       database = await open({ migrated: false, prepare: foreignTables(version) + foreignRows(version) });
       catalog = catalogOf(() => database);
       importing = importingOf(catalog);
-      // The later version belongs to a role of its own; this program's may do no more than it has to.
+      // The tables of the later version belong to another role; the program's role has minimal privileges.
       if (hasMatchStatus && kind !== "pglite") await handOver();
       before = await definitions();
       const rows = await contents();
@@ -152,7 +155,7 @@ describe.each(Object.entries(versions))("the %s version of the other application
       await catalog.sql(`grant usage on sequence "LibraryItem_id_seq" to ${role}`);
     }
 
-    /** Everything about the tables but what is in them. */
+    /** The complete definition of the tables, without their rows. */
     async function definitions() {
       const mine = `c.relnamespace = 'public'::regnamespace and c.relname = any ($1)`;
       const names = [...libraryTables, "User"];
@@ -200,7 +203,7 @@ describe.each(Object.entries(versions))("the %s version of the other application
       return all;
     }
 
-    test("which keep their columns, keys, indexes, policies, grants and owners", async () => {
+    test("keep columns, keys, indexes, policies, grants and owners", async () => {
       const after = await definitions();
       const isNew = ({ relname, attname }: Record<string, unknown>) =>
         !hasMatchStatus && relname === "ImportedGame" && attname === "igdbMatchStatus";
@@ -219,7 +222,7 @@ describe.each(Object.entries(versions))("the %s version of the other application
       );
     });
 
-    test("whose statuses are those that items get", async () => {
+    test("use the application's statuses for library items", async () => {
       expect(await importing.apply("u2", [owned(10, { playtime: 0 }), owned(11, { playtime: 1 })])).toEqual(created(2));
       expect(await importing.items("u2")).toEqual([
         ["Title 10", unplayed],
@@ -227,7 +230,7 @@ describe.each(Object.entries(versions))("the %s version of the other application
       ]);
     });
 
-    test("whose games keep id, IGDB's id and slug, and whose statuses are the user's", async () => {
+    test("keep the id, IGDB id and slug of existing games, and existing statuses", async () => {
       const library = [owned(10, { igdb: igdb(7) }), owned(20)];
       expect(await importing.apply("u1", library)).toEqual(
         counts({ imported_games_created: 2, games_created: 1, games_updated: 1, library_items_created: 1 }),
@@ -256,7 +259,7 @@ describe.each(Object.entries(versions))("the %s version of the other application
       expect(await importing.rows()).toEqual(rows);
     });
 
-    test("whose games keep the app that they name, and are not found by it", async () => {
+    test("keep steamAppId of existing games, and do not match by it", async () => {
       expect(await importing.apply("u1", [owned(10, { igdb: igdb(8) })])).toMatchObject({ games_updated: 1 });
       expect(await importing.game(8)).toMatchObject({ id: "cgame8", title: "Title 8", steamAppId: 1020 });
       expect(await importing.apply("u1", [owned(1020)])).toMatchObject({ games_created: 1, games_updated: 0 });
@@ -264,7 +267,7 @@ describe.each(Object.entries(versions))("the %s version of the other application
       expect(await importing.game(1020)).toMatchObject({ steamAppId: 1020, title: "Title 1020" });
     });
 
-    test("whose genres and platforms are used as they are", async () => {
+    test("reuse existing genres and platforms unchanged", async () => {
       const { Genre, Platform } = await importing.rows();
       const platforms = [
         { id: 6, name: "PC (Microsoft Windows)", slug: "win", abbreviation: "PC" },
@@ -282,14 +285,14 @@ describe.each(Object.entries(versions))("the %s version of the other application
       expect(after.Platform).toHaveLength(3);
     });
 
-    test("whose row with IGDB's id goes before one with the slug, and that before one with the name", async () => {
+    test("match a genre or platform by IGDB id, then by slug, then by name", async () => {
       const genres = [{ id: 1005, name: "Puzzle", slug: "puzzles" }];
       const platforms = [{ id: 99, name: "Mac", slug: "win", abbreviation: null }];
       await importing.apply("u1", [owned(10, { igdb: igdb(10, { genres, platforms }) })]);
       expect(await importing.labels(10)).toEqual({ genres: ["Shooters"], platforms: ["Windows"] });
     });
 
-    test("in which a game is twice already: the older one that is not deleted stands for it", async () => {
+    test("update the oldest row that is not deleted when an imported game exists twice", async () => {
       const byId = async () => {
         const rows = await catalog.sql<{ id: string; row: object }>(
           `select id, to_jsonb(i) as row from "ImportedGame" i where id like 'cimported%'`,
@@ -309,7 +312,7 @@ describe.each(Object.entries(versions))("the %s version of the other application
       expect(await catalog.sql(`select count(*)::int from "ImportedGame"`)).toEqual([{ count: 5 }]);
     });
 
-    test("and whose rows that were imported before move on", async () => {
+    test("set the match status of rows that were imported before", async () => {
       await catalog.sql(
         `insert into "ImportedGame" (id, name, storefront, "storefrontGameId", "updatedAt", "userId")
          select 'c' || i, 'App ' || i, 'STEAM', i, '2020-01-01', 'u2' from generate_series(1, 3) i`,
@@ -325,10 +328,10 @@ describe.each(Object.entries(versions))("the %s version of the other application
       });
     });
 
-    test("which know no such user: nothing is written", async () => {
+    test("write nothing for an unknown user", async () => {
       const rows = await importing.rows();
       const refusal = { name: "DatabaseError", code: "23503", fault: "data" };
-      await expect(importing.apply("nobody", [owned(10)])).rejects.toMatchObject(refusal);
+      await expect(importing.apply("unknown", [owned(10)])).rejects.toMatchObject(refusal);
       expect(await importing.rows()).toEqual(rows);
     });
   });

@@ -6,7 +6,7 @@ import { silent } from "../../support/templates.ts";
 import { record, useCatalog } from "./catalog.ts";
 import { counts, created, igdb, importingOf, owned } from "./importing.ts";
 
-forEachDatabase("what an import keeps for later", (open) => {
+forEachDatabase("the library store", (open) => {
   const catalog = useCatalog(open);
   const { sql, store } = catalog;
   const { imported } = importingOf(catalog);
@@ -16,8 +16,8 @@ forEachDatabase("what an import keeps for later", (open) => {
     library = createLibraryStore(db, createDatabaseRetry(kind, { logger: silent }));
   });
 
-  describe("the catalog's word", () => {
-    test("on apps with a type: name, and the year of the first release in UTC", async () => {
+  describe("knownApps", () => {
+    test("returns type, name and year of the first release in UTC, for apps with a type", async () => {
       await store(
         record(10, 500, {
           original_release_date: "2011-12-31T23:59:59.000Z",
@@ -36,20 +36,20 @@ forEachDatabase("what an import keeps for later", (open) => {
       expect(await library.knownApps([])).toEqual([]);
     });
 
-    test("on more apps than an API hands out rows", async () => {
+    test("returns more apps than PostgREST's row limit", async () => {
       await sql("insert into apps (appid, name, type) select i, 'App ' || i, 'game' from generate_series(1, 2500) i");
       const known = await library.knownApps(Array.from({ length: 3_000 }, (_, i) => i));
       expect(known.map(({ appid }) => appid)).toEqual(Array.from({ length: 2_500 }, (_, i) => i + 1));
     });
   });
 
-  describe("IGDB's answers", () => {
+  describe("the cache of IGDB's answers", () => {
     const age = (uid: string, by: string) =>
       sql("update igdb_answers set fetched_at = fetched_at - $1::interval where uid = $2", [by, uid]);
 
-    test("are recalled for an hour, hits and misses", async () => {
+    test("returns hits and misses for an hour", async () => {
       const game = igdb(620);
-      await library.keepGames(
+      await library.cache(
         new Map<string, unknown>([
           ["620", game],
           ["570", null],
@@ -60,17 +60,17 @@ forEachDatabase("what an import keeps for later", (open) => {
       await age("570", "59 minutes 50 seconds");
       await age("400", "60 minutes 1 second");
       await age("10", "60 minutes 1 second");
-      expect(await library.recallGames(["620", "570", "400", "10", "999"])).toEqual(
+      expect(await library.getCached(["620", "570", "400", "10", "999"])).toEqual(
         new Map<string, unknown>([
           ["620", game],
           ["570", null],
         ]),
       );
-      expect(await library.recallGames([])).toEqual(new Map());
+      expect(await library.getCached([])).toEqual(new Map());
     });
 
-    test("are replaced by newer ones, and leave when their hour is over", async () => {
-      await library.keepGames(
+    test("overwrites older answers and deletes expired ones", async () => {
+      await library.cache(
         new Map<string, unknown>([
           ["620", null],
           ["570", igdb(570)],
@@ -78,35 +78,35 @@ forEachDatabase("what an import keeps for later", (open) => {
       );
       await age("620", "59 minutes");
       await age("570", "2 hours");
-      await library.keepGames(new Map([["620", igdb(620)]]));
+      await library.cache(new Map([["620", igdb(620)]]));
       expect(await sql("select uid from igdb_answers")).toEqual([{ uid: "620" }]);
       await age("620", "2 minutes");
-      expect(await library.recallGames(["620"])).toEqual(new Map([["620", igdb(620)]]));
-      await library.keepGames(new Map());
-      expect(await library.recallGames(["620"])).toHaveProperty("size", 1);
+      expect(await library.getCached(["620"])).toEqual(new Map([["620", igdb(620)]]));
+      await library.cache(new Map());
+      expect(await library.getCached(["620"])).toHaveProperty("size", 1);
     });
   });
 
-  describe("a token", () => {
+  describe("the token cache", () => {
     const left = (span: string) => sql("update web_tokens set expires_at = now() + $1::interval", [span]);
 
-    test("is given out until a minute before its end", async () => {
-      expect(await library.token("igdb")).toBeNull();
-      await library.keepToken("igdb", "first", 5_000_000);
-      expect(await library.token("igdb")).toBe("first");
-      expect(await library.token("another")).toBeNull();
+    test("returns a token until a minute before it expires", async () => {
+      expect(await library.tokens.get("igdb")).toBeNull();
+      await library.tokens.put("igdb", "first", 5_000_000);
+      expect(await library.tokens.get("igdb")).toBe("first");
+      expect(await library.tokens.get("another")).toBeNull();
       await left("65 seconds");
-      expect(await library.token("igdb")).toBe("first");
+      expect(await library.tokens.get("igdb")).toBe("first");
       await left("60 seconds");
-      expect(await library.token("igdb")).toBeNull();
+      expect(await library.tokens.get("igdb")).toBeNull();
     });
 
-    test("is replaced by the next one, and lasts as long as is said", async () => {
-      await library.keepToken("igdb", "first", 61.5);
-      await library.keepToken("another", "other", 50);
-      await library.keepToken("igdb", "second", 3_600);
-      expect(await library.token("igdb")).toBe("second");
-      expect(await library.token("another")).toBeNull();
+    test("overwrites a token and keeps it for the given lifetime", async () => {
+      await library.tokens.put("igdb", "first", 61.5);
+      await library.tokens.put("another", "other", 50);
+      await library.tokens.put("igdb", "second", 3_600);
+      expect(await library.tokens.get("igdb")).toBe("second");
+      expect(await library.tokens.get("another")).toBeNull();
       const [row] = await sql(
         "select count(*)::int, max(expires_at - now()) between '59 minutes' and '1 hour' as hour from web_tokens",
       );
@@ -114,7 +114,7 @@ forEachDatabase("what an import keeps for later", (open) => {
     });
   });
 
-  test("a batch whose reply is lost is written once", async () => {
+  test("apply writes a batch once when its reply is lost", async () => {
     const { api } = catalog.database;
     api?.faults.dropReply({ call: "library_apply" });
     expect(await library.apply("u1", [owned(10), owned(20)])).toEqual(created(2));

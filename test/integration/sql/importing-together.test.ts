@@ -5,14 +5,14 @@ import { forEachDatabase } from "../../support/databases.ts";
 import { useCatalog } from "./catalog.ts";
 import { counts, created, igdb, importingOf, owned, unmatched } from "./importing.ts";
 
-forEachDatabase("importing at the same time", (open, kind) => {
-  // PGlite has one connection, so that calls only ever follow each other.
+forEachDatabase("concurrent calls of library_apply", (open, kind) => {
+  // PGlite has one connection, so that calls are serialized.
   const rounds = Array.from({ length: kind === "pglite" ? 2 : 10 }, (_, round) => round);
   const catalog = useCatalog(open);
   const { sql } = catalog;
   const { apply, items } = importingOf(catalog);
 
-  /** New in every round, with new genres in every other one; two apps of each ten are one game, and one is not matched. */
+  /** New games in every round, new genres in every other one. Of ten apps, two share one game and one is unmatched. */
   const libraryOf = (round: number): ImportedRow[] =>
     Array.from({ length: 40 }, (_, i) => {
       const appid = round * 1_000 + i;
@@ -34,7 +34,7 @@ forEachDatabase("importing at the same time", (open, kind) => {
     );
   }
 
-  test("one user, twice and in two orders, leaves no duplicate", async () => {
+  test("create no duplicates for one user, in any order of games", async () => {
     for (const round of rounds) {
       const games = libraryOf(round);
       const replies = await Promise.all([apply("u1", games), apply("u1", games.toReversed()), apply("u1", games)]);
@@ -49,7 +49,7 @@ forEachDatabase("importing at the same time", (open, kind) => {
     expect(await doubled()).toEqual([]);
   });
 
-  test("several users with the same new games share them", async () => {
+  test("share new games between users", async () => {
     for (const round of rounds) {
       const games = libraryOf(round);
       const users = ["u1", "u2", "u3"];
@@ -68,7 +68,7 @@ forEachDatabase("importing at the same time", (open, kind) => {
     expect((await items("u1")).length).toBe(shares.games * rounds.length);
   });
 
-  test("the same request does it once and answers the same", async () => {
+  test("apply one request id once and return the same reply", async () => {
     for (const round of rounds) {
       const request = randomUUID();
       const games = [owned(round + 1), owned(round + 101)];

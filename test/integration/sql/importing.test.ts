@@ -4,17 +4,17 @@ import { forEachDatabase } from "../../support/databases.ts";
 import { record, useCatalog } from "./catalog.ts";
 import { counts, created, type Igdb, igdb, ignored, importingOf, owned, unmatched } from "./importing.ts";
 
-forEachDatabase("importing a library", (open) => {
+forEachDatabase("library_apply", (open) => {
   const catalog = useCatalog(open);
   const { sql, store } = catalog;
   const { apply, imported, items, game, labels, rows } = importingOf(catalog);
-  /** As if all had been written a day ago. */
+  /** Backdates all rows by a day. */
   const age = () =>
     sql(`with games as (update "Game" set "updatedAt" = "updatedAt" - interval '1 day')
          update "ImportedGame" set "createdAt" = "createdAt" - interval '1 day', "updatedAt" = "updatedAt" - interval '1 day'`);
 
-  describe("a game that is matched", () => {
-    test("becomes an imported game, a game with its genres and platforms, and a library item", async () => {
+  describe("for a matched game", () => {
+    test("inserts an imported game, a game with genres and platforms, and a library item", async () => {
       expect(await apply("u1", [owned(620)])).toEqual(created(1));
       const { 620: row } = await imported("u1");
       const times = { createdAt: expect.any(String), updatedAt: expect.any(String) };
@@ -35,7 +35,7 @@ forEachDatabase("importing a library", (open) => {
         deletedAt: null,
         userId: "u1",
       });
-      // In UTC, whatever zone the server is in.
+      // In UTC, independent of the server's time zone.
       expect(Math.abs(Date.now() - Date.parse(`${row?.createdAt}Z`))).toBeLessThan(60_000);
       expect(await game(620)).toEqual({
         id: expect.any(String),
@@ -70,7 +70,7 @@ forEachDatabase("importing a library", (open) => {
       });
     });
 
-    test("is written in UTC by a session of another time zone", async () => {
+    test("writes times in UTC in a session with another time zone", async () => {
       const zone = (setting: string) => sql(`alter function library_apply(jsonb) ${setting}`);
       await zone("set timezone = 'Pacific/Auckland'");
       try {
@@ -84,7 +84,7 @@ forEachDatabase("importing a library", (open) => {
       expect(Math.abs(Date.now() - Date.parse(`${row?.createdAt}Z`))).toBeLessThan(60_000);
     });
 
-    test("may lack all that IGDB need not tell, and keeps what it has when IGDB tells less", async () => {
+    test("accepts absent optional fields of IGDB, and does not overwrite stored ones with them", async () => {
       const bare: Partial<Igdb> = { summary: null, release_date: null, cover_url: null, genres: [], platforms: [] };
       expect(await apply("u1", [owned(10, { igdb: igdb(10, bare) }), owned(20)])).toEqual(created(2));
       expect(await game(10)).toMatchObject({ description: null, coverImage: null, releaseDate: null });
@@ -94,7 +94,7 @@ forEachDatabase("importing a library", (open) => {
       expect(await rows()).toEqual(before);
     });
 
-    test("shares its game with another app: one library item, played when either is", async () => {
+    test("creates one library item for two apps of one game, played if either is", async () => {
       const same = { igdb: igdb(7) };
       const games = [owned(10, { playtime: 0, ...same }), owned(20, { playtime: 5, ...same })];
       expect(await apply("u1", games)).toEqual(
@@ -106,7 +106,7 @@ forEachDatabase("importing a library", (open) => {
       expect(await rows()).toEqual(before);
     });
 
-    test("that was never played is one that the user is curious about", async () => {
+    test("sets the status by playtime: CURIOUS_ABOUT for 0, otherwise EXPERIENCED", async () => {
       await apply("u1", [owned(10, { playtime: 0 }), owned(20, { playtime: 1 })]);
       expect(await items("u1")).toEqual([
         ["Title 10", "CURIOUS_ABOUT"],
@@ -114,7 +114,7 @@ forEachDatabase("importing a library", (open) => {
       ]);
     });
 
-    test("and has the slug of another one gets IGDB's id as suffix, in one batch or later", async () => {
+    test("appends IGDB's id to a slug that is taken, in the same batch or a later one", async () => {
       const slug = "doom";
       await apply("u1", [owned(30, { igdb: igdb(30, { slug }) }), owned(20, { igdb: igdb(20, { slug }) })]);
       await apply("u1", [owned(10, { igdb: igdb(10, { slug }) })]);
@@ -127,7 +127,7 @@ forEachDatabase("importing a library", (open) => {
       expect(await items("u1")).toHaveLength(3);
     });
 
-    test("belongs to every user who owns it, each with an own status", async () => {
+    test("shares the game between users, each with an own library item", async () => {
       expect(await apply("u1", [owned(10), owned(20)])).toEqual(created(2));
       const before = await rows();
       expect(await apply("u2", [owned(10, { playtime: 0 })])).toEqual(
@@ -140,8 +140,8 @@ forEachDatabase("importing a library", (open) => {
     });
   });
 
-  describe("a game that is not matched, or filtered", () => {
-    test("is flagged, makes no game, and is there once however often it comes", async () => {
+  describe("for an unmatched or ignored game", () => {
+    test("inserts one imported game with its status and no game, however often it is applied", async () => {
       const games = [unmatched(10), ignored(20), unmatched(30, { name: "" })];
       expect(await apply("u1", games)).toEqual(counts({ imported_games_created: 3 }));
       expect(await imported("u1")).toMatchObject({
@@ -167,7 +167,7 @@ forEachDatabase("importing a library", (open) => {
       { stored: "MATCHED", arrives: "IGNORED", becomes: "MATCHED", item: false },
     ] as const;
     test.each(moves)(
-      "stored as $stored, arriving as $arrives, is $becomes",
+      "keeps or changes the status: $stored stored, $arrives applied, gives $becomes",
       async ({ stored, arrives, becomes, item }) => {
         await apply("u1", [unmatched(10)]);
         await sql(`update "ImportedGame" set "igdbMatchStatus" = '${stored}'`);
@@ -185,10 +185,10 @@ forEachDatabase("importing a library", (open) => {
     );
   });
 
-  describe("a second run", () => {
+  describe("applied a second time", () => {
     const library = [owned(10), owned(20), unmatched(30), ignored(40), owned(50, { playtime: 0 })];
 
-    test("changes nothing", async () => {
+    test("is a no-op", async () => {
       await apply("u1", library);
       await age();
       const before = await rows();
@@ -207,7 +207,7 @@ forEachDatabase("importing a library", (open) => {
       { what: "last_played_at", given: { last_played_at: newer }, column: { lastPlayedAt: newer.slice(0, 19) } },
       { what: "img_icon_url", given: { img_icon_url: "https://x/y.jpg" }, column: { img_icon_url: "https://x/y.jpg" } },
     ];
-    test.each(changes)("with another $what updates that and no other row", async ({ given, column }) => {
+    test.each(changes)("updates only the imported game whose $what changed", async ({ given, column }) => {
       await apply("u1", library);
       await age();
       const [before, stored] = [await rows(), await imported("u1")];
@@ -221,13 +221,13 @@ forEachDatabase("importing a library", (open) => {
       expect(ImportedGame?.filter((row) => !before.ImportedGame?.includes(row))).toHaveLength(1);
     });
 
-    const told: { what: string; given: Partial<Igdb>; column: object }[] = [
+    const igdbChanges: { what: string; given: Partial<Igdb>; column: object }[] = [
       { what: "name", given: { name: "Another" }, column: { title: "Another" } },
       { what: "summary", given: { summary: "More." }, column: { description: "More." } },
       { what: "cover", given: { cover_url: "https://x/c.jpg" }, column: { coverImage: "https://x/c.jpg" } },
       { what: "date", given: { release_date: newer }, column: { releaseDate: newer.slice(0, 19) } },
     ];
-    test.each(told)("in which IGDB tells another $what updates the game alone", async ({ given, column }) => {
+    test.each(igdbChanges)("updates only the game whose $what changed in IGDB", async ({ given, column }) => {
       await apply("u1", library);
       await age();
       const [before, stored] = [await rows(), await game(20)];
@@ -238,7 +238,7 @@ forEachDatabase("importing a library", (open) => {
       expect(await rows()).toEqual({ ...before, Game: expect.anything() });
     });
 
-    test("adds genres and platforms, and takes away none", async () => {
+    test("adds genres and platforms, and removes none", async () => {
       await apply("u1", [owned(10)]);
       const genres = [{ id: 31, name: "Adventure", slug: "adventure" }];
       expect(await apply("u1", [owned(10, { igdb: igdb(10, { genres, slug: "renamed" }) })])).toEqual(counts());
@@ -246,7 +246,7 @@ forEachDatabase("importing a library", (open) => {
       expect(await game(10)).toMatchObject({ slug: "title-10" });
     });
 
-    test("keeps icon and last played when Steam no longer sends them, and follows a playtime downwards", async () => {
+    test("keeps icon and last played when Steam omits them, and lowers a playtime", async () => {
       await apply("u1", [owned(10)]);
       const before = await imported("u1");
       const less = { last_played_at: null, img_icon_url: null };
@@ -258,7 +258,7 @@ forEachDatabase("importing a library", (open) => {
       });
     });
 
-    test("leaves a status alone that the user set, and an item that the user has twice", async () => {
+    test("keeps a status that the user set, and duplicate items of the user", async () => {
       await apply("u1", [owned(10, { playtime: 0 }), owned(20)]);
       await sql(`update "LibraryItem" set status = 'TOOK_A_BREAK'`);
       await sql(`insert into "LibraryItem" (status, "userId", "gameId", "updatedAt", "completedAt")
@@ -268,7 +268,7 @@ forEachDatabase("importing a library", (open) => {
       expect((await rows()).LibraryItem).toEqual(LibraryItem);
     });
 
-    test("gives back an item that the user deleted, as long as the imported game is there", async () => {
+    test("recreates a deleted library item, unless the imported game is deleted too", async () => {
       await apply("u1", [owned(10), owned(20)]);
       await sql(`delete from "LibraryItem"`);
       await sql(`update "ImportedGame" set "deletedAt" = now() where "storefrontGameId" = '20'`);
@@ -276,7 +276,7 @@ forEachDatabase("importing a library", (open) => {
       expect(await items("u1")).toEqual([["Title 10", "EXPERIENCED"]]);
     });
 
-    test("uses a row again that was deleted softly, and leaves it deleted", async () => {
+    test("updates a soft-deleted row and leaves it deleted", async () => {
       await apply("u1", [unmatched(10), unmatched(20)]);
       await sql(`update "ImportedGame" set "deletedAt" = '2025-01-01'`);
       const before = await imported("u1");
@@ -291,8 +291,8 @@ forEachDatabase("importing a library", (open) => {
     });
   });
 
-  describe("a name that Steam leaves blank", () => {
-    test("is the catalog's, or the app's number", async () => {
+  describe("for a blank name", () => {
+    test("falls back to the catalog's name, then to the appid", async () => {
       await store(record(10, 500, { name: "Portal 2" }), record(20, 500, { name: null }));
       await apply("u1", [owned(10, { name: "" }), owned(20, { name: "" }), unmatched(30, { name: "" })]);
       expect(await imported("u1")).toMatchObject({
@@ -302,7 +302,7 @@ forEachDatabase("importing a library", (open) => {
       });
     });
 
-    test("never overwrites the one that is stored", async () => {
+    test("keeps the stored name", async () => {
       await apply("u1", [owned(10), unmatched(20)]);
       const before = await rows();
       expect(await apply("u1", [owned(10, { name: "" }), unmatched(20, { name: "" })])).toEqual(counts());
@@ -310,8 +310,8 @@ forEachDatabase("importing a library", (open) => {
     });
   });
 
-  describe("a request", () => {
-    test("that comes again gets its reply again and does nothing", async () => {
+  describe("as a request", () => {
+    test("is idempotent: a repeated request id gets the same reply and writes nothing", async () => {
       const request = randomUUID();
       expect(await apply("u1", [owned(10)], request)).toEqual(created(1));
       const before = await rows();
@@ -319,7 +319,7 @@ forEachDatabase("importing a library", (open) => {
       expect(await rows()).toEqual(before);
     });
 
-    test("forgets replies that are older than an hour", async () => {
+    test("deletes replies older than an hour", async () => {
       const [old, recent] = [randomUUID(), randomUUID()];
       for (const request of [old, recent]) await apply("u1", [], request);
       await sql("update pics_replies set created_at = now() - interval '61 minutes' where request_id = $1", [old]);
@@ -329,13 +329,13 @@ forEachDatabase("importing a library", (open) => {
       ).toEqual([{ request_id: recent }]);
     });
 
-    test("may hold no game, or the same one twice", async () => {
+    test("accepts an empty batch and duplicate games", async () => {
       expect(await apply("u1", [])).toEqual(counts());
       expect(await apply("u1", [owned(10), owned(10)])).toEqual(created(1));
       expect(Object.keys(await imported("u1"))).toEqual(["10"]);
     });
 
-    test("holds text of any kind, and whole numbers to their ends", async () => {
+    test("accepts any text and the largest integers", async () => {
       const name = `=1+1, "quoted"\n😀 ${"x".repeat(300)} $$ ' \\`;
       const genres = [{ id: 2 ** 31 - 1, name, slug: "sl'ug" }];
       const wide = owned(2 ** 31 - 1, { name, playtime: 2 ** 31 - 1, igdb: igdb(2 ** 31 - 1, { name, genres }) });
@@ -344,7 +344,7 @@ forEachDatabase("importing a library", (open) => {
       expect(await labels(2 ** 31 - 1)).toMatchObject({ genres: [name] });
     });
 
-    test("is refused whole when a row of it is", async () => {
+    test("rejects the whole batch when one row is invalid", async () => {
       const before = await rows();
       for (const bad of [owned(20, { igdb: null }), owned(20, { playtime: 2 ** 31 })]) {
         await expect(apply("u1", [owned(10), bad])).rejects.toMatchObject({ fault: "data" });
@@ -352,7 +352,7 @@ forEachDatabase("importing a library", (open) => {
       expect(await rows()).toEqual(before);
     });
 
-    test("holds a batch of 500, and the next one goes on", async () => {
+    test("applies overlapping batches of 500", async () => {
       const kinds = [owned, owned, unmatched, ignored];
       const batch = (from: number) =>
         Array.from({ length: 500 }, (_, i) => (kinds[(from + i) % 4] ?? owned)(from + i, { playtime: (from + i) % 3 }));
@@ -368,8 +368,8 @@ forEachDatabase("importing a library", (open) => {
     });
   });
 
-  describe("genres and platforms", () => {
-    test("that two answers name differently are one row each", async () => {
+  describe("for genres and platforms", () => {
+    test("stores one row per label that IGDB names inconsistently", async () => {
       const genre = (id: number, name: string, slug: string) => ({ id, name, slug });
       const library = [
         owned(10, { igdb: igdb(10, { genres: [genre(1, "Shooter", "shooter"), genre(2, "Shooter", "shooter-2")] }) }),

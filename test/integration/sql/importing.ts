@@ -8,19 +8,19 @@ import type { TestDatabase } from "../../support/databases.ts";
 import { silent } from "../../support/templates.ts";
 import type { Catalog, Row } from "./catalog.ts";
 
-/** The library import's function as the third stage calls it, and the tables behind it. */
+/** Access to `library_apply` as the third stage calls it, and to the tables behind it. */
 export interface Importing {
-  /** One batch of a user. Nothing is repeated, so that every fault shows. */
+  /** Applies one batch of a user, without retries, so that every error surfaces. */
   apply(userId: string, games: readonly ImportedRow[], requestId?: string): Promise<ImportCounts>;
-  /** Rows of `"ImportedGame"` by appid; several of one user and app under one key would hide, so they are refused. */
+  /** Rows of `"ImportedGame"` by appid. Fails on duplicates, which one key would hide. */
   imported(userId: string): Promise<Record<string, Row>>;
   /** The row of `"Game"`. */
   game(igdbId: number): Promise<Row | undefined>;
-  /** Titles of a user's library with their status, in the order of the titles. */
+  /** Titles of a user's library with their status, sorted by title. */
   items(userId: string): Promise<[title: string, status: string][]>;
   /** Names of a game's genres and platforms. */
   labels(igdbId: number): Promise<{ genres: string[]; platforms: string[] }>;
-  /** All rows of the library's tables with the transaction that wrote each, so that a row written again is another. */
+  /** All rows of the library's tables with their `xmin`, so that a rewritten row differs even with equal values. */
   rows(): Promise<Record<string, string[]>>;
 }
 
@@ -37,7 +37,7 @@ export interface Igdb {
   platforms: { id: number; name: string; slug: string; abbreviation: string | null }[];
 }
 
-/** A game of IGDB in which nothing is empty. */
+/** A game of IGDB with every field set. */
 export function igdb(id: number, given: Partial<Igdb> = {}): Igdb {
   return {
     id,
@@ -55,7 +55,7 @@ export function igdb(id: number, given: Partial<Igdb> = {}): Igdb {
   };
 }
 
-/** A played game that IGDB knows under the same number. */
+/** A played game, matched with the IGDB game whose id equals the appid. */
 export function owned(appid: number, given: Partial<ImportedRow> = {}): ImportedRow {
   return {
     appid,
@@ -73,11 +73,11 @@ export function owned(appid: number, given: Partial<ImportedRow> = {}): Imported
 }
 export const unmatched = (appid: number, given: Partial<ImportedRow> = {}) =>
   owned(appid, { status: "UNMATCHED", igdb: null, ...given });
-/** Filtered, whatever IGDB says of it. */
+/** Ignored although IGDB has a match. */
 export const ignored = (appid: number, given: Partial<ImportedRow> = {}) =>
   owned(appid, { status: "IGNORED", ...given });
 
-/** A reply in which everything not named is 0. */
+/** Counts with 0 by default. */
 export const counts = (given: Partial<ImportCounts> = {}): ImportCounts => ({
   imported_games_created: 0,
   imported_games_updated: 0,
@@ -87,7 +87,7 @@ export const counts = (given: Partial<ImportCounts> = {}): ImportCounts => ({
   ...given,
 });
 
-/** The reply to so many games that are all new and all matched. */
+/** The counts for `games` new and matched games. */
 export const created = (games: number): ImportCounts =>
   counts({ imported_games_created: games, games_created: games, library_items_created: games });
 
@@ -138,7 +138,10 @@ export function importingOf({ call, sql }: Pick<Catalog, "call" | "sql">): Impor
   }
 }
 
-/** Migrates a database that was opened without; through Supabase as its owner, and until the API has read the new schema. */
+/**
+ * Migrates a database that was opened without migrations. Through Supabase: as owner, until PostgREST has reloaded the
+ * schema.
+ */
 export async function migrateTest({ db, url }: TestDatabase): Promise<void> {
   if (isSqlDatabase(db)) {
     await migrate(db);
@@ -146,7 +149,7 @@ export async function migrateTest({ db, url }: TestDatabase): Promise<void> {
   }
   const owner = await openPostgres({ url: url ?? "", logger: silent });
   await migrate(owner).finally(() => owner.close());
-  // The version alone may come from a schema that the API read between two migrations.
+  // The schema version is not enough: PostgREST may have read it between two migrations.
   await vi.waitFor(() => db.rpc("library_known_apps", { request: { appids: [] } }), { timeout: 20_000 });
 }
 

@@ -1,12 +1,13 @@
 /**
- * The part of IGDB's query language, Apicalypse, that the simulation understands: `fields`, `where` with `=` joined by `&`, `sort id asc`,
- * `limit` and `offset`. A query with anything else is refused, so that a client cannot come to rely on what nobody has looked up.
+ * Parser of the subset of Apicalypse, IGDB's query language, that the simulation supports: `fields`, `where` with `=`
+ * joined by `&`, `sort id asc`, `limit` and `offset`. Anything else is an error, so that a client cannot depend on
+ * unverified syntax.
  */
 export type Term = string | number;
 
 export interface Query {
   fields: string[];
-  /** By field, the values that it may have. */
+  /** Allowed values by field. */
   where: Map<string, Term[]>;
   limit: number;
   offset: number;
@@ -15,7 +16,7 @@ export interface Query {
 export const maxLimit = 500;
 const defaultLimit = 10;
 
-/** What it says of a query that it does not understand; shown as the `cause` of IGDB's 400. */
+/** A syntax error; its message becomes the `cause` of IGDB's 400. */
 export class ApicalypseError extends Error {}
 
 const text = String.raw`"(?:[^"\\]|\\["\\])*"`;
@@ -27,8 +28,8 @@ export function parseApicalypse(body: string): Query {
   const query: Query = { fields: [], where: new Map(), limit: defaultLimit, offset: 0 };
   let end = 0;
   for (const match of body.matchAll(new RegExp(statementPattern, "gy"))) {
-    const [whole, word = "", rest = ""] = match;
-    end = match.index + whole.length;
+    const [statement, word = "", rest = ""] = match;
+    end = match.index + statement.length;
     apply(query, word, rest.trim());
   }
   if (body.slice(end).trim() !== "")
@@ -56,9 +57,9 @@ function conditionsOf(text: string): [string, Term[]][] {
   });
 }
 
-function splitOutsideQuotes(whole: string, separator: string): string[] {
+function splitOutsideQuotes(input: string, separator: string): string[] {
   const parts = [""];
-  for (const piece of whole.match(new RegExp(`${text}|[^"]+`, "g")) ?? []) {
+  for (const piece of input.match(new RegExp(`${text}|[^"]+`, "g")) ?? []) {
     const [first = "", ...others] = piece.startsWith('"') ? [piece] : piece.split(separator);
     parts[parts.length - 1] += first;
     parts.push(...others);
@@ -71,7 +72,10 @@ function numberOf(digits: string, most: number): number {
   return Number(digits);
 }
 
-/** The fields asked for of a row, nested ones by path, and its id always. A relation that is asked for without a field is its id. */
+/**
+ * The requested fields of a row, nested ones by path, and always its id. A relation requested without a field is its
+ * bare id.
+ */
 export function project(row: object, fields: readonly string[]): Record<string, unknown> {
   const source = row as Record<string, unknown>;
   const nested = Map.groupBy(fields, (field) => field.split(".")[0] as string);

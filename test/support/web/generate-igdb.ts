@@ -4,13 +4,13 @@ import type { IgdbDump, IgdbEntry, IgdbExternalGame, IgdbLabel } from "./igdb.ts
 
 export interface GenerateIgdbOptions {
   seed: number;
-  /** The Steam apps that the games belong to. */
+  /** The Steam apps of the games. */
   appids: readonly number[];
-  /** The share of apps that IGDB does not know. Default 0.03. */
+  /** Share of apps unknown to IGDB. Default 0.03. */
   unknownShare?: number;
-  /** The share of apps that it lists twice, once without a game or with the same one. Default 0.03. */
+  /** Share of apps with two rows, the first one without a game or with the same game. Default 0.03. */
   repeatShare?: number;
-  /** The share of apps that are another edition of the game before. Default 0.02. */
+  /** Share of apps that are another edition of the previous game. Default 0.02. */
   editionShare?: number;
 }
 
@@ -41,7 +41,7 @@ const platforms = [
   label(13, "DOS", "DOS"),
 ];
 
-/** What is odd about a game's name. */
+/** Odd names of games. */
 const oddNames: ((name: string) => string)[] = [
   (name) => `${name}™`,
   (name) => `Pokéñ ${name}®`,
@@ -51,6 +51,7 @@ const oddNames: ((name: string) => string)[] = [
   (name) => `  ${name} 夜勤事件`,
 ];
 
+/** Weight and `game_type`. */
 const gameTypes: [number, number][] = [
   [80, 0],
   [3, 1],
@@ -69,7 +70,7 @@ const gameTypes: [number, number][] = [
   [1, 14],
 ];
 
-/** Games for most of the apps, with all that is odd about IGDB's rows; the same for the same seed. */
+/** Generates games for most of the apps, with the irregularities of IGDB's rows. Deterministic for a seed. */
 export function generateIgdbGames(options: GenerateIgdbOptions): IgdbDump {
   const { seed, appids, unknownShare = 0.03, repeatShare = 0.03, editionShare = 0.02 } = options;
   const random = createRandom(seed);
@@ -93,7 +94,7 @@ export function generateIgdbGames(options: GenerateIgdbOptions): IgdbDump {
     if (game !== before) games.push(game);
     if (random.chance(repeatShare)) list(String(appid), random.chance(0.5) ? game.id : undefined);
     list(String(appid), game.id);
-    // Other shops use the same numbers.
+    // Ids of other stores overlap with Steam's.
     if (random.chance(0.05)) {
       externalGames.push({ id: externalGames.length + 1, uid: String(appid), external_game_source: 5, game: 1 });
     }
@@ -110,7 +111,7 @@ function entry(id: number, random: Random): IgdbEntry {
     slug: `${title.toLowerCase().replace(/[^a-z0-9]+/g, "-")}-${id}`,
     game_type: random.weighted(gameTypes),
     ...(random.chance(0.9) && { summary: `${title}, told in\n"several" lines, with 🎲 and = signs.` }),
-    // From 1950 to 2030; many of IGDB's older games lie before 1970.
+    // From 1950 to 2030; IGDB has games from before 1970.
     ...(random.chance(0.95) && { first_release_date: random.int(-631_152_000, 1_893_456_000) }),
     ...(random.chance(0.95) && { cover: { id: id + 7, image_id: `co${random.hex(4)}` } }),
     ...(random.chance(0.95) && { genres: random.sample(genres, random.int(1, 4)) }),

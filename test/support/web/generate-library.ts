@@ -2,7 +2,7 @@ import { createRandom, type Random } from "../steam/random.ts";
 import { companionTitle, gameTitle } from "../steam/words.ts";
 import type { OwnedGame, OwnedLibrary } from "./owned-games.ts";
 
-/** What is odd about a name in a library; of so many games in a row each comes once. */
+/** Odd names of a library. Each occurs once in every `oddEvery` games. */
 const oddNames: ((name: string) => string | undefined)[] = [
   () => "",
   () => undefined,
@@ -18,7 +18,7 @@ const oddNames: ((name: string) => string | undefined)[] = [
 ];
 const oddEvery = 40;
 
-/** A library of so many different games, demos among them; the same for the same seed. */
+/** Generates a library of distinct games, some of them demos. Deterministic for a seed. */
 export function generateLibrary({ seed, games }: { seed: number; games: number }): OwnedLibrary {
   const random = createRandom(seed);
   return { games: Array.from({ length: games }, (_, index) => ownedGame(index, random)) };
@@ -34,7 +34,7 @@ function ownedGame(index: number, random: Random): OwnedGame {
     appid: 400 + index * 10,
     ...nameOf(name, index),
     ...(isPlayed && random.chance(0.05) && { playtime_2weeks: random.int(1, 600) }),
-    // Older minutes belong to no system.
+    // Minutes of older clients are not attributed to a platform.
     playtime_forever: isPlayed ? windows + mac + linux + deck + random.int(0, 500) : 0,
     ...(random.chance(0.98) && { img_icon_url: random.hex(40) }),
     playtime_windows_forever: isPlayed ? windows : 0,

@@ -1,10 +1,7 @@
-import { sleep } from "../../../src/process/time.ts";
 import { ApicalypseError, parseApicalypse, project, type Query } from "./apicalypse.ts";
 import { createWebFaults, faultName, spoil, type WebFaults } from "./faults.ts";
 import { createWebLog, type WebCall, type WebLog } from "./request-log.ts";
 import { type Answer, jsonAnswer, type SimulatedWebApi, type WebRequest } from "./web-api.ts";
-
-export { generateIgdbGames } from "./generate-igdb.ts";
 
 export interface IgdbLabel {
   id: number;
@@ -13,7 +10,7 @@ export interface IgdbLabel {
   abbreviation?: string;
 }
 
-/** A game as IGDB keeps it. Times are Unix seconds, below 0 before 1970. */
+/** A game of IGDB. Times are Unix seconds, negative before 1970. */
 export interface IgdbEntry {
   id: number;
   name: string;
@@ -26,13 +23,13 @@ export interface IgdbEntry {
   platforms?: IgdbLabel[];
 }
 
-/** What another shop calls a game. */
+/** The id of a game in a store. */
 export interface IgdbExternalGame {
   id: number;
   uid: string;
   /** 1 is Steam. */
   external_game_source: number;
-  /** The id of the game; some rows have none. */
+  /** Id of the game; absent in some rows. */
   game?: number;
 }
 
@@ -44,15 +41,10 @@ export interface IgdbDump {
 export interface SimulatedIgdbOptions extends Partial<IgdbDump> {
   clientId?: string;
   clientSecret?: string;
-  /** How long a token lasts. Default: 57 days. */
+  /** Lifetime of a token. Default: 57 days. */
   tokenSeconds?: number;
-  /** How long each answer of the API takes, so that requests are open at the same time. Default: no time. */
-  latencyMs?: number;
-  /** What it tolerates. Default: IGDB's four requests a second and eight open. */
+  /** Rate limit in requests per second, by the (fake) clock. Default: IGDB's 4. */
   perSecond?: number;
-  open?: number;
-  /** Milliseconds of a clock that only runs forward. Default: `performance.now()`, which follows a fake clock. */
-  now?: () => number;
 }
 
 export interface IgdbQuery extends Query {
@@ -62,119 +54,64 @@ export interface IgdbQuery extends Query {
 export interface SimulatedIgdb {
   /** Twitch's tokens and IGDB's API: `asRoutes(...igdb.apis)`, `asFetch(...igdb.apis)`. */
   apis: SimulatedWebApi[];
-  /** What it serves from now on; may be changed and replaced between requests. */
+  /** The data served; may be changed and replaced between requests. */
   dump: IgdbDump;
   clientId: string;
   clientSecret: string;
   /** Kinds are `token`, `external_games`, `games` and `other`; `page` is that of the offset, `appid` the first uid. */
   log: WebLog;
   faults: WebFaults;
-  /** Every query that was understood, in order. */
+  /** Every valid query, in order. */
   queries: IgdbQuery[];
-  /** Every token ever given, the newest last. */
+  /** Every token ever issued, the newest last. */
   tokens: readonly string[];
-  /** The tokens that are accepted now. */
+  /** The tokens accepted now. */
   liveTokens(): string[];
-  /** Makes all tokens invalid, now or after so many more queries. */
+  /** Invalidates all tokens, now or after that many more queries. */
   revoke(options?: { after: number }): void;
-  /** The most requests that were open at the same time, and how many were refused as too many. */
-  mostOpen(): number;
+  /** Number of requests refused with 429. */
   refusedAsTooMany(): number;
 }
 
-const maxLiveTokens = 25;
-const defaultTokenSeconds = 4_924_800;
-
 /**
- * IGDB v4 (`POST https://api.igdb.com/v4/external_games` and `/games`) and Twitch's tokens (`POST https://id.twitch.tv/oauth2/token`), as far as
- * the documentation of both goes: at most 500 rows, 401 without a live token of the same client, 400 for a query that it does not understand,
- * 429 beyond its limits; an application has at most 25 live tokens, and one more makes the oldest invalid.
+ * Simulation of IGDB v4 (`POST https://api.igdb.com/v4/external_games` and `/games`) and Twitch's tokens (`POST
+ * https://id.twitch.tv/oauth2/token`), as documented: at most 500 rows, 401 without a live token of the same client,
+ * 400 for a syntax error, 429 above the rate limit.
  */
 export function createSimulatedIgdb(options: SimulatedIgdbOptions = {}): SimulatedIgdb {
-  const { games = [], externalGames = [], tokenSeconds = defaultTokenSeconds, latencyMs = 0 } = options;
-  const { perSecond = 4, open: maxOpen = 8, now = () => performance.now() } = options;
+  const { games = [], externalGames = [], tokenSeconds = defaultTokenSeconds, perSecond = 4 } = options;
   const log = createWebLog();
   const faults = createWebFaults();
-  const tokens: string[] = [];
-  const expiresAt = new Map<string, number>();
-  const starts: number[] = [];
-  let open = 0;
-  let mostOpen = 0;
-  let tooMany = 0;
+  const tokens = createTokens(tokenSeconds);
+  const limit = createLimit(perSecond);
   let revokeAfter = Number.POSITIVE_INFINITY;
 
-  const liveTokens = () => tokens.filter((token) => (expiresAt.get(token) ?? 0) > now());
-
-  function answerToken({ method, body }: WebRequest): Answer {
-    const call = { kind: "token" };
-    const fault = faults.strike(call);
-    log.add(call, fault && faultName(fault));
-    return spoil(fault, method === "POST" ? tokenFor(new URLSearchParams(body)) : twitchAnswer(404, "not found"));
-  }
-
-  function tokenFor(form: URLSearchParams): Answer {
-    if (form.get("client_id") !== igdb.clientId) return twitchAnswer(400, "invalid client");
-    if (form.get("client_secret") !== igdb.clientSecret) return twitchAnswer(403, "invalid client secret");
-    if (form.get("grant_type") !== "client_credentials") return twitchAnswer(400, "invalid grant type");
-    for (const oldest of liveTokens().slice(0, 1 - maxLiveTokens)) expiresAt.delete(oldest);
-    const token = `token${String(tokens.length + 1).padStart(3, "0")}${"x".repeat(22)}`;
-    tokens.push(token);
-    expiresAt.set(token, now() + tokenSeconds * 1_000);
-    return jsonAnswer({ access_token: token, expires_in: tokenSeconds, token_type: "bearer" });
-  }
-
-  async function answerQuery(request: WebRequest): Promise<Answer> {
+  function answerQuery(request: WebRequest): Answer {
     if (revokeAfter <= 0) igdb.revoke();
     revokeAfter -= 1;
-    const query = understood(request);
+    const query = parseRequest(request);
     const call = query instanceof ApicalypseError ? { kind: "other" } : callOf(query);
     const fault = faults.strike(call);
     log.add(call, fault && faultName(fault));
-    const isTooMuch = isTooMany();
-    open += 1;
-    mostOpen = Math.max(mostOpen, open);
-    if (latencyMs > 0) await sleep(latencyMs);
-    open -= 1;
-    if (isTooMuch) return { status: 429, body: '{"message":"Too Many Requests"}' };
-    if (!isAllowed(request)) return { status: 401, body: authorizationFailure };
-    return spoil(fault, query instanceof ApicalypseError ? syntaxError(query) : rowsFor(query));
-  }
-
-  function isTooMany(): boolean {
-    const at = now();
-    while (starts[0] !== undefined && at - starts[0] >= 1_000) starts.shift();
-    const isRefused = starts.length >= perSecond || open >= maxOpen;
-    if (isRefused) tooMany += 1;
-    else starts.push(at);
-    return isRefused;
-  }
-
-  function isAllowed({ headers }: WebRequest): boolean {
-    const token = /^Bearer (\S+)$/.exec(String(headers.authorization))?.[1];
-    return headers["client-id"] === igdb.clientId && token !== undefined && liveTokens().includes(token);
-  }
-
-  function rowsFor(query: IgdbQuery): Answer {
+    if (!limit.admit()) return { status: 429, body: '{"message":"Too Many Requests"}' };
+    if (!isAuthorized(request, igdb)) return { status: 401, body: authorizationFailure };
+    if (query instanceof ApicalypseError) return spoil(fault, syntaxError(query));
     igdb.queries.push(query);
-    const byId = new Map(igdb.dump.games.map((game) => [game.id, game]));
-    const rows: object[] =
-      query.endpoint === "games"
-        ? igdb.dump.games
-        : igdb.dump.externalGames.map(({ game, ...row }) => ({
-            ...row,
-            ...(game !== undefined && { game: byId.get(game) ?? game }),
-          }));
-    const wanted = [...query.where].map(([field, values]) => [field, new Set<unknown>(values)] as const);
-    const found = rows.filter((row) =>
-      wanted.every(([field, values]) => values.has((row as Record<string, unknown>)[field])),
-    );
-    const ordered = (found as { id: number }[]).sort((a, b) => a.id - b.id);
-    return jsonAnswer(ordered.slice(query.offset, query.offset + query.limit).map((row) => project(row, query.fields)));
+    return spoil(fault, jsonAnswer(rowsOf(igdb.dump, query)));
   }
 
   const igdb: SimulatedIgdb = {
     apis: [
-      { host: "id.twitch.tv", path: "/oauth2/token", answer: answerToken },
+      {
+        host: "id.twitch.tv",
+        path: "/oauth2/token",
+        answer(request) {
+          const call = { kind: "token" };
+          const fault = faults.strike(call);
+          log.add(call, fault && faultName(fault));
+          return spoil(fault, tokenAnswer(request, igdb, tokens.issue));
+        },
+      },
       { host: "api.igdb.com", path: "/v4/", answer: answerQuery },
     ],
     dump: { games, externalGames },
@@ -183,25 +120,101 @@ export function createSimulatedIgdb(options: SimulatedIgdbOptions = {}): Simulat
     log,
     faults,
     queries: [],
-    tokens,
-    liveTokens,
+    tokens: tokens.issued,
+    liveTokens: tokens.live,
     revoke({ after } = { after: 0 }) {
       revokeAfter = after > 0 ? after : Number.POSITIVE_INFINITY;
-      if (after === 0) expiresAt.clear();
+      if (after === 0) tokens.revokeAll();
     },
-    mostOpen: () => mostOpen,
-    refusedAsTooMany: () => tooMany,
+    refusedAsTooMany: () => limit.refused,
   };
   return igdb;
 }
 
-/** The values that a field of each endpoint can be asked for; one of another type finds nothing at IGDB, and is refused here. */
+function isAuthorized(
+  { headers }: WebRequest,
+  { clientId, liveTokens }: Pick<SimulatedIgdb, "clientId" | "liveTokens">,
+): boolean {
+  const token = /^Bearer (\S+)$/.exec(String(headers.authorization))?.[1];
+  return headers["client-id"] === clientId && token !== undefined && liveTokens().includes(token);
+}
+
+function tokenAnswer(
+  { method, body }: WebRequest,
+  { clientId, clientSecret }: Pick<SimulatedIgdb, "clientId" | "clientSecret">,
+  issue: () => object,
+): Answer {
+  if (method !== "POST") return twitchAnswer(404, "not found");
+  const form = new URLSearchParams(body);
+  if (form.get("client_id") !== clientId) return twitchAnswer(400, "invalid client");
+  if (form.get("client_secret") !== clientSecret) return twitchAnswer(403, "invalid client secret");
+  if (form.get("grant_type") !== "client_credentials") return twitchAnswer(400, "invalid grant type");
+  return jsonAnswer(issue());
+}
+
+const defaultTokenSeconds = 4_924_800;
+
+/** The tokens of one application. */
+function createTokens(tokenSeconds: number) {
+  const issued: string[] = [];
+  const expiresAt = new Map<string, number>();
+  const live = () => issued.filter((token) => (expiresAt.get(token) ?? 0) > performance.now());
+  return {
+    issued,
+    live,
+    issue() {
+      const token = `token${String(issued.length + 1).padStart(3, "0")}${"x".repeat(22)}`;
+      issued.push(token);
+      expiresAt.set(token, performance.now() + tokenSeconds * 1_000);
+      return { access_token: token, expires_in: tokenSeconds, token_type: "bearer" };
+    },
+    revokeAll: () => expiresAt.clear(),
+  };
+}
+
+/** Sliding window over the starts of the last second. */
+function createLimit(perSecond: number) {
+  const starts: number[] = [];
+  const limit = {
+    refused: 0,
+    admit(): boolean {
+      const at = performance.now();
+      while (starts[0] !== undefined && at - starts[0] >= 1_000) starts.shift();
+      const isAdmitted = starts.length < perSecond;
+      if (isAdmitted) starts.push(at);
+      else limit.refused += 1;
+      return isAdmitted;
+    },
+  };
+  return limit;
+}
+
+function rowsOf(dump: IgdbDump, { endpoint, where, fields, limit, offset }: IgdbQuery): object[] {
+  const byId = new Map(dump.games.map((game) => [game.id, game]));
+  const rows: { id: number }[] =
+    endpoint === "games"
+      ? dump.games
+      : dump.externalGames.map(({ game, ...row }) => ({
+          ...row,
+          ...(game !== undefined && { game: byId.get(game) ?? game }),
+        }));
+  const conditions = [...where].map(([field, values]) => [field, new Set<unknown>(values)] as const);
+  return rows
+    .filter((row) =>
+      conditions.every(([field, values]) => values.has((row as Record<string, unknown> & { id: number })[field])),
+    )
+    .sort((a, b) => a.id - b.id)
+    .slice(offset, offset + limit)
+    .map((row) => project(row, fields));
+}
+
+/** Type of each filterable field. IGDB answers a value of another type with no rows; here it is an error. */
 const whereTypes: Record<IgdbQuery["endpoint"], Record<string, "string" | "number">> = {
   external_games: { id: "number", uid: "string", external_game_source: "number", category: "number" },
   games: { id: "number", name: "string", slug: "string" },
 };
 
-function understood({ method, url, body }: WebRequest): IgdbQuery | ApicalypseError {
+function parseRequest({ method, url, body }: WebRequest): IgdbQuery | ApicalypseError {
   try {
     const endpoint = url.pathname.slice("/v4/".length);
     if (method !== "POST" || (endpoint !== "games" && endpoint !== "external_games")) {

@@ -2,10 +2,7 @@ import { createWebFaults, faultName, spoil, type WebFaults } from "./faults.ts";
 import { createWebLog, type WebLog } from "./request-log.ts";
 import { type Answer, htmlAnswer, jsonAnswer, type SimulatedWebApi, type WebRequest } from "./web-api.ts";
 
-export { generateLibrary } from "./generate-library.ts";
-export { loadRealIgdbIds, loadRealLibraries, loadRealPlatforms } from "./real-libraries.ts";
-
-/** A game as GetOwnedGames sends it. Playtimes are minutes, times Unix seconds, 0 for never. */
+/** A game as GetOwnedGames sends it. Playtimes are minutes; times are Unix seconds, 0 for never. */
 export interface OwnedGame {
   appid: number;
   name?: string;
@@ -25,28 +22,29 @@ export interface OwnedGame {
 
 export interface OwnedLibrary {
   games: OwnedGame[];
-  /** Appids that come only with `include_played_free_games`. */
+  /** Appids sent only with `include_played_free_games`. */
   free?: number[];
-  /** Appids that come only with `skip_unvetted_apps=false`. */
+  /** Appids sent only with `skip_unvetted_apps=false`. */
   unvetted?: number[];
-  /** What it says in place of the true count. */
+  /** A wrong `game_count`. */
   gameCount?: number;
 }
 
 export interface SimulatedOwnedGames extends SimulatedWebApi {
-  /** By SteamID64; a profile that is not named is missing as well. */
+  /** By SteamID64; other profiles are missing. */
   libraries: Map<string, OwnedLibrary | "private" | "missing">;
   log: WebLog;
   faults: WebFaults;
 }
 
 /**
- * IPlayerService/GetOwnedGames/v1: a private profile answers `{"response":{}}`, an empty library `{"response":{"game_count":0}}`, a profile that
- * does not exist 400, a bad key (`key` or the header `x-webapi-key`) 401 with HTML. Names and icons come only with `include_appinfo`.
+ * Simulation of IPlayerService/GetOwnedGames/v1: `{"response":{}}` for a private profile,
+ * `{"response":{"game_count":0}}` for an empty library, 400 for a missing profile, 401 with HTML for a wrong key (`key`
+ * or the header `x-webapi-key`). Names and icons need `include_appinfo`.
  */
 export function createSimulatedOwnedGames(options: {
   libraries?: SimulatedOwnedGames["libraries"];
-  /** The key that is accepted. Default: any. */
+  /** The accepted key. Default: any. */
   apiKey?: string;
 }): SimulatedOwnedGames {
   const { libraries = new Map(), apiKey } = options;
@@ -62,13 +60,13 @@ export function createSimulatedOwnedGames(options: {
       const call = { kind: "owned_games" };
       const fault = faults.strike(call);
       log.add(call, fault && faultName(fault));
-      return spoil(fault, rightAnswer(steam.libraries, apiKey, request));
+      return spoil(fault, answerOf(steam.libraries, apiKey, request));
     },
   };
   return steam;
 }
 
-function rightAnswer(
+function answerOf(
   libraries: SimulatedOwnedGames["libraries"],
   apiKey: string | undefined,
   request: WebRequest,

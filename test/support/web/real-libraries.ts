@@ -1,4 +1,6 @@
-/** Real answers, which lie in `../shared` beside the repository where they are available and are never copied into it. */
+/**
+ * Loaders of real answers, which are in `../shared` beside the repository if available, and are never copied into it.
+ */
 import { existsSync, readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import type { OwnedGame } from "./owned-games.ts";
@@ -14,7 +16,7 @@ export function loadRealLibraries(): { games: OwnedGame[] }[] | null {
 
 export interface RealIgdbIds {
   games: { appid: number; igdb_id: number; game_type: string }[];
-  /** Appids that IGDB did not know. */
+  /** Appids unknown to IGDB. */
   unmapped: number[];
 }
 

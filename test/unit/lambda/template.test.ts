@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { execute, type StateMachine } from "../../support/state-machine.ts";
 
-/** What is deployed: the template's promises, and the state machine walked from end to end with functions that stand in. */
+/** The deployment: checks of the template, and executions of the state machine with stubbed functions. */
 
 const folder = fileURLToPath(new URL("../../../src/lambda", import.meta.url));
 const read = (path: string) => readFileSync(path, "utf8");
@@ -20,7 +20,7 @@ interface Resource {
 type Statement = { Effect: string; Action: string | string[]; Resource: unknown };
 type Policy = Record<string, Record<string, unknown>> | { Statement: Statement[] };
 
-/** CloudFormation's short forms as their long ones. */
+/** Resolves CloudFormation's short form of intrinsic functions. */
 const tags = ["Ref", "GetAtt", "Sub"].map((name) => ({
   tag: `!${name}`,
   resolve: (value: string) => ({ [name]: value }),
@@ -35,7 +35,7 @@ const functions = new Map(ofType("AWS::Serverless::Function").map(([name, { Prop
 const properties = (name: string) => template.Resources[name]?.Properties ?? {};
 
 const stages = [
-  { state: "SteamImport", refused: "SteamImportRejectedError", name: "SteamImportFunction", bundle: "steam-import" },
+  { state: "SteamImport", refused: "SteamImportRefused", name: "SteamImportFunction", bundle: "steam-import" },
   {
     state: "IgdbEnrichment",
     refused: "IgdbEnrichmentRefused",
@@ -44,14 +44,14 @@ const stages = [
   },
   {
     state: "DatabaseImport",
-    refused: "DatabaseImportRejectedError",
+    refused: "DatabaseImportRefused",
     name: "DatabaseImportFunction",
     bundle: "database-import",
   },
 ] as const;
 
-describe("the template", () => {
-  it("has the three functions, fifteen minutes each, with their bundles where the build writes them", () => {
+describe("template.yaml", () => {
+  it("defines three functions with a timeout of 15 minutes, whose CodeUri is where the build writes the bundles", () => {
     expect([...functions.keys()]).toEqual(stages.map(({ name }) => name));
     expect(template.Globals.Function).toMatchObject({
       Timeout: 900,
@@ -67,7 +67,7 @@ describe("the template", () => {
     }
   });
 
-  it("lets IGDB be asked by one at a time, and only IGDB", () => {
+  it("limits the concurrency of the IGDB stage to 1, and of no other stage", () => {
     const reserved = [...functions].map(([name, { ReservedConcurrentExecutions: count }]) => [name, count]);
     expect(reserved).toEqual([
       ["SteamImportFunction", undefined],
@@ -76,7 +76,7 @@ describe("the template", () => {
     ]);
   });
 
-  it("refers to nothing that it does not define", () => {
+  it("has no dangling reference", () => {
     const known = new Set([...Object.keys(template.Resources), "KeepImportsDays"]);
     const named: string[] = [];
     JSON.stringify(template, (key, value) => {
@@ -89,7 +89,7 @@ describe("the template", () => {
     expect(named.filter((name) => !known.has(name))).toEqual([]);
   });
 
-  it("gives each function the secret, and of the bucket only the files of its stage", () => {
+  it("grants each function the secret and only the files of its stage", () => {
     const allowed = (name: string) => {
       const policies = functions.get(name)?.Policies as Policy[];
       return policies.flatMap((policy) =>
@@ -110,14 +110,14 @@ describe("the template", () => {
     }
   });
 
-  it("lets the state machine invoke these functions and fill this queue, and nothing else", () => {
+  it("lets the state machine only invoke these functions and send to the queue", () => {
     expect(properties("ImportStateMachine").Policies).toEqual([
       ...stages.map(({ name }) => ({ LambdaInvokePolicy: { FunctionName: { Ref: name } } })),
       { SQSSendMessagePolicy: { QueueName: { GetAtt: "FailedImportsQueue.QueueName" } } },
     ]);
   });
 
-  it("keeps the bucket private, and writes no secret into the functions' environment", () => {
+  it("keeps the bucket private and secrets out of the functions' environment", () => {
     const access = properties("ImportsBucket").PublicAccessBlockConfiguration as object;
     expect(Object.values(access)).toEqual([true, true, true, true]);
     expect(template.Globals.Function.Environment).toEqual({
@@ -133,7 +133,7 @@ describe("the template", () => {
     });
   });
 
-  it("fills every placeholder of the definition, and defines no other", () => {
+  it("substitutes exactly the placeholders of the definition", () => {
     expect(properties("ImportStateMachine").DefinitionUri).toBe("state-machine.asl.json");
     const given = Object.keys(properties("ImportStateMachine").DefinitionSubstitutions as object);
     const used = [...definition.matchAll(/\$\{(\w+)\}/g)].map(([, name]) => name);
@@ -152,7 +152,7 @@ describe("the state machine", () => {
     expect(validate(broken).isValid).toBe(false);
   });
 
-  it("retries every task with backoff, longer than its function's own time, and catches what stays", () => {
+  it("retries every task with exponential backoff, times out after its function, and catches exhausted retries", () => {
     expect(tasks.map(([name]) => name)).toEqual([...stages.map(({ state }) => state), "KeepFailedImport"]);
     for (const [name, { Retry = [], Catch = [], TimeoutSeconds = 0 }] of tasks) {
       expect(Retry.at(-1)?.ErrorEquals).toEqual(["States.ALL"]);
@@ -167,7 +167,7 @@ describe("the state machine", () => {
     }
   });
 
-  it("waits for its turn where a function is busy, for longer than one library takes", () => {
+  it("retries a throttled function for longer than five libraries take", () => {
     for (const { state } of stages) {
       const busy = machine.States[state]?.Retry?.[0];
       expect(busy).toMatchObject({ ErrorEquals: ["Lambda.TooManyRequestsException"], MaxDelaySeconds: 300 });
@@ -182,19 +182,19 @@ describe("the state machine", () => {
     DatabaseImport: { success: true, user_id: "u1", stats: { games_created: 2 } },
   };
 
-  /** Walks the machine; `troubled` decides what one stage's n-th call does instead. */
-  function walk(troubled: (stage: string, call: number) => unknown = () => null) {
+  /** Executes the state machine; `override` may replace the answer of a stage's n-th call. */
+  function run(override: (stage: string, call: number) => unknown = () => null) {
     const calls: [string, Record<string, unknown>][] = [];
     const invoke = async (arn: string, payload: Record<string, unknown>) => {
       const stage = /^\$\{(\w+)FunctionArn\}$/.exec(arn)?.[1] as keyof typeof answers;
       calls.push([stage, payload]);
-      return troubled(stage, calls.filter(([name]) => name === stage).length) ?? answers[stage];
+      return override(stage, calls.filter(([name]) => name === stage).length) ?? answers[stage];
     };
     return execute(machine, input, { name: "run-7", invoke }).then((execution) => ({ ...execution, calls }));
   }
 
-  it("hands the answer of each stage, and its own name as execution id, to the next", async () => {
-    const { status, output, calls, queued } = await walk();
+  it("passes each response and the execution id to the next stage", async () => {
+    const { status, output, calls, queued } = await run();
     expect(status).toBe("SUCCEEDED");
     expect(queued).toEqual([]);
     expect(calls).toEqual([
@@ -209,39 +209,42 @@ describe("the state machine", () => {
     });
   });
 
-  it.each(stages)("ends at once, with what the stage said, when $state refuses", async ({ state, refused }) => {
-    const { status, error, cause, visited, queued, attempts } = await walk((stage) =>
-      stage === state ? { success: false, error: "No, because." } : null,
-    );
-    expect({ status, error, cause }).toEqual({ status: "FAILED", error: "ImportRejectedError", cause: "No, because." });
-    expect(visited.at(-1)).toBe(refused);
-    expect(attempts[state]).toBe(1);
-    expect(queued).toEqual([]);
-  });
+  it.each(stages)(
+    "fails with the message of the stage, without retries, when $state returns success: false",
+    async ({ state, refused }) => {
+      const { status, error, cause, visited, queued, attempts } = await run((stage) =>
+        stage === state ? { success: false, error: "No, because." } : null,
+      );
+      expect({ status, error, cause }).toEqual({ status: "FAILED", error: "ImportRefused", cause: "No, because." });
+      expect(visited.at(-1)).toBe(refused);
+      expect(attempts[state]).toBe(1);
+      expect(queued).toEqual([]);
+    },
+  );
 
-  it.each(stages)("goes on when a fault of $state passes", async ({ state }) => {
-    const { status, attempts, queued } = await walk((stage, call) => {
-      if (stage === state && call <= 3) throw new Error("a passing fault");
+  it.each(stages)("continues after transient failures of $state", async ({ state }) => {
+    const { status, attempts, queued } = await run((stage, call) => {
+      if (stage === state && call <= 3) throw new Error("a transient failure");
       return null;
     });
     expect({ status, attempts: attempts[state], queued }).toEqual({ status: "SUCCEEDED", attempts: 4, queued: [] });
   });
 
   it.each(stages)(
-    "keeps the import in the queue, with all that is needed to start it again, when a fault of $state stays",
+    "sends the import to the queue, complete enough to restart it, when the retries of $state are exhausted",
     async ({ state }) => {
-      const { status, error, cause, visited, queued, attempts } = await walk((stage) => {
-        if (stage === state) throw new RangeError("a fault that stays");
+      const { status, error, cause, visited, queued, attempts } = await run((stage) => {
+        if (stage === state) throw new RangeError("a lasting failure");
         return null;
       });
       expect({ status, error, cause }).toEqual({
         status: "FAILED",
         error: "ImportFailed",
-        cause: "a fault that stays",
+        cause: "a lasting failure",
       });
       expect(visited.slice(-2)).toEqual(["KeepFailedImport", "Failed"]);
       expect(attempts[state]).toBe(6);
-      const fault = { Error: "RangeError", Cause: "a fault that stays" };
+      const fault = { Error: "RangeError", Cause: "a lasting failure" };
       const kept = expect.objectContaining({ ...input, fault });
       expect(queued).toEqual([{ url: `\${FailedImportsQueueUrl}`, body: { execution_id: "run-7", import: kept } }]);
     },

@@ -3,7 +3,7 @@ import { type Classification, classify } from "../../../src/library/classify.ts"
 
 const named = (name: string) => classify({ catalogType: null, igdbGameType: null, name });
 
-/** Real games that names alone take for something else. */
+/** Real games that a classification by name alone gets wrong. */
 const misleading = [
   "The Turing Test",
   "Secret Neighbor: Hello Neighbor Multiplayer",
@@ -12,8 +12,8 @@ const misleading = [
   "Virus Expansion",
 ];
 
-describe("by name, the last resort", () => {
-  it.each(misleading.filter((name) => name !== "Virus Expansion"))("%s is a game", (name) => {
+describe("classify by name", () => {
+  it.each(misleading.filter((name) => name !== "Virus Expansion"))("%s is GAME", (name) => {
     expect(named(name)).toBe("GAME");
   });
 
@@ -25,7 +25,7 @@ describe("by name, the last resort", () => {
     ["Something - DLC", "DLC"],
     ["Something Season Pass", "DLC"],
     ["Something: Expansion", "DLC"],
-    // Nothing but the catalog or IGDB can know better.
+    // A false positive that only the catalog or IGDB can correct.
     ["Virus Expansion", "DLC"],
     ["Something - Demo", "NON_GAME"],
     ["Something - Soundtrack", "NON_GAME"],
@@ -48,7 +48,7 @@ describe("by name, the last resort", () => {
   });
 });
 
-describe("by IGDB's game type, where the catalog does not know the app", () => {
+describe("classify by IGDB's game type, for apps unknown to the catalog", () => {
   const types: [number, string, Classification][] = [
     [0, "main game", "GAME"],
     [1, "DLC", "DLC"],
@@ -65,15 +65,15 @@ describe("by IGDB's game type, where the catalog does not know the app", () => {
     [12, "fork", "GAME"],
     [13, "pack", "DLC"],
     [14, "update", "NON_GAME"],
-    [15, "one that is new", "GAME"],
+    [15, "an unknown type", "GAME"],
   ];
-  it.each(types)("%i, %s, is %s whatever the name", (igdbGameType, _, expected) => {
+  it.each(types)("%i, %s, is %s for any name", (igdbGameType, _, expected) => {
     for (const name of [...misleading, "Something - Demo", "Something - Multiplayer", "Plain"])
       expect(classify({ catalogType: null, igdbGameType, name })).toBe(expected);
   });
 });
 
-describe("by the catalog's type, before everything else", () => {
+describe("classify by the catalog's type, which takes precedence", () => {
   const types: [string, Classification][] = [
     ["game", "GAME"],
     ["mod", "GAME"],
@@ -91,7 +91,7 @@ describe("by the catalog's type, before everything else", () => {
     ["", "NON_GAME"],
     ["constructor", "NON_GAME"],
   ];
-  it.each(types)("%s is %s whatever IGDB and the name say", (catalogType, expected) => {
+  it.each(types)("%s is %s for any IGDB type and name", (catalogType, expected) => {
     for (const igdbGameType of [null, 0, 1, 2, 14])
       for (const name of [...misleading, "Something - Demo", "Something - Multiplayer"])
         expect(classify({ catalogType, igdbGameType, name })).toBe(expected);

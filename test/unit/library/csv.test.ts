@@ -38,7 +38,7 @@ const anyText = fc.oneof(
   fc.string({ unit: fc.constantFrom(...'",\n\r= \t\0é🎮\\;') }),
   fc.constantFrom(...oddTexts),
 );
-// An empty cell is null, so what may be null is never empty.
+// An empty cell reads as null, so that nullable texts are never empty.
 const someText = anyText.filter((text) => text !== "");
 const textOrNull = fc.option(someText, { nil: null });
 const number = fc.nat(2 ** 31 - 1);
@@ -79,11 +79,11 @@ const anyEnriched: fc.Arbitrary<EnrichedGame> = fc.record({
   igdb: fc.option(anyIgdb, { nil: null }),
 });
 
-/** As the object stores hand it on. */
+/** The text after a round trip through an object store. */
 const stored = (text: string) => Buffer.from(text, "utf8").toString("utf8");
 
-describe("what is written is what is read", () => {
-  it("in the raw file, for any text", () => {
+describe("the round trip of a file is", () => {
+  it("lossless for any raw row", () => {
     fc.assert(
       fc.property(fc.array(anyRaw, { maxLength: 6 }), (games) => {
         expect(readRawCsv(stored(writeRawCsv(games)))).toEqual(games);
@@ -92,7 +92,7 @@ describe("what is written is what is read", () => {
     );
   });
 
-  it("in the enriched file, for any text", () => {
+  it("lossless for any enriched row", () => {
     fc.assert(
       fc.property(fc.array(anyEnriched, { maxLength: 4 }), (games) => {
         expect(readEnrichedCsv(stored(writeEnrichedCsv(games)))).toEqual(games);
@@ -101,29 +101,28 @@ describe("what is written is what is read", () => {
     );
   });
 
-  it.each(oddTexts)("for %j, in every text at once", (text) => {
-    const igdb = igdbGame({
-      name: text,
-      slug: text,
-      summary: text,
-      genres: [{ id: 1, name: text, slug: text }],
-      platforms: [{ id: 1, name: text, slug: text, abbreviation: text }],
+  it("lossless for odd characters, in every column", () => {
+    const games = oddTexts.map((text) => {
+      const genres = [{ id: 1, name: text, slug: text }];
+      const platforms = [{ id: 1, name: text, slug: text, abbreviation: text }];
+      const igdb = igdbGame({ name: text, slug: text, summary: text, genres, platforms });
+      return enrichedGame({ name: text, last_played_at: text, img_icon_url: text, igdb });
     });
-    const game = enrichedGame({ name: text, last_played_at: text, img_icon_url: text, igdb });
-    expect(readEnrichedCsv(writeEnrichedCsv([game, game]))).toEqual([game, game]);
+    expect(readEnrichedCsv(writeEnrichedCsv(games))).toEqual(games);
+    for (const game of games) expect(readEnrichedCsv(writeEnrichedCsv([game]))).toEqual([game]);
   });
 
-  it("for 20,000 games", () => {
+  it("lossless for 20,000 games", () => {
     const games = Array.from({ length: 20_000 }, (_, i) => libraryGame({ appid: i + 1, name: `"${i}",\n` }));
     expect(readRawCsv(writeRawCsv(games))).toEqual(games);
   });
 
-  it("for none", () => {
+  it("lossless for an empty library", () => {
     expect(readRawCsv(writeRawCsv([]))).toEqual([]);
     expect(readEnrichedCsv(writeEnrichedCsv([]))).toEqual([]);
   });
 
-  it("as a header and a line for each game, numbered", () => {
+  it("a header and one numbered line per game", () => {
     const [header, ...lines] = writeRawCsv([libraryGame(), libraryGame({ name: "a,b" })]).split("\n");
     expect(header).toBe(
       "row_number,row_count,appid,name,playtime_forever,playtime_windows,playtime_mac,playtime_linux,playtime_deck,playtime_2weeks,last_played_at,img_icon_url",
@@ -132,17 +131,17 @@ describe("what is written is what is read", () => {
   });
 });
 
-const refused = (read: () => unknown): string => {
+const rejection = (read: () => unknown): string => {
   try {
     read();
   } catch (error) {
     expect(error).toBeInstanceOf(ImportRejectedError);
     return (error as Error).message;
   }
-  return expect.fail("it was read");
+  return expect.fail("the file was accepted");
 };
 
-/** A name over two lines, quotes, several bytes a character, and an unquoted text at the very end. */
+/** Line breaks, quotes, multi-byte characters, and an unquoted text at the end of the file. */
 const games = [
   libraryGame({ appid: 1, name: 'one, "two"\nthree\n', img_icon_url: "https://a.example/é🎮.jpg" }),
   libraryGame({ appid: 2, name: "夜勤事件", last_played_at: "2026-01-01T00:00:00.000Z" }),
@@ -153,40 +152,42 @@ const enriched = [
   enrichedGame({ igdb: igdbGame({ platforms: [{ id: 6, name: "PC 🎮", slug: "win", abbreviation: null }] }) }),
 ];
 
-describe("a file that is cut off", () => {
+describe("a truncated file", () => {
   const files: [string, Buffer, (text: string) => unknown][] = [
     ["raw", Buffer.from(writeRawCsv(games)), readRawCsv],
     ["enriched", Buffer.from(writeEnrichedCsv(enriched)), readEnrichedCsv],
     ["empty raw", Buffer.from(writeRawCsv([])), readRawCsv],
     ["empty enriched", Buffer.from(writeEnrichedCsv([])), readEnrichedCsv],
   ];
-  it.each(files)("is refused after every byte, with a line: %s", (_, whole, read) => {
+  it.each(files)("is rejected with a line number, whatever the length: %s", (_, whole, read) => {
     expect(read(whole.toString())).toBeDefined();
     for (let length = 0; length < whole.length; length += 1) {
-      const message = refused(() => read(whole.subarray(0, length).toString()));
+      const message = rejection(() => read(whole.subarray(0, length).toString()));
       expect(message, `after byte ${length} of ${whole.length}`).toMatch(/^Line \d+: /);
     }
   });
 
-  it("is refused where its beginning is missing", () => {
+  it("is rejected when its beginning is missing", () => {
     const whole = writeRawCsv(games);
     for (let start = 1; start < whole.length; start += 1)
-      expect(refused(() => readRawCsv(whole.slice(start)))).toMatch(/^Line \d+: /);
+      expect(rejection(() => readRawCsv(whole.slice(start)))).toMatch(/^Line \d+: /);
   });
 
-  it("names the line in which it ends", () => {
+  it("is rejected with the line in which it ends", () => {
     const lines = writeRawCsv(games).split("\n");
-    expect(refused(() => readRawCsv(`${lines.slice(0, 1).join("\n")}\n`))).toBe(
-      "Line 1: the file is cut off after its header.",
+    expect(rejection(() => readRawCsv(`${lines.slice(0, 1).join("\n")}\n`))).toBe(
+      "Line 1: the file is truncated after its header.",
     );
-    expect(refused(() => readRawCsv(`${lines.slice(0, -2).join("\n")}\n`))).toBe(
+    expect(rejection(() => readRawCsv(`${lines.slice(0, -2).join("\n")}\n`))).toBe(
       "Line 5: the file ends after row 2 of 3.",
     );
-    expect(refused(() => readRawCsv(lines.slice(0, -1).join("\n")))).toBe("Line 6: the file is cut off within it.");
+    expect(rejection(() => readRawCsv(lines.slice(0, -1).join("\n")))).toBe(
+      "Line 6: the file is truncated within this line.",
+    );
   });
 });
 
-describe("a file that is not ours", () => {
+describe("an invalid file", () => {
   const [header = "", first = "", second = "", third = ""] = writeRawCsv(
     [1, 2, 3].map((appid) => libraryGame({ appid })),
   ).split("\n");
@@ -194,16 +195,12 @@ describe("a file that is not ours", () => {
   const swapped = header.replace("appid,name", "name,appid");
 
   const bad: [string, string, RegExp][] = [
-    ["nothing", "", /^Line 1: the columns are none of this import's/],
-    [
-      "a foreign header",
-      file("id,title", "1,x"),
-      /^Line 1: the columns are none of this import's; expected row_number/,
-    ],
-    ["columns in another order", file(swapped, first, second, third), /^Line 1: the columns/],
+    ["nothing", "", /^Line 1: unexpected columns/],
+    ["a foreign header", file("id,title", "1,x"), /^Line 1: unexpected columns; expected row_number/],
+    ["columns in another order", file(swapped, first, second, third), /^Line 1: unexpected columns/],
     ["a column less", file(header.replace(",img_icon_url", ""), first), /^Line [12]: /],
-    ["a column more", file(`${header},more`, `${first},1`), /^Line 1: the columns/],
-    ["an enriched file", writeEnrichedCsv([enrichedGame()]), /^Line 1: the columns/],
+    ["a column more", file(`${header},more`, `${first},1`), /^Line 1: unexpected columns/],
+    ["an enriched file", writeEnrichedCsv([enrichedGame()]), /^Line 1: unexpected columns/],
     ["JSON", '{"response":{"games":[]}}', /^Line 1: /],
     ["HTML", "<!DOCTYPE html>\n<html></html>\n", /^Line 1: /],
     ["a row without a cell", file(header, first, second.replace(/,$/, ""), third), /^Line 3: /],
@@ -225,12 +222,12 @@ describe("a file that is not ours", () => {
     ["text after a quote", file(header, '1,1,1,"x"y,0,0,0,0,0,0,,'), /^Line 2: .*CSV_/],
     ["other ends of line", file(header, first).replaceAll("\n", "\r\n"), /^Line 1: /],
   ];
-  it.each(bad)("is refused with its line: %s", (_, text, line) => {
-    expect(refused(() => readRawCsv(text))).toMatch(line);
+  it.each(bad)("is rejected with its line: %s", (_, text, line) => {
+    expect(rejection(() => readRawCsv(text))).toMatch(line);
   });
 
-  it("is no raw file where an enriched one is expected", () => {
-    expect(refused(() => readEnrichedCsv(writeRawCsv([libraryGame()])))).toMatch(/^Line 1: the columns/);
+  it("is rejected: a raw file instead of an enriched one", () => {
+    expect(rejection(() => readEnrichedCsv(writeRawCsv([libraryGame()])))).toMatch(/^Line 1: unexpected columns/);
   });
 
   const [top = "", row = ""] = writeEnrichedCsv([enrichedGame({ igdb: igdbGame({ game_type: 3 }) })]).split("\n");
@@ -244,8 +241,8 @@ describe("a file that is not ours", () => {
     ["no slug", ",portal-2,", ",,", /^Line 2: igdb\.slug/],
     ["an id in words", ",72,", ",seventy,", /^Line 2: igdb_id/],
   ];
-  it.each(badEnriched)("is refused as an enriched one with its line: %s", (_, from, to, line) => {
+  it.each(badEnriched)("is rejected with its line, enriched: %s", (_, from, to, line) => {
     expect(row).toContain(from);
-    expect(refused(() => readEnrichedCsv(file(top, row.replace(from, to))))).toMatch(line);
+    expect(rejection(() => readEnrichedCsv(file(top, row.replace(from, to))))).toMatch(line);
   });
 });

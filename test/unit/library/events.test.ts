@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { ImportRejectedError } from "../../../src/library/errors.ts";
 import {
-  answer,
   databaseImportEvent,
   type Failure,
+  handleEvent,
   igdbEnrichmentEvent,
   steamImportEvent,
 } from "../../../src/library/events.ts";
@@ -14,29 +14,29 @@ const igdb = { user_id: "u1", s3_location: "s3://bucket/imports/u1/a-raw.csv" };
 const database = { user_id: "u1", s3_enriched_location: "file:///data/imports/u1/a-enriched.csv" };
 
 const errorFor = async (shape: typeof steamImportEvent, event: unknown) => {
-  const reply: Failure | { success: true } = await answer(shape, event, async () => expect.fail("the stage ran"));
-  if (reply.success) return expect.fail("it was accepted");
+  const reply: Failure | { success: true } = await handleEvent(shape, event, async () => expect.fail("the stage ran"));
+  if (reply.success) return expect.fail("the event was accepted");
   return reply.error;
 };
 
-describe("a stage", () => {
-  it("gets the event and gives its response", async () => {
+describe("handleEvent", () => {
+  it("passes the event to the stage and returns its response", async () => {
     const stage = async (event: object) => ({ success: true as const, event });
-    expect(await answer(steamImportEvent, steam, stage)).toEqual({ success: true, event: steam });
-    expect(await answer(igdbEnrichmentEvent, igdb, stage)).toEqual({ success: true, event: igdb });
-    expect(await answer(databaseImportEvent, database, stage)).toEqual({ success: true, event: database });
+    expect(await handleEvent(steamImportEvent, steam, stage)).toEqual({ success: true, event: steam });
+    expect(await handleEvent(igdbEnrichmentEvent, igdb, stage)).toEqual({ success: true, event: igdb });
+    expect(await handleEvent(databaseImportEvent, database, stage)).toEqual({ success: true, event: database });
   });
 
-  it("may get an execution id, and what the stage before has answered", async () => {
+  it("accepts an execution id and ignores other fields of the previous response", async () => {
     const stage = async (event: object) => event;
     const execution_id = "arn:aws:states:eu-central-1:123456789012:execution:library:run-7";
-    expect(await answer(steamImportEvent, { ...steam, execution_id }, stage)).toEqual({ ...steam, execution_id });
+    expect(await handleEvent(steamImportEvent, { ...steam, execution_id }, stage)).toEqual({ ...steam, execution_id });
     const whole = { ...igdb, success: true, game_count: 3, execution_id };
-    expect(await answer(igdbEnrichmentEvent, whole, stage)).toEqual({ ...igdb, execution_id });
+    expect(await handleEvent(igdbEnrichmentEvent, whole, stage)).toEqual({ ...igdb, execution_id });
   });
 
-  it("answers what no retry cures, and throws everything else as it is", async () => {
-    const fail = (error: unknown) => answer(steamImportEvent, steam, () => Promise.reject(error));
+  it("returns success: false for ImportRejectedError and rethrows every other error", async () => {
+    const fail = (error: unknown) => handleEvent(steamImportEvent, steam, () => Promise.reject(error));
     expect(await fail(new ImportRejectedError("The profile is private."))).toEqual({
       success: false,
       error: "The profile is private.",
@@ -45,20 +45,27 @@ describe("a stage", () => {
       await expect(fail(error)).rejects.toBe(error);
   });
 
-  it("that refuses before it waits is answered as well", async () => {
-    const reply = await answer(steamImportEvent, steam, () => {
+  it("returns success: false for a stage that throws synchronously", async () => {
+    const reply = await handleEvent(steamImportEvent, steam, () => {
       throw new ImportRejectedError("at once");
     });
     expect(reply).toEqual({ success: false, error: "at once" });
   });
+
+  it.each(["u1", "7", "auth0|5f7", "a@b.example", "9b2f0c1e-7d7e-4d6e-9c58-0d5a3c6a1f10", "cl9z_x+y", "x".repeat(200)])(
+    "accepts the user id %j",
+    async (user_id) => {
+      expect(await handleEvent(steamImportEvent, { ...steam, user_id }, async (event) => event.user_id)).toBe(user_id);
+    },
+  );
 });
 
-describe("a bad event", () => {
+describe("handleEvent returns success: false for an event that", () => {
   it.each([undefined, null, 7, "event", [], [steam], true])("is %j", async (event) => {
-    expect(await errorFor(steamImportEvent, event)).toMatch(/^The event cannot be used: .+/);
+    expect(await errorFor(steamImportEvent, event)).toMatch(/^Invalid event: .+/);
   });
 
-  it("is one without its fields; each is named", async () => {
+  it("lacks required fields, and names each", async () => {
     expect(await errorFor(steamImportEvent, {})).toMatch(/user_id: .*steam_id64: /);
     const only = async (shape: unknown) => errorFor(shape as typeof steamImportEvent, { user_id: "u1" });
     expect(await only(igdbEnrichmentEvent)).toMatch(/: s3_location: /);
@@ -88,20 +95,10 @@ describe("a bad event", () => {
     null,
     {},
   ];
-  it.each(badIds)("has the user id %j", async (user_id) => {
-    expect(await errorFor(steamImportEvent, { ...steam, user_id })).toMatch(/: user_id: /);
+  it.each(badIds)("has the user id or execution id %j", async (id) => {
+    expect(await errorFor(steamImportEvent, { ...steam, user_id: id })).toMatch(/: user_id: /);
+    expect(await errorFor(steamImportEvent, { ...steam, execution_id: id })).toMatch(/: execution_id: /);
   });
-
-  it.each(badIds)("has the execution id %j", async (execution_id) => {
-    expect(await errorFor(steamImportEvent, { ...steam, execution_id })).toMatch(/: execution_id: /);
-  });
-
-  it.each(["u1", "7", "auth0|5f7", "a@b.example", "9b2f0c1e-7d7e-4d6e-9c58-0d5a3c6a1f10", "cl9z_x+y", "x".repeat(200)])(
-    "has not the user id %j",
-    async (user_id) => {
-      expect(await answer(steamImportEvent, { ...steam, user_id }, async (event) => event.user_id)).toBe(user_id);
-    },
-  );
 
   const badSteamIds = [
     76561197960287930n.toString().slice(1),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { normalisedName, withoutMarks } from "../../../src/library/names.ts";
+import { normalizeName, stripTrademarks } from "../../../src/library/names.ts";
 
-describe("a normalised name", () => {
+describe("normalizeName", () => {
   const same: [string, string][] = [
     ["South Park™: The Stick of Truth™", "south park the stick of truth"],
     ["DARKEST DUNGEON®", "Darkest Dungeon"],
@@ -15,9 +15,9 @@ describe("a normalised name", () => {
     ["ＦＵＬＬ ｗｉｄｔｈ", "full width"],
     ["ẞtraße", "ßtrasse".replace("ss", "ß")],
   ];
-  it.each(same)("of %j is that of %j", (one, other) => {
-    expect(normalisedName(one)).toBe(normalisedName(other));
-    expect(normalisedName(one)).not.toBe("");
+  it.each(same)("of %j equals that of %j", (one, other) => {
+    expect(normalizeName(one)).toBe(normalizeName(other));
+    expect(normalizeName(one)).not.toBe("");
   });
 
   const different: [string, string][] = [
@@ -28,20 +28,20 @@ describe("a normalised name", () => {
     ["S.T.A.L.K.E.R.", "STALKER"],
     ["Ведьмак", "Witcher"],
   ];
-  it.each(different)("of %j is not that of %j", (one, other) => {
-    expect(normalisedName(one)).not.toBe(normalisedName(other));
+  it.each(different)("of %j differs from that of %j", (one, other) => {
+    expect(normalizeName(one)).not.toBe(normalizeName(other));
   });
 
-  it.each(["", "   ", "™®", "!?…", "🎮"])("of %j is nothing", (name) => {
-    expect(normalisedName(name)).toBe("");
+  it.each(["", "   ", "™®", "!?…", "🎮"])("of %j is empty", (name) => {
+    expect(normalizeName(name)).toBe("");
   });
 
-  it.each(["South Park™", "Pokémon – Épée", "Ⅷ ½ ﬁn"])("of %j stays the same a second time", (name) => {
-    expect(normalisedName(normalisedName(name))).toBe(normalisedName(name));
+  it.each(["South Park™", "Pokémon – Épée", "Ⅷ ½ ﬁn"])("of %j is idempotent", (name) => {
+    expect(normalizeName(normalizeName(name))).toBe(normalizeName(name));
   });
 });
 
-it("only marks and spare white space are left out for IGDB", () => {
-  expect(withoutMarks("South  Park™:\tThe Stick® of Truth℠ © ")).toBe("South Park: The Stick of Truth");
-  expect(withoutMarks('Pokémon "Épée", – ½ 🎮')).toBe('Pokémon "Épée", – ½ 🎮');
+it("stripTrademarks removes trademark signs and collapses white space, and nothing else", () => {
+  expect(stripTrademarks("South  Park™:\tThe Stick® of Truth℠ © ")).toBe("South Park: The Stick of Truth");
+  expect(stripTrademarks('Pokémon "Épée", – ½ 🎮')).toBe('Pokémon "Épée", – ½ 🎮');
 });

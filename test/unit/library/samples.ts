@@ -1,6 +1,6 @@
 import type { EnrichedGame, IgdbGame, LibraryGame } from "../../../src/library/rows.ts";
 
-/** Games as the files hold them, for tests that name what matters to them. */
+/** Builders of rows with defaults, so that a test names only the fields that matter to it. */
 export function libraryGame(given: Partial<LibraryGame> = {}): LibraryGame {
   return {
     appid: 620,

@@ -10,14 +10,14 @@ import type { ObjectStore } from "../../../src/library/object-store.ts";
 import { steamImport } from "../../../src/library/steam-import.ts";
 import { type FakeClock, startFakeClock } from "../../support/fake-clock.ts";
 import type { WebFault } from "../../support/web/faults.ts";
+import { generateLibrary } from "../../support/web/generate-library.ts";
 import {
   createSimulatedOwnedGames,
-  generateLibrary,
-  loadRealLibraries,
   type OwnedGame,
   type OwnedLibrary,
   type SimulatedOwnedGames,
 } from "../../support/web/owned-games.ts";
+import { loadRealLibraries } from "../../support/web/real-libraries.ts";
 import { asFetch } from "../../support/web/web-api.ts";
 import { createClient, createLog } from "../web/harness.ts";
 
@@ -52,7 +52,7 @@ function run(given: { key?: string | null; signal?: AbortSignal; steam_id64?: st
   return clock.run(steamImport({ ...event, ...rest }, { web, objects, apiKey: key, signal }));
 }
 
-/** The games of a library as the file has them. */
+/** The games in the raw file of a library. */
 async function imported(library: OwnedLibrary) {
   steam.libraries.set(steamId, library);
   const { s3_location, game_count } = await run();
@@ -68,14 +68,14 @@ async function failure(work: Promise<unknown>): Promise<Error> {
     () => expect.fail("it succeeded"),
     (reason: unknown) => reason as Error,
   );
-  const told = [...log.lines, inspect(error, { depth: 10, showHidden: true })].join("\n");
-  expect(told).not.toContain(apiKey);
+  const logged = [...log.lines, inspect(error, { depth: 10, showHidden: true })].join("\n");
+  expect(logged).not.toContain(apiKey);
   expect(await written()).toEqual([]);
   return error;
 }
 
-/** What a library should become, read without the code under test. */
-function independently(games: readonly OwnedGame[]) {
+/** Oracle: the expected rows, computed from Steam's games without the code under test. */
+function expectedRows(games: readonly OwnedGame[]) {
   const cleaned = (name: string | undefined) =>
     (name ?? "")
       .split("\u0000")
@@ -102,24 +102,24 @@ function independently(games: readonly OwnedGame[]) {
   );
 }
 
-describe("a library arrives complete", () => {
-  it("with everything that is odd about names", async () => {
+describe("steamImport", () => {
+  it("writes every game, whatever its name contains", async () => {
     const library = generateLibrary({ seed: 11, games: 700 });
     const games = await imported(library);
-    expect(new Map(games.map((game) => [game.appid, game]))).toEqual(independently(library.games));
+    expect(new Map(games.map((game) => [game.appid, game]))).toEqual(expectedRows(library.games));
     expect(games.filter(({ name }) => name === "").length).toBeGreaterThan(30);
     expect(games.some(({ playtime_deck }) => playtime_deck > 0)).toBe(true);
     expect(games.some(({ name }) => name.startsWith("=") && name.includes('"'))).toBe(true);
     expect(steam.log.counts).toEqual({ owned_games: 1 });
   });
 
-  it("the most played games first, then by appid", async () => {
+  it("sorts by playtime, most played first, then by appid", async () => {
     const games = await imported(generateLibrary({ seed: 12, games: 200 }));
     const order = games.map(({ playtime_forever, appid }) => [-playtime_forever, appid] as const);
     expect(order).toEqual(order.toSorted((a, b) => a[0] - b[0] || a[1] - b[1]));
   });
 
-  it("with free games and those that Steam has not vetted", async () => {
+  it("includes free games and unvetted games", async () => {
     const library = generateLibrary({ seed: 13, games: 50 });
     const [free = [], unvetted = []] = [library.games.slice(0, 5), library.games.slice(5, 9)].map((part) =>
       part.map(({ appid }) => appid),
@@ -127,11 +127,11 @@ describe("a library arrives complete", () => {
     expect(await imported({ ...library, free, unvetted })).toHaveLength(50);
   });
 
-  it("with 5,000 games", async () => {
+  it("imports 5,000 games", async () => {
     expect(await imported(generateLibrary({ seed: 14, games: 5_000 }))).toHaveLength(5_000);
   });
 
-  it("whatever is odd about its numbers", async () => {
+  it("reads invalid and absent numbers as 0 or null", async () => {
     const [game] = generateLibrary({ seed: 15, games: 1 }).games;
     const odd = {
       ...game,
@@ -146,25 +146,25 @@ describe("a library arrives complete", () => {
     expect(games).toMatchObject([{ appid: 7, name: "", img_icon_url: null, ...none }, none]);
   });
 
-  it("when it is empty, as a file without games", async () => {
+  it("writes a file without games for an empty library", async () => {
     expect(await imported({ games: [] })).toEqual([]);
     steam.libraries.set(steamId, { games: [] });
     expect(await run()).toMatchObject({ success: true, user_id: "u1", game_count: 0 });
   });
 
   const real = loadRealLibraries();
-  it("from real accounts", async (context) => {
+  it("imports real libraries", async (context) => {
     if (real === null) return context.skip("the real libraries are not beside this repository");
     expect(real.map(({ games }) => games.length)).toEqual([129, 350]);
     for (const library of real) {
       const games = await imported(library);
-      expect(new Map(games.map((game) => [game.appid, game]))).toEqual(independently(library.games));
+      expect(new Map(games.map((game) => [game.appid, game]))).toEqual(expectedRows(library.games));
     }
   });
 });
 
-describe("the file", () => {
-  it("is the same one for the same execution, otherwise another each time", async () => {
+describe("the raw file of steamImport", () => {
+  it("has one key per execution id, and a new key for each run without one", async () => {
     steam.libraries.set(steamId, generateLibrary({ seed: 1, games: 3 }));
     const first = await run({ execution_id: "run-7" });
     expect(first).toEqual({
@@ -181,8 +181,8 @@ describe("the file", () => {
   });
 });
 
-describe("what no retry cures is refused after one request", () => {
-  it("a private profile", async () => {
+describe("steamImport on a permanent failure", () => {
+  it("throws ImportRejectedError for a private profile, after one request", async () => {
     steam.libraries.set(steamId, "private");
     const error = await failure(run());
     expect(error).toBeInstanceOf(ImportRejectedError);
@@ -190,13 +190,13 @@ describe("what no retry cures is refused after one request", () => {
     expect(steam.log.counts).toEqual({ owned_games: 1 });
   });
 
-  it("a profile that does not exist", async () => {
+  it("throws ImportRejectedError for a profile that does not exist, after one request", async () => {
     const error = await failure(run({ steam_id64: "76561190000000000" }));
-    expect(error).toEqual(new ImportRejectedError("Steam knows no profile 76561190000000000 (400)."));
+    expect(error).toEqual(new ImportRejectedError("Steam profile 76561190000000000 does not exist (400)."));
     expect(steam.log.counts).toEqual({ owned_games: 1 });
   });
 
-  it("a key that Steam refuses", async () => {
+  it("throws SettingRejectedError for a key that Steam refuses, after one request", async () => {
     steam = createSimulatedOwnedGames({ apiKey: "another key" });
     expect(await failure(run())).toEqual(new SettingRejectedError("Steam refuses the key in STEAM_API_KEY (401)."));
     steam.faults.add({ fault: { status: 403, html: true } });
@@ -204,7 +204,7 @@ describe("what no retry cures is refused after one request", () => {
     expect(steam.log.counts).toEqual({ owned_games: 2 });
   });
 
-  it("no key, and one that no header can hold, before any request", async () => {
+  it("throws SettingRejectedError without a key or for one that is invalid in a header, before any request", async () => {
     expect((await failure(run({ key: null }))).message).toMatch(/set STEAM_API_KEY/);
     const error = await failure(run({ key: `${apiKey}\nx` }));
     expect(error).toBeInstanceOf(ImportRejectedError);
@@ -213,57 +213,51 @@ describe("what no retry cures is refused after one request", () => {
   });
 });
 
-describe("what a retry may cure", () => {
-  const passing: [string, WebFault][] = [
+describe("steamImport on a transient failure", () => {
+  it.each<[string, WebFault]>([
     ["429", { status: 429 }],
-    ["500", { status: 500 }],
-    ["503 with HTML", { status: 503, html: true }],
-    ["a lost connection", "drop"],
+    ["a dropped connection", "drop"],
     ["HTML", "html200"],
-    ["half an answer", "truncated"],
-    ["nothing", "empty200"],
-    ["silence", "hang"],
-  ];
-  it.each(passing)("is asked again: %s", async (_, fault) => {
+  ])("retries after %s", async (_, fault) => {
     steam.libraries.set(steamId, generateLibrary({ seed: 2, games: 20 }));
     steam.faults.add({ fault, times: 2 });
     expect(await run()).toMatchObject({ success: true, game_count: 20 });
     expect(steam.log.counts).toEqual({ owned_games: 3 });
   });
 
-  it.each(passing)("is thrown after every repeat: %s", async (_, fault) => {
+  it("throws WebError after the last retry", async () => {
     steam.libraries.set(steamId, generateLibrary({ seed: 2, games: 20 }));
-    steam.faults.add({ fault, times: 4 });
+    steam.faults.add({ fault: { status: 500 }, times: 4 });
     const error = await failure(run());
     expect(error).toMatchObject({ name: "WebError", message: expect.stringContaining("(4 attempts)") });
     expect(steam.log.counts).toEqual({ owned_games: 4 });
   });
 
-  it("waits as long as Steam asks for", async () => {
+  it("waits for Retry-After", async () => {
     steam.libraries.set(steamId, generateLibrary({ seed: 2, games: 20 }));
     steam.faults.add({ fault: { status: 429, retryAfter: "40" } });
     await run();
     expect(clock.elapsedMs()).toBeGreaterThanOrEqual(40_000);
   });
 
-  it.each([0, 1, 19, 21])("is a list that is not as long as announced: %i of 20", async (gameCount) => {
+  it.each([0, 1, 19, 21])("throws WebError when game_count is %i and 20 games are listed", async (gameCount) => {
     steam.libraries.set(steamId, { ...generateLibrary({ seed: 2, games: 20 }), gameCount });
     const error = await failure(run());
     expect(error).toMatchObject({ name: "WebError", fault: "invalid" });
     expect(error.message).toBe(`Steam announced ${gameCount} games of ${steamId} and listed 20`);
   });
 
-  it("is a list without the games that are announced", async () => {
+  it("throws WebError when game_count is 5 and no games are listed", async () => {
     steam.libraries.set(steamId, { games: [], gameCount: 5 });
     expect(await failure(run())).toMatchObject({ name: "WebError", message: expect.stringContaining("listed 0") });
   });
 
-  it("is an answer of another shape", async () => {
+  it("throws WebError for an answer of another shape", async () => {
     steam.libraries.set(steamId, { games: [{ name: "no appid" } as OwnedGame] });
     expect(await failure(run())).toMatchObject({ name: "WebError", fault: "invalid" });
   });
 
-  it("ends at once when it is aborted", async () => {
+  it("stops at once when aborted", async () => {
     const controller = new AbortController();
     steam.faults.add({ fault: { status: 429, retryAfter: "3600" } });
     setTimeout(() => controller.abort(new Error("stopping")), 5_000);

@@ -19,19 +19,19 @@ const summary: LibrarySummary = {
   },
 };
 
-describe("the line of a library import", () => {
+describe("formatLibraryLine", () => {
   it.each([
     [{ phase: "steam_import", done: 0, total: null }, /^Steam/],
     [{ phase: "igdb_enrichment", done: 400, total: 1_000 }, /^IGDB.*40.*400 of 1,000 games/],
     [{ phase: "database_import", done: 0, total: 0 }, /^database.*0 of 0 games/],
     [{ phase: "done", done: 1_000, total: 1_000 }, /^done.*100.*1,000 of 1,000 games/],
-  ] as const)("says of %j where it is", (progress, line) => {
+  ] as const)("shows phase, share and counts of %j", (progress, line) => {
     expect(formatLibraryLine(progress)).toMatch(line);
     expect(formatLibraryLine(progress, 30).length).toBeLessThanOrEqual(30);
   });
 });
 
-describe("the summary of a library import", () => {
+describe("reportLibrarySummary", () => {
   function report(isTerminal: boolean) {
     const [written, logged]: [string[], string[]] = [[], []];
     const output = { isTerminal, write: (lines: string) => written.push(lines) } as unknown as Output;
@@ -43,7 +43,7 @@ describe("the summary of a library import", () => {
     return { text: written.join(""), logs: logged.map((line) => JSON.parse(line)) };
   }
 
-  it("is a table on a terminal, no wider than that", () => {
+  it("writes a table of at most 80 columns to a terminal", () => {
     const { text, logs } = report(true);
     expect(logs).toEqual([]);
     expect(text).toMatch(/12,345 games/);
@@ -54,7 +54,7 @@ describe("the summary of a library import", () => {
     expect(Math.max(...text.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
   });
 
-  it("is one log line elsewhere", () => {
+  it("writes one log line elsewhere", () => {
     const { text, logs } = report(false);
     expect(text).toBe("");
     expect(logs).toEqual([expect.objectContaining({ message: "library import finished", summary })]);
