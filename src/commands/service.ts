@@ -6,7 +6,7 @@ import { withErrorMetrics } from "../db/observe.ts";
 import { openDatabase, prepareSchema } from "../db/open.ts";
 import { createDatabaseRetry } from "../db/retry.ts";
 import { vacuum, vacuumDaily } from "../db/vacuum.ts";
-import type { ServerOptions } from "../http/parts.ts";
+import type { ServerOptions } from "../http/deps.ts";
 import { buildServer } from "../http/server.ts";
 import { createLibraryStore } from "../library/store.ts";
 import type { Config } from "../process/config.ts";

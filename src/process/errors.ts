@@ -91,3 +91,11 @@ export class WebError extends Error {
     this.status = status;
   }
 }
+
+/** The system or SQLSTATE code of an error or of what caused it, up to 3 levels deep: fetch wraps a refused connection in a TypeError. */
+export function errorCode(error: unknown): string | null {
+  for (let depth = 0, current = error; depth < 3 && current instanceof Error; depth++, current = current.cause) {
+    if ("code" in current && typeof current.code === "string" && current.code !== "") return current.code;
+  }
+  return null;
+}
