@@ -10,8 +10,8 @@ import type { BatchObserver } from "../sync/apply-batch.ts";
 import { type BulkSync, createBulkSync } from "../sync/bulk-sync.ts";
 import { type ChangeMonitor, createChangeMonitor } from "../sync/change-monitor.ts";
 import type { BulkProgress } from "../sync/progress.ts";
-import { formatBar } from "../terminal/bars.ts";
-import { reportSummary } from "../terminal/bulk-summary.ts";
+import { formatBulkLine } from "../terminal/bars.ts";
+import { reportBulkSummary } from "../terminal/bulk-summary.ts";
 import { createProgress } from "../terminal/progress-bar.ts";
 import { storeAppids } from "../web/app-list.ts";
 import type { WebClient } from "../web/client.ts";
@@ -96,7 +96,7 @@ export function createPicsWorker(
       });
       bulk = current;
       const progress = createProgress({
-        line: (width) => formatBar(current.status(), width),
+        line: (width) => formatBulkLine(current.status(), width),
         fields: () => ({ bulk: current.status() }),
         message: "bulk sync in progress",
         linesEveryMs,
@@ -111,7 +111,7 @@ export function createPicsWorker(
       const summary = await current.run();
       bulkState = "done";
       progress.stop();
-      reportSummary(summary, output, logger);
+      reportBulkSummary(summary, output, logger);
     },
 
     async follow({ store, workerId }) {
