@@ -153,7 +153,7 @@ function networkGroups({ settings, config, logger, lifecycle }: Parts): CheckGro
     signal,
   };
   return [
-    { title: "Services", checks: servicesChecks(services), together: true },
+    { title: "Services", checks: servicesChecks(services), concurrent: true },
     { title: "What Steam is taken to do", checks: steamChecks(probe) },
   ];
 }

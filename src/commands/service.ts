@@ -15,7 +15,7 @@ import { honourProxy } from "../process/proxy.ts";
 import { createHeartbeat, type Heartbeat } from "../status/heartbeat.ts";
 import { createMetrics } from "../status/metrics.ts";
 import type { ServiceSnapshot } from "../status/snapshot.ts";
-import { startWatch } from "../status/watchdog.ts";
+import { startWatchdog } from "../status/watchdog.ts";
 import { createWebClient } from "../web/client.ts";
 import type { Work } from "./args.ts";
 import { createCollectorWorker } from "./collect.ts";
@@ -76,7 +76,7 @@ export async function runWorker(command: Work, context: Context): Promise<void> 
     metrics.databaseFailed,
   );
   lifecycle.onShutdown("database", () => db.close());
-  const stopWatch = startWatch({
+  const stopWatch = startWatchdog({
     snapshot: ownSnapshot,
     needsSteam: () => steamNeeded,
     watchdogMs: config.watchdogMs,

@@ -49,7 +49,7 @@ describe("on a read-only Postgres", () => {
     ]);
     const [shown, json] = await Promise.all([run(["status"]), run(["status", "--json"])]);
     expect(shown).toMatchObject({ code: 0, stderr: "" });
-    expect(shown.stdout).toMatch(/^The catalog in Postgres\n\(127\.0\.0\.1:\d+\/test_\w+\)\n {2}Apps +60\n/);
+    expect(shown.stdout).toMatch(/^The catalog in Postgres\s\(127\.0\.0\.1:\d+\/test_\w+\)\n {2}Apps +60\n/);
     expect(shown.stdout).toMatch(/Workers\n {2}Mode +library_import\n {2}Doing +steam import\n {2}Done +3\n/);
     expect(json).toMatchObject({ code: 0, stderr: "" });
     expect(JSON.parse(json.stdout)).toEqual({

@@ -187,7 +187,7 @@ describe.skipIf(!hasBrowser)("the dashboard", () => {
     });
     const { page, faults } = await openPage(base);
     await until(page, "#health", "degraded");
-    expect(await textOf(page, "#reasons")).toBe("Steam is not reachable: no server answers");
+    expect(await textOf(page, "#reasons")).toBe("Steam is unreachable: no server answers");
     expect(await textOf(page, "#figures")).toMatch(/Steamdisconnected.*Reconnects7.*no server answers/);
     expect(await page.locator("#collector-bar").getAttribute("value")).toBe("0.25");
     expect(await textOf(page, "#collector-figures")).toMatch(/details.*Time left2 h 10 min.*Per minute59.8/);

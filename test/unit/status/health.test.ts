@@ -86,7 +86,7 @@ const stuck: LoopSnapshot = { ...loop, last_progress_at: ago(121) };
 
 describe("assessHealth", () => {
   const cases: [string, Partial<ServiceSnapshot>, string, string[]][] = [
-    ["all is well", {}, "ok", []],
+    ["everything works", {}, "ok", []],
     ["a loop is starting", { loops: [{ ...loop, state: "starting" }] }, "starting", ["bulk sync is starting"]],
     ["there is no loop yet", { loops: [] }, "starting", []],
     [
@@ -98,23 +98,23 @@ describe("assessHealth", () => {
     ["a loop is dead", { loops: [loop, { ...loop, name: "x", state: "dead" }] }, "unhealthy", ["x is dead"]],
     ["a loop is stuck", { loops: [stuck] }, "unhealthy", ["bulk sync has made no progress for 121 s"]],
     [
-      "a loop never moved",
+      "a loop never made progress",
       { loops: [{ ...loop, last_progress_at: null }] },
       "unhealthy",
       ["bulk sync has made no progress for 1800 s"],
     ],
     ["a loop waits", { loops: [{ ...loop, state: "waiting" }] }, "degraded", ["bulk sync is waiting"]],
     [
-      "Steam is away for long",
+      "Steam is unreachable for longer than the limit",
       { loops: [stuck], steam: steamAway },
       "degraded",
-      ["Steam is not reachable: no CM answers"],
+      ["Steam is unreachable: no CM answers"],
     ],
     [
-      "the database is away for long",
+      "the database is unreachable for longer than the limit",
       { loops: [stuck], database: databaseAway },
       "degraded",
-      ["the database is not reachable: ECONNREFUSED"],
+      ["the database is unreachable: ECONNREFUSED"],
     ],
     ["Steam came back a minute ago", { loops: [stuck], steam: { ...steam, connected_since: ago(60) } }, "ok", []],
     [
@@ -138,8 +138,8 @@ describe("assessHealth", () => {
       "degraded",
       ["Steam is not connected yet"],
     ],
-    ["a collector has not begun its first run", { ...collect, collector: null, loops: [] }, "starting", []],
-    ["a collector runs, which needs no Steam", collect, "ok", []],
+    ["a collector has not started its first run", { ...collect, collector: null, loops: [] }, "starting", []],
+    ["a collector runs without Steam", collect, "ok", []],
     ["a collector is done", { ...collect, loops: [{ ...collecting, state: "done" }] }, "ok", []],
     [
       "a collector is stuck",
@@ -148,10 +148,10 @@ describe("assessHealth", () => {
       ["collector has made no progress for 901 s"],
     ],
     [
-      "a collector's database is away for long",
+      "the database of a collector is unreachable for longer than the limit",
       { ...collect, database: databaseAway, loops: [{ ...collecting, last_progress_at: ago(9_999) }] },
       "degraded",
-      ["the database is not reachable: ECONNREFUSED"],
+      ["the database is unreachable: ECONNREFUSED"],
     ],
     [
       "a collector is stuck beside a monitor without Steam",
@@ -160,7 +160,7 @@ describe("assessHealth", () => {
       ["collector has made no progress for 901 s"],
     ],
   ];
-  it.each(cases)("%s", (_name, change, status, reasons) => {
+  it.each(cases)("assesses that %s", (_name, change, status, reasons) => {
     expect(assessHealth({ ...snapshot, ...change }, now)).toEqual({ status, reasons });
   });
 });
@@ -177,12 +177,12 @@ describe("assessReady", () => {
     [
       "a monitor that lags two polls",
       { ...following, monitor: { ...monitor, lag_seconds: 60 } },
-      ["changes are 60 s late, the limit is 60 s"],
+      ["lag is 60 s, the limit is 60 s"],
     ],
     [
       "a monitor that has not polled",
       { ...following, monitor: { ...monitor, last_poll_at: null } },
-      ["Steam has not been asked for changes yet"],
+      ["no poll for changes has succeeded yet"],
     ],
     [
       "a monitor beside the one that polls",
@@ -192,9 +192,9 @@ describe("assessReady", () => {
     [
       "a monitor before the bulk sync",
       { ...following, monitor: { ...monitor, bulk_completed_at: null } },
-      ["the catalog has not been loaded completely yet"],
+      ["the first bulk sync is not complete yet"],
     ],
-    ["sync in its bulk phase", { mode: "sync" }, ["the catalog has not been loaded completely yet"]],
+    ["sync in its bulk phase", { mode: "sync" }, ["the first bulk sync is not complete yet"]],
     ["drain-only", { ...following, monitor: { ...monitor, drain_only: true, bulk_completed_at: null } }, []],
     [
       "drain-only without Steam",
@@ -209,7 +209,7 @@ describe("assessReady", () => {
     ["a collector that runs", collect, []],
     ["a collector without its database", { ...collect, database: databaseAway }, []],
   ];
-  it.each(cases)("%s", (_name, change, reasons) => {
+  it.each(cases)("assesses %s", (_name, change, reasons) => {
     expect(assessReady({ ...snapshot, ...change }, now)).toEqual({ ready: reasons.length === 0, reasons });
   });
 });
