@@ -83,7 +83,7 @@ async function run(measure: Measure, session: Session): Promise<Finding> {
   }
 }
 
-/** Does one request return metadata for as many ids as the sweep asks for? */
+/** Does one request return metadata for as many ids as the sweep requests? */
 async function checkMetadata(session: Session, signal: AbortSignal): Promise<Finding> {
   const startedAt = performance.now();
   const ids = Array.from({ length: idsPerRequest }, (_, index) => index + 1);

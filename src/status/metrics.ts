@@ -29,9 +29,41 @@ const outcomes = ["stored", "stale", "unknown", "failed", "lease_lost"] as const
 
 export function createMetrics(): Metrics {
   const registry = new Registry();
-  const registers = [registry];
   collectDefaultMetrics({ register: registry });
+  const { requests, requestSeconds, apps, failures, stepSeconds, databaseErrors, httpSeconds } =
+    createInstruments(registry);
 
+  for (const kind of requestKinds) for (const result of requestResults) requests.inc({ kind, result }, 0);
+  for (const result of outcomes) apps.inc({ result }, 0);
+  for (const step of steps) failures.inc({ step }, 0);
+
+  return {
+    contentType: registry.contentType,
+    text: () => registry.metrics(),
+    watch: (snapshot) => registerSnapshotMetrics(registry, snapshot),
+    steamAnswered(kind, result, seconds) {
+      requests.inc({ kind, result });
+      if (result === "ok") requestSeconds.observe({ kind }, seconds);
+    },
+    batchStep: (step, seconds) => stepSeconds.observe({ step }, seconds),
+    batchOutcome(outcome) {
+      for (const result of outcomes) apps.inc({ result }, outcome[result]);
+      for (const { step } of outcome.failures) failures.inc({ step });
+    },
+    databaseFailed: ({ code, fault }) => databaseErrors.inc({ code, fault }),
+    observeHttp(server) {
+      server.addHook("onResponse", async ({ routeOptions }, reply) => {
+        if ("sse" in routeOptions) return;
+        // The route's pattern, not the URL: label values must be few.
+        httpSeconds.observe({ route: routeOptions.url ?? "none", status: reply.statusCode }, reply.elapsedTime / 1_000);
+      });
+    },
+  };
+}
+
+/** Counters and histograms of events. */
+function createInstruments(registry: Registry) {
+  const registers = [registry];
   const requests = new Counter({
     name: "steam_requests_total",
     help: "Requests to Steam, by kind and result",
@@ -77,31 +109,5 @@ export function createMetrics(): Metrics {
     buckets: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5],
     registers,
   });
-
-  for (const kind of requestKinds) for (const result of requestResults) requests.inc({ kind, result }, 0);
-  for (const result of outcomes) apps.inc({ result }, 0);
-  for (const step of steps) failures.inc({ step }, 0);
-
-  return {
-    contentType: registry.contentType,
-    text: () => registry.metrics(),
-    watch: (snapshot) => registerSnapshotMetrics(registry, snapshot),
-    steamAnswered(kind, result, seconds) {
-      requests.inc({ kind, result });
-      if (result === "ok") requestSeconds.observe({ kind }, seconds);
-    },
-    batchStep: (step, seconds) => stepSeconds.observe({ step }, seconds),
-    batchOutcome(outcome) {
-      for (const result of outcomes) apps.inc({ result }, outcome[result]);
-      for (const { step } of outcome.failures) failures.inc({ step });
-    },
-    databaseFailed: ({ code, fault }) => databaseErrors.inc({ code, fault }),
-    observeHttp(server) {
-      server.addHook("onResponse", async ({ routeOptions }, reply) => {
-        if ("sse" in routeOptions) return;
-        // The route's pattern, not the URL: label values must be few.
-        httpSeconds.observe({ route: routeOptions.url ?? "none", status: reply.statusCode }, reply.elapsedTime / 1_000);
-      });
-    },
-  };
+  return { requests, requestSeconds, apps, failures, stepSeconds, databaseErrors, httpSeconds };
 }

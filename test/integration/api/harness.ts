@@ -10,15 +10,15 @@ import { generateRecords } from "../../support/steam/records.ts";
 import { silent } from "../../support/templates.ts";
 import { catalogOf, record } from "../sql/catalog.ts";
 
-/** Serves HTTP over a test database without a worker; `said` overrides fields of the worker's snapshot. */
+/** Serves HTTP over a test database without a worker; `overrides` replaces fields of the worker's snapshot. */
 export async function serve(
   database: TestDatabase | null,
   settings: Partial<HttpSettings> = {},
   closeAfter: (close: () => Promise<void>) => void = onTestFinished,
-  said: Partial<ServiceSnapshot> = {},
+  overrides: Partial<ServiceSnapshot> = {},
 ) {
   const reader: CatalogReader | null = database && createCatalogReader(database.db);
-  const snapshot = () => ({ ...idle, ...said });
+  const snapshot = () => ({ ...idle, ...overrides });
   const server = buildServer({
     snapshot,
     reader: () => reader,

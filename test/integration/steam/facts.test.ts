@@ -58,8 +58,8 @@ describe("steamChecks", () => {
         "ok",
       ]),
     );
-    const said = outcomes.map(({ summary }) => summary).join("\n");
-    for (const words of [
+    const summaries = outcomes.map(({ summary }) => summary).join("\n");
+    for (const text of [
       "5,000 of 5,000 ids answered in 1 message",
       "120 of them apps (as idsPerRequest in src/sync/sweep.ts expects)",
       "the SHA-1 of 5 of 5 texts is the announced one",
@@ -67,9 +67,9 @@ describe("steamChecks", () => {
       "19 Action, 21 Adventure, 492 Indie, 1664 Puzzle",
       "changes are listed 5,000 numbers back and not 5,",
     ]) {
-      expect(said).toContain(words);
+      expect(summaries).toContain(text);
     }
-    expect(said).toMatch(
+    expect(summaries).toMatch(
       /\d+ of 10 apps with withheld sections are granted a token, \d+ are denied; with it \d+ are complete/,
     );
     const requests = Object.values(counts).reduce((sum, count) => sum + count, 0);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { describeNetworkError, networkErrorCode } from "../../../src/doctor/probe.ts";
 
-const withCode = (code: string) => Object.assign(new Error("its text says nothing"), { code });
+const withCode = (code: string) => Object.assign(new Error("a message without a code"), { code });
 
 describe("networkErrorCode", () => {
   it.each([

@@ -20,10 +20,10 @@ const steamAnswers =
     new Response(text, { headers: { date: new Date(date).toUTCString() } });
 
 async function examine({ answers = {}, clockMs = at, logon = null }: Setup, keys: Record<string, string> | null = {}) {
-  const asked: Request[] = [];
+  const requests: Request[] = [];
   vi.stubGlobal("fetch", async (...args: Parameters<typeof fetch>) => {
     const request = new Request(...args);
-    asked.push(request);
+    requests.push(request);
     const answer = answers[new URL(request.url).host];
     if (!answer) throw new TypeError("fetch failed", { cause: Object.assign(new Error(), { code: "ENOTFOUND" }) });
     return answer();
@@ -37,7 +37,7 @@ async function examine({ answers = {}, clockMs = at, logon = null }: Setup, keys
     now: () => clockMs,
   });
   const outcomes = await runChecks([{ title: "Services", checks, concurrent: true }], { signal, onOutcome: () => {} });
-  return { asked, found: Object.fromEntries(outcomes.map((outcome) => [outcome.name, outcome])) };
+  return { requests, found: Object.fromEntries(outcomes.map((outcome) => [outcome.name, outcome])) };
 }
 
 afterEach(() => {
@@ -49,8 +49,8 @@ const steam = { "api.steampowered.com": steamAnswers(servers) };
 
 describe("servicesChecks", () => {
   it("requests only services that need no key or have one", async () => {
-    const { asked, found } = await examine({ answers: { ...steam, "steamspy.com": () => new Response("{}") } });
-    expect(asked.map(({ url }) => new URL(url).host).sort()).toEqual(["api.steampowered.com", "steamspy.com"]);
+    const { requests, found } = await examine({ answers: { ...steam, "steamspy.com": () => new Response("{}") } });
+    expect(requests.map(({ url }) => new URL(url).host).sort()).toEqual(["api.steampowered.com", "steamspy.com"]);
     expect(Object.values(found).map(({ name, result }) => [name, result])).toEqual([
       ["Steam servers", "ok"],
       ["Steam logon", "ok"],
@@ -125,13 +125,13 @@ describe("servicesChecks", () => {
       "id.twitch.tv": () => Response.json({ access_token: "token", expires_in: 60 }),
       "api.igdb.com": () => Response.json([{ id: 1 }]),
     };
-    const { asked, found } = await examine({ answers }, keys);
+    const { requests, found } = await examine({ answers }, keys);
     expect(found["Steam Web API"]).toMatchObject({ result: "ok" });
     expect(found.IGDB).toMatchObject({ result: "ok", summary: expect.stringMatching(/^api\.igdb\.com answered/) });
-    expect(asked.map(({ url }) => url).join("\n")).not.toContain("STEAM-KEY");
+    expect(requests.map(({ url }) => url).join("\n")).not.toContain("STEAM-KEY");
     // The token is revoked: an application may hold only a few.
-    expect(asked.at(-1)?.url).toBe("https://id.twitch.tv/oauth2/revoke");
-    expect(await asked.at(-1)?.text()).toBe("client_id=client&token=token");
+    expect(requests.at(-1)?.url).toBe("https://id.twitch.tv/oauth2/revoke");
+    expect(await requests.at(-1)?.text()).toBe("client_id=client&token=token");
 
     const invalid = { ...answers, "id.twitch.tv": () => Response.json({ message: "invalid client" }, { status: 400 }) };
     expect((await examine({ answers: invalid }, keys)).found.IGDB).toMatchObject({

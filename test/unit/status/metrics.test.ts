@@ -92,7 +92,7 @@ describe("createMetrics", () => {
 
     const grafana = readFileSync(new URL("../../../docs/grafana.json", import.meta.url), "utf8");
     const expressions = [...grafana.matchAll(/"expr": "((?:[^"\\]|\\.)*)"/g)].map(([, expression = ""]) => expression);
-    const asked = new Set(
+    const queried = new Set(
       expressions
         .flatMap(
           (expression) =>
@@ -101,7 +101,7 @@ describe("createMetrics", () => {
         )
         .map((name) => (types.has(name) ? name : name.replace(/_(bucket|count|sum)$/, ""))),
     );
-    expect([...asked].filter((name) => !types.has(name))).toEqual([]);
-    expect(ours.filter((name) => !asked.has(name))).toEqual([]);
+    expect([...queried].filter((name) => !types.has(name))).toEqual([]);
+    expect(ours.filter((name) => !queried.has(name))).toEqual([]);
   });
 });
