@@ -15,7 +15,7 @@ import { createInterface } from "node:readline/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import type { BulkSummary } from "../src/sync/progress.ts";
-import { formatSummary } from "../src/terminal/bulk-summary.ts";
+import { formatBulkSummary } from "../src/terminal/bulk-summary.ts";
 import { forkSimulatedSteam } from "./support/steam/child.ts";
 
 const usage = "npm run demo [-- APPS] [--keep]: a number of apps from 1 to 100000; --keep goes on until Ctrl-C\n";
@@ -57,7 +57,7 @@ if (keep) {
 if (service.stdout) {
   for await (const line of createInterface(service.stdout)) {
     const { summary, message } = JSON.parse(line) as { summary?: BulkSummary; message: string };
-    process.stdout.write(summary ? formatSummary(summary) : `${line}\n`);
+    process.stdout.write(summary ? formatBulkSummary(summary) : `${line}\n`);
     if (summary) process.stdout.write(`${message}\n`);
   }
 }

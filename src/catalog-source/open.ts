@@ -7,33 +7,35 @@ import { hasPglite } from "../db/pglite.ts";
 import type { Config } from "../process/config.ts";
 import { NotFoundError } from "../process/errors.ts";
 import type { Logger } from "../process/logger.ts";
-import { askOwner } from "./owner-http.ts";
+import { openOwnerSource } from "./owner-http.ts";
 import type { CatalogSource } from "./port.ts";
 
 export type SourceOptions = Pick<Config, "database" | "http"> & { logger: Logger };
 
-/** Another reading command is done with the folder soon. */
-const ownerPatienceMs = 10_000;
+/** Wait for an owner without HTTP: another reading command, which is done with the folder soon. */
+const ownerTimeoutMs = 10_000;
 const ownerPollMs = 100;
 
 /**
- * @throws {NotFoundError} where there is no embedded database yet; none is made.
- * @throws {DataDirInUseError} when its owner answers no HTTP; DatabaseError as {@link openDatabase} does.
+ * Opens the catalog for reading: the database itself, or its owner when the embedded one is in use.
+ *
+ * @throws {NotFoundError} when there is no embedded database yet; none is created.
+ * @throws {DataDirInUseError} when its owner serves no HTTP; DatabaseError as {@link openDatabase} does.
  */
 export async function openSource(options: SourceOptions): Promise<CatalogSource> {
   const { database, http } = options;
   if (database.driver === "pglite" && !(await hasPglite(database.dataDir))) {
-    // An owner that begins to make it has said so.
+    // An owner that is creating the database already holds the lock.
     const owner = await readOwner(database.dataDir);
-    if (owner?.address) return askOwner(database.dataDir, owner, http.apiKey);
+    if (owner?.address) return openOwnerSource(database.dataDir, owner, http.apiKey);
     throw new NotFoundError(`There is no catalog in ${database.dataDir} yet; \`npm start\` makes one.`);
   }
-  for (const deadline = Date.now() + ownerPatienceMs; ; ) {
+  for (const deadline = Date.now() + ownerTimeoutMs; ; ) {
     try {
       return await readDatabase(options);
     } catch (error) {
       if (!(error instanceof DataDirInUseError) || database.driver !== "pglite") throw error;
-      if (error.owner?.address) return askOwner(database.dataDir, error.owner, http.apiKey);
+      if (error.owner?.address) return openOwnerSource(database.dataDir, error.owner, http.apiKey);
       if (Date.now() > deadline) throw error;
     }
     await delay(ownerPollMs);
@@ -55,7 +57,7 @@ async function readDatabase({ database, logger }: SourceOptions): Promise<Catalo
   };
 }
 
-/** Without user and password. */
+/** Names the database for messages, without user and password. */
 export function nameOf(database: Config["database"]): string {
   if (database.driver === "pglite") return `the folder ${database.dataDir}`;
   const url = URL.parse(database.url);

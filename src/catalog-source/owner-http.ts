@@ -3,10 +3,8 @@ import { z } from "zod";
 import { appView } from "../catalog/views.ts";
 import { catalogOverview, failingApps } from "../db/catalog-store.ts";
 import type { DataDirOwner } from "../db/owner-lock.ts";
-import { ConfigError, DatabaseError, NotFoundError } from "../process/errors.ts";
+import { ConfigError, DatabaseError, errorCode, NotFoundError } from "../process/errors.ts";
 import type { CatalogSource } from "./port.ts";
-
-/** The embedded database, read through the process that owns it. */
 
 const timeoutMs = 10_000;
 
@@ -16,62 +14,55 @@ const statusReply = z.looseObject({
   catalog: catalogOverview.nullish(),
 });
 
-/** `apiKey` is sent where there is one; the owner has the same when both read one configuration. */
-export function askOwner(dataDir: string, owner: DataDirOwner, apiKey: string | null): CatalogSource {
+/**
+ * Reads the embedded database through the HTTP server of the process that owns it. `apiKey` is sent when it is set; it is the owner's key
+ * when both processes read the same configuration.
+ */
+export function openOwnerSource(dataDir: string, owner: DataDirOwner, apiKey: string | null): CatalogSource {
   const address = owner.address ?? "";
-  const who = `process ${owner.pid} on ${owner.host}`;
+  const ownerName = `process ${owner.pid} on ${owner.host}`;
 
-  async function ask(path: string): Promise<Answer> {
-    let answer: Answer;
-    try {
-      answer = await get(`${address}${path}`, apiKey);
-    } catch (error) {
-      const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
-      throw new DatabaseError(
-        "unreachable",
-        code,
-        `${who} owns ${dataDir} and answers on ${address}, which cannot be reached from here (${code})`,
-        { cause: error },
-      );
+  async function request(path: string): Promise<Reply> {
+    const reply = await get(`${address}${path}`, apiKey).catch((error: unknown) => {
+      const code = errorCode(error) ?? "unknown";
+      const message = `${ownerName} owns ${dataDir} and serves ${address}, which is unreachable from here (${code})`;
+      throw new DatabaseError("unreachable", code, message, { cause: error });
+    });
+    if (reply.status === 200 || reply.status === 404) return reply;
+    if (reply.status === 401) {
+      throw new ConfigError(`${ownerName} owns ${dataDir} and requires an API key; set API_KEY to the same value.`);
     }
-    if (answer.status === 401) {
-      throw new ConfigError(`${who} owns ${dataDir} and asks for its API key; set API_KEY as it is set there.`);
-    }
-    if (answer.status === 200 || answer.status === 404) return answer;
-    throw new DatabaseError(
-      "unreachable",
-      String(answer.status),
-      `${who} owns ${dataDir} and answered ${answer.status}`,
-    );
+    const message = `${ownerName} owns ${dataDir} and answered with status ${reply.status}`;
+    throw new DatabaseError("unreachable", String(reply.status), message);
   }
 
-  /** What it answers may be of another version. */
-  function read<T>(shape: z.ZodType<T>, { body }: Answer): T {
-    const reply = shape.safeParse(body);
-    if (reply.success) return reply.data;
-    throw new NotFoundError(`${who} owns ${dataDir} and answers in a form that this version does not read.`);
+  /** The owner may run another version, with replies of another shape. */
+  function parse<T>(shape: z.ZodType<T>, { body }: Reply): T {
+    const parsed = shape.safeParse(body);
+    if (parsed.success) return parsed.data;
+    throw new NotFoundError(`${ownerName} owns ${dataDir} and sent a reply that this version cannot read.`);
   }
 
   return {
-    name: `the folder ${dataDir}, read through ${who} (${address})`,
+    name: `the folder ${dataDir}, read through ${ownerName} (${address})`,
     db: null,
 
     async app(appid) {
-      const answer = await ask(`/v1/apps/${appid}`);
-      if (answer.status === 200) return read(appView, answer);
-      // No such app, or no such route: a list of apps tells which.
-      if ((await ask("/v1/apps?limit=1")).status === 200) return null;
+      const reply = await request(`/v1/apps/${appid}`);
+      if (reply.status === 200) return parse(appView, reply);
+      // 404 means no such app, or no API at all; the list of apps exists only with the API.
+      if ((await request("/v1/apps?limit=1")).status === 200) return null;
       throw new NotFoundError(
-        `${who} owns ${dataDir} and serves no API (API=off), so it cannot be read beside it. ` +
+        `${ownerName} owns ${dataDir} and serves no API (API=off), so its database cannot be read. ` +
           "Start it with API=on, or stop it and try again.",
       );
     },
 
     async status() {
-      const body = read(statusReply, await ask("/status"));
+      const body = parse(statusReply, await request("/status"));
       const { catalog = null, failing_apps, workers: _, ...snapshot } = body;
       const seen = { seen_at: new Date().toISOString(), seen_seconds_ago: 0 };
-      // Nobody else can work on an embedded database.
+      // The owner is the only worker of an embedded database.
       return { catalog, failing_apps, workers: [{ id: owner.id, mode: body.mode, snapshot, ...seen }] };
     },
 
@@ -79,25 +70,25 @@ export function askOwner(dataDir: string, owner: DataDirOwner, apiKey: string | 
   };
 }
 
-interface Answer {
+interface Reply {
   status: number;
   body: unknown;
 }
 
-/** Directly, whatever proxy is set: the owner is at hand. Throws system errors. */
-function get(url: string, apiKey: string | null): Promise<Answer> {
+/** GET without a proxy, even when one is set: the owner is on this machine or its network. Throws system errors. */
+function get(url: string, apiKey: string | null): Promise<Reply> {
   const headers = { accept: "application/json", ...(apiKey !== null && { authorization: `Bearer ${apiKey}` }) };
   return new Promise((resolve, reject) => {
     const request = http.get(url, { agent: new http.Agent(), headers, timeout: timeoutMs }, async (response) => {
       try {
         let text = "";
-        for await (const part of response.setEncoding("utf8")) text += part;
+        for await (const chunk of response.setEncoding("utf8")) text += chunk;
         resolve({ status: response.statusCode ?? 0, body: JSON.parse(text) });
       } catch (error) {
         reject(error);
       }
     });
     request.on("error", reject);
-    request.on("timeout", () => request.destroy(Object.assign(new Error("no answer"), { code: "ETIMEDOUT" })));
+    request.on("timeout", () => request.destroy(Object.assign(new Error("timeout"), { code: "ETIMEDOUT" })));
   });
 }

@@ -3,23 +3,23 @@ import type { CatalogOverview, FailingApp, WorkerReport } from "../db/catalog-st
 import type { Database, SqlDatabase } from "../db/database.ts";
 
 /**
- * Where the command line reads the catalog from: the database, or, since the embedded one has a single owner, the process that owns
- * it, over HTTP. Nothing is written and no migration runs.
+ * Read access of the command line to the catalog: the database, or over HTTP the process that owns the embedded one (it allows a single
+ * owner). Read-only; no migration runs.
  */
 export interface CatalogSource {
-  /** In words: `Postgres`, `the folder ./data`, `the folder ./data, read by process 7`. */
+  /** For messages: `Postgres (host/db)`, `the folder ./data`, `the folder ./data, read through process 7 on box (…)`. */
   readonly name: string;
-  /** Null where another process owns it. */
+  /** Null when the catalog is read through its owner. */
   readonly db: Database | SqlDatabase | null;
-  /** Null when no such app is stored. */
+  /** Null when the app is not stored. */
   app(appid: number): Promise<AppView | null>;
   status(): Promise<StatusDocument>;
   close(): Promise<void>;
 }
 
-/** The catalog, and what every worker of the last minute said of itself. */
+/** The state of the catalog, and the report of every worker seen in the last minute. */
 export interface StatusDocument {
-  /** Null until an owner that was started just now has counted it. */
+  /** Null until a newly started owner has counted it. */
   catalog: CatalogOverview | null;
   failing_apps: FailingApp[];
   workers: WorkerReport[];

@@ -2,8 +2,8 @@ import { z } from "zod";
 import { deckCategories, steamosCategories } from "./app-record.ts";
 
 /**
- * The catalog as readers see it: what the read functions of the database return, what the read API serves, and what its
- * OpenAPI document says, in one place. Names are those of the columns; times are ISO 8601 in UTC.
+ * Views of the catalog, defined once: the result of the database's read functions, the replies of the read API, and the schemas of its
+ * OpenAPI document. Names are those of the columns; times are ISO 8601 in UTC.
  */
 
 const maxId = 2_147_483_647;
@@ -11,18 +11,18 @@ const id = z.int().min(1).max(maxId);
 const count = z.int().min(0);
 const time = z.iso.datetime({ offset: true });
 
-/** A tag, genre or category; Steam uses ids that nobody has named. */
+/** A tag, genre or category; the name is null while only its id is known. */
 const named = z.object({ id, name: z.string().nullable() });
 
 const otherApp = z.object({ appid: id, name: z.string().nullable().meta({ description: "null until it is stored" }) });
 
 const freshness = {
-  change_number: count.nullable().meta({ description: "of the app info that is stored; null before the first" }),
+  change_number: count.nullable().meta({ description: "of the stored app info; null before the first sync" }),
   synced_at: time.nullable().meta({
     description:
-      "how fresh this is: when Steam's answer was stored, or the start of the last pass that found every stored change number current, whichever is later",
+      "freshness: when Steam's app info was stored, or the start of the last sweep that found every stored change number current, whichever is later",
   }),
-  is_pending: z.boolean().meta({ description: "Steam has announced something newer that is not stored yet" }),
+  is_pending: z.boolean().meta({ description: "Steam has announced a newer change that is not stored yet" }),
 };
 
 const deckCategory = z.enum(deckCategories);
@@ -31,7 +31,7 @@ const facts = {
   appid: id,
   name: z.string().nullable(),
   type: z.string().nullable().meta({ description: "lower-cased: game, dlc, demo, beta, tool, music, …; an open set" }),
-  is_active: z.boolean().meta({ description: "Steam knows it, and no complete app list has dropped it" }),
+  is_active: z.boolean().meta({ description: "known to Steam and not delisted" }),
   is_free: z.boolean().nullable(),
   release_state: z.string().nullable(),
   steam_release_date: time.nullable(),
@@ -44,27 +44,27 @@ const facts = {
   last_content_update: time.nullable().meta({ description: "when the public branch was last built" }),
 };
 
-/** An app as lists show it. */
+/** An app in lists. */
 export const appSummary = z
   .object({
     ...facts,
     parent_appid: id.nullable(),
-    deck: deckCategory.nullable().meta({ description: "Valve's verdict; null where there is none" }),
+    deck: deckCategory.nullable().meta({ description: "Steam Deck verdict of Valve; null when there is none" }),
     developers: z.array(z.string()),
     publishers: z.array(z.string()),
-    tags: z.array(z.string()).meta({ description: "the most applied first; tags without a name are left out" }),
+    tags: z.array(z.string()).meta({ description: "ranked, most applied first; tags without a name are omitted" }),
     ...freshness,
-    updated_at: time.meta({ description: "when a column last changed its value" }),
+    updated_at: time.meta({ description: "when a field last changed" }),
   })
   .meta({ id: "AppSummary" });
 export type AppSummary = z.infer<typeof appSummary>;
 
-/** An app with everything that is stored of it. */
+/** An app with all its fields. */
 export const appView = z
   .object({
     ...facts,
-    is_known: z.boolean().meta({ description: "false once Steam answers that it does not know the app" }),
-    is_listed: z.boolean().nullable().meta({ description: "null until an app list has named it; false: delisted" }),
+    is_known: z.boolean().meta({ description: "false once Steam answers that the app is unknown" }),
+    is_listed: z.boolean().nullable().meta({ description: "null until an app list contains it; false: delisted" }),
     original_release_date: time.nullable(),
     store_asset_mtime: time.nullable(),
     controller_support: z.string().nullable(),
@@ -81,7 +81,7 @@ export const appView = z
     has_workshop: z.boolean().nullable(),
     parent: otherApp.nullable(),
     dlc: z.array(otherApp),
-    tags: z.array(named.extend({ rank: z.int() })).meta({ description: "the most applied first" }),
+    tags: z.array(named.extend({ rank: z.int() })).meta({ description: "ranked, most applied first" }),
     genres: z.array(named.extend({ is_primary: z.boolean() })),
     categories: z.array(named),
     franchises: z.array(z.string()),
@@ -97,17 +97,17 @@ export const appView = z
       })
       .nullable(),
     ...freshness,
-    missing_token: z.boolean().meta({ description: "Steam shows only the public part of this app" }),
+    missing_token: z.boolean().meta({ description: "Steam shows anonymous sessions only the public part of this app" }),
     created_at: time,
-    updated_at: time.meta({ description: "when a column last changed its value" }),
+    updated_at: time.meta({ description: "when a field last changed" }),
   })
   .meta({ id: "App" });
 export type AppView = z.infer<typeof appView>;
 
-/** One field that changed on an app that was stored before. */
+/** A change of one field of an app that was stored before. */
 export const changeView = z
   .object({
-    id: count.meta({ description: "grows in the order in which changes are served" }),
+    id: count.meta({ description: "increases in the order in which changes are served" }),
     appid: id,
     name: z.string().nullable(),
     type: z.string().nullable(),
@@ -120,15 +120,15 @@ export const changeView = z
   .meta({ id: "Change" });
 export type ChangeView = z.infer<typeof changeView>;
 
-/** A tag, genre or category with the apps that carry it. */
+/** A tag, genre or category with its number of apps. */
 export const namedCount = z.object({ id, name: z.string().nullable(), apps: count }).meta({ id: "Named" });
 export type NamedCount = z.infer<typeof namedCount>;
 
-/** A developer, publisher or franchise with its apps. */
+/** A developer, publisher or franchise with its number of apps. */
 export const companyCount = z.object({ name: z.string(), apps: count }).meta({ id: "Company" });
 export type CompanyCount = z.infer<typeof companyCount>;
 
-/** What happened in one minute. */
+/** Number of changes, and of changed apps, in one minute. */
 export const activityMinute = z.object({ minute: time, apps: count, changes: count });
 export type ActivityMinute = z.infer<typeof activityMinute>;
 

@@ -10,14 +10,14 @@ import { openDatabase, prepareSchema } from "../db/open.ts";
 import { createReserve } from "../db/quota.ts";
 import { createDatabaseRetry, type DatabaseRetry } from "../db/retry.ts";
 import { vacuumDaily } from "../db/vacuum.ts";
-import type { ServerOptions } from "../http/parts.ts";
+import type { ServerOptions } from "../http/deps.ts";
 import { buildServer } from "../http/server.ts";
 import type { LibraryProgress } from "../library/progress.ts";
 import { applyProxySettings } from "../process/proxy.ts";
 import { createHeartbeat, type Heartbeat } from "../status/heartbeat.ts";
 import { createMetrics, type Metrics } from "../status/metrics.ts";
 import type { LoopSnapshot, MonitorSnapshot, ServiceSnapshot } from "../status/snapshot.ts";
-import { startWatch } from "../status/watchdog.ts";
+import { startWatchdog } from "../status/watchdog.ts";
 import type { SteamStatus } from "../steam/port.ts";
 import type { BulkProgress } from "../sync/progress.ts";
 import { createWebClient, type WebClient } from "../web/client.ts";
@@ -166,7 +166,7 @@ function snapshotOf(
 
 /** Ends the process when it is beyond help. Returns what stops the watchdog. */
 function watch({ config, logger, lifecycle }: Context, snapshot: () => ServiceSnapshot, isService: boolean) {
-  return startWatch({
+  return startWatchdog({
     snapshot,
     watchdogMs: config.watchdogMs,
     giveUpAfterMs: isService ? null : config.giveUpAfterMs,

@@ -158,7 +158,7 @@ function networkGroups({ settings, config, logger, lifecycle }: Deps): CheckGrou
     signal,
   };
   return [
-    { title: "Services", checks: servicesChecks(services), together: true },
+    { title: "Services", checks: servicesChecks(services), concurrent: true },
     { title: "Assumptions about Steam", checks: steamChecks(probe) },
   ];
 }

@@ -5,8 +5,8 @@ import type { Pics } from "../steam/port.ts";
 import type { BatchDeps } from "../sync/apply-batch.ts";
 import { type BulkSync, createBulkSync } from "../sync/bulk-sync.ts";
 import { type ChangeMonitor, createChangeMonitor } from "../sync/change-monitor.ts";
-import { formatBar } from "../terminal/bars.ts";
-import { reportSummary } from "../terminal/bulk-summary.ts";
+import { formatBulkLine } from "../terminal/bars.ts";
+import { reportBulkSummary } from "../terminal/bulk-summary.ts";
 import { createProgress } from "../terminal/progress-bar.ts";
 import { storeAppids } from "../web/app-list.ts";
 import type { App } from "./app.ts";
@@ -60,7 +60,7 @@ async function runBulkSync(
     retryMaxMs: bulkAppBackoff.maxMs,
   });
   const progress = createProgress({
-    line: (width) => formatBar(bulk.status(), width),
+    line: (width) => formatBulkLine(bulk.status(), width),
     fields: () => ({ bulk: bulk.status() }),
     message: "bulk sync in progress",
     linesEveryMs: logEveryMs,
@@ -77,7 +77,7 @@ async function runBulkSync(
   const summary = await bulk.run();
   state = "done";
   progress.stop();
-  reportSummary(summary, output, logger);
+  reportBulkSummary(summary, output, logger);
   await vacuum(app.db);
 }
 

@@ -1,4 +1,4 @@
-/** One thing that is looked at, and what was found. */
+/** One check of `doctor`. */
 export interface Check {
   name: string;
   run(): Promise<Finding>;
@@ -7,7 +7,7 @@ export interface Check {
 export const results = ["ok", "warning", "failed", "skipped"] as const;
 export type Result = (typeof results)[number];
 
-/** What a failure lies in, which decides the exit code. */
+/** Kind of cause of a failure, which decides the exit code. */
 export type Blame = "configuration" | "unreachable" | "other";
 
 export interface Finding {
@@ -27,8 +27,8 @@ export interface Outcome extends Finding {
 export interface CheckGroup {
   title: string;
   checks: readonly Check[];
-  /** They do not need one another: all begin at once. */
-  together?: boolean;
+  /** The checks are independent of each other and run concurrently. */
+  concurrent?: boolean;
 }
 
 export const ok = (summary: string): Finding => ({ result: "ok", summary, blame: null });
@@ -37,7 +37,7 @@ export const skipped = (summary: string): Finding => ({ result: "skipped", summa
 export const failed = (summary: string, blame: Blame): Finding => ({ result: "failed", summary, blame });
 
 /**
- * Runs the checks group by group and tells each outcome as soon as it is known. A check that throws has failed; the others go on.
+ * Runs the checks group by group and reports each outcome as soon as it is known. A check that throws counts as failed; the others run on.
  *
  * @returns all outcomes in the order of the checks.
  */
@@ -46,14 +46,14 @@ export async function runChecks(
   { signal, onOutcome }: { signal: AbortSignal; onOutcome: (outcome: Outcome) => void },
 ): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
-  for (const { title, checks, together = false } of groups) {
+  for (const { title, checks, concurrent = false } of groups) {
     const run = async (check: Check) => {
       const outcome = { group: title, name: check.name, ...(await timed(check)) };
       signal.throwIfAborted();
       onOutcome(outcome);
       return outcome;
     };
-    if (together) outcomes.push(...(await Promise.all(checks.map(run))));
+    if (concurrent) outcomes.push(...(await Promise.all(checks.map(run))));
     else for (const check of checks) outcomes.push(await run(check));
   }
   return outcomes;

@@ -9,12 +9,13 @@ import { formatCount } from "../terminal/format.ts";
 import { clean, formatAge } from "../terminal/layout.ts";
 import { type Check, type Finding, failed, ok, skipped, warning } from "./check.ts";
 
-/** The database: whether it is there, whether its schema is, and how the catalog in it is doing. */
+/** A longer lag is a warning. */
+const maxLagSeconds = 900;
 
-/** Changes this late are worth a word. */
-const longLagSeconds = 900;
-
-/** `open` is called once. The last check closes what it opened: the embedded database has one owner, and others may wait. */
+/**
+ * Checks of the database: connection, migrations, catalog. `open` is called once; the last check closes what it opened, since the embedded
+ * database has a single owner and other processes may be waiting for it.
+ */
 export function databaseChecks(config: Config | null, open: () => Promise<CatalogSource>): Check[] {
   let source: CatalogSource | null = null;
   let hasSchema = false;
@@ -24,13 +25,13 @@ export function databaseChecks(config: Config | null, open: () => Promise<Catalo
     {
       name: "connection",
       async run() {
-        if (config === null) return skipped("The configuration cannot be used.");
+        if (config === null) return skipped("The configuration is invalid.");
         try {
           source = await open();
-          return ok(await introduce(source));
+          return ok(await connectionSummary(source));
         } catch (error) {
           source = null;
-          return refusal(error);
+          return openingFailure(error);
         }
       },
     },
@@ -40,9 +41,9 @@ export function databaseChecks(config: Config | null, open: () => Promise<Catalo
         if (source === null) return unopened;
         const { db } = source;
         hasSchema = true;
-        if (db === null) return skipped("The process that owns the database brought it up to date when it started.");
+        if (db === null) return skipped("The process that owns the database applied them when it started.");
         const missing = await missingMigrations(db);
-        if (missing.length === 0) return ok("none is missing");
+        if (missing.length === 0) return ok("none missing");
         hasSchema = false;
         return failed(`${missing.join(", ")} missing; ${schemaRemedy(db.driver)}`, "other");
       },
@@ -52,7 +53,7 @@ export function databaseChecks(config: Config | null, open: () => Promise<Catalo
       async run() {
         if (source === null) return unopened;
         try {
-          return hasSchema ? await catalog(source) : skipped("The schema is missing or old.");
+          return hasSchema ? await catalog(source) : skipped("The schema is missing or outdated.");
         } finally {
           await source.close();
         }
@@ -61,32 +62,32 @@ export function databaseChecks(config: Config | null, open: () => Promise<Catalo
   ];
 }
 
-/** What answers, and how fast. */
-async function introduce(source: CatalogSource): Promise<string> {
+/** The server's name and response time. */
+async function connectionSummary(source: CatalogSource): Promise<string> {
   const { db } = source;
   const [name, ms] = db === null ? await ownerAnswer(source) : await serverAnswer(db);
-  return `${name} answers in ${ms.toFixed(1)} ms`;
+  return `${name} answered in ${ms.toFixed(1)} ms`;
 }
 
 async function ownerAnswer(source: CatalogSource): Promise<[string, number]> {
-  return [source.name, await timeOf(() => source.status())];
+  return [source.name, await measureMs(() => source.status())];
 }
 
 async function serverAnswer(db: Database | SqlDatabase): Promise<[string, number]> {
-  if (!("query" in db)) return ["PostgREST", await timeOf(() => missingMigrations(db))];
+  if (!("query" in db)) return ["PostgREST", await measureMs(() => missingMigrations(db))];
   const [row] = await db.query<{ version: string }>("select current_setting('server_version') as version");
-  const ms = await timeOf(() => db.query("select 1"));
+  const ms = await measureMs(() => db.query("select 1"));
   const name = `Postgres ${row?.version}`;
   return [db.driver === "pglite" ? `PGlite (${name})` : name, ms];
 }
 
-async function timeOf(work: () => Promise<unknown>): Promise<number> {
+async function measureMs(work: () => Promise<unknown>): Promise<number> {
   const startedAt = performance.now();
   await work();
   return performance.now() - startedAt;
 }
 
-function refusal(error: unknown): Finding {
+function openingFailure(error: unknown): Finding {
   if (error instanceof NotFoundError) return skipped(error.message);
   if (error instanceof ConfigError) return failed(error.message, "configuration");
   if (error instanceof DataDirInUseError) return failed(error.message, "other");
@@ -98,17 +99,17 @@ function refusal(error: unknown): Finding {
 
 async function catalog(source: CatalogSource): Promise<Finding> {
   const { catalog, failing_apps, workers } = await source.status();
-  if (catalog === null) return skipped("The owner has not counted it yet.");
+  if (catalog === null) return skipped("Not counted by the owner yet.");
   const { apps, bulk_completed_at, pending, failing, lag_seconds } = catalog;
   const lag = lag_seconds ?? 0;
   const facts = [
     `${formatCount(apps)} apps`,
-    bulk_completed_at === null ? "not loaded completely yet" : `loaded ${bulk_completed_at.slice(0, 10)}`,
+    bulk_completed_at === null ? "the first bulk sync is not complete" : `loaded ${bulk_completed_at.slice(0, 10)}`,
     `${formatCount(pending)} pending${pending > 0 ? `, the oldest for ${formatAge(lag)}` : ""}`,
     `${formatCount(failing)} failing`,
     `${formatCount(workers.length)} ${workers.length === 1 ? "worker" : "workers"}`,
   ];
   const [worst] = failing_apps;
-  if (worst) facts.push(`app ${worst.appid} says: ${clean(worst.error ?? "")}`);
-  return failing > 0 || lag > longLagSeconds ? warning(facts.join("; ")) : ok(facts.join("; "));
+  if (worst) facts.push(`last error of app ${worst.appid}: ${clean(worst.error ?? "")}`);
+  return failing > 0 || lag > maxLagSeconds ? warning(facts.join("; ")) : ok(facts.join("; "));
 }

@@ -1,7 +1,9 @@
-/** One request to a service, and in words why it has no answer. */
+import { errorCode } from "../process/errors.ts";
+
+/** Result of one request: the response, or the error code of a failed connection. */
 export type Probed =
   | { status: number; date: string | null; text: string; ms: number }
-  /** A code of the system, of TLS or of undici. */
+  /** Error code of the system, of TLS or of undici. */
   | { code: string };
 
 export interface ProbeRequest {
@@ -11,7 +13,7 @@ export interface ProbeRequest {
   body?: string;
 }
 
-/** Through the proxy of the environment, see proxy.ts. Never throws, follows no redirect. */
+/** Sends one request, through the proxy of the environment (proxy.ts). Never throws; does not follow redirects. */
 export async function probe({ url, ...init }: ProbeRequest, limitMs: number): Promise<Probed> {
   const startedAt = performance.now();
   try {
@@ -20,51 +22,53 @@ export async function probe({ url, ...init }: ProbeRequest, limitMs: number): Pr
     const ms = Math.round(performance.now() - startedAt);
     return { status: response.status, date: response.headers.get("date"), text, ms };
   } catch (error) {
-    return { code: codeOf(error) };
+    return { code: networkErrorCode(error) };
   }
 }
 
-/** The code of an error or of what caused it. */
-export function codeOf(error: unknown): string {
-  for (let at = error; at instanceof Error; at = at.cause) {
-    if ("code" in at && typeof at.code === "string" && at.code !== "") return at.code;
-    if (at.name === "TimeoutError" || at.name === "AbortError") return "ETIMEDOUT";
-    // A host with several addresses, none of which answers.
-    if (at instanceof AggregateError && at.errors.length > 0) return codeOf(at.errors[0]);
+/** The error code of a failed request; `unknown` when it has none. */
+export function networkErrorCode(error: unknown): string {
+  const code = errorCode(error);
+  if (code !== null) return code;
+  for (let current = error; current instanceof Error; current = current.cause) {
+    if (current.name === "TimeoutError" || current.name === "AbortError") return "ETIMEDOUT";
+    // A host with several addresses, none of them reachable.
+    if (current instanceof AggregateError && current.errors.length > 0) return networkErrorCode(current.errors[0]);
   }
   return "unknown";
 }
 
 const causes: Record<string, string> = {
-  ENOTFOUND: "its name is unknown (DNS)",
-  EAI_AGAIN: "no name server answers (DNS)",
-  ECONNREFUSED: "it refuses the connection",
-  ECONNRESET: "the connection breaks off",
-  EPIPE: "the connection breaks off",
-  UND_ERR_SOCKET: "the connection breaks off",
-  ETIMEDOUT: "it does not answer in time",
-  UND_ERR_CONNECT_TIMEOUT: "it does not answer in time",
-  UND_ERR_HEADERS_TIMEOUT: "it does not answer in time",
-  UND_ERR_BODY_TIMEOUT: "it does not answer in time",
-  EHOSTUNREACH: "there is no way to it",
-  ENETUNREACH: "there is no way to it",
+  ENOTFOUND: "host name not found (DNS)",
+  EAI_AGAIN: "no name server responds (DNS)",
+  ECONNREFUSED: "connection refused",
+  ECONNRESET: "connection closed",
+  EPIPE: "connection closed",
+  UND_ERR_SOCKET: "connection closed",
+  ETIMEDOUT: "timeout",
+  UND_ERR_CONNECT_TIMEOUT: "timeout",
+  UND_ERR_HEADERS_TIMEOUT: "timeout",
+  UND_ERR_BODY_TIMEOUT: "timeout",
+  EHOSTUNREACH: "no route to host",
+  ENETUNREACH: "no route to host",
 };
 const tlsCodes = /^(CERT_|ERR_TLS_|ERR_SSL_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|EPROTO$)/;
-/** undici's word for a tunnel that the proxy does not open. */
+/** undici's code when a proxy refuses the CONNECT request. */
 const tunnelRefused = "UND_ERR_ABORTED";
 
-/** Why there was no answer, for people. Behind a proxy nobody but the proxy is ever connected to. */
-export function causeOf(code: string, proxyUrl: string): string {
+/** Describes a network error. Behind a proxy every connection is made to the proxy, so the error is the proxy's. */
+export function describeNetworkError(code: string, proxyUrl: string): string {
   const end = `(${code})`;
   if (tlsCodes.test(code)) {
-    return `the certificate is not trusted ${end}; where a proxy opens connections, NODE_EXTRA_CA_CERTS names its certificate`;
+    return `the certificate is not trusted ${end}; if a proxy inspects TLS, set NODE_EXTRA_CA_CERTS to its certificate`;
   }
   const proxy = proxyUrl === "" ? null : `the proxy ${withoutPassword(proxyUrl)}`;
-  if (code === tunnelRefused && proxy) return `${proxy} does not open the way there ${end}`;
-  const cause = causes[code] ?? "there is no answer";
+  if (code === tunnelRefused && proxy) return `${proxy} refuses the tunnel ${end}`;
+  const cause = causes[code] ?? "no response";
   return `${proxy ? `${proxy}: ` : ""}${cause} ${end}`;
 }
 
+/** Scheme and host of a URL, without credentials. */
 export function withoutPassword(url: string): string {
   const { protocol, host } = new URL(url);
   return `${protocol}//${host}`;

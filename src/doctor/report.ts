@@ -2,18 +2,18 @@ import { formatCount, formatDuration } from "../terminal/format.ts";
 import { clean, gap, paint, type Terminal, table } from "../terminal/layout.ts";
 import { type Outcome, type Result, results } from "./check.ts";
 
-/** What was checked, for people: line by line while it goes on, and as a report for an issue. */
+/** Output of `doctor`: one line per check while it runs, and a Markdown report for an issue. */
 
-/** What the findings are about. Holds no secret. */
+/** The environment of the checks. Contains no secrets. */
 export interface Subject {
   version: string;
   /** `v24.21.0`. */
   node: string;
   /** `linux x64`. */
   platform: string;
-  /** Null when the configuration cannot be used. */
+  /** Null when the configuration is invalid. */
   driver: string | null;
-  /** When the checks began; ISO 8601. */
+  /** Start of the checks; ISO 8601. */
   checked_at: string;
 }
 
@@ -25,7 +25,7 @@ const styles: Record<Result, Parameters<typeof paint>[1]> = {
 };
 const [markWidth, nameWidth, durationWidth] = [9, 15, 6];
 
-/** The result as a word, which needs no colour to be told, the name, what was found, and how long that took. */
+/** One check as a row: result (as a word too, for output without colours), name, finding, duration. */
 export function formatOutcome(outcome: Outcome, terminal: Terminal): string {
   const summaryWidth = terminal.columns - markWidth - nameWidth - durationWidth - 3 * gap;
   const cells = [
@@ -50,7 +50,7 @@ export function formatCounts(outcomes: readonly Outcome[]): string {
     .join(", ");
 }
 
-/** Markdown: what the program is, and a table of everything that was found. */
+/** The report as Markdown: the environment and a table of all findings. */
 export function formatReport(
   { version, node, platform, driver, checked_at }: Subject,
   outcomes: readonly Outcome[],
@@ -63,7 +63,7 @@ export function formatReport(
     checked_at,
   ];
   const rows = outcomes.map(({ group, name, result, summary, duration_ms }) =>
-    [`${group}: ${name}`, result, summary, formatCount(duration_ms)].map(inCell).join(" | "),
+    [`${group}: ${name}`, result, summary, formatCount(duration_ms)].map(escapeCell).join(" | "),
   );
   return [
     `**${about.join(", ")}**: ${formatCounts(outcomes)}`,
@@ -75,7 +75,7 @@ export function formatReport(
   ].join("\n");
 }
 
-/** A text that neither ends its cell nor is taken for markup. */
-function inCell(text: string): string {
+/** Escapes a text for a cell of a Markdown table. */
+function escapeCell(text: string): string {
   return clean(text).replace(/[\\|<>`*]/g, "\\$&");
 }

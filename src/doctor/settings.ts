@@ -8,55 +8,55 @@ import type { ConfigError } from "../process/errors.ts";
 import { type Check, failed, ok, skipped, warning } from "./check.ts";
 import { withoutPassword } from "./probe.ts";
 
-/** What this machine and its configuration have to offer. */
+/** Checks of the configuration and of this machine. */
 
 export interface Settings {
-  /** Null when it cannot be used; then `fault` says why. */
+  /** Null when it is invalid; `fault` then has the reason. */
   config: Config | null;
   fault: ConfigError | null;
   /** "" without a proxy. */
   proxyUrl: string;
 }
 
-/** A whole catalog with its history, and room to work. */
-const leastDiskBytes = 2 * 2 ** 30;
-/** `npm start` keeps the service under 300 MB; the embedded database comes on top. */
-const leastMemoryBytes = 512 * 2 ** 20;
+/** A complete catalog with its history, and free space to work. */
+const minDiskBytes = 2 * 2 ** 30;
+/** The service stays below 300 MB (`npm start` limits its heap); the embedded database comes on top. */
+const minMemoryBytes = 512 * 2 ** 20;
 
 export function settingsChecks({ config, fault, proxyUrl }: Settings): Check[] {
   return [
     {
       name: "settings",
       async run() {
-        if (config === null) return failed(fault?.message ?? "The configuration cannot be used.", "configuration");
+        if (config === null) return failed(fault?.message ?? "The configuration is invalid.", "configuration");
         return ok(
-          `${databaseWords(config)}; ${proxyUrl ? `proxy ${withoutPassword(proxyUrl)}` : "no proxy"}; ${keyWords(config)}`,
+          `${describeDatabase(config)}; ${proxyUrl ? `proxy ${withoutPassword(proxyUrl)}` : "no proxy"}; ${describeKeys(config)}`,
         );
       },
     },
     {
       name: "data folder",
-      run: async () => (config === null ? skipped("The configuration cannot be used.") : await dataFolder(config)),
+      run: async () => (config === null ? skipped("The configuration is invalid.") : await dataFolder(config)),
     },
     {
       name: "memory",
       async run() {
         const free = process.availableMemory();
-        const words = `${megabytes(free)} MB are free`;
-        return free < leastMemoryBytes
-          ? warning(`${words}; the service wants ${megabytes(leastMemoryBytes)} MB`)
+        const words = `${megabytes(free)} MB free`;
+        return free < minMemoryBytes
+          ? warning(`${words}; the service needs ${megabytes(minMemoryBytes)} MB`)
           : ok(words);
       },
     },
   ];
 }
 
-function databaseWords({ database }: Config): string {
+function describeDatabase({ database }: Config): string {
   return database.driver === "pglite" ? `embedded database in ${database.dataDir}` : nameOf(database);
 }
 
-/** Which keys there are, never what they are. */
-function keyWords({ steamApiKey, http, library }: Config): string {
+/** Names of the keys that are set and not set; never their values. */
+function describeKeys({ steamApiKey, http, library }: Config): string {
   const keys = [
     ["STEAM_API_KEY", steamApiKey],
     ["API_KEY", http.apiKey],
@@ -72,22 +72,22 @@ async function dataFolder({ dataDir, database }: Config) {
   const isNeeded = database.driver === "pglite";
   const found = await stat(dataDir).catch(() => null);
   const exists = found !== null;
-  if (found?.isDirectory() === false) return failed(`DATA_DIR is ${dataDir}, which is no folder`, "configuration");
+  if (found?.isDirectory() === false) return failed(`DATA_DIR is ${dataDir}, which is not a folder`, "configuration");
   const folder = exists ? dataDir : dirname(resolve(dataDir));
   try {
     await access(folder, constants.W_OK);
   } catch (error) {
     const code = error instanceof Error && "code" in error ? error.code : error;
-    const words = `${folder} cannot be written to (${code})`;
+    const words = `${folder} is not writable (${code})`;
     return isNeeded ? failed(words, "configuration") : warning(words);
   }
   const { bavail, bsize } = await statfs(folder);
-  const room = `${megabytes(bavail * bsize)} MB of disk are free`;
+  const room = `${megabytes(bavail * bsize)} MB of disk free`;
   const owner = await readOwner(dataDir);
   const owned = owner ? `, owned by process ${owner.pid} on ${owner.host} since ${owner.since}` : "";
-  const words = `${dataDir} ${exists ? `can be written to${owned}` : "does not exist yet"}; ${room}`;
-  return isNeeded && bavail * bsize < leastDiskBytes
-    ? warning(`${words}, and a whole catalog wants ${megabytes(leastDiskBytes)} MB`)
+  const words = `${dataDir} ${exists ? `is writable${owned}` : "does not exist yet"}; ${room}`;
+  return isNeeded && bavail * bsize < minDiskBytes
+    ? warning(`${words}; a complete catalog needs ${megabytes(minDiskBytes)} MB`)
     : ok(words);
 }
 

@@ -2,7 +2,7 @@ import { STATUS_CODES } from "node:http";
 import type { FastifyReply } from "fastify";
 import { z } from "zod";
 
-/** Every fault that HTTP answers has this form: `application/problem+json` (RFC 9457). */
+/** Body of every error reply: `application/problem+json` (RFC 9457). */
 export const problem = z
   .object({
     type: z.literal("about:blank"),
@@ -12,13 +12,13 @@ export const problem = z
     errors: z
       .array(z.object({ parameter: z.string(), detail: z.string() }))
       .optional()
-      .meta({ description: "what is wrong with which parameter" }),
+      .meta({ description: "one entry per invalid parameter" }),
   })
   .meta({ id: "Problem" });
 
 export type ParameterFault = { parameter: string; detail: string };
 
-/** Thrown where a request cannot be answered as it is; the error handler sends it. */
+/** An expected error of a request: the error handler sends its message as a problem document and logs nothing. */
 export class Problem extends Error {
   override readonly name = "Problem";
   readonly statusCode: number;

@@ -1,20 +1,22 @@
 import { fastifySSE } from "@fastify/sse";
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from "fastify";
 import { DatabaseError } from "../process/errors.ts";
+import type { Logger } from "../process/logger.ts";
 import { assessHealth, assessReady } from "../status/health.ts";
 import type { ServiceSnapshot } from "../status/snapshot.ts";
 import { registerApi } from "./api/routes.ts";
 import { registerDashboard } from "./dashboard/routes.ts";
+import { endpointsOf, type ServerDeps, type ServerOptions, type ServiceStatus } from "./deps.ts";
 import { createFeed } from "./feed.ts";
-import { endpointsOf, type ServerOptions, type ServerParts, type ServiceStatus } from "./parts.ts";
-import { type ParameterFault, sendProblem } from "./problem.ts";
+import { type ParameterFault, Problem, sendProblem } from "./problem.ts";
 import { createStreams } from "./streams.ts";
 
-/** Nothing here takes a body, and no question is long. */
+/** No route takes a body or a long parameter. */
 const maxBodyBytes = 1_024;
 const maxParameterLength = 200;
+const retryAfterSeconds = "5";
 
-const headers = {
+const defaultHeaders = {
   "cache-control": "no-store",
   "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
   "x-content-type-options": "nosniff",
@@ -22,8 +24,8 @@ const headers = {
 };
 
 /**
- * Builds the read-only HTTP side; the caller listens and closes. Probes and `/metrics` are answered from memory and reach neither a
- * worker, the database nor Steam; the API and the dashboard read the database. Faults are `application/problem+json` (RFC 9457).
+ * Builds the read-only HTTP server; the caller listens and closes. Probes and `/metrics` are answered from memory, without a worker, the
+ * database or Steam; the API and the dashboard read the database. Errors are `application/problem+json` (RFC 9457).
  */
 export function buildServer(options: ServerOptions): FastifyInstance {
   const { snapshot, logger, settings, metrics, reader } = options;
@@ -35,45 +37,36 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     bodyLimit: maxBodyBytes,
     routerOptions: { maxParamLength: maxParameterLength },
     trustProxy: (_address, hop) => hop < settings.trustedProxies,
-    // Streams have no end of their own.
+    // Event streams never end by themselves.
     forceCloseConnections: true,
     // A path that cannot be decoded reaches no hook and no error handler.
-    frameworkErrors: (error, _request, reply) => sendProblem(reply.headers(headers), 400, error.message),
+    frameworkErrors: (error, _request, reply) => sendProblem(reply.headers(defaultHeaders), 400, error.message),
   });
-
   server.addHook("onSend", async (_request, reply) => {
-    for (const [name, value] of Object.entries(headers)) if (!reply.hasHeader(name)) reply.header(name, value);
+    for (const [name, value] of Object.entries(defaultHeaders)) if (!reply.hasHeader(name)) reply.header(name, value);
   });
-  server.setNotFoundHandler((request, reply) =>
-    sendProblem(reply, 404, `There is no ${request.method} ${request.url.split("?")[0]}; GET / lists what there is.`),
-  );
-  server.setErrorHandler((error: Fault, _request, reply) => {
-    if (error instanceof DatabaseError && isPassing(error)) {
-      return sendProblem(
-        reply.header("retry-after", "5"),
-        503,
-        "The database does not answer in time; try again soon.",
-      );
-    }
-    const status = error.statusCode ?? 500;
-    if (status < 500) return sendProblem(reply, status, error.message, error.errors);
-    if (error.isExpected) return sendProblem(reply.header("retry-after", "5"), status, error.message);
-    logger.error({ err: error }, "an HTTP request failed");
-    return sendProblem(reply, status, "The service could not answer; its log says why.");
-  });
+  registerErrorHandlers(server, logger);
   metrics.observeHttp(server);
   server.register(fastifySSE, { heartbeatInterval: 15_000 });
 
-  const status = (): ServiceStatus => {
-    const current = snapshot();
-    return { ...current, uptime_seconds: uptimeSeconds(current), health: assessHealth(current, Date.now()) };
+  const deps: ServerDeps = {
+    ...options,
+    status: () => statusOf(snapshot()),
+    feed: createFeed({ reader, logger }),
+    streams: createStreams(server),
   };
+  registerProbes(server, deps);
+  if (settings.api) server.register((scope) => registerApi(scope, deps));
+  if (settings.dashboard) server.register((scope) => registerDashboard(scope, deps));
+  else server.get("/", () => ({ service: "steam-pics-sync", endpoints: endpointsOf(settings) }));
+  return server;
+}
 
+function registerProbes(server: FastifyInstance, { snapshot, status, metrics }: ServerDeps): void {
   server.get("/health", (_request, reply) => {
-    const current = snapshot();
-    const health = assessHealth(current, Date.now());
+    const { health, mode, uptime_seconds } = status();
     reply.code(health.status === "unhealthy" ? 503 : 200);
-    return { ...health, mode: current.mode, uptime_seconds: uptimeSeconds(current) };
+    return { ...health, mode, uptime_seconds };
   });
   server.get("/ready", (_request, reply) => {
     const readiness = assessReady(snapshot(), Date.now());
@@ -85,25 +78,35 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     reply.type(metrics.contentType);
     return await metrics.text();
   });
-
-  const parts: ServerParts = {
-    ...options,
-    status,
-    feed: createFeed({ reader, logger }),
-    streams: createStreams(server),
-  };
-  if (settings.api) server.register((scope) => registerApi(scope, parts));
-  if (settings.dashboard) server.register((scope) => registerDashboard(scope, parts));
-  else server.get("/", () => ({ service: "steam-pics-sync", endpoints: endpointsOf(settings) }));
-  return server;
 }
 
-type Fault = Error & { statusCode?: number; errors?: ParameterFault[]; isExpected?: boolean };
+type RequestError = Error & { statusCode?: number; errors?: ParameterFault[] };
 
-function isPassing({ fault }: DatabaseError): boolean {
+function registerErrorHandlers(server: FastifyInstance, logger: Logger): void {
+  server.setNotFoundHandler((request, reply) => {
+    const path = request.url.split("?")[0];
+    return sendProblem(reply, 404, `${request.method} ${path} does not exist; GET / lists the endpoints.`);
+  });
+  server.setErrorHandler((error: RequestError, _request, reply) => {
+    if (error instanceof DatabaseError && isRetryable(error)) {
+      reply.header("retry-after", retryAfterSeconds);
+      return sendProblem(reply, 503, "The database is unavailable; try again later.");
+    }
+    const status = error.statusCode ?? 500;
+    if (status < 500) return sendProblem(reply, status, error.message, error.errors);
+    if (error instanceof Problem)
+      return sendProblem(reply.header("retry-after", retryAfterSeconds), status, error.message);
+    logger.error({ err: error }, "HTTP request failed");
+    return sendProblem(reply, status, "Internal error; see the log of the service.");
+  });
+}
+
+function isRetryable({ fault }: DatabaseError): boolean {
   return fault === "unreachable" || fault === "retryable" || fault === "timeout";
 }
 
-function uptimeSeconds({ started_at }: ServiceSnapshot): number {
-  return Math.max(0, Math.round((Date.now() - Date.parse(started_at)) / 1000));
+function statusOf(snapshot: ServiceSnapshot): ServiceStatus {
+  const now = Date.now();
+  const uptime_seconds = Math.max(0, Math.round((now - Date.parse(snapshot.started_at)) / 1000));
+  return { ...snapshot, uptime_seconds, health: assessHealth(snapshot, now) };
 }

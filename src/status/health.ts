@@ -1,12 +1,11 @@
 import type { LoopSnapshot, ServiceSnapshot } from "./snapshot.ts";
 
 /**
- * What the snapshot of a worker means to a platform that probes it. Pure: the time is an argument (milliseconds since
- * 1970), nothing is asked.
+ * Liveness of a worker, derived from its snapshot. Pure: the time is an argument (milliseconds since 1970), there is no I/O.
  */
 export interface Health {
   status: "starting" | "ok" | "degraded" | "unhealthy";
-  /** Sentences for people; empty when all is well. */
+  /** Messages for operators; empty when healthy. */
   reasons: string[];
 }
 
@@ -16,29 +15,29 @@ export interface Readiness {
 }
 
 /**
- * Unhealthy means that a restart might help: a loop is dead, or made no progress for longer than its own limit while all
- * that it needs was there. Steam or the database being away is no such thing: then the worker is degraded.
+ * Unhealthy means that a restart may help: a loop is dead, or made no progress for longer than its own limit while its dependencies were
+ * available. When Steam or the database is unreachable, a restart does not help: the worker is degraded.
  */
 export function assessHealth(snapshot: ServiceSnapshot, now: number): Health {
-  const broken = snapshot.loops.flatMap((loop) => faultOf(loop, snapshot, now) ?? []);
-  if (broken.length > 0) return { status: "unhealthy", reasons: broken };
+  const faults = snapshot.loops.flatMap((loop) => faultOf(loop, snapshot, now) ?? []);
+  if (faults.length > 0) return { status: "unhealthy", reasons: faults };
 
   const missing = [];
-  if (!snapshot.database.reachable) missing.push(away("the database", snapshot.database.last_error));
-  if (snapshot.steam && !snapshot.steam.connected) missing.push(away("Steam", snapshot.steam.last_error));
+  if (!snapshot.database.reachable) missing.push(unreachable("the database", snapshot.database.last_error));
+  if (snapshot.steam && !snapshot.steam.connected) missing.push(unreachable("Steam", snapshot.steam.last_error));
   const waiting = snapshot.loops.filter((loop) => loop.state === "waiting").map((loop) => `${loop.name} is waiting`);
   const starting = snapshot.loops.filter((loop) => loop.state === "starting").map((loop) => `${loop.name} is starting`);
 
-  const neverThere = snapshot.loops.length === 0 || starting.length > 0;
-  if (neverThere) return { status: "starting", reasons: [...starting, ...missing] };
+  const isStarting = snapshot.loops.length === 0 || starting.length > 0;
+  if (isStarting) return { status: "starting", reasons: [...starting, ...missing] };
   if (snapshot.loops.every((loop) => loop.state === "done")) return { status: "ok", reasons: [] };
   const reasons = [...missing, ...waiting];
   return { status: reasons.length > 0 ? "degraded" : "ok", reasons };
 }
 
 /**
- * Ready means that this worker does its job: a monitor once the catalog was loaded and it lags less than two polls, one
- * that only drains once it is connected, any other command as soon as it runs.
+ * Readiness: a monitor is ready once the catalog is loaded and its lag is below two polls, a drain-only one once it is connected, any
+ * other command as soon as it runs.
  */
 export function assessReady(snapshot: ServiceSnapshot, now: number): Readiness {
   const health = assessHealth(snapshot, now);
@@ -54,12 +53,12 @@ function isMonitor(snapshot: ServiceSnapshot): boolean {
 
 function monitorReasons({ monitor, steam }: ServiceSnapshot): string[] {
   if (monitor?.drain_only) return steam?.connected ? [] : ["Steam is not connected"];
-  if (!monitor?.bulk_completed_at) return ["the catalog has not been loaded completely yet"];
-  // Of several workers one polls; the others do their job by draining.
-  if (monitor.leading && !monitor.last_poll_at) return ["Steam has not been asked for changes yet"];
+  if (!monitor?.bulk_completed_at) return ["the first bulk sync is not complete yet"];
+  // Only the leader polls; the other workers fetch pending apps.
+  if (monitor.leading && !monitor.last_poll_at) return ["no poll for changes has succeeded yet"];
   const limitSeconds = 2 * monitor.poll_interval_seconds;
   if ((monitor.lag_seconds ?? 0) < limitSeconds) return [];
-  return [`changes are ${Math.round(monitor.lag_seconds ?? 0)} s late, the limit is ${limitSeconds} s`];
+  return [`lag is ${Math.round(monitor.lag_seconds ?? 0)} s, the limit is ${limitSeconds} s`];
 }
 
 function faultOf(loop: LoopSnapshot, snapshot: ServiceSnapshot, now: number): string | null {
@@ -80,6 +79,6 @@ function faultOf(loop: LoopSnapshot, snapshot: ServiceSnapshot, now: number): st
   return `${loop.name} has made no progress for ${Math.round(idleMs / 1000)} s`;
 }
 
-function away(name: string, error: string | null): string {
-  return error ? `${name} is not reachable: ${error}` : `${name} is not connected yet`;
+function unreachable(name: string, error: string | null): string {
+  return error ? `${name} is unreachable: ${error}` : `${name} is not connected yet`;
 }

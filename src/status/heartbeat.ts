@@ -10,25 +10,25 @@ import {
 import { sleep } from "../process/time.ts";
 
 /**
- * Says every few seconds in the database how this worker is, and keeps what it hears there: the backlog and the other workers.
- * `/status` is answered from that, without asking the database.
+ * Heartbeat of a worker: every 10 seconds it stores the worker's snapshot in the database and reads the backlog and the reports of all
+ * workers. `/status` is served from these copies, without a query.
  */
 export interface Heartbeat {
-  /** Runs until `stop`. A report that fails is logged and left out. */
+  /** Runs until `stop`. A heartbeat that fails is logged and skipped. */
   run(): Promise<void>;
   stop(): Promise<void>;
-  /** As of the last report; null before the first. */
+  /** As of the last heartbeat; null before the first. */
   backlog(): Backlog | null;
   catalog(): CatalogOverview | null;
   /** All workers seen in the last minute, this one included. */
   workers(): WorkerReport[];
 }
 
-const everyMs = 10_000;
+const intervalMs = 10_000;
 
 export function createHeartbeat(options: {
   store: Pick<CatalogStore, "backlog" | "report" | "forget">;
-  /** Counts the whole catalog, and gives way to the service's own work. */
+  /** Counts the whole catalog, at lower priority than the service's own queries. */
   countState: () => Promise<CatalogState>;
   logger: Logger;
   workerId: string;
@@ -49,9 +49,9 @@ export function createHeartbeat(options: {
         workers = await store.report({ id: workerId, mode, snapshot: snapshot() });
         catalog = overviewOf(await countState(), backlog);
       } catch (error) {
-        if (!stopping.signal.aborted) logger.warn({ err: error }, "this worker's status could not be written");
+        if (!stopping.signal.aborted) logger.warn({ err: error }, "heartbeat failed; retrying in 10 s");
       }
-      await sleep(everyMs, stopping.signal).catch(() => {});
+      await sleep(intervalMs, stopping.signal).catch(() => {});
     }
   }
 

@@ -4,79 +4,34 @@ import type { DatabaseError } from "../process/errors.ts";
 import { type RequestKind, type RequestResult, requestKinds, requestResults } from "../steam/port.ts";
 import type { BatchOutcome, BatchStep } from "../sync/apply-batch.ts";
 import type { ServiceSnapshot } from "./snapshot.ts";
-import { watchSnapshot } from "./snapshot-metrics.ts";
+import { registerSnapshotMetrics } from "./snapshot-metrics.ts";
 
 /**
- * What `/metrics` tells Prometheus. What happens is counted as it happens, through the functions here; what the snapshot of the worker
- * holds is read from it when somebody asks. Every metric is explained in docs/metrics.md.
+ * Prometheus metrics of `/metrics`. Events are counted when they happen, through the functions here; values in the worker's snapshot are
+ * read from it on each scrape (snapshot-metrics.ts). docs/metrics.md documents every metric.
  */
 export interface Metrics {
   contentType: string;
   text(): Promise<string>;
-  /** Whose snapshot is read. */
+  /** Sets the source of the snapshot. */
   watch(snapshot: () => ServiceSnapshot): void;
   steamAnswered(kind: RequestKind, result: RequestResult, seconds: number): void;
   batchStep(step: BatchStep, seconds: number): void;
   batchOutcome(outcome: BatchOutcome): void;
   databaseFailed(error: DatabaseError): void;
-  /** Counts and times the requests that this server answers. */
+  /** Counts and times the requests of this server. */
   observeHttp(server: FastifyInstance): void;
 }
 
-/** Every label value that is known beforehand begins at 0, so that its first rise is seen. */
+/** Label values known in advance are initialized to 0, so that Prometheus sees their first increase. */
 const steps: readonly BatchStep[] = ["fetch", "extract", "apply"];
 const outcomes = ["stored", "stale", "unknown", "failed", "lease_lost"] as const;
 
 export function createMetrics(): Metrics {
   const registry = new Registry();
-  const registers = [registry];
   collectDefaultMetrics({ register: registry });
-
-  const requests = new Counter({
-    name: "steam_requests_total",
-    help: "Requests to Steam, by kind and by how they ended",
-    labelNames: ["kind", "result"],
-    registers,
-  });
-  const requestSeconds = new Histogram({
-    name: "steam_request_seconds",
-    help: "Time from a request to Steam to the end of its answer",
-    labelNames: ["kind"],
-    buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
-    registers,
-  });
-  const apps = new Counter({
-    name: "pics_apps_total",
-    help: "Apps of all batches, by what became of them; stored is what was written",
-    labelNames: ["result"],
-    registers,
-  });
-  const failures = new Counter({
-    name: "pics_app_failures_total",
-    help: "Apps that failed, by the step they failed at: extract is text that cannot be read, apply is refused by the database",
-    labelNames: ["step"],
-    registers,
-  });
-  const stepSeconds = new Histogram({
-    name: "pics_batch_seconds",
-    help: "Time of a batch, by step: fetch waits for its turn and for Steam, apply writes",
-    labelNames: ["step"],
-    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
-    registers,
-  });
-  const databaseErrors = new Counter({
-    name: "database_errors_total",
-    help: "Calls that the database failed, by SQLSTATE (or the code of the way there) and by what it means",
-    labelNames: ["code", "fault"],
-    registers,
-  });
-  const httpSeconds = new Histogram({
-    name: "http_request_seconds",
-    help: "Time of the requests that this service answered, by route; streams are left out",
-    labelNames: ["route", "status"],
-    buckets: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5],
-    registers,
-  });
+  const { requests, requestSeconds, apps, failures, stepSeconds, databaseErrors, httpSeconds } =
+    createInstruments(registry);
 
   for (const kind of requestKinds) for (const result of requestResults) requests.inc({ kind, result }, 0);
   for (const result of outcomes) apps.inc({ result }, 0);
@@ -85,7 +40,7 @@ export function createMetrics(): Metrics {
   return {
     contentType: registry.contentType,
     text: () => registry.metrics(),
-    watch: (snapshot) => watchSnapshot(registry, snapshot),
+    watch: (snapshot) => registerSnapshotMetrics(registry, snapshot),
     steamAnswered(kind, result, seconds) {
       requests.inc({ kind, result });
       if (result === "ok") requestSeconds.observe({ kind }, seconds);
@@ -99,9 +54,60 @@ export function createMetrics(): Metrics {
     observeHttp(server) {
       server.addHook("onResponse", async ({ routeOptions }, reply) => {
         if ("sse" in routeOptions) return;
-        // The pattern and not the address, of which there is no end.
+        // The route's pattern, not the URL: label values must be few.
         httpSeconds.observe({ route: routeOptions.url ?? "none", status: reply.statusCode }, reply.elapsedTime / 1_000);
       });
     },
   };
+}
+
+/** Counters and histograms of events. */
+function createInstruments(registry: Registry) {
+  const registers = [registry];
+  const requests = new Counter({
+    name: "steam_requests_total",
+    help: "Requests to Steam, by kind and result",
+    labelNames: ["kind", "result"],
+    registers,
+  });
+  const requestSeconds = new Histogram({
+    name: "steam_request_seconds",
+    help: "Duration of successful requests to Steam, by kind",
+    labelNames: ["kind"],
+    buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+    registers,
+  });
+  const apps = new Counter({
+    name: "pics_apps_total",
+    help: "Apps of all batches, by result; stored ones were written",
+    labelNames: ["result"],
+    registers,
+  });
+  const failures = new Counter({
+    name: "pics_app_failures_total",
+    help: "Apps that failed, by step: extract (the text cannot be parsed), apply (rejected by the database)",
+    labelNames: ["step"],
+    registers,
+  });
+  const stepSeconds = new Histogram({
+    name: "pics_batch_seconds",
+    help: "Duration of a batch, by step: fetch (queue and Steam), extract, apply (database)",
+    labelNames: ["step"],
+    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+    registers,
+  });
+  const databaseErrors = new Counter({
+    name: "database_errors_total",
+    help: "Failed database calls, by SQLSTATE or network error code, and by kind of fault",
+    labelNames: ["code", "fault"],
+    registers,
+  });
+  const httpSeconds = new Histogram({
+    name: "http_request_seconds",
+    help: "Duration of HTTP requests, by route and status; event streams excluded",
+    labelNames: ["route", "status"],
+    buckets: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5],
+    registers,
+  });
+  return { requests, requestSeconds, apps, failures, stepSeconds, databaseErrors, httpSeconds };
 }

@@ -4,15 +4,15 @@ import { assessHealth } from "./health.ts";
 import type { ServiceSnapshot } from "./snapshot.ts";
 
 /**
- * Metrics that are in the worker's snapshot already, read from it when they are asked for. What does not apply to a worker, such as the
- * lag of one that only collects, is not there at all rather than 0.
+ * Metrics read from the worker's snapshot on each scrape. One that does not apply to a worker, such as the lag of a collector, is absent
+ * rather than 0.
  */
 
 type Value = number | null | undefined;
 type Labelled = [labels: Record<string, string>, value: Value][];
 
 interface Reading {
-  /** What only rises ends in `_total` and is a counter; all else is a gauge. */
+  /** A name that ends in `_total` is a counter, any other a gauge. */
   name: string;
   help: string;
   labels?: string[];
@@ -25,13 +25,13 @@ const unixSeconds = (time: string | null | undefined) => (time ? Date.parse(time
 const readings: readonly Reading[] = [
   {
     name: "service_info",
-    help: "Always 1; which version runs, and in which mode",
+    help: "Always 1; labels name the version, mode and database",
     labels: ["version", "mode", "database"],
     read: ({ mode, database }) => [[{ version, mode, database: database.driver }, 1]],
   },
   {
     name: "service_health",
-    help: "1 for the status that /health tells",
+    help: "1 for the current status of /health, else 0",
     labels: ["status"],
     read: (snapshot) => {
       const { status } = assessHealth(snapshot, Date.now());
@@ -41,60 +41,64 @@ const readings: readonly Reading[] = [
   { name: "steam_connected", help: "1 while logged on to Steam", read: ({ steam }) => one(steam?.connected) },
   {
     name: "steam_reconnects_total",
-    help: "Attempts to log on to Steam since the start, the first one not counted",
+    help: "Attempts to log on to Steam again since the start",
     read: ({ steam }) => steam?.reconnect_attempts,
   },
-  { name: "database_reachable", help: "1 while the database answers", read: ({ database }) => one(database.reachable) },
+  {
+    name: "database_reachable",
+    help: "1 while the database is reachable",
+    read: ({ database }) => one(database.reachable),
+  },
 
   {
     name: "pics_change_number",
-    help: "Steam's change number up to which everything is marked or stored",
+    help: "Steam change number up to which all changes are marked as pending or stored",
     read: ({ monitor }) => monitor?.last_change_number,
   },
   {
     name: "pics_lag_seconds",
-    help: "Age of the oldest announced app that is neither stored nor in backoff; 0 when there is none",
+    help: "Age of the oldest pending app that is not in backoff; 0 when there is none",
     read: ({ monitor }) => monitor && (monitor.lag_seconds ?? 0),
   },
   {
     name: "pics_pending_apps",
-    help: "Announced apps that are not stored yet",
+    help: "Apps with a pending change that are not in backoff",
     read: ({ monitor }) => monitor?.pending,
   },
   { name: "pics_failing_apps", help: "Apps in backoff after a failure", read: ({ monitor }) => monitor?.failing },
-  { name: "pics_leading", help: "1 on the worker that polls Steam", read: ({ monitor }) => one(monitor?.leading) },
+  { name: "pics_leading", help: "1 on the leader, which polls Steam", read: ({ monitor }) => one(monitor?.leading) },
   {
     name: "pics_sweeping",
-    help: "1 while everything is compared with Steam",
+    help: "1 while a sweep compares all apps with Steam",
     read: ({ monitor }) => one(monitor?.sweeping),
   },
   {
     name: "pics_last_poll_timestamp_seconds",
-    help: "When Steam was last asked for changes",
+    help: "Time of the last poll for changes",
     read: ({ monitor }) => unixSeconds(monitor?.last_poll_at),
   },
 
   {
     name: "pics_bulk_apps",
-    help: "Apps of this pass, as far as they are known: total, and of these done, failed, unknown",
+    help: "Apps of the bulk sync found so far: total, and of these done, failed, unknown",
     labels: ["state"],
     read: ({ bulk }) =>
       bulk ? (["total", "done", "failed", "unknown"] as const).map((state) => [{ state }, bulk[state]]) : null,
   },
   {
     name: "pics_bulk_swept_ids",
-    help: "Ids of this pass that were compared with Steam",
+    help: "Ids compared with Steam in the bulk sync",
     read: ({ bulk }) => bulk?.swept_ids,
   },
   {
     name: "pics_bulk_eta_seconds",
-    help: "Time that this pass is expected to take yet",
+    help: "Estimated time left of the bulk sync",
     read: ({ bulk }) => bulk?.eta_seconds,
   },
 
   {
     name: "collector_progress",
-    help: "How far the present phase of the collector is",
+    help: "Progress of the collector's current phase",
     labels: ["phase", "count"],
     read: ({ collector }) =>
       collector && [
@@ -104,37 +108,37 @@ const readings: readonly Reading[] = [
   },
   {
     name: "collector_games",
-    help: "Games by the status of their details, in the whole database",
+    help: "Games in the database, by the status of their details",
     labels: ["status"],
     read: ({ collector }) => Object.entries(collector?.games ?? {}).map(([status, count]) => [{ status }, count]),
   },
   {
     name: "web_api_requests_total",
-    help: "Requests to a web API since the start, repeats included",
+    help: "Requests to a web API since the start, retries included",
     labels: ["endpoint"],
     read: ofEndpoints(({ requests }) => requests),
   },
   {
     name: "web_api_retries_total",
-    help: "Of these, repeats",
+    help: "Retries among these requests",
     labels: ["endpoint"],
     read: ofEndpoints(({ retries }) => retries),
   },
   {
     name: "web_api_waiting",
-    help: "Requests that wait for a limit of the API",
+    help: "Requests waiting for the rate limit of a web API",
     labels: ["endpoint"],
     read: ofEndpoints(({ waiting }) => waiting),
   },
   {
     name: "web_api_paused",
-    help: "1 while a web API is left alone because it asked for that",
+    help: "1 while a web API is paused after it limited or blocked requests",
     labels: ["endpoint"],
     read: ofEndpoints(({ paused_until }) => one(paused_until !== null)),
   },
   {
     name: "library_import_games",
-    help: "How far the present phase of a library import is",
+    help: "Progress of the library import's current phase",
     labels: ["phase", "count"],
     read: ({ library }) =>
       library && [
@@ -154,7 +158,8 @@ const { version } = JSON.parse(readFileSync(new URL("../../package.json", import
   version: string;
 };
 
-export function watchSnapshot(registry: Registry, snapshot: () => ServiceSnapshot): void {
+/** Registers the metrics; `snapshot` is called on each scrape. */
+export function registerSnapshotMetrics(registry: Registry, snapshot: () => ServiceSnapshot): void {
   for (const { name, help, labels = [], read } of readings) {
     function collect(this: Counter | Gauge) {
       this.reset();
@@ -162,7 +167,7 @@ export function watchSnapshot(registry: Registry, snapshot: () => ServiceSnapsho
       const values: Labelled = Array.isArray(value) ? value : [[{}, value]];
       for (const [given, number] of values) {
         if (typeof number === "number") this.inc(given, number);
-        // Without labels it would stand at 0.
+        // A metric without labels would otherwise be reported as 0.
         else if (labels.length === 0) this.remove();
       }
     }

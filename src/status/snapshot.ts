@@ -6,32 +6,32 @@ import type { SteamStatus } from "../steam/port.ts";
 import type { BulkProgress } from "../sync/progress.ts";
 
 /**
- * What a worker says of itself: plain values that the HTTP side reads without asking a worker, the database or Steam. Times
- * are ISO 8601 in UTC. `/status` serves it as it is.
+ * State of a worker as plain values, readable without a call to a worker, the database or Steam. `/status` serves it unchanged. Times are
+ * ISO 8601 in UTC.
  */
 export interface ServiceSnapshot {
   /** The running command, in the names of `MODE`. */
   mode: string;
   started_at: string;
-  /** null where the command does not speak with Steam's connection managers. */
+  /** Null for commands without a Steam session. */
   steam: SteamStatus | null;
   database: DatabaseStatus;
-  /** null where no bulk sync belongs to the command. */
+  /** Null for commands without a bulk sync. */
   bulk: BulkProgress | null;
-  /** null where no monitor belongs to the command, or before it starts. */
+  /** Null for commands without a change monitor, and before it starts. */
   monitor: MonitorSnapshot | null;
-  /** null where no collector belongs to the command, or before it starts. */
+  /** Null for commands without a collector, and before it starts. */
   collector: CollectorProgress | null;
-  /** null where no library import belongs to the command, or before it starts. */
+  /** Null for commands without a library import, and before it starts. */
   library: LibraryProgress | null;
-  /** Stored by this process since its start, by bulk sync and monitor together. */
+  /** Apps stored by this process since its start, by bulk sync and change monitor together. */
   apps_stored: number;
-  /** The most often failed of the apps in backoff, with their last error. */
+  /** The apps in backoff with the most attempts, with their last error. */
   failing_apps: FailingApp[];
   loops: LoopSnapshot[];
-  /** The catalog as a whole; null before the first look, absent in what a worker says in the database. */
+  /** Counts of the whole catalog; null before the first heartbeat, absent in the report that a worker stores. */
   catalog?: CatalogOverview | null;
-  /** Every worker on the same database, as it last said of itself; absent in what a worker says there. */
+  /** Last reports of all workers on the same database; absent in the report that a worker stores. */
   workers?: WorkerReport[];
 }
 
@@ -41,27 +41,27 @@ export interface MonitorSnapshot {
   pending: number;
   /** Apps in backoff after a failed attempt. */
   failing: number;
-  /** This worker is the one that polls. */
+  /** This worker is the leader, which polls. */
   leading: boolean;
-  /** A sweep compares everything with Steam. */
+  /** A sweep is comparing all apps with Steam. */
   sweeping: boolean;
   last_poll_at: string | null;
   /** Age of the oldest pending app that is not in backoff; null when there is none. */
   lag_seconds: number | null;
   poll_interval_seconds: number;
   bulk_completed_at: string | null;
-  /** It only fetches what others announce, and polls nothing itself. */
+  /** Fetches pending apps only; never polls. */
   drain_only: boolean;
 }
 
-/** One thing that the worker does over and over. */
+/** State of one loop of the worker. */
 export interface LoopSnapshot {
   name: string;
-  /** `waiting` is for Steam or the database; `done` ended as it should; `dead` ended by a fault. */
+  /** `waiting`: for Steam or the database; `done`: ended normally; `dead`: ended by an error. */
   state: "starting" | "running" | "waiting" | "done" | "dead";
   last_progress_at: string | null;
   /** The longest time without progress that is still healthy, pauses included. */
   limit_ms: number;
-  /** What it cannot make progress without, so that its clock stands still while that is away. Both when not given. */
+  /** Dependencies: while one is unreachable, the time without progress does not count. Both by default. */
   needs?: readonly ("steam" | "database")[];
 }

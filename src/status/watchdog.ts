@@ -2,25 +2,25 @@ import { exitCodes } from "../process/lifecycle.ts";
 import { assessHealth } from "./health.ts";
 import type { ServiceSnapshot } from "./snapshot.ts";
 
-export interface WatchOptions {
+export interface WatchdogOptions {
   snapshot: () => ServiceSnapshot;
-  /** Unhealthy for so long: exit 70, and the platform restarts the process. */
+  /** Unhealthy for this long: exit 70, and the platform restarts the process. */
   watchdogMs: number;
-  /** Steam or the database away for so long: exit 75. Null for a service, which keeps trying. */
+  /** Steam or the database unreachable for this long: exit 75. Null for a service, which keeps trying. */
   giveUpAfterMs: number | null;
   onExit: (code: number, reason: string) => void;
   now?: () => number;
 }
 
-const everyMs = 1_000;
+const intervalMs = 1_000;
 
 /**
- * Looks at the worker's own snapshot every second and ends the process when it is beyond help: platforms such as Railway
- * probe a service only while it starts.
+ * Watchdog: checks the worker's own snapshot every second and ends the process when only a restart helps, because platforms such as
+ * Railway probe a service only while it starts.
  *
- * @returns what stops the watch.
+ * @returns a function that stops the watchdog.
  */
-export function startWatch(options: WatchOptions): () => void {
+export function startWatchdog(options: WatchdogOptions): () => void {
   const { now = Date.now, giveUpAfterMs } = options;
   const startedAt = now();
   let healthyAt = startedAt;
@@ -41,7 +41,7 @@ export function startWatch(options: WatchOptions): () => void {
       const missing = steamAt < databaseAt ? "Steam" : "the database";
       exit(exitCodes.unreachable, `giving up: ${missing} could not be reached for ${seconds(giveUpAfterMs)}`);
     }
-  }, everyMs);
+  }, intervalMs);
   const stop = () => clearInterval(timer);
 
   function exit(code: number, reason: string) {

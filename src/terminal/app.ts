@@ -3,13 +3,13 @@ import { namesOf, recordOf } from "./comparison.ts";
 import { fieldGroups } from "./fields.ts";
 import { clean, facts, formatMoment, paint, paragraph, type Terminal } from "./layout.ts";
 
-/** A stored app for people: what it is and how fresh that is, then its fields in groups, those without a value left out. */
+/** Formats a stored app: title, freshness and warnings, then its fields in groups. Fields without a value are omitted. */
 export function formatApp(app: AppView, terminal: Terminal, now: number): string {
   const [record, names] = [recordOf(app), namesOf(app)];
   const groups = fieldGroups.flatMap(({ title, fields }) => {
     const shown = fields.filter(({ name }) => name !== "name" && name !== "type");
     const lines = facts(
-      shown.map((field) => [field.label, field.words(record, names)]),
+      shown.map((field) => [field.label, field.format(record, names)]),
       terminal,
     );
     return lines.length === 0 ? [] : ["", paint(terminal, "bold", title), ...lines];
@@ -34,21 +34,21 @@ export function formatApp(app: AppView, terminal: Terminal, now: number): string
 
 /** `Portal 2 (620), game`. */
 export function titleOf({ appid, name, type }: { appid: number; name?: string | null; type?: string | null }): string {
-  return `${clean(name ?? "") || "An app without a name"} (${appid})${type ? `, ${clean(type)}` : ""}`;
+  return `${clean(name ?? "") || "Unnamed app"} (${appid})${type ? `, ${clean(type)}` : ""}`;
 }
 
-/** How fresh a stored app is, in one line. */
+/** Freshness of a stored app, in one line. */
 export function freshness({ synced_at, change_number, is_pending }: AppView, now: number): string {
-  if (synced_at === null) return "Never synced from Steam's app info.";
+  if (synced_at === null) return "Never synced with Steam.";
   const version = change_number === null ? "" : `, change number ${change_number}`;
-  const pending = is_pending ? "; Steam has announced something newer" : "; nothing newer is announced";
+  const pending = is_pending ? "; a newer change is pending" : "; up to date";
   return `Synced ${formatMoment(synced_at, now)}${version}${pending}`;
 }
 
 function warnings(app: AppView): string[] {
   return [
-    ...(app.is_known ? [] : ["Steam does not know this app any more."]),
-    ...(app.is_listed === false ? ["Delisted: the store's app list does not hold it any more."] : []),
-    ...(app.missing_token ? ["Public part only: Steam holds the rest back from anonymous sessions."] : []),
+    ...(app.is_known ? [] : ["Unknown to Steam: it was removed."]),
+    ...(app.is_listed === false ? ["Delisted: it is no longer in the store's app list."] : []),
+    ...(app.missing_token ? ["Incomplete: Steam shows anonymous sessions only the public part."] : []),
   ];
 }

@@ -3,8 +3,9 @@ import type { LibraryProgress } from "../library/progress.ts";
 import type { BulkProgress } from "../sync/progress.ts";
 import { formatCount, formatDuration, formatLine } from "./format.ts";
 
-/** One line of at most `width` columns; what comes last is cut first. */
-export function formatBar(progress: BulkProgress, width = 80): string {
+/** The progress of each system as a bar and figures, in one line of at most `width` columns; the end is cut off. */
+
+export function formatBulkLine(progress: BulkProgress, width = 80): string {
   const { phase, total, done, failed, unknown, share, swept_ids, sweep_end } = progress;
   const pieces =
     phase === "sweeping"
@@ -33,7 +34,6 @@ const collectorPhaseNames: Record<CollectorPhase, string> = {
 };
 const collectorUnitNames: Partial<Record<CollectorPhase, string>> = { all_games: "pages", details: "games" };
 
-/** One line of at most `width` columns; what comes last is cut first. */
 export function formatCollectorLine(progress: CollectorProgress, width = 80): string {
   const { phase, done, total, games } = progress;
   const unit = collectorUnitNames[phase] ?? "apps";
@@ -54,7 +54,6 @@ const libraryPhaseNames: Record<LibraryProgress["phase"], string> = {
   done: "done",
 };
 
-/** One line of at most `width` columns; what comes last is cut first. */
 export function formatLibraryLine({ phase, done, total }: LibraryProgress, width = 80): string {
   const share = phase === "done" ? 1 : total === null || total === 0 ? null : done / total;
   const games = total === null ? "" : `${formatCount(done)} of ${formatCount(total)} games`;

@@ -8,8 +8,8 @@ const rowLimit = 10;
 const failedLimit = 5;
 const lineWidth = 79;
 
-/** The summary for a terminal of 80 columns: three short tables, then what happened on the way. */
-export function formatSummary(summary: BulkSummary): string {
+/** The summary of a bulk sync for a terminal of 80 columns: three short tables, then requests and failures. */
+export function formatBulkSummary(summary: BulkSummary): string {
   const tables = [
     table("Apps by type", summary.by_type),
     table(
@@ -44,9 +44,9 @@ export function formatSummary(summary: BulkSummary): string {
   return `${lines.map((line) => cut(line.trimEnd(), lineWidth)).join("\n")}\n`;
 }
 
-/** Tells the summary: as a table on a terminal, as one structured log line elsewhere. */
-export function reportSummary(summary: BulkSummary, output: Output, logger: Logger): void {
-  if (output.isTerminal) output.write(formatSummary(summary));
+/** Reports the summary: as text on a terminal, as one structured log line elsewhere. */
+export function reportBulkSummary(summary: BulkSummary, output: Output, logger: Logger): void {
+  if (output.isTerminal) output.write(formatBulkSummary(summary));
   else logger.info({ summary }, "bulk sync finished");
 }
 

@@ -2,13 +2,13 @@ import type { CollectorSummary } from "../collector/collector.ts";
 import type { Logger, Output } from "../process/logger.ts";
 import { formatCount, formatDuration } from "./format.ts";
 
-/** Tells the summary: in a few lines on a terminal, as one structured log line elsewhere. */
+/** Reports the summary: as text on a terminal, as one structured log line elsewhere. */
 export function reportCollectorSummary(summary: CollectorSummary, output: Output, logger: Logger): void {
   if (output.isTerminal) output.write(formatCollectorSummary(summary));
   else logger.info({ summary }, "collector run finished");
 }
 
-/** The summary for a terminal of 80 columns. */
+/** The summary of a collector run for a terminal of 80 columns. */
 export function formatCollectorSummary({
   list,
   pass,
@@ -50,10 +50,10 @@ export function formatCollectorSummary({
       row("In the database", `${formatCount(games.success)} with details`, `${formatCount(games.pending)} pending`),
     );
   }
-  const asked = Object.entries(requests).map(
+  const counts = Object.entries(requests).map(
     ([endpoint, count]) => `${formatCount(count)} ${endpoint.replaceAll("_", " ")}`,
   );
-  lines.push("", `Requests: ${asked.join(", ") || "none"}`, "");
+  lines.push("", `Requests: ${counts.join(", ") || "none"}`, "");
   return `${lines.map((line) => line.trimEnd()).join("\n")}\n`;
 }
 

@@ -1,9 +1,24 @@
-import type { AppRecord, LanguageSupport, SteamDeckRecord } from "../catalog/app-record.ts";
+import type { AppRecord } from "../catalog/app-record.ts";
+import {
+  ascending,
+  canonicalDeck,
+  canonicalLanguages,
+  canonicalTime,
+  contentDescriptors,
+  formatDeck,
+  formatIds,
+  formatLanguages,
+  reviewScores,
+  sorted,
+} from "./field-values.ts";
 import { clean, formatTime } from "./layout.ts";
 
-/** The fields of an app's record in words, in the order in which they are shown. */
+/**
+ * The fields of an app, in the order in which `app` and `fetch` show them. One entry is all that a new field needs here: its label, how
+ * its value is formatted, and how it is compared.
+ */
 
-/** What ids mean, as far as somebody knows. */
+/** Names of ids, where they are known. */
 export interface Names {
   apps: ReadonlyMap<number, string>;
   tags: ReadonlyMap<number, string>;
@@ -12,12 +27,15 @@ export interface Names {
 }
 
 export type FieldName = Exclude<keyof AppRecord, "appid">;
+type Value<Name extends FieldName> = NonNullable<AppRecord[Name]>;
 
 export interface Field {
   name: FieldName;
   label: string;
-  /** Null where there is nothing to tell. */
-  words(record: AppRecord, names: Names): string | null;
+  /** Null when the record has no value. */
+  format(record: AppRecord, names: Names): string | null;
+  /** The value in the one form that can be compared; null and undefined stay as they are. */
+  canonical(record: AppRecord): unknown;
 }
 
 export const fieldGroups: readonly { title: string; fields: readonly Field[] }[] = [
@@ -30,8 +48,8 @@ export const fieldGroups: readonly { title: string; fields: readonly Field[] }[]
       time("steam_release_date", "Released"),
       time("original_release_date", "First released"),
       flag("is_free", "Free"),
-      field("parent_appid", "Belongs to", (appid, { apps }) => named([appid], apps)),
-      field("dlc", "DLC", (appids, { apps }) => named(appids, apps)),
+      field("parent_appid", "Belongs to", (appid, { apps }) => formatIds([appid], apps)),
+      field("dlc", "DLC", (appids, { apps }) => formatIds(appids, apps), ascending),
       list("developers", "Developers"),
       list("publishers", "Publishers"),
       list("franchises", "Franchises"),
@@ -41,124 +59,77 @@ export const fieldGroups: readonly { title: string; fields: readonly Field[] }[]
     ],
   },
   {
-    title: "What it is",
+    title: "Classification",
     fields: [
-      field("tags", "Tags", (ids, { tags }) => named(ids, tags)),
-      field("genres", "Genres", (ids, { genres }) => named(ids, genres)),
-      field("primary_genre", "Primary genre", (id, { genres }) => named([id], genres)),
-      field("categories", "Categories", (ids, { categories }) => named(ids, categories)),
-      field("content_descriptors", "Content", (ids) => named(ids, contentDescriptors)),
+      // Tags are ranked: their order is part of the value.
+      field("tags", "Tags", (ids, { tags }) => formatIds(ids, tags)),
+      field("genres", "Genres", (ids, { genres }) => formatIds(ids, genres), ascending),
+      field("primary_genre", "Primary genre", (id, { genres }) => formatIds([id], genres)),
+      field("categories", "Categories", (ids, { categories }) => formatIds(ids, categories), ascending),
+      field("content_descriptors", "Content", (ids) => formatIds(ids, contentDescriptors)),
       flag("has_workshop", "Workshop"),
     ],
   },
   {
     title: "Reviews",
     fields: [
-      field("pics_review_score", "Score", (score) => named([score], reviewScores)),
+      field("pics_review_score", "Score", (score) => formatIds([score], reviewScores)),
       field("pics_review_percentage", "Positive", (share) => `${share} %`),
       field("metacritic_score", "Metacritic", String),
-      text("metacritic_url", "at Metacritic"),
+      text("metacritic_url", "Metacritic page"),
     ],
   },
   {
-    title: "Runs on",
+    title: "Platform support",
     fields: [
       field("platforms", "Platforms", (platforms) => platforms.replaceAll(",", ", ")),
       text("controller_support", "Controllers"),
-      field("languages", "Languages", languageWords),
-      field("steam_deck", "Steam Deck", deckWords),
+      field("languages", "Languages", formatLanguages, canonicalLanguages),
+      field("steam_deck", "Steam Deck", formatDeck, canonicalDeck),
       time("last_content_update", "Built"),
       text("current_build_id", "Build"),
     ],
   },
 ];
 
-/** Valve's codes. */
-const contentDescriptors = new Map([
-  [1, "some nudity or sexual content"],
-  [2, "frequent violence or gore"],
-  [3, "adult only sexual content"],
-  [4, "frequent nudity or sexual content"],
-  [5, "general mature content"],
-]);
-const reviewScores = new Map([
-  [1, "overwhelmingly negative"],
-  [2, "very negative"],
-  [3, "negative"],
-  [4, "mostly negative"],
-  [5, "mixed"],
-  [6, "mostly positive"],
-  [7, "positive"],
-  [8, "very positive"],
-  [9, "overwhelmingly positive"],
-]);
+export const fields: readonly Field[] = fieldGroups.flatMap((group) => group.fields);
 
 function field<Name extends FieldName>(
   name: Name,
   label: string,
-  words: (value: NonNullable<AppRecord[Name]>, names: Names) => string,
+  format: (value: Value<Name>, names: Names) => string,
+  canonical: (value: Value<Name>) => Value<Name> = (value) => value,
 ): Field {
+  const isSet = (value: AppRecord[FieldName]): value is Value<Name> => value !== undefined && value !== null;
   return {
     name,
     label,
-    words(record, names) {
+    format(record, names) {
       const value = record[name];
-      return value === undefined || value === null ? null : words(value as NonNullable<AppRecord[Name]>, names) || null;
+      return isSet(value) ? format(value, names) || null : null;
+    },
+    canonical(record) {
+      const value = record[name];
+      return isSet(value) ? canonical(value) : value;
     },
   };
 }
 
-type NamesOf<T> = { [Name in FieldName]: NonNullable<AppRecord[Name]> extends T ? Name : never }[FieldName];
+type NamesOf<T> = { [Name in FieldName]: Value<Name> extends T ? Name : never }[FieldName];
 
 function text(name: NamesOf<string>, label: string): Field {
   return field(name, label, (value) => clean(String(value)));
 }
 
 function time(name: NamesOf<string>, label: string): Field {
-  return field(name, label, (value) => formatTime(String(value)));
+  return field(name, label, formatTime, canonicalTime);
 }
 
 function flag(name: NamesOf<boolean>, label: string): Field {
   return field(name, label, (value) => (value ? "yes" : "no"));
 }
 
+/** Names whose order has no meaning. */
 function list(name: NamesOf<string[]>, label: string): Field {
-  return field(name, label, (values) => (values as string[]).map(clean).join(", "));
-}
-
-/** `Puzzle (1664), 5055`: ids with their names where they have any. */
-function named(ids: readonly number[], names: ReadonlyMap<number, string>): string {
-  return ids
-    .map((id) => {
-      const name = clean(names.get(id) ?? "");
-      return name === "" ? String(id) : `${name} (${id})`;
-    })
-    .join(", ");
-}
-
-/** `english (audio, subtitles), french (subtitles), thai`: what has neither is in the interface only. */
-function languageWords(languages: Record<string, LanguageSupport>): string {
-  return Object.entries(languages)
-    .map(([name, { full_audio, subtitles }]) => {
-      const support = [full_audio && "audio", subtitles && "subtitles"].filter(Boolean).join(", ");
-      return support === "" ? name : `${name} (${support})`;
-    })
-    .join(", ");
-}
-
-/** The verdicts, then a line for each test with Valve's code of its outcome. */
-function deckWords({ category, steamos_category, test_timestamp, tested_build_id, tests }: SteamDeckRecord): string {
-  const verdict = [
-    category,
-    steamos_category && `SteamOS ${steamos_category}`,
-    test_timestamp && `tested ${formatTime(test_timestamp)}`,
-    tested_build_id && `build ${clean(tested_build_id)}`,
-  ];
-  const outcomes = (tests ?? []).map(({ display, token }) => `[${display ?? "–"}] ${testName(clean(token))}`);
-  return [verdict.filter(Boolean).join(", "), ...outcomes].join("\n");
-}
-
-/** `#SteamDeckVerified_TestResult_ControllerGlyphsMatchDeckDevice` without what all of them begin with. */
-function testName(token: string): string {
-  return token.replace(/^#\w*_TestResult_/, "");
+  return field(name, label, (values) => values.map(clean).join(", "), sorted);
 }

@@ -1,6 +1,6 @@
 const barWidth = 24;
 
-/** `name      ████░░░░  33%  pieces`, cut at the width. `share` is null where nobody knows the whole. */
+/** `name      ████░░░░  33%  pieces`, cut at the width. `share` is 0 to 1, or null while the total is unknown. */
 export function formatLine(name: string, share: number | null, pieces: readonly string[], width: number): string {
   const filled = Math.round((share ?? 0) * barWidth);
   const bar = "█".repeat(filled) + "░".repeat(barWidth - filled);
@@ -8,6 +8,7 @@ export function formatLine(name: string, share: number | null, pieces: readonly 
   return `${name.padEnd(9)} ${bar} ${percent}  ${pieces.join(", ")}`.slice(0, width - 1);
 }
 
+/** `254,113`. */
 export function formatCount(count: number): string {
   return count.toLocaleString("en-US");
 }

@@ -2,16 +2,16 @@ import { styleText } from "node:util";
 import Table from "cli-table3";
 import { formatDuration } from "./format.ts";
 
-/** How the texts of the command line are laid out. */
+/** Layout of text on a terminal: colours, columns, wrapping, times. */
 
-/** Where a text is shown. */
+/** The output that a text is formatted for. */
 export interface Terminal {
   columns: number;
   stream: NodeJS.WritableStream;
 }
 
 const defaultColumns = 80;
-/** Wider lines are hard to read; narrower ones cannot hold a label and a word. */
+/** Wider lines are hard to read; narrower ones have no room for a label and a value. */
 const maxColumns = 120;
 const minColumns = 40;
 
@@ -20,26 +20,26 @@ export function terminalOf(stream: NodeJS.WriteStream): Terminal {
   return { columns, stream };
 }
 
-/** Styled on a terminal, unless NO_COLOR is set; plain elsewhere. */
+/** Adds a style (colour, bold) on a terminal, unless NO_COLOR is set. */
 export function paint(terminal: Terminal, style: Parameters<typeof styleText>[0], text: string): string {
   return styleText(style, text, { stream: terminal.stream });
 }
 
 /**
- * A foreign text for one line of a terminal: control characters (which could move the cursor or colour what follows) and marks that
- * reverse the direction of writing become spaces.
+ * Sanitizes untrusted text for one line of a terminal: control characters (which could move the cursor or change colours) and
+ * bidirectional marks (which reverse the direction of writing) become spaces.
  */
 export function clean(text: string): string {
   return text.replace(/[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]+/gu, " ").trim();
 }
 
-/** Between two columns. */
+/** Columns of space between two cells. */
 export const gap = 2;
 const sides = ["top", "bottom", "left", "right", "mid"].flatMap((side) => [side, `${side}-mid`]);
 const corners = ["top-left", "top-right", "bottom-left", "bottom-right", "middle"];
 const noBorders = Object.fromEntries([...sides, ...corners].map((part) => [part, ""]));
 
-/** Rows in columns of these widths and a gap between them, cells wrapped between words. Lines end without spaces. */
+/** Lays out rows in columns of these widths with a gap between them; cells wrap between words, trailing spaces are removed. */
 export function table(rows: readonly (readonly string[])[], widths: readonly number[]): string[] {
   if (rows.length === 0) return [];
   const layout = new Table({
@@ -50,7 +50,7 @@ export function table(rows: readonly (readonly string[])[], widths: readonly num
   });
   for (const row of rows) {
     layout.push(
-      // A word that is longer than its column, such as an address, is broken; any other is not.
+      // Only a word that is longer than its column, such as a URL, is broken.
       row.map((content, index) => ({
         content,
         wrapOnWordBoundary: longestWord(content) <= (widths[index] ?? 0),
@@ -67,12 +67,12 @@ function longestWord(text: string): number {
   return Math.max(...text.split(/\s+/).map((word) => word.length));
 }
 
-/** A sentence in as many lines as it needs. */
+/** Wraps a text at the width of the terminal. */
 export function paragraph(text: string, terminal: Terminal): string[] {
   return table([[text]], [terminal.columns]);
 }
 
-/** Labels and what belongs to them, indented, for as long as the lines are. Pairs without a value are left out. */
+/** Lays out labels and values, indented and wrapped. Pairs without a value are omitted. */
 export function facts(
   pairs: readonly (readonly [label: string, value: string | null])[],
   terminal: Terminal,
@@ -94,7 +94,7 @@ export function formatTime(iso: string): string {
   return `${new Date(iso).toISOString().slice(0, 19).replace("T", " ")} UTC`;
 }
 
-/** A moment as such and as what has passed since: `2026-11-26 08:00:12 UTC (14 s ago)`. */
+/** A time and its age: `2026-11-26 08:00:12 UTC (14 s ago)`. */
 export function formatMoment(iso: string, now: number): string {
   const seconds = (now - Date.parse(iso)) / 1_000;
   return `${formatTime(iso)} (${seconds >= 0 ? `${formatAge(seconds)} ago` : `in ${formatAge(-seconds)}`})`;

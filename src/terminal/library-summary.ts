@@ -2,13 +2,13 @@ import type { LibrarySummary } from "../library/progress.ts";
 import type { Logger, Output } from "../process/logger.ts";
 import { formatCount } from "./format.ts";
 
-/** Tells the summary: in a few lines on a terminal, as one structured log line elsewhere. */
+/** Reports the summary: as text on a terminal, as one structured log line elsewhere. */
 export function reportLibrarySummary(summary: LibrarySummary, output: Output, logger: Logger): void {
   if (output.isTerminal) output.write(formatLibrarySummary(summary));
   else logger.info({ summary }, "library import finished");
 }
 
-/** The summary for a terminal of 80 columns. */
+/** The summary of a library import for a terminal of 80 columns. */
 export function formatLibrarySummary({ game_count, enrichment, import: stats, ...files }: LibrarySummary): string {
   const lines = [
     "",

@@ -2,12 +2,12 @@ import { MultiBar } from "cli-progress";
 import type { Logger, Output } from "../process/logger.ts";
 
 export interface ProgressOptions {
-  /** The state as one line of at most so many columns. */
+  /** The progress as one line of at most `width` columns. */
   line: (width: number) => string;
-  /** The state as fields of a log line, and its message. */
+  /** The progress as fields of a log line with this `message`. */
   fields: () => object;
   message: string;
-  /** Between two log lines. */
+  /** Interval between two log lines. */
   linesEveryMs: number;
   output: Output;
   logger: Logger;
@@ -15,14 +15,14 @@ export interface ProgressOptions {
 
 export interface Progress {
   start(): void;
-  /** Shows the last state and gives the terminal back. Safe to call twice. */
+  /** Draws the last state and releases the terminal. Idempotent. */
   stop(): void;
 }
 
 const framesPerSecond = 5;
 const defaultWidth = 80;
 
-/** Shows progress: a bar on a terminal, one structured line every few seconds elsewhere. */
+/** Shows progress: as a bar on a terminal, as periodic structured log lines elsewhere. */
 export function createProgress(options: ProgressOptions): Progress {
   return options.output.isTerminal ? createBar(options) : createLines(options);
 }
@@ -48,11 +48,11 @@ function createBar({ line, output }: ProgressOptions): Progress {
       const current = new MultiBar({
         stream: output.stream,
         fps: framesPerSecond,
-        // A log line above the bar moves it, so it is drawn again even when its text is the same.
+        // A log line moves the bar down, so the bar is redrawn even when its text is unchanged.
         forceRedraw: true,
-        // The bar fits by itself; the terminal must go on wrapping long log lines.
+        // The line is already cut to the width; long log lines must still wrap.
         linewrap: true,
-        // Signals are the lifecycle's.
+        // Signals are handled by the lifecycle.
         gracefulExit: false,
         format: (_options, params) => line((params as { maxWidth?: number }).maxWidth ?? defaultWidth),
       });

@@ -15,7 +15,7 @@ import {
 } from "./layout.ts";
 import { workerFacts } from "./worker.ts";
 
-/** The state of the catalog and its workers for people; `source` says where it was read. */
+/** Formats the state of the catalog and its workers; `source` names the database that was read. */
 export function formatStatus(document: StatusDocument, source: string, terminal: Terminal, now: number): string {
   const lines = [
     ...paragraph(paint(terminal, "bold", `The catalog in ${source}`), terminal),
@@ -29,15 +29,15 @@ export function formatStatus(document: StatusDocument, source: string, terminal:
 }
 
 function catalogLines(catalog: CatalogOverview | null, terminal: Terminal, now: number): string[] {
-  if (catalog === null) return ["  It has not been counted yet."];
+  if (catalog === null) return ["  Not counted yet."];
   const { bulk_started_at, bulk_completed_at, last_change_number, last_verified_at, lag_seconds } = catalog;
   const moment = (time: string | null) => (time === null ? null : formatMoment(time, now));
-  const begun = bulk_started_at === null ? "not yet" : `not yet; begun ${formatMoment(bulk_started_at, now)}`;
+  const unfinished = bulk_started_at === null ? "not yet" : `not yet; started ${formatMoment(bulk_started_at, now)}`;
   const oldest = lag_seconds === null ? "" : `, the oldest for ${formatAge(lag_seconds)}`;
   return facts(
     [
       ["Apps", formatCount(catalog.apps)],
-      ["Loaded", moment(bulk_completed_at) ?? begun],
+      ["Loaded", moment(bulk_completed_at) ?? unfinished],
       ["Change number", last_change_number?.toString() ?? null],
       ["Verified", moment(last_verified_at)],
       ["Pending", `${formatCount(catalog.pending)}${oldest}`],
@@ -49,9 +49,9 @@ function catalogLines(catalog: CatalogOverview | null, terminal: Terminal, now: 
 
 const workerWidth = 18;
 
-/** A column a worker, as many beside each other as fit. Lines that say nothing of any of them are left out. */
+/** One column per worker, in tables of as many columns as fit. Rows without any value are omitted. */
 function workerLines(workers: readonly WorkerReport[], terminal: Terminal, now: number): string[] {
-  if (workers.length === 0) return ["  None has reported within the last minute."];
+  if (workers.length === 0) return ["  None seen within the last minute."];
   const room = terminal.columns - labelWidth;
   const perTable = Math.max(1, Math.floor(room / (gap + workerWidth)));
   return Array.from({ length: Math.ceil(workers.length / perTable) }, (_, index) => {
@@ -59,8 +59,8 @@ function workerLines(workers: readonly WorkerReport[], terminal: Terminal, now: 
     const labels = (shown[0] ?? []).map(([label]) => label);
     const rows = labels.map((label, row) => [`  ${label}`, ...shown.map((facts) => facts[row]?.[1] ?? "")]);
     const widths = shown.map(() => Math.floor(room / shown.length) - gap);
-    const told = rows.filter((cells) => cells.slice(1).some((cell) => cell !== ""));
-    return [...(index > 0 ? [""] : []), ...table(told, [labelWidth, ...widths])];
+    const filled = rows.filter((cells) => cells.slice(1).some((cell) => cell !== ""));
+    return [...(index > 0 ? [""] : []), ...table(filled, [labelWidth, ...widths])];
   }).flat();
 }
 
@@ -73,10 +73,10 @@ function failingLines(apps: readonly FailingApp[], failing: number, terminal: Te
     next_attempt_at === null ? "" : formatAge((Date.parse(next_attempt_at) - now) / 1_000),
     clean(error ?? ""),
   ]);
-  const [appidWidth, nameWidth, attemptsWidth, againWidth] = [12, 16, 6, 11];
-  const errorWidth = terminal.columns - appidWidth - nameWidth - attemptsWidth - againWidth - 4 * gap;
-  const head = ["  App", "", "Failed", "Again in", "Last error"].map((title) => paint(terminal, "bold", title));
-  const widths = [appidWidth, nameWidth, attemptsWidth, againWidth, errorWidth];
+  const [appidWidth, nameWidth, attemptsWidth, retryWidth] = [12, 16, 6, 11];
+  const errorWidth = terminal.columns - appidWidth - nameWidth - attemptsWidth - retryWidth - 4 * gap;
+  const head = ["  App", "", "Failed", "Retry in", "Last error"].map((title) => paint(terminal, "bold", title));
+  const widths = [appidWidth, nameWidth, attemptsWidth, retryWidth, errorWidth];
   const more = failing - apps.length;
   return [
     "",

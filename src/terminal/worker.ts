@@ -3,15 +3,15 @@ import type { WorkerReport } from "../db/catalog-store.ts";
 import { formatCount } from "./format.ts";
 import { clean, formatAge } from "./layout.ts";
 
-/** What a worker says of itself, in words. */
+/** Formats the report of a worker. */
 
-/** Null where it does not apply to the worker. */
+/** The value is null when it does not apply to the worker. */
 export type WorkerFacts = readonly (readonly [label: string, value: string | null])[];
 
 const number = z.number().nullish().catch(null);
 const text = z.string().nullish().catch(null);
 
-/** What is shown of a snapshot. A worker of another version may say less. */
+/** The parts of a snapshot that are shown. A worker of another version may report fewer or other fields, so everything is optional. */
 const snapshot = z
   .object({
     started_at: text,
@@ -35,48 +35,48 @@ const snapshot = z
   .catch({});
 type Snapshot = z.output<typeof snapshot>;
 
-/** The same labels in the same order for every worker. */
-export function workerFacts({ mode, snapshot: said, seen_seconds_ago }: WorkerReport, now: number): WorkerFacts {
-  const worker = snapshot.parse(said);
+/** Returns the same labels in the same order for every worker. */
+export function workerFacts({ mode, snapshot: report, seen_seconds_ago }: WorkerReport, now: number): WorkerFacts {
+  const worker = snapshot.parse(report);
   const { monitor, started_at } = worker;
   return [
     ["Mode", clean(mode)],
-    ["Doing", doing(worker)],
+    ["Doing", currentTask(worker)],
     ...progress(worker),
     ["Change number", monitor?.last_change_number?.toString() ?? null],
-    ["Lag", aged(monitor?.lag_seconds)],
-    ["Pending", counted(monitor?.pending)],
-    ["Failing", counted(monitor?.failing)],
-    ["Steam", worker.steam ? steamWords(worker.steam, now) : null],
+    ["Lag", optionalAge(monitor?.lag_seconds)],
+    ["Pending", optionalCount(monitor?.pending)],
+    ["Failing", optionalCount(monitor?.failing)],
+    ["Steam", worker.steam ? formatSteam(worker.steam, now) : null],
     ["Up for", started_at ? formatAge((now - Date.parse(started_at)) / 1_000) : null],
     ["Seen", `${formatAge(seen_seconds_ago)} ago`],
   ];
 }
 
-function doing({ bulk, monitor, collector, library }: Snapshot): string {
+function currentTask({ bulk, monitor, collector, library }: Snapshot): string {
   if (bulk && bulk.phase !== "done") return bulk.phase;
   if (monitor) {
-    if (monitor.drain_only) return "fetching what others announce";
-    if (monitor.sweeping) return "following, comparing all apps";
+    if (monitor.drain_only) return "fetching pending apps only";
+    if (monitor.sweeping) return "following, full sweep";
     return monitor.leading ? "following, polls Steam" : "following";
   }
-  return phaseWords((collector ?? library ?? bulk)?.phase ?? "starting");
+  return formatPhase((collector ?? library ?? bulk)?.phase ?? "starting");
 }
 
-/** Of the work that comes to an end. A collector beside a monitor has a line of its own. */
+/** Progress of work with a known end. A collector beside a monitor gets its own row. */
 function progress({ bulk, monitor, collector, library }: Snapshot): WorkerFacts {
   const isLoading = bulk && (!monitor || bulk.phase !== "done");
   const { eta_seconds = null } = isLoading ? bulk : (collector ?? {});
   const rate = isLoading
     ? bulk.rate_per_second && `${formatCount(Math.round(bulk.rate_per_second))}/s`
     : collector?.rate_per_minute && `${formatCount(Math.round(collector.rate_per_minute))}/min`;
-  const beside = collector && (bulk || monitor) ? `${phaseWords(collector.phase)}: ${share(collector)}` : null;
+  const beside = collector && (bulk || monitor) ? `${formatPhase(collector.phase)}: ${share(collector)}` : null;
   const alone = isLoading ? bulkShare(bulk) : (collector ?? library);
   return [
     ["Done", alone === null || alone === undefined || beside ? null : typeof alone === "string" ? alone : share(alone)],
     ["Collector", beside],
     ["Rate", rate || null],
-    ["Left", aged(eta_seconds)],
+    ["Left", optionalAge(eta_seconds)],
   ];
 }
 
@@ -97,11 +97,11 @@ function share({ done, total }: { done: number; total?: number | null | undefine
   return total ? `${formatCount(done)} of ${formatCount(total)}` : formatCount(done);
 }
 
-function steamWords({ connected, connected_since, last_error }: NonNullable<Snapshot["steam"]>, now: number): string {
-  if (!connected) return `away${last_error ? `: ${clean(last_error)}` : ""}`;
+function formatSteam({ connected, connected_since, last_error }: NonNullable<Snapshot["steam"]>, now: number): string {
+  if (!connected) return `disconnected${last_error ? `: ${clean(last_error)}` : ""}`;
   return connected_since ? `connected for ${formatAge((now - Date.parse(connected_since)) / 1_000)}` : "connected";
 }
 
-const phaseWords = (phase: string) => clean(phase.replaceAll("_", " "));
-const counted = (count: number | null | undefined) => (count == null ? null : formatCount(count));
-const aged = (seconds: number | null | undefined) => (seconds == null ? null : formatAge(seconds));
+const formatPhase = (phase: string) => clean(phase.replaceAll("_", " "));
+const optionalCount = (count: number | null | undefined) => (count == null ? null : formatCount(count));
+const optionalAge = (seconds: number | null | undefined) => (seconds == null ? null : formatAge(seconds));

@@ -10,15 +10,15 @@ import { type ForkedSteam, forkSimulatedSteam } from "../support/steam/child.ts"
 import { generateRecords } from "../support/steam/records.ts";
 import { catalogOf } from "./sql/catalog.ts";
 
-/** The commands that only look, as operators run them: what they print, how they end, and that they change nothing. */
+/** The read-only commands as processes: output, exit code, and that they write nothing. */
 
 const records = generateRecords(60);
 const appid = String(records[0]?.appid);
-/** No app has it. */
-const nobody = "1499";
+/** An appid that does not exist. */
+const unknownAppid = "1499";
 let steam: ForkedSteam;
 beforeAll(async () => {
-  // The same apps, whose newest version is stored.
+  // The apps of `records`, at the stored change numbers.
   steam = await forkSimulatedSteam({ generate: { seed: 1, count: records.length } });
 });
 afterAll(() => steam.close());
@@ -26,14 +26,14 @@ afterAll(() => steam.close());
 const fill = (database: TestDatabase) => catalogOf(() => database).store(...records);
 const failure = (code: number, words: string) => ({ code, stdout: "", stderr: expect.stringContaining(words) });
 
-describe("on a Postgres that refuses writes", () => {
+describe("on a read-only Postgres", () => {
   let database: TestDatabase;
   const run = (args: string[], env: Record<string, string> = {}) => runCommand({ args, steam, database, env });
 
   beforeAll(async () => {
     database = await openTestDatabase("postgres");
     await fill(database);
-    // From the next connection on.
+    // Takes effect for new connections.
     await database.sql(
       `alter database ${new URL(database.url ?? "").pathname.slice(1)} set default_transaction_read_only = on`,
     );
@@ -49,7 +49,7 @@ describe("on a Postgres that refuses writes", () => {
     ]);
     const [shown, json] = await Promise.all([run(["status"]), run(["status", "--json"])]);
     expect(shown).toMatchObject({ code: 0, stderr: "" });
-    expect(shown.stdout).toMatch(/^The catalog in Postgres\n\(127\.0\.0\.1:\d+\/test_\w+\)\n {2}Apps +60\n/);
+    expect(shown.stdout).toMatch(/^The catalog in Postgres\s\(127\.0\.0\.1:\d+\/test_\w+\)\n {2}Apps +60\n/);
     expect(shown.stdout).toMatch(/Workers\n {2}Mode +library_import\n {2}Doing +steam import\n {2}Done +3\n/);
     expect(json).toMatchObject({ code: 0, stderr: "" });
     expect(JSON.parse(json.stdout)).toEqual({
@@ -59,21 +59,21 @@ describe("on a Postgres that refuses writes", () => {
     });
   });
 
-  it("app shows what is stored", async () => {
+  it("app shows the stored app", async () => {
     const [shown, json, unknown] = await Promise.all([
       run(["app", appid]),
       run(["app", appid, "--json"]),
-      run(["app", nobody, "--json"]),
+      run(["app", unknownAppid, "--json"]),
     ]);
     const app = appView.parse(JSON.parse(json.stdout));
     expect(app).toMatchObject({ appid: Number(appid), change_number: records[0]?.change_number, is_pending: false });
     expect(shown).toMatchObject({ code: 0, stderr: "" });
     expect(shown.stdout.split("\n")[0]).toBe(`${app.name} (${appid}), ${app.type}`);
     expect(shown.stdout).toContain(`change number ${app.change_number}`);
-    expect(unknown).toEqual(failure(1, `App ${nobody} is not stored in Postgres`));
+    expect(unknown).toEqual(failure(1, `App ${unknownAppid} is not stored in Postgres`));
   });
 
-  it("fetch shows what Steam says now next to it", async () => {
+  it("fetch compares the stored app with Steam's", async () => {
     const common = `"common"\n\t{\n\t\t"name"\t\t"Renamed"\n\t\t"type"\t\t"${records[0]?.type}"\n\t}`;
     const changeNumber = await steam.call(
       "change",
@@ -82,7 +82,7 @@ describe("on a Postgres that refuses writes", () => {
     );
     const [json, unknown] = await Promise.all([
       run(["fetch", appid, "--json"], { LOG_LEVEL: "info" }),
-      run(["fetch", nobody]),
+      run(["fetch", unknownAppid]),
     ]);
     const { differs, ...document } = JSON.parse(json.stdout);
     expect(document).toMatchObject({
@@ -93,12 +93,12 @@ describe("on a Postgres that refuses writes", () => {
     });
     expect(differs).toContain("name");
     expect(differs).not.toContain("type");
-    // However much it logs, that is not on standard output.
+    // Logs go to standard error.
     expect(json.stderr).toContain('"message":"logged on to Steam"');
-    expect(unknown).toEqual(failure(1, `Steam does not know app ${nobody}.\n`));
+    expect(unknown).toEqual(failure(1, `Steam does not know app ${unknownAppid}.\n`));
   });
 
-  it("fetch does without a database that is away, and not without Steam", async () => {
+  it("fetch works without the database and exits with 75 without Steam", async () => {
     const [HTTPS_PROXY, port] = [`http://127.0.0.1:${await freePort()}`, await freePort()];
     const [alone, without] = await Promise.all([
       run(["fetch", appid], { DATABASE_URL: `postgres://app:secret-word@127.0.0.1:${port}/app` }),
@@ -110,7 +110,7 @@ describe("on a Postgres that refuses writes", () => {
     expect(without).toEqual(failure(75, "giving up: Steam could not be reached for 1 s; cannot get the list"));
   });
 
-  it("ends with the code that the fault calls for", async ({ open }) => {
+  it("exits with 75, 2 or 1 by the kind of error", async ({ open }) => {
     const old = await open("postgres", { migrated: false });
     const url = new URL(database.url ?? "");
     url.password = "another-password";
@@ -141,14 +141,14 @@ it("reads a Supabase project", async ({ open }) => {
 });
 
 describe("on the embedded database", () => {
-  it("says that there is none yet, and makes none", async ({ folder }) => {
+  it("fails when there is no database yet, and creates none", async ({ folder }) => {
     const DATA_DIR = join(folder, "data");
     const result = await runCommand({ args: ["status"], env: { DATA_DIR } });
     expect(result).toEqual(failure(1, `There is no catalog in ${DATA_DIR} yet; \`npm start\` makes one.\n`));
     expect(existsSync(DATA_DIR)).toBe(false);
   });
 
-  it("asks the process that owns it, and reads it where nobody does", async ({ open, start }) => {
+  it("reads through the owning process, and directly when there is none", async ({ open, start }) => {
     const database = await open("pglite");
     await fill(database);
     await database.lend(async () => {
@@ -157,7 +157,7 @@ describe("on the embedded database", () => {
         runCommand({ args, steam, env: { ...env, ...more } });
       const owner = start({ args: ["change-monitor"], steam, env });
       await owner.until("/status", ({ catalog, monitor }) => catalog !== null && monitor !== null);
-      // Through no proxy, though one is set for everything.
+      // Requests to the owner bypass the configured proxy.
       const [status, app, fetched] = await Promise.all([
         run(["status"], { NO_PROXY: "" }),
         run(["app", appid, "--json"], { NO_PROXY: "" }),
@@ -169,9 +169,9 @@ describe("on the embedded database", () => {
       expect(shown).toContain(await owner.url());
       expect(shown).toContain("Mode change_monitor Doing following");
       expect(appView.parse(JSON.parse(app.stdout))).toMatchObject({ appid: Number(appid) });
-      expect(fetched).toMatchObject({ code: 0, stderr: "", stdout: expect.stringContaining("\nNothing differs.\n") });
+      expect(fetched).toMatchObject({ code: 0, stderr: "", stdout: expect.stringContaining("\nNo differences.\n") });
 
-      // What a killed owner leaves behind keeps nobody out, and two at once take turns.
+      // The lock of a killed owner is ignored, and two concurrent readers take turns.
       owner.kill("SIGKILL");
       await owner.exited;
       const alone = await Promise.all([run(["app", appid]), run(["status", "--json"])]);

@@ -1,28 +1,24 @@
 import { existsSync } from "node:fs";
 import { type Browser, chromium, type Page } from "playwright-core";
 
-/** Chromium as Debian has it, or where CHROMIUM_PATH says. */
+/** Path of Chromium: CHROMIUM_PATH, or where Debian installs it. */
 export const chromiumPath = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium";
 
-/** Without a browser these tests are left out, but never where the project checks itself. */
+/** Browser tests are skipped without Chromium, except in CI, where they fail. */
 export const hasBrowser = existsSync(chromiumPath) || process.env.CI !== undefined;
 if (!hasBrowser)
   console.warn(`The browser tests are skipped: there is no Chromium at ${chromiumPath} (CHROMIUM_PATH).`);
 
-const quiet = ["quic", "first-run", "background-networking", "component-update", "sync", "gpu"];
+const disabled = ["quic", "background-networking", "component-update", "sync", "gpu"];
 
 export function launchBrowser(): Promise<Browser> {
   return chromium.launch({
     executablePath: chromiumPath,
-    args: [
-      "--no-sandbox",
-      "--no-first-run",
-      ...quiet.filter((name) => name !== "first-run").map((name) => `--disable-${name}`),
-    ],
+    args: ["--no-sandbox", "--no-first-run", ...disabled.map((name) => `--disable-${name}`)],
   });
 }
 
-/** Everything that a page must not do, as it does it: complain, open a dialog, or ask another host. */
+/** Records the page's console errors and warnings, uncaught errors, dialogs and requests to other hosts. */
 export function watchPage(page: Page, base: string): string[] {
   const faults: string[] = [];
   page.on("console", (message) => {

@@ -2,19 +2,19 @@ import type { SSEMessage } from "@fastify/sse";
 import type { ChangeView } from "../../catalog/views.ts";
 import { changesOfAll, streamStart } from "./parameters.ts";
 import { changePage, eventStream, faults } from "./replies.ts";
-import type { ApiParts, ApiScope } from "./scope.ts";
+import type { ApiDeps, ApiScope } from "./scope.ts";
 
-/** What changes in the catalog, as a feed to read and as a stream to listen to. */
-export function registerChanges(scope: ApiScope, { catalog, feed, streams }: ApiParts): void {
+/** Routes of the change feed: as pages and as a stream of server-sent events. */
+export function registerChanges(scope: ApiScope, { catalog, feed, streams }: ApiDeps): void {
   scope.get(
     "/changes",
     {
       schema: {
         tags: ["Changes"],
-        summary: "What changed in the catalog, field by field",
+        summary: "Changes of the catalog, field by field",
         description:
-          "To follow: ask with `after=0`, or begin with `last_id` of a first answer without `after`; then ask again and again with " +
-          "`after` = `last_id` of the answer before. No change is ever left out: one whose transaction commits late holds back those after it.",
+          "To follow changes, start with `after=0`, or with `last_id` of a first request without `after`; then poll with `after` = `last_id` " +
+          "of the previous reply. A consumer that resumes by id misses no change: one whose transaction commits late holds back later ones.",
         querystring: changesOfAll,
         response: { 200: changePage, ...faults },
       },
@@ -35,8 +35,8 @@ export function registerChanges(scope: ApiScope, { catalog, feed, streams }: Api
         tags: ["Changes"],
         summary: "Changes as they are stored, as server-sent events",
         description:
-          "Each event is called `change`, its id is that of the change and its data a `Change`. A browser's EventSource resumes by itself " +
-          "after an interruption (`Last-Event-ID`); other clients send that header, or `after`.",
+          "Each event is named `change`; its id is the change's id and its data a `Change`. A browser's EventSource resumes after an " +
+          "interruption by itself (`Last-Event-ID`); other clients send that header or `after`.",
         querystring: streamStart,
         response: { 200: eventStream, ...faults },
       },

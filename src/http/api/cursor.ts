@@ -2,10 +2,10 @@ import { z } from "zod";
 import type { PageKey } from "../../db/catalog-reader.ts";
 import { Problem } from "../problem.ts";
 
-/** Where a page ended, as a text that callers hand back without reading it. It belongs to the sort order it was made for. */
+/** Cursors of keyset pagination: the sort key of a page's last entry, as an opaque text. A cursor is valid for one sort order. */
 
 const id = z.int().min(0).max(2_147_483_647);
-/** As Postgres writes a timestamp in UTC. */
+/** A timestamp in UTC as Postgres writes it. */
 const time = z.string().regex(/^\d{4,6}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?\+00$/);
 const keys: Record<string, z.ZodType<string | null>> = {
   appid: z.string().regex(/^\d{1,10}$/),
@@ -22,12 +22,12 @@ export function encodeCursor(sort: string, { key, appid }: PageKey): string {
   return Buffer.from(JSON.stringify([sort, key, appid])).toString("base64url");
 }
 
-/** @throws {Problem} 400 for what is no cursor, or one of another sort order. */
+/** @throws {Problem} 400 for a text that is no cursor, and for a cursor of another sort order. */
 export function decodeCursor(sort: string, cursor: string): PageKey {
   const parsed = z.tuple([z.literal(sort), keys[sort.replace("-", "")] ?? z.never(), id]).safeParse(json(cursor));
   if (parsed.success) return { key: parsed.data[1], appid: parsed.data[2] };
-  const detail = "it is not a cursor of this list in this order; take `next` of the page before as it is";
-  throw new Problem(400, `The cursor is not understood: ${detail}.`, [{ parameter: "cursor", detail }]);
+  const detail = "it is not a cursor of this list and sort order; take `next` of the previous page unchanged";
+  throw new Problem(400, `The cursor is invalid: ${detail}.`, [{ parameter: "cursor", detail }]);
 }
 
 function json(cursor: string): unknown {

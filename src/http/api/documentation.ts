@@ -2,17 +2,17 @@ import { readFileSync } from "node:fs";
 import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
 import { jsonSchemaTransform, jsonSchemaTransformObject } from "fastify-type-provider-zod";
-import { guard } from "../access.ts";
-import type { HttpSettings } from "../parts.ts";
+import { requireApiKey } from "../authentication.ts";
+import type { HttpSettings } from "../deps.ts";
 import type { ApiScope } from "./scope.ts";
 
 const description = `
-What Steam says about its apps, as this service has stored it. Read only.
+Read-only API of the Steam catalog that this service mirrors.
 
-Times are ISO 8601 in UTC. Faults are \`application/problem+json\` (RFC 9457). Lists come in pages and never whole.
-How fresh an app is stands in it: \`synced_at\` and \`change_number\`.`;
+Times are ISO 8601 in UTC. Errors are \`application/problem+json\` (RFC 9457). Lists are paginated by cursor.
+Each app carries its own freshness: \`synced_at\` and \`change_number\`.`;
 
-/** The OpenAPI document at `/docs/json`, made from the schemas of the routes, and the page at `/docs`. */
+/** Serves the OpenAPI document at `/docs/json`, generated from the schemas of the routes, and its page at `/docs`. */
 export async function registerDocumentation(scope: ApiScope, { apiKey }: HttpSettings): Promise<void> {
   const { version } = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8"));
   await scope.register(swagger, {
@@ -29,7 +29,7 @@ export async function registerDocumentation(scope: ApiScope, { apiKey }: HttpSet
     transformObject: jsonSchemaTransformObject,
   });
   await scope.register(async (docs) => {
-    guard(docs, apiKey);
+    requireApiKey(docs, apiKey);
     await docs.register(swaggerUi, { routePrefix: "/docs", staticCSP: true, uiConfig: { deepLinking: true } });
   });
 }

@@ -2,18 +2,18 @@ import { companyKinds, labelKinds } from "../../catalog/views.ts";
 import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { companyFilters, words } from "./parameters.ts";
 import { activity, companyPage, faults, labelList, summary } from "./replies.ts";
-import type { ApiParts, ApiScope } from "./scope.ts";
+import type { ApiDeps, ApiScope } from "./scope.ts";
 
-/** What apps can be asked for by, and the catalog in numbers. */
-export function registerLists(scope: ApiScope, { catalog }: ApiParts): void {
+/** Routes of the values that apps can be filtered by, and of the catalog's statistics. */
+export function registerLists(scope: ApiScope, { catalog }: ApiDeps): void {
   for (const kind of labelKinds) {
     scope.get(
       `/${kind}`,
       {
         schema: {
           tags: ["Lists"],
-          summary: `All ${kind} with the number of apps that carry each, the most used first`,
-          description: "Counted anew every few seconds to minutes, depending on how long it takes.",
+          summary: `All ${kind} with the number of apps of each, most used first`,
+          description: "The counts are cached for seconds to minutes, depending on how long the query takes.",
           response: { 200: labelList, ...faults },
         },
       },
@@ -27,7 +27,7 @@ export function registerLists(scope: ApiScope, { catalog }: ApiParts): void {
       {
         schema: {
           tags: ["Lists"],
-          summary: `All ${kind} by name, with the number of their apps`,
+          summary: `All ${kind} by name with the number of apps of each`,
           querystring: companyFilters,
           response: { 200: companyPage, ...faults },
         },
@@ -46,7 +46,7 @@ export function registerLists(scope: ApiScope, { catalog }: ApiParts): void {
     {
       schema: {
         tags: ["Lists"],
-        summary: "The catalog in numbers: apps by type, Steam Deck verdicts, the most used tags",
+        summary: "Statistics of the catalog: apps by type, Steam Deck verdicts, most used tags",
         response: { 200: summary, ...faults },
       },
     },
@@ -58,7 +58,7 @@ export function registerLists(scope: ApiScope, { catalog }: ApiParts): void {
     {
       schema: {
         tags: ["Changes"],
-        summary: "How much changed in each minute of the last hour",
+        summary: "Number of changes in each minute of the last hour",
         response: { 200: activity, ...faults },
       },
     },

@@ -2,35 +2,38 @@ import { z } from "zod";
 import { deckCategories } from "../../catalog/app-record.ts";
 import { appSorts } from "../../catalog/views.ts";
 
-/** What requests may ask. Each becomes a parameter of the OpenAPI document with its limits and description. */
+/** Path and query parameters. Each appears in the OpenAPI document with its limits and description. */
 
 const maxId = 2_147_483_647;
 const maxChangeId = Number.MAX_SAFE_INTEGER;
-/** Nothing that Postgres refuses, nor anything that only a mistake puts there. */
+/** One line of text: Postgres rejects NUL, and no name contains other control characters. */
 const line = z
   .string()
   .min(1)
   .max(200)
-  .regex(/^\P{Cc}*$/u, "must not hold control characters");
+  .regex(/^\P{Cc}*$/u, "must not contain control characters");
 const list = z.array(line).max(10);
 const time = z.union(
   [z.iso.datetime({ offset: true }), z.iso.date()],
   "must be a date or a time, such as 2026-07-01T12:00:00Z",
 );
 
-const cursor = z.string().max(1_000).optional().meta({ description: "`next` of the page before, as it is" });
-const search = line.max(100).optional().meta({ description: "words that the name holds, in any case and order" });
-const limit = (most: number) => z.int().min(1).max(most).default(50).meta({ description: "of one page" });
+const cursor = z.string().max(1_000).optional().meta({ description: "`next` of the previous page, unchanged" });
+const search = line.max(100).optional().meta({ description: "words in the name, case-insensitive, in any order" });
+const limit = (most: number) =>
+  z.int().min(1).max(most).default(50).meta({ description: "maximum number of entries of a page" });
 
 export const appidPath = z.strictObject({ appid: z.int().min(1).max(maxId) });
 
 export const sorts = appSorts.flatMap((sort) => [sort, `-${sort}`] as const);
 
 export const appFilters = z.strictObject({
-  type: list.optional().meta({ description: "any of these: game, dlc, demo, …; repeat the parameter for several" }),
-  tag: list.optional().meta({ description: "all of these, by id or by name in any case" }),
-  genre: list.optional().meta({ description: "all of these, by id or by name in any case" }),
-  category: list.optional().meta({ description: "all of these, by id or by name in any case" }),
+  type: list
+    .optional()
+    .meta({ description: "any of these: game, dlc, demo, …; repeat the parameter for several values" }),
+  tag: list.optional().meta({ description: "all of these, by id or by case-insensitive name" }),
+  genre: list.optional().meta({ description: "all of these, by id or by case-insensitive name" }),
+  category: list.optional().meta({ description: "all of these, by id or by case-insensitive name" }),
   franchise: list.optional().meta({ description: "all of these, by exact name" }),
   developer: list.optional().meta({ description: "all of these, by exact name" }),
   publisher: list.optional().meta({ description: "all of these, by exact name" }),
@@ -40,30 +43,35 @@ export const appFilters = z.strictObject({
     .max(3)
     .optional()
     .meta({ description: "all of these" }),
-  parent: z.int().min(1).max(maxId).optional().meta({ description: "DLC, demos and the like of this app" }),
+  parent: z
+    .int()
+    .min(1)
+    .max(maxId)
+    .optional()
+    .meta({ description: "DLC, demos and other apps that belong to this app" }),
   free: z.boolean().optional(),
   active: z.boolean().optional().meta({ description: "known to Steam and not delisted" }),
   released_since: time.optional(),
   released_before: time.optional(),
-  changed_since: time.optional().meta({ description: "something that is stored of the app changed then or later" }),
+  changed_since: time.optional().meta({ description: "a stored field of the app changed at or after this time" }),
   q: search,
   sort: z
     .enum(sorts)
     .default("appid")
-    .meta({ description: "with - the other way round; apps without a value come last" }),
+    .meta({ description: "prefix - for descending order; apps without a value come last" }),
   limit: limit(200),
   cursor,
 });
 
 export const changesOfApp = z.strictObject({
-  before: z.int().min(1).max(maxChangeId).optional().meta({ description: "`next_before` of the page before" }),
+  before: z.int().min(1).max(maxChangeId).optional().meta({ description: "`next_before` of the previous page" }),
   limit: limit(500),
 });
 
 export const changesOfAll = changesOfApp
   .extend({
     after: z.int().min(0).max(maxChangeId).optional().meta({
-      description: "changes after this id, the oldest first: the way to follow. Without it, the newest come first",
+      description: "changes after this id, oldest first; without it, newest first",
     }),
   })
   .refine(({ after, before }) => after === undefined || before === undefined, {
@@ -77,7 +85,7 @@ export const streamStart = z.strictObject({
     .min(0)
     .max(maxChangeId)
     .optional()
-    .meta({ description: "begin after this id; without it, with what changes from now on" }),
+    .meta({ description: "starts after this id; without it, with the next new change" }),
 });
 
 export const companyFilters = z.strictObject({
@@ -86,7 +94,7 @@ export const companyFilters = z.strictObject({
   cursor,
 });
 
-/** A search as the words it is made of. */
+/** Splits a search text into words. */
 export function words(search: string | undefined): string[] | undefined {
   return search?.split(/\s+/).filter((word) => word !== "");
 }

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { activityMinute, appSummary, appView, changeView, companyCount, namedCount } from "../../catalog/views.ts";
 import { problem } from "../problem.ts";
 
-/** What requests are answered with, beside the views of the catalog themselves. */
+/** Response schemas: pages and lists of the catalog's views, and the error replies. */
 
 const next = z.string().nullable().meta({ description: "the `cursor` of the next page; null on the last" });
 const counted = z.object({ name: z.string(), count: z.int() });
@@ -11,11 +11,12 @@ export const appPage = z.object({ data: z.array(appSummary), next }).meta({ id: 
 export const changePage = z
   .object({
     data: z.array(changeView),
-    last_id: z
+    last_id: z.int().meta({ description: "pass it as `after` to resume; a consumer that does so misses no change" }),
+    next_before: z
       .int()
-      .meta({ description: "whoever asks for what came `after` it misses nothing, not even what commits late" }),
-    next_before: z.int().nullable().meta({ description: "`before` of the next, older page; null at the end" }),
-    has_more: z.boolean().meta({ description: "in the direction that was asked for" }),
+      .nullable()
+      .meta({ description: "pass it as `before` for the next, older page; null on the last" }),
+    has_more: z.boolean().meta({ description: "more changes exist in the requested direction" }),
   })
   .meta({ id: "ChangePage" });
 export const labelList = z.object({ data: z.array(namedCount) }).meta({ id: "LabelList" });
@@ -32,7 +33,7 @@ export const activity = z.object({ data: z.array(activityMinute) }).meta({ id: "
 export { appView };
 
 export const eventStream = {
-  description: "a stream without end",
+  description: "server-sent events; the stream does not end",
   content: { "text/event-stream": { schema: z.string() } },
 };
 
@@ -41,11 +42,11 @@ const fault = (description: string) => ({
   content: { "application/problem+json": { schema: problem } },
 });
 
-/** Of every route. */
+/** Error replies of every route. */
 export const faults = {
-  400: fault("a parameter is wrong; `errors` says which"),
-  401: fault("the service asks for its API key"),
-  429: fault("too many requests of this address; `Retry-After` says when to come back"),
-  503: fault("the database does not answer; `Retry-After` says when to come back"),
+  400: fault("a parameter is invalid; `errors` names it"),
+  401: fault("the API key is missing or wrong"),
+  429: fault("the rate limit of this address is exceeded; see `Retry-After`"),
+  503: fault("the database is unavailable; see `Retry-After`"),
 };
-export const missing = { 404: fault("there is no such app") };
+export const missing = { 404: fault("the app is not stored") };

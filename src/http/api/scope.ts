@@ -1,9 +1,9 @@
 import type { FastifyInstance } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import type { CatalogReader } from "../../db/catalog-reader.ts";
-import type { ServerParts } from "../parts.ts";
+import type { ServerDeps } from "../deps.ts";
 
-/** What the routes of the API are built with. */
+/** A Fastify scope whose route schemas are zod types. */
 export type ApiScope = FastifyInstance<
   FastifyInstance["server"],
   Parameters<FastifyInstance["routing"]>[0],
@@ -12,7 +12,7 @@ export type ApiScope = FastifyInstance<
   ZodTypeProvider
 >;
 
-export interface ApiParts extends ServerParts {
+export interface ApiDeps extends ServerDeps {
   /** @throws {Problem} 503 while the database is not open yet. */
   catalog: () => CatalogReader;
 }

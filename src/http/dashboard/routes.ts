@@ -3,16 +3,15 @@ import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import staticFiles from "@fastify/static";
 import type { FastifyInstance } from "fastify";
-import { guard } from "../access.ts";
-import type { ServerParts } from "../parts.ts";
-import { endpointsOf } from "../parts.ts";
-import { dashboardEvents } from "./stream.ts";
-import { watchThroughput } from "./throughput.ts";
+import { requireApiKey } from "../authentication.ts";
+import { endpointsOf, type ServerDeps } from "../deps.ts";
+import { dashboardEvents } from "./events.ts";
+import { startThroughputSampler } from "./throughput.ts";
 
 const page = fileURLToPath(new URL("./page", import.meta.url));
 const charts = dirname(createRequire(import.meta.url).resolve("uplot/dist/uPlot.min.css"));
 
-/** Everything comes from here, nothing is evaluated, and no text becomes markup. */
+/** All resources come from this server, nothing is evaluated, and no text becomes markup (trusted types). */
 const contentSecurityPolicy = [
   "default-src 'none'",
   "script-src 'self'",
@@ -25,12 +24,12 @@ const contentSecurityPolicy = [
   "require-trusted-types-for 'script'",
 ].join("; ");
 
-/** The page at `/`, its files as they stand in the repository, and the stream that feeds it. */
-export async function registerDashboard(scope: FastifyInstance, parts: ServerParts): Promise<void> {
-  const { settings, snapshot, streams } = parts;
-  const throughput = watchThroughput(() => snapshot().apps_stored);
+/** Serves the page at `/`, its files as they are in the repository (no build step), and its event stream. */
+export async function registerDashboard(scope: FastifyInstance, deps: ServerDeps): Promise<void> {
+  const { settings, snapshot, streams } = deps;
+  const throughput = startThroughputSampler(() => snapshot().apps_stored);
   scope.addHook("onClose", async () => throughput.stop());
-  guard(scope, settings.apiKey);
+  requireApiKey(scope, settings.apiKey);
 
   await scope.register(staticFiles, {
     root: page,
@@ -56,6 +55,6 @@ export async function registerDashboard(scope: FastifyInstance, parts: ServerPar
     return reply.sendFile("index.html");
   });
   scope.get("/dashboard/stream", { sse: "only", exposeHeadRoute: false }, async (_request, reply) => {
-    await streams.send(reply, (signal) => dashboardEvents(parts, throughput, signal));
+    await streams.send(reply, (signal) => dashboardEvents({ ...deps, throughput }, signal));
   });
 }

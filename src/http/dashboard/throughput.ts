@@ -1,15 +1,15 @@
-/** Apps stored a second, over the last half hour: a small ring in memory, filled whether or not anybody looks. */
+/** Throughput of the last half hour, in apps stored per second: a ring buffer in memory, sampled whether or not a page is open. */
 export interface Throughput {
-  /** `[unix seconds, apps a second]` after `since`, the oldest first. */
+  /** `[unix seconds, apps per second]` after `since`, oldest first. */
   after(since: number): [number, number][];
   stop(): void;
 }
 
-const everyMs = 2_000;
-const keptSamples = 900;
+const sampleIntervalMs = 2_000;
+const maxSamples = 900;
 
-/** `count` is how many have been stored since the start. */
-export function watchThroughput(count: () => number, now: () => number = Date.now): Throughput {
+/** Starts to sample; `count` returns the number of apps stored since the start. */
+export function startThroughputSampler(count: () => number, now: () => number = Date.now): Throughput {
   const samples: [number, number][] = [];
   let last = { at: now(), count: count() };
 
@@ -18,9 +18,9 @@ export function watchThroughput(count: () => number, now: () => number = Date.no
     const seconds = (next.at - last.at) / 1_000;
     const rate = seconds > 0 ? Math.round(((next.count - last.count) / seconds) * 10) / 10 : 0;
     samples.push([Math.round(next.at / 1_000), rate]);
-    if (samples.length > keptSamples) samples.shift();
+    if (samples.length > maxSamples) samples.shift();
     last = next;
-  }, everyMs).unref();
+  }, sampleIntervalMs).unref();
 
   return {
     after: (since) => samples.filter(([at]) => at > since),

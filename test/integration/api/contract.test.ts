@@ -6,7 +6,7 @@ import { beforeAll, expect, onTestFailed, test } from "vitest";
 import { forEachDatabase } from "../../support/databases.ts";
 import { fill, hostileName, serve } from "./harness.ts";
 
-/** Requests made from the OpenAPI document itself, and every answer held against it. */
+/** Contract tests: requests generated from the OpenAPI document, every reply validated against it. */
 
 interface Schema {
   type?: string | string[];
@@ -36,7 +36,7 @@ interface OpenApi {
 const seed = Math.floor(Date.now() / 86_400_000);
 const streamPath = "/v1/changes/stream";
 
-/** Values that a parameter may have, by its schema. */
+/** Valid values of a parameter, by its schema. */
 function valid(schema: Schema, name: string): fc.Arbitrary<string> {
   if (name === "cursor") return fc.constant("");
   if (schema.enum) return fc.constantFrom(...schema.enum.map(String));
@@ -99,11 +99,11 @@ const hostile = fc.oneof(
 );
 
 function encoded(text: string): string {
-  // Half of a surrogate pair cannot be written in a URL.
+  // A lone surrogate cannot be encoded in a URL.
   return encodeURIComponent(text.toWellFormed());
 }
 
-forEachDatabase("the API", (open) => {
+forEachDatabase("the API contract", (open) => {
   let get: Awaited<ReturnType<typeof serve>>["get"];
   let document: OpenApi;
   let validators: Map<string, ValidateFunction>;
@@ -135,18 +135,18 @@ forEachDatabase("the API", (open) => {
     return () => served.server.close();
   });
 
-  /** Asks, and holds the answer against the document. */
+  /** Requests the URL and validates the reply against the document. */
   async function check(path: string, url: string): Promise<number> {
-    const answer = await get(url);
-    const type = (answer.headers.get("content-type") ?? "").split(";")[0];
-    const body: unknown = await answer.json();
-    const validate = validators.get(`${path} ${answer.status} ${type}`);
-    if (!validate) throw new Error(`${url}: ${answer.status} ${type} is not in the document: ${JSON.stringify(body)}`);
+    const reply = await get(url);
+    const type = (reply.headers.get("content-type") ?? "").split(";")[0];
+    const body: unknown = await reply.json();
+    const validate = validators.get(`${path} ${reply.status} ${type}`);
+    if (!validate) throw new Error(`${url}: ${reply.status} ${type} is not in the document: ${JSON.stringify(body)}`);
     if (!validate(body))
       throw new Error(
-        `${url}: ${answer.status} ${JSON.stringify(validate.errors?.slice(0, 3))} ${JSON.stringify(body).slice(0, 500)}`,
+        `${url}: ${reply.status} ${JSON.stringify(validate.errors?.slice(0, 3))} ${JSON.stringify(body).slice(0, 500)}`,
       );
-    return answer.status;
+    return reply.status;
   }
 
   function url(path: string, values: readonly (readonly [Parameter, string])[]): string {
@@ -159,7 +159,7 @@ forEachDatabase("the API", (open) => {
     return query.length > 0 ? `${filled}?${query.join("&")}` : filled;
   }
 
-  test("has a valid OpenAPI 3.1 document that names every route and its faults", async () => {
+  test("publishes a valid OpenAPI 3.1 document with every route and its errors", async () => {
     const result = await new Validator().validate(structuredClone(document) as unknown as Record<string, unknown>);
     expect(result.errors ?? []).toEqual([]);
     expect(document.openapi).toMatch(/^3\.1/);
@@ -183,7 +183,7 @@ forEachDatabase("the API", (open) => {
     }
   });
 
-  test("answers valid requests as the document says", async () => {
+  test("answers valid requests as documented", async () => {
     for (const { path, operation } of operations()) {
       const parameters = operation.parameters ?? [];
       const request = fc.tuple(
@@ -206,7 +206,7 @@ forEachDatabase("the API", (open) => {
         { seed, numRuns: parameters.length === 0 ? 1 : 25 },
       );
     }
-    // Values alone are right in many, together only in some: see what is certain.
+    // Valid values may exclude each other, so these requests must succeed.
     for (const [path, address] of [
       ["/v1/apps/{appid}", "/v1/apps/1"],
       ["/v1/apps/{appid}/changes", "/v1/apps/1/changes?limit=3"],
@@ -219,7 +219,7 @@ forEachDatabase("the API", (open) => {
     }
   });
 
-  test(`answers anything else with 4xx and a problem, never with 5xx (seed ${seed})`, async () => {
+  test(`answers invalid requests with 4xx and a problem document, never with 5xx (seed ${seed})`, async () => {
     onTestFailed(() => console.error(`seed ${seed}`));
     const statuses = new Map<number, number>();
     for (const { path, operation } of operations()) {
@@ -234,30 +234,30 @@ forEachDatabase("the API", (open) => {
       await fc.assert(
         fc.asyncProperty(request, async (chosen) => {
           const given = chosen.filter((pair): pair is readonly [Parameter, string] => pair[1] !== null);
-          const answer = await get(url(path, given));
-          statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1);
-          if (answer.status < 400) return;
-          expect(answer.headers.get("content-type")).toMatch(/^application\/problem\+json/);
-          expect(await answer.json()).toMatchObject({
+          const reply = await get(url(path, given));
+          statuses.set(reply.status, (statuses.get(reply.status) ?? 0) + 1);
+          if (reply.status < 400) return;
+          expect(reply.headers.get("content-type")).toMatch(/^application\/problem\+json/);
+          expect(await reply.json()).toMatchObject({
             type: "about:blank",
-            status: answer.status,
+            status: reply.status,
             title: expect.any(String),
             detail: expect.any(String),
           });
-          expect(answer.status).toBeLessThan(500);
+          expect(reply.status).toBeLessThan(500);
         }),
         { seed, numRuns: 40 },
       );
-      // One at a time as well: alone each reaches what the others hide.
+      // Also one parameter at a time: an invalid one hides the others.
       for (const parameter of operation.parameters ?? []) {
         await fc.assert(
           fc.asyncProperty(hostile, async (value) => {
             const others = (operation.parameters ?? []).filter(
               ({ in: where }) => where === "path" && parameter.in !== "path",
             );
-            const answer = await get(url(path, [...others.map((other) => [other, "1"] as const), [parameter, value]]));
-            statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1);
-            if (answer.status >= 500) throw new Error(`${answer.url}: ${await answer.text()}`);
+            const reply = await get(url(path, [...others.map((other) => [other, "1"] as const), [parameter, value]]));
+            statuses.set(reply.status, (statuses.get(reply.status) ?? 0) + 1);
+            if (reply.status >= 500) throw new Error(`${reply.url}: ${await reply.text()}`);
           }),
           { seed, numRuns: 40 },
         );
@@ -268,7 +268,7 @@ forEachDatabase("the API", (open) => {
     expect((await get("/v1/apps/1")).status).toBe(200);
   });
 
-  test("says what is wrong with which parameter", async () => {
+  test("names each invalid parameter in `errors`", async () => {
     const faults = async (path: string) =>
       ((await (await get(path)).json()) as { errors: { parameter: string; detail: string }[] }).errors;
     expect((await faults("/v1/apps?limit=0&deck=great&tagg=1")).map(({ parameter }) => parameter).toSorted()).toEqual([
@@ -276,7 +276,7 @@ forEachDatabase("the API", (open) => {
       "limit",
       "tagg",
     ]);
-    expect(await faults("/v1/apps?tag=Puzle")).toEqual([{ parameter: "tag", detail: 'there is no tag "Puzle"' }]);
+    expect(await faults("/v1/apps?tag=Puzle")).toEqual([{ parameter: "tag", detail: 'unknown tag "Puzle"' }]);
     expect(await faults("/v1/changes?after=1&before=2")).toEqual([
       { parameter: "before", detail: "after and before exclude each other" },
     ]);

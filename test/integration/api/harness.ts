@@ -1,6 +1,6 @@
 import { onTestFinished } from "vitest";
 import { type CatalogReader, createCatalogReader } from "../../../src/db/catalog-reader.ts";
-import type { HttpSettings } from "../../../src/http/parts.ts";
+import type { HttpSettings } from "../../../src/http/deps.ts";
 import { buildServer } from "../../../src/http/server.ts";
 import { loadConfig } from "../../../src/process/config.ts";
 import { createMetrics } from "../../../src/status/metrics.ts";
@@ -10,15 +10,15 @@ import { generateRecords } from "../../support/steam/records.ts";
 import { silent } from "../../support/templates.ts";
 import { catalogOf, record } from "../sql/catalog.ts";
 
-/** The HTTP side as the service builds it, over a test database, with nothing running beside it; `said` is what a worker would say. */
+/** Serves HTTP over a test database without a worker; `overrides` replaces fields of the worker's snapshot. */
 export async function serve(
   database: TestDatabase | null,
   settings: Partial<HttpSettings> = {},
   closeAfter: (close: () => Promise<void>) => void = onTestFinished,
-  said: Partial<ServiceSnapshot> = {},
+  overrides: Partial<ServiceSnapshot> = {},
 ) {
   const reader: CatalogReader | null = database && createCatalogReader(database.db);
-  const snapshot = () => ({ ...idle, ...said });
+  const snapshot = () => ({ ...idle, ...overrides });
   const server = buildServer({
     snapshot,
     reader: () => reader,
@@ -56,7 +56,7 @@ const idle: ServiceSnapshot = {
 
 export const hostileName = `<img src=x onerror="alert(1)">'; drop table apps; --`;
 
-/** Generated apps of every shape, one with a hostile name, and some history. */
+/** Stores generated apps of every shape, one with a hostile name, and some changes. */
 export async function fill(database: TestDatabase, apps = 200): Promise<void> {
   const { store, sql } = catalogOf(() => database);
   const records = generateRecords(apps);
@@ -69,7 +69,7 @@ export async function fill(database: TestDatabase, apps = 200): Promise<void> {
   );
 }
 
-/** Server-sent events of a stream, one after the other. */
+/** Parses the server-sent events of a reply. */
 export async function* eventsOf(answer: Response): AsyncGenerator<{ id?: string; event?: string; data?: string }> {
   if (!answer.body) throw new Error("no body");
   let text = "";

@@ -10,7 +10,7 @@ import { silent } from "../../support/templates.ts";
 import { record, useCatalog } from "../sql/catalog.ts";
 import { eventsOf, serve } from "./harness.ts";
 
-/** How the API is served: freshness, keys, other origins, limits, streams. */
+/** Caching, streams, authentication, CORS, rate limit and errors of the API. */
 
 forEachDatabase("serving the catalog", (open, kind) => {
   const catalog = useCatalog(open);
@@ -18,7 +18,7 @@ forEachDatabase("serving the catalog", (open, kind) => {
   const started = (...args: Parameters<typeof serve> extends [unknown, ...infer Rest] ? Rest : never) =>
     serve(catalog.database, ...args);
 
-  test("an app is sent again only when something of it has changed", async () => {
+  test("replies 304 to If-None-Match until the app changes", async () => {
     const { get } = await started();
     await store(record(10, 500));
     const first = await get("/v1/apps/10");
@@ -32,12 +32,12 @@ forEachDatabase("serving the catalog", (open, kind) => {
     expect(((await changed.json()) as AppView).change_number).toBe(501);
   });
 
-  test("the stream tells changes as they land, and resumes after the last one that was seen", async () => {
+  test("streams changes as they are stored and resumes after Last-Event-ID", async () => {
     const { get, base } = await started();
     await store(record(10, 500), record(20, 500));
     const live = eventsOf(await get("/v1/changes/stream"));
     expect(await live.next()).toMatchObject({ value: { event: "open", retry: "1000" } });
-    // The stream begins with what changes from now on; now is once the feed has looked for the first time.
+    // The stream starts at the newest change of the feed's first poll, so changes are stored until one arrives.
     const seen: ChangeView[] = [];
     const reading = (async () => {
       for await (const { event, id, data } of live) {
@@ -55,7 +55,7 @@ forEachDatabase("serving the catalog", (open, kind) => {
     await reading;
     expect(seen.at(-1)).toMatchObject({ appid: 20, field: "type", old: "game", new: "dlc" });
 
-    // Exactly what came after the first that was seen.
+    // Resumes exactly after the first change.
     const [first] = seen;
     const resumed: ChangeView[] = [];
     for await (const { event, data } of eventsOf(
@@ -68,7 +68,7 @@ forEachDatabase("serving the catalog", (open, kind) => {
   });
 
   test.skipIf(kind === "pglite")(
-    "the stream holds back what a transaction that is still open could precede",
+    "the stream holds back changes that an open transaction could still precede",
     async () => {
       const { get } = await started();
       const late = new pg.Client({ connectionString: catalog.database.url ?? "" });
@@ -82,7 +82,7 @@ forEachDatabase("serving the catalog", (open, kind) => {
       const events = eventsOf(await get(`/v1/changes/stream?after=${start}`));
       await events.next();
       const next = events.next();
-      // Other readers see nothing of it either, and that is all that can be waited for here.
+      // Pages hold the change back as well, which shows that the stream had nothing to send.
       expect(await (await get(`/v1/changes?after=${start}`)).json()).toMatchObject({ data: [], last_id: start });
       await late.query("commit");
       const fields = [
@@ -93,7 +93,7 @@ forEachDatabase("serving the catalog", (open, kind) => {
     },
   );
 
-  test("a stream that is far behind reads its way up", async () => {
+  test("a stream that is far behind catches up from the database", async () => {
     const { get } = await started();
     await sql("insert into app_changes (appid, change_number, field) select 1, i, 'f' from generate_series(1, 3000) i");
     const [{ first, last } = { first: 0, last: 0 }] = await sql<{ first: number; last: number }>(
@@ -108,8 +108,8 @@ forEachDatabase("serving the catalog", (open, kind) => {
   });
 });
 
-describe("the doors", () => {
-  test("with a key only who has it gets in, by any of the customary ways", async () => {
+describe("policies", () => {
+  test("requires the API key as bearer token, Basic password or x-api-key", async () => {
     const { get } = await serve(null, { apiKey: "open sesame é" });
     const basic = (text: string) => `Basic ${Buffer.from(text).toString("base64")}`;
     for (const path of ["/v1/apps", "/v1/changes/stream", "/docs/json", "/docs", "/v1/nothing"]) {
@@ -124,18 +124,18 @@ describe("the doors", () => {
         else expect([path, headers, answer.status]).toEqual([path, headers, 401]);
         if (answer.status === 401) expect(answer.headers.get("www-authenticate")).toMatch(/^Basic/);
       }
-      const status = (await get(path, { authorization: basic("anybody:open sesame é") })).status;
+      const status = (await get(path, { authorization: basic("user:open sesame é") })).status;
       expect([path, status]).toEqual([path, path.startsWith("/docs") ? 200 : path === "/v1/apps" ? 503 : status]);
       expect(status).not.toBe(401);
     }
-    // Platforms that probe know no key.
+    // Probes and metrics need no key.
     for (const path of ["/health", "/ready", "/status", "/metrics"]) expect((await get(path)).status).not.toBe(401);
     const plain = await serve(null, { apiKey: "k" });
     expect((await plain.get("/v1/apps", { "x-api-key": "k" })).status).toBe(503);
     expect((await plain.get("/v1/apps", { authorization: "bearer k" })).status).toBe(503);
   });
 
-  test("other sites' pages may read only if they are named", async () => {
+  test("allows only the configured CORS origins", async () => {
     const ask = async (corsOrigins: string[], origin: string) => {
       const { base } = await serve(null, { corsOrigins });
       const answer = await fetch(`${base}/v1/apps?limit=0`, { headers: { origin } });
@@ -156,7 +156,7 @@ describe("the doors", () => {
     expect(refused).not.toContain("*");
   });
 
-  test("an address that asks too often is told when to come back; probes are never counted", async () => {
+  test("answers 429 with Retry-After above the rate limit of an address, probes excepted", async () => {
     const rateLimit = { count: 3, periodMs: 60_000 };
     const { get } = await serve(null, { rateLimit });
     for (let request = 0; request < 3; request++) expect((await get("/v1/apps?limit=0")).status).toBe(400);
@@ -165,21 +165,24 @@ describe("the doors", () => {
     expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
     expect(await refused.json()).toMatchObject({ status: 429, title: "Too Many Requests" });
     expect((await get("/health")).status).toBe(200);
-    // The address that a caller claims counts only behind as many proxies as there are.
+    // X-Forwarded-For is trusted for TRUSTED_PROXIES hops only.
     expect((await get("/v1/apps?limit=0", { "x-forwarded-for": "203.0.113.7" })).status).toBe(429);
     const behind = await serve(null, { rateLimit, trustedProxies: 1 });
     for (let caller = 0; caller < 6; caller++) {
       expect((await behind.get("/v1/apps?limit=0", { "x-forwarded-for": `203.0.113.${caller}` })).status).toBe(400);
     }
-    // What stands before the last proxy's word is the caller's own invention.
-    const lies = async (lie: string) =>
-      (await behind.get("/v1/apps?limit=0", { "x-forwarded-for": `${lie}, 198.51.100.1` })).status;
-    expect([await lies("1.1.1.1"), await lies("2.2.2.2"), await lies("3.3.3.3"), await lies("4.4.4.4")]).toEqual([
-      400, 400, 400, 429,
-    ]);
+    // Entries before that of the last trusted proxy are the client's and are ignored.
+    const forged = async (address: string) =>
+      (await behind.get("/v1/apps?limit=0", { "x-forwarded-for": `${address}, 198.51.100.1` })).status;
+    expect([
+      await forged("1.1.1.1"),
+      await forged("2.2.2.2"),
+      await forged("3.3.3.3"),
+      await forged("4.4.4.4"),
+    ]).toEqual([400, 400, 400, 429]);
   });
 
-  test("what is off is not there", async () => {
+  test("answers 404 for the API and dashboard when they are off", async () => {
     const { get } = await serve(null, { api: false, dashboard: false });
     for (const path of ["/v1/apps", "/v1/changes/stream", "/docs", "/docs/json"])
       expect((await get(path)).status).toBe(404);
@@ -191,7 +194,7 @@ describe("the doors", () => {
     ]);
   });
 
-  test("bodies and endless addresses are refused", async () => {
+  test("rejects request bodies and overlong URLs", async () => {
     const { base, get } = await serve(null);
     const post = async (body: string) => (await fetch(`${base}/v1/apps`, { method: "POST", body })).status;
     expect([await post("x"), await post("x".repeat(2_000))]).toEqual([404, 413]);
@@ -200,25 +203,26 @@ describe("the doors", () => {
     expect((await get(`/v1/apps/${"1".repeat(1_000)}`)).status).toBeLessThan(500);
   });
 
-  test("a database that is not open yet, or away, is a 503 that says when to ask again", async () => {
+  test("answers 503 with Retry-After while the database is not open yet or unreachable", async () => {
     const answers = [await (await serve(null)).get("/v1/apps/10")];
-    const db = await openPostgres({ url: `postgres://nobody@127.0.0.1:${await freePort()}/none`, logger: silent });
+    const db = await openPostgres({ url: `postgres://user@127.0.0.1:${await freePort()}/none`, logger: silent });
     onTestFinished(() => db.close());
     const reader = createCatalogReader(db);
     const { get } = await serve({ db } as never);
     answers.push(await get("/v1/apps/10"), await get("/v1/tags"), await get("/v1/changes"));
     for (const answer of answers) {
       expect(answer.status).toBe(503);
+      expect(answer.headers.get("retry-after")).toBe("5");
       expect(await answer.json()).toMatchObject({ status: 503, title: "Service Unavailable" });
     }
     await expect(reader.app(1)).rejects.toMatchObject({ fault: "unreachable" });
   });
 
-  test("streams end with the server, and there are only so many", async () => {
+  test("limits the number of open streams and ends them when the server closes", async () => {
     const { get, server, base } = await serve(null);
     const streams = await Promise.all(Array.from({ length: 100 }, () => get("/v1/changes/stream")));
     expect((await get("/v1/changes/stream")).status).toBe(503);
-    // One that leaves makes room for another.
+    // A client that disconnects frees its place.
     await streams[0]?.body?.cancel();
     for (let status = 503; status !== 200; ) {
       const again = await get("/v1/changes/stream");

@@ -10,7 +10,7 @@ import { startService } from "../../support/service.ts";
 import { type ForkedSteam, forkSimulatedSteam } from "../../support/steam/child.ts";
 import { serve } from "../api/harness.ts";
 
-/** The page in a real browser, the service as a process, a simulated Steam. */
+/** The dashboard in a real browser, with the service as a process and a simulated Steam. */
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const hostileName = "<img src=x onerror=alert(1)>";
@@ -55,7 +55,7 @@ describe.skipIf(!hasBrowser)("the dashboard", () => {
     });
   }
 
-  test("shows a bulk sync moving, without a reload, on the embedded database", async () => {
+  test("updates the progress of a bulk sync without a reload, on the embedded database", async () => {
     const database = await openTestDatabase("pglite");
     onTestFinished(() => database.close());
     await database.lend(async () => {
@@ -75,7 +75,7 @@ describe.skipIf(!hasBrowser)("the dashboard", () => {
     });
   });
 
-  test("follows a monitor: changes as they land, hostile names as text, through a restart, for everybody", async () => {
+  test("shows changes as they are stored, hostile names as text, after a restart too, accessibly", async () => {
     const database = await openTestDatabase("postgres");
     onTestFinished(() => database.close());
     const bulk = startService({ args: ["bulk-sync"], steam, database, env: { BULK_REQUEST_DELAY: "0" } });
@@ -90,7 +90,7 @@ describe.skipIf(!hasBrowser)("the dashboard", () => {
     let service = startService({ steam, database, env });
     onTestFinished(() => service.stop());
     await service.until("/health", ({ status }) => status === "ok");
-    // Another worker on the same database says how far it is.
+    // The report of another worker on the same database.
     const loading = {
       bulk: { phase: "syncing", done: 80, failed: 2, unknown: 8, total: 360, share: 0.25, eta_seconds: 75 },
     };
@@ -103,7 +103,7 @@ describe.skipIf(!hasBrowser)("the dashboard", () => {
     await until(page, "#health", "ok");
     expect(await textOf(page, "#monitor-figures")).toContain("polls");
 
-    // Of which Steam tells everything.
+    // Apps whose app info is complete.
     const whole = await database.sql<{ appid: number }>(
       "select appid from sync_status where not missing_token order by 1 limit 2",
     );
@@ -119,13 +119,13 @@ describe.skipIf(!hasBrowser)("the dashboard", () => {
       return performance.now() - storedAt;
     };
     const waits = [await msUntilShown(hostileName)];
-    // Within a second of being stored, one of three times: the machine may be busy with something else.
+    // Within a second of being stored, in one of three attempts: the machine may be busy.
     while (Math.min(...waits) >= 1_000 && waits.length < 3)
       waits.push(await msUntilShown(`${hostileName} ${waits.length}`));
     expect(Math.min(...waits)).toBeLessThan(1_000);
     expect(await page.locator("img").count()).toBe(0);
     expect(await textOf(page, "#changes")).toContain(hostileName);
-    // With the names that ids stand for.
+    // Ids are shown as names.
     const [category] = await database.sql<{ name: string }>(
       `select name from steam_categories where category_id in (
          select jsonb_array_elements_text(old)::integer from app_changes where appid = $1 and field = 'categories') limit 1`,
@@ -147,22 +147,22 @@ describe.skipIf(!hasBrowser)("the dashboard", () => {
     expect(await seriousIssues(page)).toEqual([]);
     expect(faults).toEqual([]);
 
-    // In order, so that the next one need not wait for the lease of the one that polled.
+    // An orderly stop releases the leader lease, so that the next process need not wait for it to expire.
     service.kill("SIGTERM");
     expect((await service.exited).code).toBe(0);
     await until(page, "#connection", "reconnecting");
-    // Only this the browser itself complains of.
-    const complaints = faults.filter(
+    // The browser reports the lost connection; nothing else may be reported.
+    const others = faults.filter(
       (fault) => !/ERR_(CONNECTION_REFUSED|INCOMPLETE_CHUNKED_ENCODING|CONNECTION_RESET|EMPTY_RESPONSE)/.test(fault),
     );
-    expect(complaints).toEqual([]);
+    expect(others).toEqual([]);
     service = startService({ steam, database, env });
     await until(page, "#connection", "live");
     await steam.call("change", other, text("After the restart").replace(String(appid), String(other)));
     await until(page, "#changes strong", "After the restart");
   });
 
-  test("shows a collector, an import, what is away and which apps fail", async () => {
+  test("shows the collector, a library import, connection errors and failing apps", async () => {
     const progress = {
       failed: 0,
       rate_per_minute: 59.8,
@@ -187,10 +187,10 @@ describe.skipIf(!hasBrowser)("the dashboard", () => {
     });
     const { page, faults } = await openPage(base);
     await until(page, "#health", "degraded");
-    expect(await textOf(page, "#reasons")).toBe("Steam is not reachable: no server answers");
-    expect(await textOf(page, "#figures")).toMatch(/Steamaway.*Reconnects7.*no server answers/);
+    expect(await textOf(page, "#reasons")).toBe("Steam is unreachable: no server answers");
+    expect(await textOf(page, "#figures")).toMatch(/Steamdisconnected.*Reconnects7.*no server answers/);
     expect(await page.locator("#collector-bar").getAttribute("value")).toBe("0.25");
-    expect(await textOf(page, "#collector-figures")).toMatch(/details.*Time left2 h 10 min.*A minute59.8/);
+    expect(await textOf(page, "#collector-figures")).toMatch(/details.*Time left2 h 10 min.*Per minute59.8/);
     expect(await page.locator("#library-bar").getAttribute("value")).toBe("0.75");
     expect(await textOf(page, "#failing-list")).toBe(`App 620 620, 4 attempts: ${hostileName}`);
     expect(
@@ -200,7 +200,7 @@ describe.skipIf(!hasBrowser)("the dashboard", () => {
     expect(faults).toEqual([]);
   });
 
-  test("asks for the key, and is JSON to whoever wants no page", async () => {
+  test("requires the API key, and serves JSON to clients that do not accept HTML", async () => {
     const database = await openTestDatabase("postgres");
     onTestFinished(() => database.close());
     const service = startService({ steam, database, env: { MODE: "change_monitor", API_KEY: "secret-key" } });

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { createCatalogReader } from "../../../src/db/catalog-reader.ts";
-import { differences, normal, recordOf } from "../../../src/terminal/comparison.ts";
+import { differences, canonical, recordOf } from "../../../src/terminal/comparison.ts";
 import { forEachDatabase } from "../../support/databases.ts";
 import { generateRecords } from "../../support/steam/records.ts";
 import { useCatalog } from "./catalog.ts";
@@ -19,12 +19,12 @@ forEachDatabase(
       for (const record of records) {
         const view = await reader.app(record.appid);
         if (view === null) throw new Error(`${record.appid} is not stored`);
-        expect({ appid: record.appid, differs: differences(recordOf(view), normal(record)) }).toEqual({
+        expect({ appid: record.appid, differs: differences(recordOf(view), canonical(record)) }).toEqual({
           appid: record.appid,
           differs: [],
         });
         for (const name of Object.keys(record) as (keyof typeof record)[]) {
-          const [stored, steam] = [recordOf(view), normal(record)];
+          const [stored, steam] = [recordOf(view), canonical(record)];
           if (name === "appid" || !(name in stored)) continue;
           Object.assign(steam, { [name]: other(steam[name as "name"]) });
           expect(differences(stored, steam)).toEqual([name]);

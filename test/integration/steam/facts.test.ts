@@ -7,7 +7,7 @@ import { type GenerateOptions, generateCatalog } from "../../support/steam/gener
 import type { SimulatedSteamOptions } from "../../support/steam/simulated-steam.ts";
 import { startHarness } from "./harness.ts";
 
-/** What `doctor` measures of Steam, against simulations that are as the service expects and otherwise. */
+/** The Steam checks of `doctor` against simulations that behave as expected and that deviate. */
 
 const apps = { seed: 5, count: 120, maxAppid: 5_000, tokenShare: 0.1, deniedShare: 0.1 };
 
@@ -49,8 +49,8 @@ async function measure({ steam, generate, faults = [], limitMs = 10_000, timeout
   return { found, outcomes, counts };
 }
 
-describe("what the service takes for granted of Steam", () => {
-  it("holds of a Steam that is as expected, and takes a handful of requests to tell", async () => {
+describe("steamChecks", () => {
+  it("passes for a Steam that behaves as expected, with few requests", async () => {
     const { outcomes, counts } = await measure();
     expect(outcomes.map(({ name, result }) => [name, result])).toEqual(
       ["metadata", "SHA-1", "texts over HTTP", "access tokens", "tag names", "change window"].map((name) => [
@@ -58,19 +58,19 @@ describe("what the service takes for granted of Steam", () => {
         "ok",
       ]),
     );
-    const said = outcomes.map(({ summary }) => summary).join("\n");
-    for (const words of [
+    const summaries = outcomes.map(({ summary }) => summary).join("\n");
+    for (const text of [
       "5,000 of 5,000 ids answered in 1 message",
       "120 of them apps (as idsPerRequest in src/sync/sweep.ts expects)",
       "the SHA-1 of 5 of 5 texts is the announced one",
-      "is offered over HTTP; all come in the reply",
+      "is offered over HTTP; all texts are in the reply",
       "19 Action, 21 Adventure, 492 Indie, 1664 Puzzle",
       "changes are listed 5,000 numbers back and not 5,",
     ]) {
-      expect(said).toContain(words);
+      expect(summaries).toContain(text);
     }
-    expect(said).toMatch(
-      /\d+ of 10 apps that hold something back are granted a token, \d+ are denied; with it \d+ are/,
+    expect(summaries).toMatch(
+      /\d+ of 10 apps with withheld sections are granted a token, \d+ are denied; with it \d+ are complete/,
     );
     const requests = Object.values(counts).reduce((sum, count) => sum + count, 0);
     expect(requests - counts.cm_list - counts.logon - counts.heartbeat).toBeLessThanOrEqual(20);
@@ -85,13 +85,13 @@ describe("what the service takes for granted of Steam", () => {
     ],
     [9_000, /listed 8,\d\d\d numbers back and not 9,\d\d\d, where .* \(as changeWindow/, "ok"],
     [1_000_000, /listed 80,000 numbers back and perhaps farther \(as changeWindow/, "ok"],
-  ])("finds a window of %i changes", async (changeWindow, summary, result) => {
+  ])("measures a change window of %i changes", async (changeWindow, summary, result) => {
     const { found, counts } = await measure({ steam: { changeWindow } });
     expect(found["change window"]).toMatchObject({ result, summary: expect.stringMatching(summary) });
     expect(counts.changes).toBeLessThanOrEqual(8);
   });
 
-  it("finds texts that are offered over HTTP, and that they can be fetched there", async () => {
+  it("recognizes texts offered over HTTP and fetches them", async () => {
     const { found, counts } = await measure({ steam: { httpMinSize: 4_000 } });
     expect(found["texts over HTTP"]).toMatchObject({
       result: "ok",
@@ -104,7 +104,7 @@ describe("what the service takes for granted of Steam", () => {
     expect(counts.http_payload).toBeLessThanOrEqual(10);
   });
 
-  it("finds texts that are offered and not there, and texts that nobody offers", async () => {
+  it("warns of offered texts that are missing, and of texts without an offer", async () => {
     const gone = await measure({
       steam: { httpMinSize: 4_000 },
       faults: [{ kind: "http_payload", status: 404, times: 99 }],
@@ -121,7 +121,7 @@ describe("what the service takes for granted of Steam", () => {
     });
   });
 
-  it("finds a text that is not what its SHA-1 announces", async () => {
+  it("warns of a text whose SHA-1 is not the announced one", async () => {
     const { found } = await measure({ faults: [{ kind: "truncated", times: 1 }] });
     expect(found["SHA-1"]).toMatchObject({
       result: "warning",
@@ -131,42 +131,42 @@ describe("what the service takes for granted of Steam", () => {
     });
   });
 
-  it("finds that no token is granted, and that nobody needs one", async () => {
+  it("warns when no token is granted, and skips when no app needs one", async () => {
     const denied = await measure({ generate: { tokenShare: 0, deniedShare: 0.1 } });
     expect(denied.found["access tokens"]).toMatchObject({
       result: "warning",
       summary: expect.stringMatching(
-        /^0 of \d+ apps that hold something back are granted a token, \d+ are denied; fetchApps/,
+        /^0 of \d+ apps with withheld sections are granted a token, \d+ are denied; fetchApps/,
       ),
     });
     const open = await measure({ generate: { tokenShare: 0, deniedShare: 0 } });
     expect(open.found["access tokens"]).toMatchObject({ result: "skipped" });
   });
 
-  it("finds ids that Steam does not answer", async () => {
+  it("warns of ids without an answer", async () => {
     const { found } = await measure({ faults: [{ kind: "omit", on: "metadata", times: 1, appids: [10, 60] }] });
     expect(found.metadata).toMatchObject({
       result: "warning",
       summary: expect.stringMatching(
-        /^4,99\d of 5,000 ids answered.*; idsPerRequest in src\/sync\/appids.ts expects otherwise$/,
+        /^4,99\d of 5,000 ids answered.*; idsPerRequest in src\/sync\/sweep.ts expects otherwise$/,
       ),
     });
   });
 
-  it("tells a request that is not answered from a Steam that is away", async () => {
+  it("distinguishes a timed-out request from an unreachable Steam", async () => {
     const { found } = await measure({
       timeoutMs: 300,
       faults: [{ kind: "hang", on: "metadata", times: 99 }],
     });
-    expect(found.metadata).toMatchObject({ result: "warning", summary: expect.stringContaining("no usable answer: ") });
-    // Without the sizes of the first request it asks for apps that are known to be large.
+    expect(found.metadata).toMatchObject({ result: "warning", summary: expect.stringContaining("no usable reply: ") });
+    // Without metadata it fetches apps that are known to be large.
     expect(found["SHA-1"]).toMatchObject({ summary: expect.stringContaining("1 of 1 texts") });
     const late = await measure({ limitMs: 200, faults: [{ kind: "hang", on: "tag_names", times: 99 }] });
     expect(late.found["tag names"]).toMatchObject({
       result: "failed",
-      summary: "no answer within 0.2 s",
+      summary: "no reply within 0.2 s",
       blame: "unreachable",
     });
-    expect(late.found["change window"]).toMatchObject({ result: "skipped", summary: "Steam cannot be reached." });
+    expect(late.found["change window"]).toMatchObject({ result: "skipped", summary: "Steam is unreachable." });
   });
 });

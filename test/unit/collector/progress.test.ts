@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { type CollectorProgress, createTracker } from "../../../src/collector/progress.ts";
-import { formatCollectorLine } from "../../../src/terminal/bars.ts";
+import { createTracker } from "../../../src/collector/progress.ts";
 
 const startAt = "2025-06-01T12:00:00.000Z";
 const minuteMs = 60_000;
@@ -120,66 +119,5 @@ describe("createTracker", () => {
       tracker.status();
       expect(tracker.lastProgressAt()).toBe(new Date(Date.parse(startAt) + index * 2_000 + 1_000).toISOString());
     }
-  });
-});
-
-describe("formatCollectorLine", () => {
-  const halfway: CollectorProgress = {
-    phase: "details",
-    done: 1_500,
-    total: 3_000,
-    failed: 0,
-    rate_per_minute: 59.6,
-    eta_seconds: 1_500,
-    games: null,
-    endpoints: [],
-    last_error: null,
-    next_run_at: null,
-  };
-  const games = { pending: 60_412, success: 24_310, failed: 7, not_found: 12 };
-  const noRate = { rate_per_minute: 0, eta_seconds: null };
-
-  const cases: [Partial<CollectorProgress>, string][] = [
-    [{}, "details   ████████████░░░░░░░░░░░░  50%  1,500 of 3,000 games, 60/min, 25 min 00 s left"],
-    [
-      { games, failed: 3 },
-      "details   ████████████░░░░░░░░░░░░  50%  1,500 of 3,000 games, 60/min, 25 min 00 s left, 3 failed, " +
-        "24,310 known, 60,412 pending",
-    ],
-    [
-      { phase: "all_games", done: 20, total: 80, rate_per_minute: 1, eta_seconds: 3_600 },
-      "all games ██████░░░░░░░░░░░░░░░░░░  25%  20 of 80 pages, 1/min, 1 h 00 min left",
-    ],
-    [
-      { phase: "reading_list", done: 50_000, total: null, rate_per_minute: 125_000.4, eta_seconds: null },
-      "app list  ░░░░░░░░░░░░░░░░░░░░░░░░       50,000 apps, 125,000/min",
-    ],
-    [
-      { phase: "applying_list", done: 250_000, total: 250_000, ...noRate },
-      "applying  ████████████████████████ 100%  250,000 of 250,000 apps",
-    ],
-    [{ phase: "all_games", done: 81, total: 80, ...noRate }, "all games ████████████████████████ 100%  81 of 80 pages"],
-    [{ done: 0, total: 0, ...noRate }, "details   ░░░░░░░░░░░░░░░░░░░░░░░░       0 of 0 games"],
-    [
-      { phase: "waiting", done: 0, total: null, ...noRate, games },
-      "waiting   ░░░░░░░░░░░░░░░░░░░░░░░░       0 apps, 24,310 known, 60,412 pending",
-    ],
-    [
-      { phase: "done", done: 0, total: null, rate_per_minute: 0, eta_seconds: 0 },
-      "done      ████████████████████████ 100%  0 apps",
-    ],
-  ];
-  it.each(cases)("shows %j", (change, line) => {
-    expect(formatCollectorLine({ ...halfway, ...change }, 200)).toBe(line);
-  });
-
-  it.each([40, 60, 80, 120])("fits %i columns, what comes last cut first", (width) => {
-    const line = formatCollectorLine({ ...halfway, games, failed: 3 }, width);
-    expect(line.length).toBe(Math.min(width - 1, 119));
-    expect(formatCollectorLine({ ...halfway, games, failed: 3 }, 200).startsWith(line)).toBe(true);
-  });
-
-  it("takes a terminal for 80 columns unless it says otherwise", () => {
-    expect(formatCollectorLine({ ...halfway, games })).toHaveLength(79);
   });
 });

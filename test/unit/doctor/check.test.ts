@@ -3,23 +3,23 @@ import { failed, type Outcome, ok, runChecks, skipped, warning } from "../../../
 
 const { signal } = new AbortController();
 
-function gate() {
+function deferred() {
   const { promise, resolve } = Promise.withResolvers<void>();
-  return { passed: promise, open: resolve };
+  return { promise, resolve };
 }
 
 describe("runChecks", () => {
-  it("tells each outcome when it is known and returns them in the order of the checks", async () => {
-    const told: string[] = [];
-    const late = gate();
+  it("reports each outcome when it is known and returns them in the order of the checks", async () => {
+    const reported: string[] = [];
+    const slow = deferred();
     const groups = [
       { title: "A", checks: [{ name: "one", run: async () => ok("fine") }] },
       {
         title: "B",
-        together: true,
+        concurrent: true,
         checks: [
-          { name: "slow", run: () => late.passed.then(() => warning("odd")) },
-          { name: "fast", run: async () => skipped("not asked") },
+          { name: "slow", run: () => slow.promise.then(() => warning("odd")) },
+          { name: "fast", run: async () => skipped("not run") },
         ],
       },
       { title: "C", checks: [{ name: "last", run: async () => failed("refused", "configuration") }] },
@@ -27,11 +27,11 @@ describe("runChecks", () => {
     const outcomes = await runChecks(groups, {
       signal,
       onOutcome({ group, name }) {
-        told.push(`${group} ${name}`);
-        if (name === "fast") late.open();
+        reported.push(`${group} ${name}`);
+        if (name === "fast") slow.resolve();
       },
     });
-    expect(told).toEqual(["A one", "B fast", "B slow", "C last"]);
+    expect(reported).toEqual(["A one", "B fast", "B slow", "C last"]);
     expect(outcomes.map(({ name, result, blame }) => [name, result, blame])).toEqual([
       ["one", "ok", null],
       ["slow", "warning", null],
@@ -41,7 +41,7 @@ describe("runChecks", () => {
     for (const { duration_ms } of outcomes) expect(duration_ms).toBeGreaterThanOrEqual(0);
   });
 
-  it("counts a check that throws as failed and goes on", async () => {
+  it("counts a check that throws as failed and continues", async () => {
     const checks = [
       { name: "broken", run: () => Promise.reject(new Error("no such thing")) },
       { name: "next", run: async () => ok("fine") },
@@ -50,9 +50,9 @@ describe("runChecks", () => {
     expect(outcomes).toMatchObject([{ result: "failed", summary: "no such thing", blame: "other" }, { result: "ok" }]);
   });
 
-  it("ends with the signal's reason, telling nothing more", async () => {
+  it("rejects with the signal's reason and reports nothing further", async () => {
     const stop = new AbortController();
-    const told: Outcome[] = [];
+    const reported: Outcome[] = [];
     const checks = [
       {
         name: "one",
@@ -65,9 +65,9 @@ describe("runChecks", () => {
     ];
     const running = runChecks([{ title: "A", checks }], {
       signal: stop.signal,
-      onOutcome: (outcome) => told.push(outcome),
+      onOutcome: (outcome) => reported.push(outcome),
     });
     await expect(running).rejects.toThrow("interrupted");
-    expect(told).toEqual([]);
+    expect(reported).toEqual([]);
   });
 });

@@ -19,7 +19,7 @@ const catalog = {
   lag_seconds: null,
 };
 
-/** What is found of the database through its owner. */
+/** Runs the checks through a fake owner. */
 async function examine(status: Partial<StatusDocument>) {
   let closed = 0;
   const source: CatalogSource = {
@@ -39,52 +39,52 @@ const run = (open: () => Promise<CatalogSource>, given: typeof config | null = c
   runChecks([{ title: "Database", checks: databaseChecks(given, open) }], { signal, onOutcome: () => {} });
 
 describe("databaseChecks", () => {
-  it("examines it through its owner, and lets go of it", async () => {
+  it("checks the database through its owner and closes it", async () => {
     const { outcomes, closed } = await examine({});
     expect(outcomes).toMatchObject([
       {
         result: "ok",
-        summary: expect.stringMatching(/^the folder .*read through process 7 on box answers in [\d.]+ ms$/),
+        summary: expect.stringMatching(/^the folder .*read through process 7 on box answered in [\d.]+ ms$/),
       },
-      { result: "skipped", summary: expect.stringContaining("brought it up to date when it started") },
+      { result: "skipped", summary: expect.stringContaining("applied them when it started") },
       { result: "ok", summary: "254,113 apps; loaded 2026-11-20; 0 pending; 0 failing; 0 workers" },
     ]);
     expect(closed).toBe(1);
   });
 
-  it("warns of apps that fail and of changes that are late", async () => {
+  it("warns of failing apps and of a long lag", async () => {
     const worst = { appid: 440, name: null, error: "cut\noff", attempts: 3, next_attempt_at: null };
     const failing = await examine({ catalog: { ...catalog, failing: 2 }, failing_apps: [worst] });
     expect(failing.outcomes[2]).toMatchObject({
       result: "warning",
-      summary: expect.stringContaining("2 failing; 0 workers; app 440 says: cut off"),
+      summary: expect.stringContaining("2 failing; 0 workers; last error of app 440: cut off"),
     });
     const late = await examine({ catalog: { ...catalog, pending: 5, lag_seconds: 901, bulk_completed_at: null } });
     expect(late.outcomes[2]).toMatchObject({
       result: "warning",
-      summary: expect.stringContaining("not loaded completely yet; 5 pending, the oldest for 15 min 01 s"),
+      summary: expect.stringContaining("the first bulk sync is not complete; 5 pending, the oldest for 15 min 01 s"),
     });
     expect((await examine({ catalog: null })).outcomes[2]).toMatchObject({ result: "skipped" });
   });
 
-  const fault = (kind: DatabaseFault) => new DatabaseError(kind, "CODE", "its words");
+  const fault = (kind: DatabaseFault) => new DatabaseError(kind, "CODE", "its message");
   it.each([
-    [fault("unreachable"), "failed", "unreachable", "its words (CODE)"],
-    [fault("timeout"), "failed", "unreachable", "its words (CODE)"],
-    [fault("denied"), "failed", "configuration", "its words"],
-    [fault("fatal"), "failed", "other", "its words (CODE)"],
+    [fault("unreachable"), "failed", "unreachable", "its message (CODE)"],
+    [fault("timeout"), "failed", "unreachable", "its message (CODE)"],
+    [fault("denied"), "failed", "configuration", "its message"],
+    [fault("fatal"), "failed", "other", "its message (CODE)"],
     [new ConfigError("no URL"), "failed", "configuration", "no URL"],
     [new DataDirInUseError("./data", null), "failed", "other", "the data folder ./data is in use"],
     [new NotFoundError("There is no catalog yet."), "skipped", null, "There is no catalog yet."],
     [new Error("a mistake"), "failed", "other", "a mistake"],
-  ])("judges by kind and code what opening ends with: %s", async (error, result, blame, words) => {
+  ])("classifies the error of opening the database: %s", async (error, result, blame, words) => {
     const [connection, ...others] = await run(() => Promise.reject(error));
     expect(connection).toMatchObject({ result, blame, summary: expect.stringContaining(words) });
     for (const other of others)
       expect(other).toMatchObject({ result: "skipped", summary: "The database is not open." });
   });
 
-  it("opens nothing without a configuration", async () => {
+  it("does not open the database without a valid configuration", async () => {
     const outcomes = await run(() => Promise.reject(new Error("opened")), null);
     expect(outcomes.map(({ result }) => result)).toEqual(["skipped", "skipped", "skipped"]);
   });

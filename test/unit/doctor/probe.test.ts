@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { causeOf, codeOf } from "../../../src/doctor/probe.ts";
+import { describeNetworkError, networkErrorCode } from "../../../src/doctor/probe.ts";
 
-const withCode = (code: string) => Object.assign(new Error("its text says nothing"), { code });
+const withCode = (code: string) => Object.assign(new Error("a message without a code"), { code });
 
-describe("codeOf", () => {
+describe("networkErrorCode", () => {
   it.each([
     ["of the error itself", withCode("ECONNRESET"), "ECONNRESET"],
-    ["of what caused it", new TypeError("fetch failed", { cause: withCode("ENOTFOUND") }), "ENOTFOUND"],
+    ["of its cause", new TypeError("fetch failed", { cause: withCode("ENOTFOUND") }), "ENOTFOUND"],
     [
       "of the first of several addresses",
       new TypeError("fetch failed", { cause: new AggregateError([withCode("ECONNREFUSED")]) }),
@@ -19,34 +19,34 @@ describe("codeOf", () => {
       }),
       "UND_ERR_ABORTED",
     ],
-    ["of a limit that passed", new DOMException("late", "TimeoutError"), "ETIMEDOUT"],
-    ["of nothing that is known", new Error("ENOTFOUND"), "unknown"],
-    ["of what is no error", "ENOTFOUND", "unknown"],
-  ])("finds the code %s", (_name, error, code) => {
-    expect(codeOf(error)).toBe(code);
+    ["of a timeout", new DOMException("late", "TimeoutError"), "ETIMEDOUT"],
+    ["unknown for an error without a code", new Error("ENOTFOUND"), "unknown"],
+    ["unknown for a value that is no error", "ENOTFOUND", "unknown"],
+  ])("returns the code %s", (_name, error, code) => {
+    expect(networkErrorCode(error)).toBe(code);
   });
 });
 
-describe("causeOf", () => {
+describe("describeNetworkError", () => {
   it.each([
-    ["ENOTFOUND", "its name is unknown (DNS) (ENOTFOUND)"],
-    ["ECONNREFUSED", "it refuses the connection (ECONNREFUSED)"],
-    ["UND_ERR_CONNECT_TIMEOUT", "it does not answer in time (UND_ERR_CONNECT_TIMEOUT)"],
+    ["ENOTFOUND", "host name not found (DNS) (ENOTFOUND)"],
+    ["ECONNREFUSED", "connection refused (ECONNREFUSED)"],
+    ["UND_ERR_CONNECT_TIMEOUT", "timeout (UND_ERR_CONNECT_TIMEOUT)"],
     ["SELF_SIGNED_CERT_IN_CHAIN", "the certificate is not trusted (SELF_SIGNED_CERT_IN_CHAIN)"],
     ["ERR_TLS_CERT_ALTNAME_INVALID", "the certificate is not trusted (ERR_TLS_CERT_ALTNAME_INVALID)"],
-    ["ESOMETHING", "there is no answer (ESOMETHING)"],
-  ])("has words for %s", (code, words) => {
-    expect(causeOf(code, "")).toContain(words);
+    ["ESOMETHING", "no response (ESOMETHING)"],
+  ])("describes %s", (code, words) => {
+    expect(describeNetworkError(code, "")).toContain(words);
   });
 
-  it("blames the proxy for connections, which are all made to it, and not for certificates", () => {
+  it("attributes connection errors, but not certificate errors, to the proxy", () => {
     const proxy = "http://user:hunter22@proxy.example:3128";
-    expect(causeOf("ECONNREFUSED", proxy)).toBe(
-      "the proxy http://proxy.example:3128: it refuses the connection (ECONNREFUSED)",
+    expect(describeNetworkError("ECONNREFUSED", proxy)).toBe(
+      "the proxy http://proxy.example:3128: connection refused (ECONNREFUSED)",
     );
-    expect(causeOf("UND_ERR_ABORTED", proxy)).toBe(
-      "the proxy http://proxy.example:3128 does not open the way there (UND_ERR_ABORTED)",
+    expect(describeNetworkError("UND_ERR_ABORTED", proxy)).toBe(
+      "the proxy http://proxy.example:3128 refuses the tunnel (UND_ERR_ABORTED)",
     );
-    expect(causeOf("CERT_HAS_EXPIRED", proxy)).toMatch(/^the certificate is not trusted/);
+    expect(describeNetworkError("CERT_HAS_EXPIRED", proxy)).toMatch(/^the certificate is not trusted/);
   });
 });

@@ -7,23 +7,23 @@ const outcome: Outcome = {
   group: "Services",
   name: "Steam servers",
   result: "failed",
-  summary: "api.steampowered.com cannot be reached: its name is unknown (DNS) (ENOTFOUND)",
+  summary: "api.steampowered.com is unreachable: host name not found (DNS) (ENOTFOUND)",
   blame: "unreachable",
   duration_ms: 41,
 };
 
 describe("formatOutcome", () => {
-  it("says the result in a word, so that it needs no colour, and wraps what was found", () => {
+  it("shows the result as a word and wraps the finding", () => {
     expect(formatOutcome(outcome, plain)).toBe(`\
-  failed   Steam servers    api.steampowered.com cannot be reached: its   41 ms
-                            name is unknown (DNS) (ENOTFOUND)
+  failed   Steam servers    api.steampowered.com is unreachable: host     41 ms
+                            name not found (DNS) (ENOTFOUND)
 `);
     expect(formatOutcome({ ...outcome, result: "ok", summary: "fine", duration_ms: 12_340 }, plain)).toBe(
       "  ok       Steam servers    fine                                          12 s\n",
     );
   });
 
-  it("colours it on a terminal", () => {
+  it("adds colours on a terminal only", () => {
     expect(formatOutcome({ ...outcome, result: "ok" }, coloured)).toContain("\u001b[32m  ok\u001b[39m");
     expect(formatOutcome(outcome, plain)).not.toContain("\u001b");
   });
@@ -38,7 +38,7 @@ describe("formatReport", () => {
     checked_at: "2026-11-26T12:00:00.000Z",
   };
 
-  it("is Markdown that says what it is about and everything that was found", () => {
+  it("formats the environment and all findings as Markdown", () => {
     const outcomes: Outcome[] = [
       outcome,
       {
@@ -55,18 +55,18 @@ describe("formatReport", () => {
 
 | Check | Result | Found | ms |
 | --- | --- | --- | --- |
-| Services: Steam servers | failed | api.steampowered.com cannot be reached: its name is unknown (DNS) (ENOTFOUND) | 41 |
+| Services: Steam servers | failed | api.steampowered.com is unreachable: host name not found (DNS) (ENOTFOUND) | 41 |
 | Services: SteamSpy | warning | a \\| b \\<img src=x\\> \\\`c\\\` \\*d\\* \\\\ | 10,020 |
 | Services: clock | warning | STEAM_API_KEY | 41 |
 `);
   });
 
-  it("counts in the order of the results and leaves out what there is none of", () => {
+  it("counts by result and omits results that did not occur", () => {
     const results = ["skipped", "ok", "warning", "ok"] as const;
     expect(formatCounts(results.map((result) => ({ ...outcome, result })))).toBe("2 ok, 1 warning, 1 skipped");
   });
 
-  it("has no driver where the configuration cannot be used", () => {
+  it("shows an unknown driver when the configuration is invalid", () => {
     expect(formatReport({ ...subject, driver: null }, [])).toContain("database: unknown");
   });
 });

@@ -28,7 +28,7 @@ function folder(): string {
 }
 
 describe("settingsChecks", () => {
-  it("says which database, proxy and keys there are, and never what they are", async () => {
+  it("names the database, proxy and keys without their secrets", async () => {
     const { settings } = await examine(
       {
         DATABASE_URL: "postgres://app:hunter22@db.example:6432/steam",
@@ -55,7 +55,7 @@ describe("settingsChecks", () => {
     expect(settings?.summary.startsWith(words)).toBe(true);
   });
 
-  it("fails for a configuration that cannot be used, with all its faults, and looks no further", async () => {
+  it("fails for an invalid configuration with all faults, and skips what depends on it", async () => {
     const {
       settings,
       "data folder": data,
@@ -69,11 +69,11 @@ describe("settingsChecks", () => {
     expect(data).toMatchObject({ result: "skipped" });
     expect(memory).toMatchObject({
       result: expect.stringMatching(/ok|warning/),
-      summary: expect.stringMatching(/^[\d,]+ MB are free/),
+      summary: expect.stringMatching(/^[\d,]+ MB free/),
     });
   });
 
-  it("looks at the data folder: who owns it, or that it is none, or not there yet", async () => {
+  it("checks that the data folder is writable, and names its owner", async () => {
     const dataDir = folder();
     const owner = {
       id: "1",
@@ -86,11 +86,11 @@ describe("settingsChecks", () => {
     };
     writeFileSync(join(dataDir, "owner.lock"), `${JSON.stringify(owner)}\n`);
     expect((await examine({ DATA_DIR: dataDir }))["data folder"]?.summary).toContain(
-      "can be written to, owned by process 7 on box since 2026-11-26T12:00:00Z; ",
+      "is writable, owned by process 7 on box since 2026-11-26T12:00:00Z; ",
     );
     const absent = join(folder(), "none");
     expect((await examine({ DATA_DIR: absent }))["data folder"]?.summary).toMatch(
-      /does not exist yet; [\d,]+ MB of disk are free/,
+      /does not exist yet; [\d,]+ MB of disk free/,
     );
     const file = join(folder(), "file");
     writeFileSync(file, "");

@@ -42,8 +42,8 @@ async function read(metrics: Metrics): Promise<Map<string, number>> {
   );
 }
 
-describe("metrics", () => {
-  it("tell what happened, by label, and begin at 0", async () => {
+describe("createMetrics", () => {
+  it("counts events by label, starting at 0", async () => {
     const metrics = createMetrics();
     metrics.watch(() => snapshot);
     expect((await read(metrics)).get('steam_requests_total{kind="changes",result="timeout"}')).toBe(0);
@@ -53,17 +53,17 @@ describe("metrics", () => {
     const failures = [{ appid: 1, error: "x", step: "extract" as const }];
     metrics.batchOutcome({ stored: 5, stale: 1, unknown: 0, failed: 1, lease_lost: 0, failures });
     metrics.databaseFailed(new DatabaseError("retryable", "40P01", "deadlock"));
-    const told = await read(metrics);
-    expect(told.get('steam_requests_total{kind="changes",result="ok"}')).toBe(1);
-    expect(told.get('steam_requests_total{kind="changes",result="timeout"}')).toBe(1);
-    expect(told.get('steam_request_seconds_count{kind="changes"}')).toBe(1);
-    expect(told.get('pics_batch_seconds_count{step="extract"}')).toBe(1);
-    expect(told.get('pics_apps_total{result="stored"}')).toBe(5);
-    expect(told.get('pics_app_failures_total{step="extract"}')).toBe(1);
-    expect(told.get('database_errors_total{code="40P01",fault="retryable"}')).toBe(1);
+    const values = await read(metrics);
+    expect(values.get('steam_requests_total{kind="changes",result="ok"}')).toBe(1);
+    expect(values.get('steam_requests_total{kind="changes",result="timeout"}')).toBe(1);
+    expect(values.get('steam_request_seconds_count{kind="changes"}')).toBe(1);
+    expect(values.get('pics_batch_seconds_count{step="extract"}')).toBe(1);
+    expect(values.get('pics_apps_total{result="stored"}')).toBe(5);
+    expect(values.get('pics_app_failures_total{step="extract"}')).toBe(1);
+    expect(values.get('database_errors_total{code="40P01",fault="retryable"}')).toBe(1);
   });
 
-  it("read the worker's snapshot when asked, and leave out what does not apply to it", async () => {
+  it("reads the snapshot on each scrape and omits metrics that do not apply", async () => {
     let current = snapshot;
     const metrics = createMetrics();
     metrics.watch(() => current);
@@ -79,7 +79,7 @@ describe("metrics", () => {
     expect([...later.keys()].filter((name) => /^(pics_(change|lag|pending)|steam_connected)/.test(name))).toEqual([]);
   });
 
-  it("are all explained, and all drawn in the Grafana dashboard, which asks for none that is not there", async () => {
+  it("are all documented, and the Grafana dashboard queries all of them and no others", async () => {
     const metrics = createMetrics();
     metrics.watch(() => snapshot);
     const text = await metrics.text();
@@ -92,7 +92,7 @@ describe("metrics", () => {
 
     const grafana = readFileSync(new URL("../../../docs/grafana.json", import.meta.url), "utf8");
     const expressions = [...grafana.matchAll(/"expr": "((?:[^"\\]|\\.)*)"/g)].map(([, expression = ""]) => expression);
-    const asked = new Set(
+    const queried = new Set(
       expressions
         .flatMap(
           (expression) =>
@@ -101,7 +101,7 @@ describe("metrics", () => {
         )
         .map((name) => (types.has(name) ? name : name.replace(/_(bucket|count|sum)$/, ""))),
     );
-    expect([...asked].filter((name) => !types.has(name))).toEqual([]);
-    expect(ours.filter((name) => !asked.has(name))).toEqual([]);
+    expect([...queried].filter((name) => !types.has(name))).toEqual([]);
+    expect(ours.filter((name) => !queried.has(name))).toEqual([]);
   });
 });

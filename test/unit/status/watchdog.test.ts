@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import type { LoopSnapshot, ServiceSnapshot } from "../../../src/status/snapshot.ts";
-import { startWatch, type WatchOptions } from "../../../src/status/watchdog.ts";
+import { startWatchdog, type WatchdogOptions } from "../../../src/status/watchdog.ts";
 import type { SteamStatus } from "../../../src/steam/port.ts";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-function setUp(options: Partial<WatchOptions> = {}) {
+function setUp(options: Partial<WatchdogOptions> = {}) {
   const now = new Date().toISOString();
   const steam: SteamStatus = {
     connected: true,
@@ -29,7 +29,7 @@ function setUp(options: Partial<WatchOptions> = {}) {
     loops: [{ name: "bulk_sync", state: "running", last_progress_at: now, limit_ms: 10_000 }],
   };
   const exits: [number, string][] = [];
-  const stop = startWatch({
+  const stop = startWatchdog({
     snapshot: () => snapshot,
     watchdogMs: 60_000,
     giveUpAfterMs: 30_000,
@@ -39,7 +39,7 @@ function setUp(options: Partial<WatchOptions> = {}) {
   return { snapshot, steam, exits, stop };
 }
 
-it("ends a wedged worker with 70, WATCHDOG_SECONDS after it turned unhealthy", async () => {
+it("exits with 70 once the worker has been unhealthy for watchdogMs", async () => {
   const { exits } = setUp();
   await vi.advanceTimersByTimeAsync(69_000);
   expect(exits).toEqual([]);
@@ -48,7 +48,7 @@ it("ends a wedged worker with 70, WATCHDOG_SECONDS after it turned unhealthy", a
 });
 
 it.each(["steam", "database"] as const)(
-  "gives up with 75 when the %s is away too long, and only then",
+  "exits with 75 once the %s has been unreachable for giveUpAfterMs without interruption",
   async (missing) => {
     const { snapshot, steam, exits } = setUp();
     if (missing === "steam") steam.connected = false;
@@ -65,7 +65,7 @@ it.each(["steam", "database"] as const)(
   },
 );
 
-it("gives up a collector for want of the database, never of Steam, which it does not need", async () => {
+it("does not give up on Steam for a collector, which needs only the database", async () => {
   const { snapshot, exits } = setUp();
   const collector = { name: "collector", state: "running", limit_ms: 10_000, needs: ["database"] } as const;
   const moving = (): LoopSnapshot => ({ ...collector, last_progress_at: new Date().toISOString() });
@@ -78,7 +78,7 @@ it("gives up a collector for want of the database, never of Steam, which it does
   expect(exits).toEqual([[75, expect.stringContaining("the database")]]);
 });
 
-it("lets a service wait for ever, and stops when told to", async () => {
+it("never gives up for a service, and does nothing after stop", async () => {
   const { snapshot, exits, stop } = setUp({ giveUpAfterMs: null });
   snapshot.database.reachable = false;
   await vi.advanceTimersByTimeAsync(3_600_000);

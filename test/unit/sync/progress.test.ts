@@ -1,47 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type BulkProgress, secondsLeft, shareOf } from "../../../src/sync/progress.ts";
-import { formatBar } from "../../../src/terminal/bars.ts";
-
-const counted: Omit<BulkProgress, "share"> = {
-  phase: "syncing",
-  swept_ids: 5_400_000,
-  sweep_end: 5_400_000,
-  total: 2000,
-  done: 990,
-  failed: 3,
-  unknown: 7,
-  rate_per_second: 312.4,
-  eta_seconds: 65,
-};
-const progress = (changed: Partial<BulkProgress> = {}): BulkProgress => {
-  const now = { ...counted, ...changed };
-  return { ...now, share: shareOf(now) };
-};
-
-describe("formatBar", () => {
-  it("shows share, counts, rate, time left and failures in one line", () => {
-    expect(formatBar(progress(), 120)).toBe(
-      "syncing   ████████████░░░░░░░░░░░░  50%  1,000 of 2,000, 312/s, 1 min 05 s left, 3 failed",
-    );
-  });
-
-  it("shows ids while it sweeps, with and without a known end", () => {
-    const sweeping = { phase: "sweeping", swept_ids: 1_350_000, eta_seconds: null, failed: 0 } as const;
-    expect(formatBar(progress(sweeping), 120)).toBe(
-      "sweeping  ██████░░░░░░░░░░░░░░░░░░  25%  1,350,000 of 5,400,000 ids, 2,000 to fetch",
-    );
-    expect(formatBar(progress({ ...sweeping, sweep_end: null }), 120)).toContain("  0%  1,350,000 ids, 2,000 to fetch");
-  });
-
-  it("is full at the end, even of nothing, and never more than full", () => {
-    expect(formatBar(progress({ phase: "done", total: 0, done: 0 }), 120)).toContain("100%");
-    expect(formatBar(progress({ done: 5000 }), 120)).toContain("100%");
-  });
-
-  it("fits the terminal", () => {
-    expect(formatBar(progress({ total: 254_113, done: 250_000 }), 80).length).toBeLessThan(80);
-  });
-});
+import { secondsLeft } from "../../../src/sync/progress.ts";
 
 describe("secondsLeft", () => {
   it("is that of the sweep and of what waits, and unknown while either is", () => {

@@ -3,11 +3,11 @@ import { formatApp } from "../../../src/terminal/app.ts";
 import { coloured, now, plain, portal } from "./samples.ts";
 
 describe("formatApp", () => {
-  it("says what it is and how fresh that is, then everything that is stored, in groups", () => {
+  it("shows title, freshness and all stored fields in groups", () => {
     expect(formatApp(portal, plain, now)).toBe(`\
 Portal 2 (620), game
-Synced 2026-11-26 11:55:00 UTC (5 min 00 s ago), change number 36053620; nothing
-newer is announced
+Synced 2026-11-26 11:55:00 UTC (5 min 00 s ago), change number 36053620; up to
+date
 
 Store
   State               released
@@ -18,7 +18,7 @@ Store
   Developers          Valve
   Publishers          Valve
 
-What it is
+Classification
   Tags                Puzzle (1664), 5055
   Genres              Action (1), Adventure (25)
   Primary genre       Action (1)
@@ -30,10 +30,10 @@ Reviews
   Score               overwhelmingly positive (9)
   Positive            98 %
   Metacritic          95
-  at Metacritic       https://www.metacritic.com/game/pc/portal-2-portal-2-porta
+  Metacritic page     https://www.metacritic.com/game/pc/portal-2-portal-2-porta
                       l-2-portal-2-portal-2-portal-2-portal-2-portal-2-portal-2-
 
-Runs on
+Platform support
   Platforms           windows, linux
   Controllers         full
   Languages           english (audio, subtitles), french (subtitles), thai
@@ -50,19 +50,19 @@ Record
   });
 
   it.each([
-    [{ is_pending: true }, "; Steam has announced something newer\n"],
-    [{ synced_at: null }, "Never synced from Steam's app info.\n"],
-    [{ is_known: false }, "Steam does not know this app any more.\n"],
-    [{ is_listed: false }, "Delisted: the store's app list does not hold it any more.\n"],
-    [{ missing_token: true }, "Public part only: Steam holds the rest back from anonymous sessions.\n"],
-    [{ name: null, type: null }, "An app without a name (620)\n"],
-  ])("says of %j: %s", (fields, sentence) => {
+    [{ is_pending: true }, "; a newer change is pending\n"],
+    [{ synced_at: null }, "Never synced with Steam.\n"],
+    [{ is_known: false }, "Unknown to Steam: it was removed.\n"],
+    [{ is_listed: false }, "Delisted: it is no longer in the store's app list.\n"],
+    [{ missing_token: true }, "Incomplete: Steam shows anonymous sessions only the public part.\n"],
+    [{ name: null, type: null }, "Unnamed app (620)\n"],
+  ])("shows for %j: %s", (fields, sentence) => {
     const text = formatApp({ ...portal, ...fields }, plain, now).replaceAll(/(?<=.)\n(?=[a-z])/g, " ");
     expect(text).toContain(sentence);
     expect(formatApp(portal, plain, now)).not.toContain(sentence);
   });
 
-  it("keeps to the width, whatever the names", () => {
+  it("wraps long names and lists at the width of the terminal", () => {
     const name = "An unreasonably long name ".repeat(12);
     const developers = Array.from({ length: 40 }, (_, index) => `Studio ${index}`);
     for (const columns of [40, 80, 120]) {
@@ -72,7 +72,7 @@ Record
     }
   });
 
-  it("lets no name steer the terminal", () => {
+  it("removes control and bidirectional characters from names", () => {
     const hostile = "\u001b]0;owned\u0007\u001b[2J\u009b31mDoom\r\nfake line\u202e";
     for (const terminal of [plain, coloured]) {
       const text = formatApp({ ...portal, name: hostile, developers: [hostile], homepage_url: hostile }, terminal, now);
@@ -82,7 +82,7 @@ Record
     }
   });
 
-  it("is coloured on a terminal only", () => {
+  it("adds styles on a terminal only", () => {
     expect(formatApp(portal, plain, now)).not.toContain("\u001b");
     expect(formatApp(portal, coloured, now)).toContain("\u001b[1mStore\u001b[22m");
   });

@@ -3,7 +3,7 @@ import { pino } from "pino";
 import { describe, expect, it } from "vitest";
 import { createOutput } from "../../../src/process/logger.ts";
 import type { BulkSummary } from "../../../src/sync/progress.ts";
-import { formatSummary, reportSummary } from "../../../src/terminal/bulk-summary.ts";
+import { formatBulkSummary, reportBulkSummary } from "../../../src/terminal/bulk-summary.ts";
 import { createTerminal } from "../../support/terminal.ts";
 
 const summary: BulkSummary = {
@@ -24,9 +24,9 @@ const summary: BulkSummary = {
   apps_per_second: 312.84,
 };
 
-describe("formatSummary", () => {
-  it("fits 80 columns and says everything", () => {
-    const text = formatSummary(summary);
+describe("formatBulkSummary", () => {
+  it("shows totals, tables, requests and failures within 80 columns", () => {
+    const text = formatBulkSummary(summary);
     for (const line of text.split("\n")) expect(line.length).toBeLessThan(80);
     expect(text).toContain("Bulk sync finished in 13 min 32 s: 254,113 apps stored, 313 apps/s");
     expect(text).toMatch(/^game +190,204 {3}verified +6,412 {3}Tag 0 +1,000$/m);
@@ -37,9 +37,9 @@ describe("formatSummary", () => {
     expect(text).not.toContain("Tag 10");
   });
 
-  it("has room for a run that found nothing", () => {
+  it("formats a run without any app", () => {
     const empty = { ...summary, by_type: [], deck: [], top_tags: [], requests: {}, failed: [], failed_count: 0 };
-    const text = formatSummary({
+    const text = formatBulkSummary({
       ...empty,
       apps_total: 0,
       stored: 0,
@@ -51,14 +51,14 @@ describe("formatSummary", () => {
     expect(text).toContain("Requests to Steam: none\nUnknown to Steam: 0   Failed: 0\n");
   });
 
-  it("is one structured line where there is no terminal", () => {
+  it("logs one structured line without a terminal", () => {
     const lines: Record<string, unknown>[] = [];
     const logger = pino({}, { write: (line: string) => lines.push(JSON.parse(line)) });
-    reportSummary(summary, createOutput(new PassThrough() as unknown as NodeJS.WriteStream), logger);
+    reportBulkSummary(summary, createOutput(new PassThrough() as unknown as NodeJS.WriteStream), logger);
     expect(lines).toEqual([expect.objectContaining({ summary, msg: "bulk sync finished" })]);
     const { output, text } = createTerminal();
-    reportSummary(summary, output, logger);
-    expect(text()).toBe(formatSummary(summary));
+    reportBulkSummary(summary, output, logger);
+    expect(text()).toBe(formatBulkSummary(summary));
     expect(lines).toHaveLength(1);
   });
 });

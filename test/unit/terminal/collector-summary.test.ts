@@ -29,7 +29,7 @@ const summary: CollectorSummary = {
 };
 
 describe("formatCollectorSummary", () => {
-  it("says everything", () => {
+  it("shows lists, pages, details and requests", () => {
     expect(formatCollectorSummary(summary)).toBe(`
 Collector run finished in 2 h 17 min
 
@@ -47,7 +47,7 @@ Requests: 9 steam web api, 82 steamspy all, 3,020 steamspy
 `);
   });
 
-  it("leaves out what was not done", () => {
+  it("omits phases that did not run", () => {
     const details = { success: 0, not_found: 0, failed: 0 };
     const nothing = { list: null, pass: null, details, games: null, requests: {} };
     expect(formatCollectorSummary({ ...nothing, duration_seconds: 0.4 })).toBe(`
@@ -60,7 +60,7 @@ Requests: none
 `);
   });
 
-  it("fits 80 columns, whatever was missing", () => {
+  it("fits 80 columns with large numbers", () => {
     const million = 1_000_000;
     const quarter = 250_000;
     const text = formatCollectorSummary({
@@ -80,7 +80,7 @@ Requests: none
 });
 
 describe("reportCollectorSummary", () => {
-  it("writes the text on a terminal, one structured line elsewhere", () => {
+  it("writes text to a terminal, one structured log line elsewhere", () => {
     const lines: Record<string, unknown>[] = [];
     const logger = pino({}, { write: (line: string) => lines.push(JSON.parse(line)) });
     const stream = new PassThrough();

@@ -11,7 +11,7 @@ function steamSays(changes: Partial<SteamSide["record"]>, side: Partial<SteamSid
 }
 
 describe("fetchedDocument", () => {
-  it("finds nothing where only forms and orders differ", () => {
+  it("ignores differences of format and order", () => {
     const { differs, note, ...sides } = fetchedDocument(
       stored,
       steamSays({
@@ -45,11 +45,11 @@ describe("fetchedDocument", () => {
     ["languages", null],
     ["steam_deck", { ...portal.steam_deck, category: "playable" }],
     ["primary_genre", null],
-  ])("finds that %s differs", (name, value) => {
+  ])("reports a difference of %s", (name, value) => {
     expect(fetchedDocument(stored, steamSays({ [name]: value })).differs).toEqual([name]);
   });
 
-  it("compares nothing that Steam does not tell, and nothing without a stored app", () => {
+  it("ignores fields that Steam withholds, and compares nothing without a stored app", () => {
     const record = { appid: 620, name: "Portal 3" };
     const document = fetchedDocument(stored, steamSays({}, { record, publicOnly: true }));
     expect(document).toMatchObject({ differs: ["name"], steam: { public_only: true } });
@@ -57,7 +57,7 @@ describe("fetchedDocument", () => {
     expect(alone).toMatchObject({ stored: null, differs: [], note: "not stored in Postgres" });
   });
 
-  it("has no place for a primary genre that is not among the genres, as the database has none", () => {
+  it("treats a primary genre that is not among the genres as null, as the view does", () => {
     expect(fetchedDocument(stored, steamSays({ primary_genre: 37 })).differs).toEqual(["primary_genre"]);
     const app = { ...portal, genres: portal.genres.map((genre) => ({ ...genre, is_primary: false })) };
     expect(fetchedDocument({ app, note: null }, steamSays({ primary_genre: 37 })).differs).toEqual([]);
@@ -65,7 +65,7 @@ describe("fetchedDocument", () => {
 });
 
 describe("formatFetched", () => {
-  it("shows what differs side by side and marked, and what agrees once", () => {
+  it("shows differences side by side with a mark, and equal fields once", () => {
     const steam = steamSays({ name: "Portal 2: Desolation", tags: [5055, 1664], franchises: ["Portal", "Half-Life"] });
     const text = formatFetched(stored, steam, plain, now);
     expect(text).toMatch(/^Portal 2: Desolation \(620\), game\nSteam now: change number 36100000\nStored: synced /);
@@ -76,30 +76,28 @@ Differs               Stored                        Steam now
 ≠ Tags                Puzzle (1664), eSports        eSports (5055), Puzzle
                       (5055)                        (1664)
 
-The same on both sides
+Equal
   Type                game
 `);
     expect(text.match(/Valve/g)).toHaveLength(2);
-    expect(text).not.toContain("not told");
+    expect(text).not.toContain("Stored only");
     for (const line of text.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
   });
 
-  it("says so when nothing differs", () => {
+  it("states that there are no differences", () => {
     const text = formatFetched(stored, steamSays({}), plain, now);
-    expect(text).toContain("\n\nNothing differs.\n\nThe same on both sides\n");
+    expect(text).toContain("\n\nNo differences.\n\nEqual\n");
     expect(text).not.toContain("≠");
   });
 
-  it("keeps apart what Steam does not tell", () => {
+  it("lists fields that Steam withholds separately", () => {
     const record = { appid: 620, name: "Portal 2" };
     const text = formatFetched(stored, steamSays({}, { record, publicOnly: true }), plain, now);
-    expect(text).toContain("Steam now: change number 36100000, the public part only\n");
-    expect(text).toContain(
-      "The same on both sides\n  Name                Portal 2\n\nStored, and not told by Steam now\n",
-    );
+    expect(text).toContain("Steam now: change number 36100000 (public part only)\n");
+    expect(text).toContain("Equal\n  Name                Portal 2\n\nStored only\n");
   });
 
-  it("shows Steam's side alone where nothing is stored, and why", () => {
+  it("shows only Steam's record, with the reason, when nothing is stored", () => {
     const text = formatFetched({ app: null, note: "the database is away" }, steamSays({}), plain, now);
     expect(text).toContain("Stored: the database is away\n\nSteam now\n  Name                Portal 2\n");
     expect(text).toContain("  Tags                1664, eSports (5055)\n");

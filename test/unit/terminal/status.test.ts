@@ -48,7 +48,7 @@ const statusOf = (document: Partial<StatusDocument>, columns = 80) =>
   );
 
 describe("formatStatus", () => {
-  it("shows the catalog and every worker beside each other, without lines that say nothing", () => {
+  it("shows the catalog and the workers side by side, without empty rows", () => {
     const workers = [
       worker("change_monitor", { steam: connected, bulk: null, monitor: following }),
       worker("bulk_sync", { steam: { connected: false, last_error: "EResult 84" }, bulk: loading, monitor: null }, 61),
@@ -71,7 +71,7 @@ Workers
   Lag                 14 s
   Pending             12
   Failing             3
-  Steam               connected for 3 h 05 min      away: EResult 84
+  Steam               connected for 3 h 05 min      disconnected: EResult 84
   Up for              2 days                        2 days
   Seen                4 s ago                       1 min 01 s ago
 `);
@@ -79,8 +79,8 @@ Workers
 
   it.each([
     ["sweeping", { bulk: { ...loading, phase: "sweeping" } }, /Doing +sweeping\n +Done +5,000,000 of 5,325,000 ids\n/],
-    ["draining", { monitor: { ...following, drain_only: true } }, /Doing +fetching what others announce\n/],
-    ["comparing", { monitor: { ...following, sweeping: true } }, /Doing +following, comparing all apps\n/],
+    ["draining", { monitor: { ...following, drain_only: true } }, /Doing +fetching pending apps only\n/],
+    ["comparing", { monitor: { ...following, sweeping: true } }, /Doing +following, full sweep\n/],
     [
       "following",
       { bulk: { ...loading, phase: "done" }, monitor: { ...following, leading: false } },
@@ -107,11 +107,11 @@ Workers
     ],
     ["starting", {}, /Mode +starting\n +Doing +starting\n +Up/],
     ["of another version", { bulk: "?", monitor: { leading: 1 }, steam: [] }, /Doing +starting\n +Up for/],
-  ])("tells of a worker that is %s", (name, snapshot, lines) => {
+  ])("shows a worker that is %s", (name, snapshot, lines) => {
     expect(statusOf({ workers: [worker(name, snapshot)] })).toMatch(lines);
   });
 
-  it("wraps workers that do not fit into further tables", () => {
+  it("continues workers that do not fit in another table", () => {
     const workers = Array.from({ length: 7 }, (_, index) => worker(`worker_${index}`, { monitor: following }));
     const text = statusOf({ workers });
     expect(text.match(/^ {2}Mode .*$/gm)).toEqual([
@@ -123,7 +123,7 @@ Workers
     expect(statusOf({ workers }, 120).match(/^ {2}Mode /gm)).toHaveLength(2);
   });
 
-  it("lists failing apps with their errors, and how many more there are", () => {
+  it("lists failing apps with their last error and the number of others", () => {
     const app = {
       appid: 440,
       name: "Team Fortress 2",
@@ -132,19 +132,19 @@ Workers
       next_attempt_at: ago(-90),
     };
     const text = statusOf({ failing_apps: [app, { ...app, appid: 2_000_000_000, name: null, next_attempt_at: null }] });
-    expect(text).toMatch(/^ {2}App +Failed {2}Again in +Last error$/m);
+    expect(text).toMatch(/^ {2}App +Failed {2}Retry in +Last error$/m);
     expect(text).toMatch(/^ {2}440 +Team Fortress 2 +4 × +1 min 30 s +cut \[2J off$/m);
     expect(text).toMatch(/^ {2}2000000000 +4 × +cut/m);
     expect(text).toContain("  and 1 more, see sync_status.last_error\n");
   });
 
-  it("has words for a catalog that is new or not counted, and for no worker", () => {
+  it("handles an unfinished or uncounted catalog and no workers", () => {
     const text = statusOf({
       catalog: { ...catalog, bulk_completed_at: null, lag_seconds: null, last_change_number: null },
     });
-    expect(text).toContain("Loaded              not yet; begun 2026-11-25 11:00:00 UTC (25 h 00 min ago)");
+    expect(text).toContain("Loaded              not yet; started 2026-11-25 11:00:00 UTC (25 h 00 min ago)");
     expect(text).toContain("Pending             12\n");
-    expect(text).toContain("Workers\n  None has reported within the last minute.\n");
-    expect(statusOf({ catalog: null })).toContain("  It has not been counted yet.\n");
+    expect(text).toContain("Workers\n  None seen within the last minute.\n");
+    expect(statusOf({ catalog: null })).toContain("  Not counted yet.\n");
   });
 });

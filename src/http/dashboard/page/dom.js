@@ -1,5 +1,5 @@
 // @ts-check
-/** The document, of which nothing is ever made from markup: names and errors are other people's text. */
+/** DOM helpers. Elements are never created from markup: app names and error messages are untrusted text. */
 
 /** @param {string} id @returns {HTMLElement} */
 export function byId(id) {
@@ -19,7 +19,7 @@ export function el(tag, attributes, ...children) {
   return element;
 }
 
-/** Writes a list of names and values; a long value gets a line of its own. @param {string} id @param {[string, string][]} pairs */
+/** Renders a list of labels and values; a long value gets a line of its own. @param {string} id @param {[string, string][]} pairs */
 export function figures(id, pairs) {
   byId(id).replaceChildren(
     ...pairs.map(([name, value]) =>
@@ -31,4 +31,10 @@ export function figures(id, pairs) {
 /** @param {string} id @param {boolean} isShown */
 export function show(id, isShown) {
   byId(id).hidden = !isShown;
+}
+
+/** The app's name, linked to its store page. @param {number} appid @param {string | null} name */
+export function storeLink(appid, name) {
+  const link = { href: `https://store.steampowered.com/app/${appid}/`, target: "_blank", rel: "noreferrer" };
+  return el("strong", {}, el("a", link, name?.trim() || `App ${appid}`));
 }

@@ -1,5 +1,5 @@
 // @ts-check
-/** How values read. */
+/** Formats values for the page. Pure. */
 
 const numbers = new Intl.NumberFormat("en-US", { maximumFractionDigits: 1 });
 
@@ -26,14 +26,17 @@ export function duration(seconds) {
 /** @param {string | null | undefined} time @param {number} [now] */
 export const ago = (time, now = Date.now()) => (time ? `${duration((now - Date.parse(time)) / 1000)} ago` : "–");
 
-/** 0 to 1, or null while nobody knows. @param {number | null | undefined} part @param {number | null | undefined} whole */
+/** 0 to 1, or null while either is unknown. @param {number | null | undefined} part @param {number | null | undefined} whole */
 export const share = (part, whole) =>
   part === undefined || part === null || !whole ? null : Math.min(1, part / whole);
 
-const longest = 120;
+/** A name of the API as words: `bulk_sync` becomes `bulk sync`. @param {string} name */
+export const words = (name) => name.replaceAll("_", " ");
+
+const maxLength = 120;
 const timestamp = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d):\d\d\S*$/;
 
-/** A value of a change as one short line; times to the minute, in UTC. @param {unknown} value @returns {string} */
+/** Formats a value of a change as one short line; times to the minute, in UTC. @param {unknown} value @returns {string} */
 export function shortValue(value) {
   const text =
     typeof value === "string"
@@ -41,14 +44,14 @@ export function shortValue(value) {
       : isObject(value)
         ? Object.values(value).map(shortValue).join(" ")
         : JSON.stringify(value);
-  return text.length > longest ? `${text.slice(0, longest)}…` : text;
+  return text.length > maxLength ? `${text.slice(0, maxLength)}…` : text;
 }
 
 /** @param {unknown} value @returns {value is Record<string, unknown>} */
 const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 
 /**
- * What a change took away and what it brought; of lists and objects only where they differ.
+ * The values that a change removed and added; of lists and objects only those that differ.
  *
  * @param {unknown} before @param {unknown} after @returns {{ removed: string[], added: string[] }}
  */
@@ -61,18 +64,18 @@ export function difference(before, after) {
   if (isObject(before) && isObject(after)) {
     const parts = [...new Set([...Object.keys(before), ...Object.keys(after)])].map((key) => {
       const { removed, added } = difference(before[key], after[key]);
-      const named = (/** @type {string} */ text) => `${key.replaceAll("_", " ")}: ${text}`;
-      return { removed: removed.map(named), added: added.map(named) };
+      const prefixed = (/** @type {string} */ text) => `${words(key)}: ${text}`;
+      return { removed: removed.map(prefixed), added: added.map(prefixed) };
     });
     return { removed: parts.flatMap(({ removed }) => removed), added: parts.flatMap(({ added }) => added) };
   }
-  const told = (/** @type {unknown} */ value) => (value === null || value === undefined ? [] : [shortValue(value)]);
+  const listed = (/** @type {unknown} */ value) => (value === null || value === undefined ? [] : [shortValue(value)]);
   const isSame = JSON.stringify(before) === JSON.stringify(after);
-  return isSame ? { removed: [], added: [] } : { removed: told(before), added: told(after) };
+  return isSame ? { removed: [], added: [] } : { removed: listed(before), added: listed(after) };
 }
 
 /**
- * Changes of one app with one change number belong together.
+ * Groups consecutive changes of one app and change number.
  *
  * @template {{ appid: number, change_number: number }} Change
  * @param {readonly Change[]} changes @returns {Change[][]}

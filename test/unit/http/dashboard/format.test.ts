@@ -9,7 +9,7 @@ import {
   shortValue,
 } from "../../../../src/http/dashboard/page/format.js";
 
-describe("the page's words", () => {
+describe("formatting of values", () => {
   test.each([
     [null, "–"],
     [0, "0 s"],
@@ -21,13 +21,13 @@ describe("the page's words", () => {
     [-3, "0 s"],
   ])("duration of %s s is %s", (seconds, text) => expect(duration(seconds)).toBe(text));
 
-  it("counts, and tells how long ago something was", () => {
+  it("formats counts and ages", () => {
     expect([count(null), count(0), count(1_234_567.89)]).toEqual(["–", "0", "1,234,567.9"]);
     const now = Date.parse("2026-07-01T12:00:00Z");
     expect([ago("2026-07-01T11:00:00Z", now), ago(null, now)]).toEqual(["60 min ago", "–"]);
   });
 
-  it("shortens what is long", () => {
+  it("shortens long values and formats objects and times", () => {
     expect(shortValue("x".repeat(500))).toBe(`${"x".repeat(120)}…`);
     expect(shortValue({ token: "#Test_Result", display: 3 })).toBe("#Test_Result 3");
     expect(shortValue("2022-11-29T08:10:03+00:00")).toBe("2022-11-29 08:10");
@@ -35,7 +35,7 @@ describe("the page's words", () => {
   });
 });
 
-describe("a change", () => {
+describe("difference", () => {
   test.each([
     [null, 5, { removed: [], added: ["5"] }],
     ["old", null, { removed: ["old"], added: [] }],
@@ -47,11 +47,13 @@ describe("a change", () => {
       { category: "verified", tested_build: 7, tests: [{ token: "#A", display: 4 }] },
       { removed: ["category: playable", "tests: #A 3"], added: ["category: verified", "tests: #A 4"] },
     ],
-  ])("from %j to %j takes and brings", (before, after, expected) =>
+  ])("from %j to %j lists what was removed and added", (before, after, expected) =>
     expect(difference(before, after)).toEqual(expected),
   );
+});
 
-  it("belongs to its neighbours of the same app and change number", () => {
+describe("grouped", () => {
+  it("groups consecutive changes of the same app and change number", () => {
     const of = (appid: number, change_number: number) => ({ appid, change_number });
     const [a, b, c, d] = [of(1, 7), of(1, 7), of(2, 7), of(1, 8)];
     expect(grouped([a, b, c, d])).toEqual([[a, b], [c], [d]]);
@@ -59,7 +61,7 @@ describe("a change", () => {
   });
 });
 
-test("a share is not known without a whole, and never more than it", () => {
+test("share is null without a total and at most 1", () => {
   const shares = [share(3, null), share(undefined, 5), share(0, 0), share(1, 4), share(9, 4)];
   expect(shares).toEqual([null, null, null, 0.25, 1]);
 });

@@ -3,18 +3,17 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { sendProblem } from "./problem.ts";
 
 /**
- * Asks for the key on every route of this scope: as a bearer token, in `x-api-key`, or as the password of any user, which is how
- * browsers ask people. No key, no question.
+ * Rejects requests without the API key on every route of this scope. The key is accepted as a bearer token, in `x-api-key`, or as the
+ * password of any user (HTTP Basic), which is what a browser prompts for. Without a configured key the scope is open.
  */
-export function guard(scope: FastifyInstance, apiKey: string | null): void {
+export function requireApiKey(scope: FastifyInstance, apiKey: string | null): void {
   if (apiKey === null) return;
   const expected = digest(apiKey);
   scope.addHook("onRequest", async (request, reply) => {
     const given = keyOf(request);
     if (given !== null && timingSafeEqual(digest(given), expected)) return;
     reply.header("www-authenticate", 'Basic realm="steam-pics-sync", charset="UTF-8"');
-    const detail = given === null ? "This needs the service's API key." : "This is not the service's API key.";
-    return sendProblem(reply, 401, detail);
+    return sendProblem(reply, 401, given === null ? "An API key is required." : "The API key is wrong.");
   });
 }
 
@@ -29,7 +28,7 @@ function keyOf({ headers }: FastifyRequest): string | null {
   return typeof header === "string" ? header : null;
 }
 
-/** Of equal length whatever it is of, so that comparing tells nothing. */
+/** Fixed length for any input, as `timingSafeEqual` requires; the comparison then does not leak the key's length either. */
 function digest(text: string): Buffer {
   return createHash("sha256").update(text).digest();
 }

@@ -9,7 +9,7 @@ import type { Streams } from "./streams.ts";
 export interface ServerOptions {
   /** Called for every request, so it must be cheap: it returns what is in memory. */
   snapshot: () => ServiceSnapshot;
-  /** The read side of the catalog; null until the database is open, and where there is none. */
+  /** The read side of the catalog; null until the database is open, and for commands that open none. */
   reader: () => CatalogReader | null;
   metrics: Metrics;
   settings: HttpSettings;
@@ -26,28 +26,28 @@ export interface HttpSettings {
   trustedProxies: number;
 }
 
-/** What the API, the dashboard and the others share. */
-export interface ServerParts extends ServerOptions {
+/** Dependencies of the routes, shared by the API and the dashboard. */
+export interface ServerDeps extends ServerOptions {
   feed: Feed;
   streams: Streams;
-  /** What `/status` serves. */
+  /** The document served at `/status`. */
   status: () => ServiceStatus;
 }
 
 export type ServiceStatus = ServiceSnapshot & { uptime_seconds: number; health: ReturnType<typeof assessHealth> };
 
-/** What there is, for people with curl. */
+/** The endpoints with a description of each, as `GET /` lists them. */
 export function endpointsOf({ api, dashboard }: HttpSettings): Record<string, string> {
   return {
     ...(dashboard && { "/": "the dashboard, in a browser" }),
     ...(api && {
       "/v1/apps": "the catalog",
       "/v1/changes": "what changed, field by field",
-      "/docs": "the whole API explained, /docs/json as OpenAPI",
+      "/docs": "documentation of the API; /docs/json is its OpenAPI document",
     }),
-    "/health": "whether the process works: 200 with status starting, ok or degraded; 503 with status unhealthy",
-    "/ready": "200 once this worker does its job, else 503",
-    "/status": "what the worker, its connection to Steam and its database are doing",
-    "/metrics": "figures for Prometheus",
+    "/health": "liveness: 200 with status starting, ok or degraded; 503 with status unhealthy",
+    "/ready": "readiness: 200 once this worker does its job, else 503",
+    "/status": "state of the worker, its connection to Steam and its database",
+    "/metrics": "metrics for Prometheus",
   };
 }

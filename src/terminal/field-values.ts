@@ -1,0 +1,86 @@
+import type { LanguageSupport, SteamDeckRecord } from "../catalog/app-record.ts";
+import { clean, formatTime } from "./layout.ts";
+
+/** Values of fields, formatted for a terminal or brought into the canonical form in which two sources can be compared. */
+
+/** Valve's codes. */
+export const contentDescriptors = new Map([
+  [1, "some nudity or sexual content"],
+  [2, "frequent violence or gore"],
+  [3, "adult only sexual content"],
+  [4, "frequent nudity or sexual content"],
+  [5, "general mature content"],
+]);
+export const reviewScores = new Map([
+  [1, "overwhelmingly negative"],
+  [2, "very negative"],
+  [3, "negative"],
+  [4, "mostly negative"],
+  [5, "mixed"],
+  [6, "mostly positive"],
+  [7, "positive"],
+  [8, "very positive"],
+  [9, "overwhelmingly positive"],
+]);
+
+/** `Puzzle (1664), 5055`: ids with their names where known. */
+export function formatIds(ids: readonly number[], names: ReadonlyMap<number, string>): string {
+  return ids
+    .map((id) => {
+      const name = clean(names.get(id) ?? "");
+      return name === "" ? String(id) : `${name} (${id})`;
+    })
+    .join(", ");
+}
+
+/** `english (audio, subtitles), french (subtitles), thai`: a language with neither is supported in the interface only. */
+export function formatLanguages(languages: Record<string, LanguageSupport>): string {
+  return Object.entries(languages)
+    .map(([name, { full_audio, subtitles }]) => {
+      const support = [full_audio && "audio", subtitles && "subtitles"].filter(Boolean).join(", ");
+      return support === "" ? name : `${name} (${support})`;
+    })
+    .join(", ");
+}
+
+/** The verdicts, then one line per test with Valve's code of its outcome. */
+export function formatDeck(deck: SteamDeckRecord): string {
+  const { category, steamos_category, test_timestamp, tested_build_id, tests } = deck;
+  const verdict = [
+    category,
+    steamos_category && `SteamOS ${steamos_category}`,
+    test_timestamp && `tested ${formatTime(test_timestamp)}`,
+    tested_build_id && `build ${clean(tested_build_id)}`,
+  ];
+  const outcomes = (tests ?? []).map(({ display, token }) => `[${display ?? "–"}] ${testName(clean(token))}`);
+  return [verdict.filter(Boolean).join(", "), ...outcomes].join("\n");
+}
+
+/** `#SteamDeckVerified_TestResult_ControllerGlyphsMatchDeckDevice` without its common prefix. */
+function testName(token: string): string {
+  return token.replace(/^#\w*_TestResult_/, "");
+}
+
+/** With milliseconds and `Z`. */
+export const canonicalTime = (time: string) => new Date(time).toISOString();
+
+export const ascending = (ids: readonly number[]) => ids.toSorted((a, b) => a - b);
+
+export const sorted = (texts: readonly string[]) => texts.toSorted();
+
+export function canonicalLanguages(languages: Record<string, LanguageSupport>): Record<string, LanguageSupport> {
+  const entries = Object.entries(languages).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries.map(([name, { full_audio, subtitles }]) => [name, { full_audio, subtitles }]));
+}
+
+/** With its keys in one order, since comparisons are by JSON. */
+export function canonicalDeck(deck: SteamDeckRecord): SteamDeckRecord {
+  const { category, steamos_category, test_timestamp, tested_build_id, tests } = deck;
+  return {
+    category,
+    steamos_category,
+    test_timestamp: test_timestamp && canonicalTime(test_timestamp),
+    tested_build_id,
+    tests: tests?.map(({ display, token }) => ({ display, token })) ?? null,
+  };
+}
