@@ -6,10 +6,10 @@ import { DatabaseError } from "../process/errors.ts";
 import { sqlCall } from "./call.ts";
 import type { RpcOptions, SqlDatabase } from "./database.ts";
 import { createLanes } from "./lanes.ts";
-import { withinLimits } from "./limits.ts";
 import { lockDataDir } from "./owner-lock.ts";
 import type { WorkerAnswer, WorkerError, WorkerJob, WorkerSetup } from "./pglite-worker.ts";
-import { databaseError } from "./sqlstate.ts";
+import { toDatabaseError } from "./sqlstate.ts";
+import { withTimeout } from "./timeout.ts";
 
 export interface PgliteOptions {
   /** The folder of the service's data; the database takes a folder of its own in it. `memory` keeps nothing. */
@@ -100,14 +100,14 @@ async function startWorker(folder: string | null, release: () => Promise<void>):
     const { promise } = waiting;
     if (job) worker.postMessage(job);
     const answer = await promise;
-    if ("error" in answer) throw databaseError("pglite", what, fromWorker(answer.error));
+    if ("error" in answer) throw toDatabaseError("pglite", what, fromWorker(answer.error));
     return answer.rows;
   }
 
   /** Jobs queue here and not in the thread, so that one nobody waits for is never sent. */
   const lanes = createLanes();
   function enqueue(what: string, job: WorkerJob | null, options: RpcOptions): Promise<unknown[]> {
-    return withinLimits(what, options, "timeout", (givenUp) =>
+    return withTimeout(what, options, "timeout", (givenUp) =>
       lanes.add(options.isRead ? "read" : "work", async () => (givenUp.aborted ? [] : await next(what, job))),
     );
   }

@@ -3,8 +3,8 @@ import type { Logger } from "pino";
 import { ConfigError } from "../process/errors.ts";
 import { sqlCall } from "./call.ts";
 import type { RpcOptions, SqlDatabase } from "./database.ts";
-import { defaultTimeoutMs, withinLimits } from "./limits.ts";
-import { databaseError } from "./sqlstate.ts";
+import { toDatabaseError } from "./sqlstate.ts";
+import { defaultTimeoutMs, withTimeout } from "./timeout.ts";
 
 export interface PostgresOptions {
   /** `postgres://user:password@host:port/database`; TLS by its `sslmode`. */
@@ -58,7 +58,7 @@ export async function openPostgres(options: PostgresOptions): Promise<SqlDatabas
   async function checkout(what: string, options: RpcOptions): Promise<pg.PoolClient> {
     const connecting = pool.connect();
     try {
-      return await withinLimits(what, options, "unreachable", () => connecting);
+      return await withTimeout(what, options, "unreachable", () => connecting);
     } catch (error) {
       connecting.then(
         (client) => client.release(),
@@ -66,7 +66,7 @@ export async function openPostgres(options: PostgresOptions): Promise<SqlDatabas
       );
       if (options.signal?.aborted) throw options.signal.reason;
       // The pool's own time-outs have no code.
-      throw databaseError("postgres", what, error, error instanceof pg.DatabaseError ? "fatal" : "unreachable");
+      throw toDatabaseError("postgres", what, error, error instanceof pg.DatabaseError ? "fatal" : "unreachable");
     }
   }
 
@@ -84,7 +84,7 @@ export async function openPostgres(options: PostgresOptions): Promise<SqlDatabas
     const client = await checkout(what, options);
     let broken = true;
     try {
-      const result = await withinLimits(what, options, "unreachable", async () => {
+      const result = await withTimeout(what, options, "unreachable", async () => {
         await limitStatements(client, timeoutMs);
         return await work(client);
       });
@@ -94,7 +94,7 @@ export async function openPostgres(options: PostgresOptions): Promise<SqlDatabas
       if (signal?.aborted) throw signal.reason;
       // An answer of the server leaves the connection usable, unless it says that the session ends.
       broken = !(error instanceof pg.DatabaseError) || error.severity === "FATAL";
-      throw databaseError("postgres", what, error, isConnectionLoss(error) ? "unreachable" : "fatal");
+      throw toDatabaseError("postgres", what, error, isConnectionLoss(error) ? "unreachable" : "fatal");
     } finally {
       // A connection that somebody gave up on is ended: its answer may still come and would be taken for the next one's.
       client.release(broken);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { databaseError, faultOfCode, faultOfStatus } from "../../../src/db/sqlstate.ts";
+import { faultOfCode, faultOfStatus, toDatabaseError } from "../../../src/db/sqlstate.ts";
 
 describe("faultOfCode", () => {
   test.each([
@@ -44,21 +44,21 @@ describe("faultOfStatus", () => {
   ])("%i is %s", (status, fault) => expect(faultOfStatus(status)).toBe(fault));
 });
 
-describe("databaseError", () => {
+describe("toDatabaseError", () => {
   test("finds the code of what caused an error", () => {
     const refused = Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" });
-    const error = databaseError("supabase", "claim", new TypeError("fetch failed", { cause: refused }));
+    const error = toDatabaseError("supabase", "claim", new TypeError("fetch failed", { cause: refused }));
     expect(error).toMatchObject({ fault: "unreachable", code: "ECONNREFUSED" });
   });
 
   test("judges by code, not by words", () => {
-    const error = databaseError("postgres", "claim", new Error("connection refused, deadlock detected, 57014"));
+    const error = toDatabaseError("postgres", "claim", new Error("connection refused, deadlock detected, 57014"));
     expect(error).toMatchObject({ fault: "fatal", code: "unknown" });
   });
 
   test("says what to do about a missing schema", () => {
     const missing = Object.assign(new Error("no function"), { code: "42883" });
-    expect(databaseError("supabase", "claim", missing).message).toContain("supabase db push");
-    expect(databaseError("postgres", "claim", missing).message).toContain("npm start -- migrate");
+    expect(toDatabaseError("supabase", "claim", missing).message).toContain("supabase db push");
+    expect(toDatabaseError("postgres", "claim", missing).message).toContain("npm start -- migrate");
   });
 });
