@@ -1,4 +1,7 @@
-/** A process that tries to lock the data folder of its argument, reports whether it did, and keeps the lock until killed. */
+/**
+ * A process that tries to lock the data folder of its argument, reports whether it did, and keeps the lock until
+ * killed.
+ */
 import { DataDirInUseError, lockDataDir } from "../../../src/db/owner-lock.ts";
 
 const [, , dataDir = ""] = process.argv;
