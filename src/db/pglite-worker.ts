@@ -2,6 +2,7 @@
  * Worker thread that runs the embedded database. It answers each message; `pglite-thread.ts` sends the next one only
  * after the answer to the last.
  */
+import { inspect } from "node:util";
 import { parentPort, workerData } from "node:worker_threads";
 import { PGlite } from "@electric-sql/pglite";
 import type { SqlParam } from "./call.ts";
@@ -57,7 +58,8 @@ async function run(job: WorkerJob | null): Promise<unknown[]> {
 }
 
 function transferable(error: unknown): WorkerError {
-  if (!(error instanceof Error)) return { message: String(error) };
+  // A fault of the file system is a plain object with an errno.
+  if (!(error instanceof Error)) return { message: inspect(error, { breakLength: Number.POSITIVE_INFINITY }) };
   const kept: WorkerError = { message: error.message };
   const source = error as Error & Partial<WorkerError>;
   for (const key of ["code", "detail", "hint", "where", "position"] as const) {
