@@ -86,8 +86,8 @@ describe("openPglite", () => {
 
   test("names the folder that it cannot open, and releases the lock", async () => {
     const dataDir = await dataFolder();
-    await rm(join(dataDir, "pglite"), { recursive: true });
-    await writeFile(join(dataDir, "pglite"), "a file");
+    // The folder of another major version of Postgres.
+    await writeFile(join(dataDir, "pglite", "PG_VERSION"), "15\n");
     await expect(open(dataDir)).rejects.toMatchObject({ fault: "fatal", message: expect.stringContaining(dataDir) });
     await (await lockDataDir(dataDir, { address: null, onLost() {} })).release();
   });
