@@ -1,4 +1,4 @@
-/** A call of a SQL function as both SQL drivers send it. */
+/** A call of a SQL function, as a parameterized statement for `pg` and PGlite. */
 export interface SqlCall {
   sql: string;
   params: SqlParam[];
@@ -7,10 +7,11 @@ export interface SqlCall {
 export type SqlParam = string | number | boolean | null;
 
 /**
- * `select public."name"("arg" => $1, …) as result` with its parameters. Arguments that are undefined are left out, as JSON
- * leaves them out on the way to PostgREST; objects and arrays become the text of a jsonb.
+ * Builds `select public."name"("arg" => $1, …) as result` with its parameters. Undefined arguments are left out, as
+ * JSON leaves them out for PostgREST; objects and arrays become jsonb text.
  *
- * @throws {TypeError} when a name is not made of a–z and _: names are written into the statement.
+ * @throws {TypeError} when a name contains anything but a–z and _: names are written into the statement, so this
+ *   prevents SQL injection.
  */
 export function sqlCall(name: string, args: Record<string, unknown>): SqlCall {
   const given = Object.entries(args).filter(([, value]) => value !== undefined);
@@ -21,7 +22,7 @@ export function sqlCall(name: string, args: Record<string, unknown>): SqlCall {
   };
 }
 
-/** The value as a parameter that either driver passes on unchanged. */
+/** Converts a value to a parameter that both drivers pass on unchanged. */
 function sqlParam(value: unknown): SqlParam {
   if (value === null || value === undefined) return null;
   if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") return value;
@@ -30,9 +31,10 @@ function sqlParam(value: unknown): SqlParam {
   return JSON.stringify(value);
 }
 
-/** Checks a name that is written into a statement or a URL. */
+/** Returns a name that may be written into a statement or a URL. Throws TypeError for any other. */
 export function checkName(name: string): string {
-  if (!/^[a-z_]+$/.test(name)) throw new TypeError(`not a name of a SQL function or argument: ${JSON.stringify(name)}`);
+  if (!/^[a-z_]+$/.test(name))
+    throw new TypeError(`not the name of a SQL function or argument (a-z and _): ${JSON.stringify(name)}`);
   return name;
 }
 

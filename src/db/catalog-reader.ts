@@ -15,46 +15,46 @@ import type { Backlog, CatalogState, CatalogSummary, WorkerReport } from "./cata
 import type { Database } from "./database.ts";
 
 /**
- * The read side of the catalog, for HTTP and the command line: typed calls of the functions in `…_reading.sql`, where
- * each is described. A reader is answered soon or told why not: nothing is repeated here, few reads run at the same time, and
- * on the embedded database the service's own work goes first.
+ * Read side of the catalog, for HTTP and the command line: typed calls of the SQL functions `catalog_…`, where each is
+ * described. Reads answer or fail fast: they have short time limits and are not retried, few run concurrently, a full
+ * queue rejects, and on the embedded database the service's own work has priority.
  *
- * Every call throws {@link DatabaseError}. What comes back is built by those functions and is not parsed again for every
- * request; their tests hold it against the schemas of `catalog/views.ts`.
+ * Every call throws {@link DatabaseError}. Results are not validated on each request; the tests of the SQL functions
+ * check them against the schemas of `catalog/views.ts`.
  */
 export interface CatalogReader {
   /** Null when no such app is stored. */
   app(appid: number): Promise<AppView | null>;
-  /** Apps that fulfil all conditions; or the relation to something that does not exist. */
+  /** Apps that match all filters; or, as `unknown`, the relation filter whose value does not exist. */
   apps(query: AppQuery): Promise<AppPage | { unknown: [relation: AppRelation, value: string] }>;
   changes(query: ChangeQuery): Promise<ChangePage>;
-  /** The most used first. Counting takes a while, so an answer serves for some time; so do those below. */
+  /** Most used first. Cached, since counting is slow; so are `activity`, `summary` and `state`. */
   labels(kind: LabelKind): Promise<NamedCount[]>;
   companies(query: CompanyQuery): Promise<{ companies: CompanyCount[]; has_more: boolean }>;
-  /** The last 60 minutes. */
+  /** Activity per minute over the last 60 minutes. */
   activity(): Promise<ActivityMinute[]>;
   summary(): Promise<CatalogSummary>;
-  /** Where the catalog as a whole stands. */
+  /** State of the catalog as a whole. */
   state(): Promise<CatalogState>;
   backlog(): Promise<Backlog>;
-  /** All workers of the last minute. */
+  /** Reports of all workers seen in the last minute. */
   workers(): Promise<WorkerReport[]>;
 }
 
 export const appRelations = ["tag", "genre", "category", "developer", "publisher", "franchise"] as const;
 export type AppRelation = (typeof appRelations)[number];
 
-/** Conditions that are absent do not hold anybody back. */
+/** Absent filters do not restrict the result. */
 export interface AppQuery {
   max: number;
   sort: AppSort;
   descending: boolean;
   after?: PageKey | undefined;
   relations?: readonly [AppRelation, string][] | undefined;
-  /** Any of these. */
+  /** Any of these matches. */
   types?: readonly string[] | undefined;
   deck?: readonly string[] | undefined;
-  /** All of these. */
+  /** All of these must match. */
   platforms?: readonly string[] | undefined;
   parent?: number | undefined;
   free?: boolean | undefined;
@@ -63,11 +63,11 @@ export interface AppQuery {
   released_since?: string | undefined;
   released_before?: string | undefined;
   changed_since?: string | undefined;
-  /** All of them in the name, in any case. */
+  /** All must occur in the name, ignoring case. */
   words?: readonly string[] | undefined;
 }
 
-/** Where a page ended: the value it is sorted by, as text, and the appid. */
+/** Cursor of keyset pagination: sort value, as text, and appid of the last row of a page. */
 export interface PageKey {
   key: string | null;
   appid: number;
@@ -78,7 +78,7 @@ export interface AppPage {
   next: PageKey | null;
 }
 
-/** With `after` the oldest first from there on, else the newest first from `before` back. */
+/** With `after`: ascending from that id; else descending from `before`, or from the newest. */
 export interface ChangeQuery {
   max: number;
   appid?: number | undefined;
@@ -88,9 +88,9 @@ export interface ChangeQuery {
 
 export interface ChangePage {
   changes: ChangeView[];
-  /** Whoever goes on after it misses nothing, not even what commits late. */
+  /** A consumer that resumes after this id misses no change, not even one that commits late. */
   last_id: number;
-  /** In the direction of the query. */
+  /** More rows follow in the direction of the query. */
   has_more: boolean;
 }
 
@@ -102,48 +102,54 @@ export interface CompanyQuery {
 }
 
 export interface ReaderOptions {
+  /** Monotonic clock in milliseconds; tests replace it. */
   now?: () => number;
 }
 
-/** Reads at the same time, where the transport allows any. */
+/** Concurrent reads, where the transport allows more than one. */
 export const readConcurrency = 4;
-/** Reads that wait for their turn; one more is refused. */
+/** Queue limit: one more read is rejected. */
 const maxWaiting = 200;
 const timeoutMs = 5_000;
-/** Counting over the whole catalog. */
+/** Time limit of counts over the whole catalog. */
 const countTimeoutMs = 20_000;
-/** What is counted serves for so long, and so many times as long as the counting took. */
-const minCountAgeMs = 5_000;
-const countAgeFactor = 50;
+/** Cache TTL of a count: max(5 s, 50 × the query's own time). */
+const minCountTtlMs = 5_000;
+const countTtlFactor = 50;
 
 export function createCatalogReader(
   db: Database,
   { now = () => performance.now() }: ReaderOptions = {},
 ): CatalogReader {
   const queue = new PQueue({ concurrency: readConcurrency });
-  const counts = new Map<string, Counted>();
+  const counts = new Map<string, CachedCount>();
 
   async function read<T>(name: string, request?: object, limitMs = timeoutMs): Promise<T> {
-    if (queue.size >= maxWaiting) throw new DatabaseError("retryable", "busy", `${name}: too many reads are waiting`);
+    if (queue.size >= maxWaiting)
+      throw new DatabaseError(
+        "retryable",
+        "busy",
+        `${name}: the database is busy, ${maxWaiting} reads are waiting; try again later`,
+      );
     const args = request === undefined ? {} : { request };
     return (await queue.add(() => db.rpc(name, args, { timeoutMs: limitMs, isRead: true }))) as T;
   }
 
-  /** Counts once for all who ask meanwhile and for a while after. */
+  /** TTL cache with one query in flight per key; concurrent callers share it. A failure is not cached. */
   function count<T>(name: string, request?: { kind: string }): Promise<T> {
     const key = request ? `${name} ${request.kind}` : name;
-    const known = counts.get(key);
-    if (known && (known.until === null || now() < known.until)) return known.result as Promise<T>;
+    const cached = counts.get(key);
+    if (cached && (cached.expiresAt === null || now() < cached.expiresAt)) return cached.result as Promise<T>;
     const startedAt = now();
-    const counted: Counted = { result: read<T>(name, request, countTimeoutMs), until: null };
-    counts.set(key, counted);
-    counted.result.then(
+    const entry: CachedCount = { result: read<T>(name, request, countTimeoutMs), expiresAt: null };
+    counts.set(key, entry);
+    entry.result.then(
       () => {
-        counted.until = now() + Math.max(minCountAgeMs, countAgeFactor * (now() - startedAt));
+        entry.expiresAt = now() + Math.max(minCountTtlMs, countTtlFactor * (now() - startedAt));
       },
       () => counts.delete(key),
     );
-    return counted.result as Promise<T>;
+    return entry.result as Promise<T>;
   }
 
   return {
@@ -160,8 +166,8 @@ export function createCatalogReader(
   };
 }
 
-interface Counted {
+interface CachedCount {
   result: Promise<unknown>;
-  /** Null while it is being counted. */
-  until: number | null;
+  /** Null while the query is running. */
+  expiresAt: number | null;
 }

@@ -1,7 +1,7 @@
 import { DatabaseError } from "../process/errors.ts";
 import type { Database } from "./database.ts";
 
-/** The same database, with a word about each call that it fails. */
+/** Counts failed calls by SQLSTATE: the same database, which also passes the error of each failed call to `onError`. */
 export function withErrorMetrics<D extends Database>(db: D, onError: (error: DatabaseError) => void): D {
   return {
     ...db,

@@ -9,13 +9,19 @@ import { openSupabase } from "./supabase.ts";
 
 export interface OpenOptions {
   logger: Logger;
-  /** Calls at the same time, where the transport allows any. */
+  /** Size of the connection pool (Postgres only). */
   maxConnections: number;
-  /** Where this process answers HTTP, for others that find the data folder in use. */
+  /**
+   * Base URL of this process, written into the lock on the data folder (PGlite only), so that read commands can use it;
+   * null without HTTP.
+   */
   address: string | null;
 }
 
-/** Opens the configured database. Only PGlite touches anything yet: it takes its folder. */
+/**
+ * Opens the configured database. Only PGlite does I/O here: it locks and opens its folder. The others connect at the
+ * first call.
+ */
 export function openDatabase(config: DatabaseConfig, options: OpenOptions): Promise<Database | SqlDatabase> {
   const { logger, maxConnections, address } = options;
   switch (config.driver) {
@@ -29,11 +35,11 @@ export function openDatabase(config: DatabaseConfig, options: OpenOptions): Prom
 }
 
 /**
- * Brings the schema up to date where plain SQL can be sent; through Supabase's REST interface only checks it. Waits for a
- * database that is away.
+ * Applies missing migrations, or, through Supabase's REST interface, which takes no plain SQL, checks the schema
+ * version. Retries while the database is unreachable.
  *
- * @returns the files that were applied now.
- * @throws {DatabaseError} `schema` when it is missing or old and cannot be brought up to date from here.
+ * @returns names of the migration files applied by this call.
+ * @throws {DatabaseError} `schema` when it is missing or too old and cannot be migrated from here.
  */
 export async function prepareSchema(
   db: Database | SqlDatabase,

@@ -1,30 +1,35 @@
 import { randomUUID } from "node:crypto";
-import type { FileHandle } from "node:fs/promises";
-import { open, readFile, readlink, rename, rm, stat } from "node:fs/promises";
+import { readdir, readFile, readlink, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
+import { errorCode } from "../process/errors.ts";
 
 /**
- * One process at a time owns the data folder, by a file in it that names the owner and that the owner touches every few
- * seconds. A file that was not touched for a while is left over and may be replaced.
+ * Exclusive lock on the data folder: a file that names the owner, with a heartbeat (its modification time).
  *
- * Waiting is needless where the owner is seen to be dead. A process id alone does not tell: across containers it means
- * another process or none. So the file also names the boot, the process id namespace and the time at which the process
- * started (Linux), and only a reader in the same namespace of the same boot draws conclusions from it.
+ * - **Generations.** The file is `owner.<generation>.lock`, and the newest generation is the lock. Taking over means
+ *   creating the next generation exclusively, which one process alone can do, so two processes that take over at the
+ *   same time cannot both succeed. A release marks the file and leaves it, so that generations only grow and a late
+ *   contender cannot take over an old one.
+ * - **Stale after 15 s.** A lock whose heartbeat does not move while a contender watches it is taken over. Only changes
+ *   are compared, since the clock of a network volume is not the clock of this machine.
+ * - **Same Linux machine.** The owner is looked up in /proc, so that a start after `kill -9` need not wait, and a
+ *   command beside a running owner is answered at once. A process id alone proves nothing: in another container it is
+ *   another process or none.
  */
 const ownerSchema = z.object({
   id: z.string(),
   host: z.string(),
   pid: z.number(),
-  /** Boot and process id namespace; null where the system does not tell. */
+  /** Boot id and process id namespace; null where there is no /proc. */
   space: z.string().nullable(),
-  /** When the process started, in clock ticks since boot (Linux). */
+  /** Start time of the process in clock ticks since boot; null where there is no /proc. */
   started: z.string().nullable(),
-  /** Where the owner answers HTTP. */
+  /** Base URL of the owner's HTTP server; null without one. */
   address: z.string().nullable(),
-  /** Since when, ISO 8601. */
+  /** Time at which it took the lock, ISO 8601. */
   since: z.string(),
 });
 
@@ -32,15 +37,14 @@ export type DataDirOwner = z.infer<typeof ownerSchema>;
 
 export class DataDirInUseError extends Error {
   override readonly name = "DataDirInUseError";
-  /** Null when the file could not be read yet. */
+  /** Null when the owner has not written its name yet. */
   readonly owner: DataDirOwner | null;
 
   constructor(dataDir: string, owner: DataDirOwner | null) {
-    const who = owner
-      ? `process ${owner.pid} on ${owner.host} since ${owner.since}${owner.address ? `, which answers on ${owner.address}` : ""}`
-      : "another process";
+    const answers = owner?.address ? `, which answers on ${owner.address}` : "";
+    const name = owner ? `process ${owner.pid} on ${owner.host} since ${owner.since}${answers}` : "another process";
     super(
-      `the data folder ${dataDir} is in use by ${who}. Stop that process, give this one another DATA_DIR, ` +
+      `the data folder ${dataDir} is in use by ${name}. Stop that process, give this one another DATA_DIR, ` +
         "or let both use one Postgres (DATABASE_URL).",
     );
     this.owner = owner;
@@ -48,244 +52,190 @@ export class DataDirInUseError extends Error {
 }
 
 export interface LockOptions {
-  /** Where this process answers HTTP. */
+  /** Base URL of this process's HTTP server. */
   address: string | null;
-  /** Called once when another process has replaced the lock, or somebody deleted it. */
+  /** Called once when another process has taken over, or the lock file was deleted. */
   onLost: () => void;
   heartbeatMs?: number;
-  /** A heartbeat older than this belongs to an owner that is gone. */
+  /** A lock is stale when its heartbeat has not moved for this long. */
   staleMs?: number;
 }
 
 export interface DataDirLock {
-  owner: DataDirOwner;
+  /** Idempotent. */
   release(): Promise<void>;
 }
 
-const lockFile = "owner.lock";
 const defaultHeartbeatMs = 3_000;
 const defaultStaleMs = 15_000;
+const pollMs = 50;
 
 /**
- * Takes the data folder. An owner that is seen to be dead is replaced at once; one that can only be judged by its
- * heartbeat is watched until it either beats (refused) or is stale (replaced), so at most `staleMs`.
+ * Locks the data folder. Waits for at most `staleMs`, and only for an owner that cannot be looked up: on another
+ * machine, in another container, or without /proc.
  *
- * @throws {DataDirInUseError} when a living process owns it.
+ * @throws {DataDirInUseError} when a running process owns it.
  */
 export async function lockDataDir(dataDir: string, options: LockOptions): Promise<DataDirLock> {
-  const { heartbeatMs = defaultHeartbeatMs, staleMs = defaultStaleMs } = options;
-  const path = join(dataDir, lockFile);
+  const { address, onLost, heartbeatMs = defaultHeartbeatMs, staleMs = defaultStaleMs } = options;
   const owner: DataDirOwner = {
     id: randomUUID(),
     host: hostname(),
     pid: process.pid,
-    ...(await whereAndWhen(process.pid)),
-    address: options.address,
+    ...(await identityOf(process.pid)),
+    address,
     since: new Date().toISOString(),
   };
-  const file = await acquire(dataDir, path, owner, staleMs);
-  return keep(path, file, owner, options.onLost, heartbeatMs);
-}
-
-/** Who owns the data folder, living or not; null when nobody does. */
-export async function readOwner(dataDir: string): Promise<DataDirOwner | null> {
-  return (await readLock(join(dataDir, lockFile)))?.owner ?? null;
-}
-
-async function acquire(dataDir: string, path: string, owner: DataDirOwner, staleMs: number): Promise<FileHandle> {
-  let seen: Lock | null = null;
   for (;;) {
-    const created = await create(path, owner);
-    if (created) return created;
-    const lock = await readLock(path);
-    if (!lock) continue;
-    const life = lock.owner ? await lifeOf(lock.owner) : "unknown";
-    if (life === "alive") throw new DataDirInUseError(dataDir, lock.owner);
-    if (life === "dead" || (await now(path)) - lock.beatAt > staleMs) {
-      const taken = await replace(path, lock, owner, staleMs);
-      if (taken) return taken;
-      seen = null;
-    } else {
-      // Same file, later beat: its owner lives.
-      if (seen && seen.text === lock.text && lock.beatAt > seen.beatAt)
-        throw new DataDirInUseError(dataDir, lock.owner);
-      if (seen?.text !== lock.text) seen = lock;
-    }
-    await delay(50);
+    const lock = await newestLock(dataDir);
+    if (lock && !lock.isReleased && !(await isAbandoned(dataDir, lock, staleMs)))
+      throw new DataDirInUseError(dataDir, await readOwner(dataDir));
+    const generation = (lock?.generation ?? 0) + 1;
+    if (await create(dataDir, generation, owner)) return keepAlive(dataDir, generation, onLost, heartbeatMs);
   }
 }
 
-/** Beats until released or lost. */
-function keep(
-  path: string,
-  file: FileHandle,
-  owner: DataDirOwner,
-  onLost: () => void,
-  heartbeatMs: number,
-): DataDirLock {
-  let held = true;
-  let beating: Promise<void> = Promise.resolve();
-  async function beat(): Promise<void> {
-    // Written through the open file: a lock that was replaced meanwhile is another file and stays untouched.
-    await file.write(contentOf(owner), 0).catch(() => {});
-    if (!held || (await isOurs(path, owner))) return;
-    stop();
-    await file.close();
-    onLost();
+/** The owner of the data folder, running or not; null when it is not locked. */
+export async function readOwner(dataDir: string): Promise<DataDirOwner | null> {
+  return (await newestLock(dataDir))?.owner ?? null;
+}
+
+/** Whether the owner no longer runs. Watches the heartbeat until it moves, stops being the lock, or is stale. */
+async function isAbandoned(dataDir: string, lock: Lock, staleMs: number): Promise<boolean> {
+  const isRunning = lock.owner && (await isRunningHere(lock.owner));
+  if (isRunning !== null) return !isRunning;
+  for (const staleAt = performance.now() + staleMs; performance.now() < staleAt; await delay(pollMs)) {
+    const current = await newestLock(dataDir);
+    if (current?.generation !== lock.generation || current.isReleased) return true;
+    if (current.beatAt !== lock.beatAt) return false;
   }
-  const timer = setInterval(() => {
-    beating = beating.then(() => (held ? beat() : undefined));
-  }, heartbeatMs);
-  timer.unref();
-  function stop(): void {
-    held = false;
+  return true;
+}
+
+/** Creates the lock file of a generation and deletes older ones. False when another process was faster. */
+async function create(dataDir: string, generation: number, owner: DataDirOwner): Promise<boolean> {
+  try {
+    await writeFile(lockPath(dataDir, generation), JSON.stringify(owner), { flag: "wx" });
+  } catch (error) {
+    if (errorCode(error) === "EEXIST") return false;
+    throw error;
+  }
+  const generations = await generationsIn(dataDir);
+  // A late contender may create a generation that has already been taken over and deleted.
+  const isLate = generations.at(-1) !== generation;
+  const obsolete = isLate ? [generation] : generations.slice(0, -1);
+  for (const each of obsolete) await rm(lockPath(dataDir, each), { force: true });
+  return !isLate;
+}
+
+/** Writes the heartbeat until the lock is released or lost. */
+function keepAlive(dataDir: string, generation: number, onLost: () => void, heartbeatMs: number): DataDirLock {
+  const path = lockPath(dataDir, generation);
+  let isHeld = true;
+  function end(): void {
+    isHeld = false;
     clearInterval(timer);
   }
+  async function beat(): Promise<void> {
+    // Fails when another process has taken over and deleted this generation.
+    await utimes(path, new Date(), new Date()).catch(() => {});
+    if ((await isNewest(dataDir, generation)) || !isHeld) return;
+    end();
+    onLost();
+  }
+  const timer = setInterval(() => void beat(), heartbeatMs);
+  timer.unref();
   return {
-    owner,
     async release() {
-      if (!held) return;
-      stop();
-      await beating;
-      await file.close();
-      if (await isOurs(path, owner)) await rm(path, { force: true });
+      if (!isHeld) return;
+      end();
+      if (await isNewest(dataDir, generation)) await writeFile(path, releasedMark);
     },
   };
 }
 
-/** An error other than "no such file" does not say that the lock is gone. */
-async function isOurs(path: string, owner: DataDirOwner): Promise<boolean> {
-  try {
-    const lock = await readLock(path);
-    return lock?.owner?.id === owner.id;
-  } catch {
-    return true;
-  }
-}
-
 interface Lock {
-  text: string;
-  /** Null while the file is being written. */
+  generation: number;
+  /** Null while the file is being written, and once it is released. */
   owner: DataDirOwner | null;
-  /** The last heartbeat, by the clock of the file system. */
+  isReleased: boolean;
+  /** Time of the last heartbeat, by the clock of the file system. */
   beatAt: number;
 }
 
-async function readLock(path: string): Promise<Lock | null> {
-  try {
-    const text = await readFile(path, "utf8");
-    const { mtimeMs } = await stat(path);
-    return { text, owner: ownerSchema.safeParse(parsed(text)).data ?? null, beatAt: mtimeMs };
-  } catch (error) {
-    if (hasCode(error, "ENOENT")) return null;
-    throw error;
-  }
-}
+const releasedMark = "released\n";
+const lockPath = (dataDir: string, generation: number) => join(dataDir, `owner.${generation}.lock`);
 
-async function create(path: string, owner: DataDirOwner): Promise<FileHandle | null> {
+/** The lock of the newest generation; null when there is none. */
+async function newestLock(dataDir: string): Promise<Lock | null> {
+  const generation = (await generationsIn(dataDir)).at(-1);
+  if (generation === undefined) return null;
+  const path = lockPath(dataDir, generation);
   try {
-    const file = await open(path, "wx");
-    await file.write(contentOf(owner), 0);
-    return file;
+    const [text, { mtimeMs }] = [await readFile(path, "utf8"), await stat(path)];
+    return { generation, owner: parseOwner(text), isReleased: text === releasedMark, beatAt: mtimeMs };
   } catch (error) {
-    if (hasCode(error, "EEXIST")) return null;
+    // Another process has just taken over.
+    if (errorCode(error) === "ENOENT") return await newestLock(dataDir);
     throw error;
   }
 }
 
 /**
- * Puts our lock in the place of the one judged to be left over; null when somebody else was faster. Only the holder of
- * a second file may replace, and looks again once it holds it; the replacement is one rename, so that at no time there
- * is no lock for a third process to fill in.
+ * Generations of all lock files, oldest first. There is more than one only while, or if a process died while, it took
+ * over.
  */
-async function replace(path: string, judged: Lock, owner: DataDirOwner, staleMs: number): Promise<FileHandle | null> {
-  const turn = `${path}.turn`;
-  const turnFile = await create(turn, owner);
-  if (!turnFile) {
-    // Held for an instant; one left over by a process that died in that instant must not block forever.
-    const left = await readLock(turn);
-    if (left && (await now(path)) - left.beatAt > staleMs) await rm(turn, { force: true });
+async function generationsIn(dataDir: string): Promise<number[]> {
+  const files = await readdir(dataDir).catch((error: unknown) => {
+    if (errorCode(error) === "ENOENT") return [];
+    throw error;
+  });
+  const generations = files.flatMap((file) => /^owner\.(\d+)\.lock$/.exec(file)?.[1] ?? []);
+  return generations.map(Number).sort((a, b) => a - b);
+}
+
+/** An I/O error does not mean that the lock is lost. */
+async function isNewest(dataDir: string, generation: number): Promise<boolean> {
+  const generations = await generationsIn(dataDir).catch(() => [generation]);
+  return generations.at(-1) === generation;
+}
+
+function parseOwner(text: string): DataDirOwner | null {
+  try {
+    return ownerSchema.parse(JSON.parse(text));
+  } catch {
     return null;
   }
-  const fresh = `${path}.${owner.id}`;
-  try {
-    const current = await readLock(path);
-    if (current?.text !== judged.text || current.beatAt !== judged.beatAt) return null;
-    const file = await create(fresh, owner);
-    if (file) await rename(fresh, path);
-    return file;
-  } finally {
-    await turnFile.close();
-    await rm(turn, { force: true });
-  }
 }
 
-/** The time by the clock that dates the files: on a network volume not ours. */
-async function now(path: string): Promise<number> {
-  const probe = `${path}.${randomUUID()}`;
-  const file = await open(probe, "wx");
-  try {
-    return (await file.stat()).mtimeMs;
-  } finally {
-    await file.close();
-    await rm(probe, { force: true });
-  }
+/** Whether the owner runs on this machine; null when that cannot be known from here. */
+async function isRunningHere(owner: DataDirOwner): Promise<boolean | null> {
+  const { space, started } = await identityOf(owner.pid);
+  if (owner.host !== hostname() || owner.space === null || owner.space !== space) return null;
+  return started !== null && started === owner.started;
 }
 
-/** `dead` and `alive` are certain; `unknown` leaves the judgement to the heartbeat. */
-async function lifeOf(owner: DataDirOwner): Promise<"alive" | "dead" | "unknown"> {
-  const here = await whereAndWhen(owner.pid);
-  if (owner.host !== hostname() || owner.space === null || owner.space !== here.space) return "unknown";
-  if (here.started === notTold) return "unknown";
-  return here.started !== null && here.started === owner.started ? "alive" : "dead";
-}
-
-const notTold = "running";
-
-/** The namespace of this process, and when the process `pid` in it started: null when it is not running. */
-async function whereAndWhen(pid: number): Promise<Pick<DataDirOwner, "space" | "started">> {
-  // Other systems have no namespaces and tell only whether there is such a process.
-  if (process.platform !== "linux") return { space: process.platform, started: isRunning(pid) ? notTold : null };
+/**
+ * The process id namespace of this process, and the start time of the process `pid` in it: null when that is not
+ * running.
+ */
+async function identityOf(pid: number): Promise<Pick<DataDirOwner, "space" | "started">> {
   try {
     const boot = (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim();
     const space = `${boot} ${await readlink("/proc/self/ns/pid")}`;
-    return { space, started: await startOf(pid) };
+    return { space, started: await startTimeOf(pid) };
   } catch {
     return { space: null, started: null };
   }
 }
 
-async function startOf(pid: number): Promise<string | null> {
+async function startTimeOf(pid: number): Promise<string | null> {
   try {
     const text = await readFile(`/proc/${pid}/stat`, "utf8");
-    // After the name in brackets: state is the first field, the start time the twentieth (proc_pid_stat(5)).
+    // After the name in brackets: the state is the first field, the start time the twentieth (proc_pid_stat(5)).
     const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
     return fields[0] === "Z" || fields[0] === "X" ? null : (fields[19] ?? null);
   } catch {
     return null;
   }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return !hasCode(error, "ESRCH");
-  }
-}
-
-function contentOf(owner: DataDirOwner): string {
-  return `${JSON.stringify(owner)}\n`;
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && "code" in error && error.code === code;
 }

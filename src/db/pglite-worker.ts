@@ -1,7 +1,8 @@
 /**
- * The thread that holds the embedded database. It answers one message after the other; `pglite.ts` sends the next one
- * only after the answer to the last.
+ * Worker thread that runs the embedded database. It answers each message; `pglite-thread.ts` sends the next one only
+ * after the answer to the last.
  */
+import { inspect } from "node:util";
 import { parentPort, workerData } from "node:worker_threads";
 import { PGlite } from "@electric-sql/pglite";
 import type { SqlParam } from "./call.ts";
@@ -19,7 +20,7 @@ export type WorkerJob =
 
 export type WorkerAnswer = { rows: unknown[] } | { error: WorkerError };
 
-/** What is worth keeping of a Postgres error on its way between threads. */
+/** The fields of a Postgres error that are passed between threads, where an Error would lose them. */
 export interface WorkerError {
   message: string;
   code?: string;
@@ -31,7 +32,7 @@ export interface WorkerError {
 
 const voidType = 2278;
 
-if (!parentPort) throw new Error("to be started as a worker thread");
+if (!parentPort) throw new Error("pglite-worker.ts runs only as a worker thread");
 const port = parentPort;
 const { folder } = workerData as WorkerSetup;
 const database = new PGlite({ ...(folder ? { dataDir: folder } : {}), parsers: { [voidType]: () => null } });
@@ -39,7 +40,7 @@ const database = new PGlite({ ...(folder ? { dataDir: folder } : {}), parsers: {
 port.on("message", async (job: WorkerJob) => port.postMessage(await answer(job)));
 port.postMessage(await answer(null));
 
-/** The answer to a job, or to the start itself when there is none. */
+/** Runs a job; null waits until the database has started. */
 async function answer(job: WorkerJob | null): Promise<WorkerAnswer> {
   try {
     return { rows: await run(job) };
@@ -57,7 +58,8 @@ async function run(job: WorkerJob | null): Promise<unknown[]> {
 }
 
 function transferable(error: unknown): WorkerError {
-  if (!(error instanceof Error)) return { message: String(error) };
+  // A fault of the file system is a plain object with an errno.
+  if (!(error instanceof Error)) return { message: inspect(error, { breakLength: Number.POSITIVE_INFINITY }) };
   const kept: WorkerError = { message: error.message };
   const source = error as Error & Partial<WorkerError>;
   for (const key of ["code", "detail", "hint", "where", "position"] as const) {

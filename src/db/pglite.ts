@@ -1,31 +1,30 @@
 import { access, mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { Worker } from "node:worker_threads";
 import type { Logger } from "pino";
 import { DatabaseError } from "../process/errors.ts";
 import { sqlCall } from "./call.ts";
 import type { RpcOptions, SqlDatabase } from "./database.ts";
 import { createLanes } from "./lanes.ts";
-import { withinLimits } from "./limits.ts";
 import { lockDataDir } from "./owner-lock.ts";
-import type { WorkerAnswer, WorkerError, WorkerJob, WorkerSetup } from "./pglite-worker.ts";
-import { databaseError } from "./sqlstate.ts";
+import { type PgliteThread, startPgliteThread } from "./pglite-thread.ts";
+import type { WorkerJob } from "./pglite-worker.ts";
+import { withTimeout } from "./timeout.ts";
 
 export interface PgliteOptions {
-  /** The folder of the service's data; the database takes a folder of its own in it. `memory` keeps nothing. */
+  /** The service's data folder, in which the database has a folder of its own; `memory` keeps nothing on disk. */
   dataDir: string | "memory";
-  /** Where this process answers HTTP, for others that find the folder in use. */
+  /** Base URL of this process's HTTP server, written into the lock on the folder. */
   ownerAddress?: string | null;
   logger: Logger;
 }
 
 const databaseFolder = "pglite";
-/** Starting includes recovery after a crash. */
+/** Includes the recovery after a crash. */
 const startTimeoutMs = 120_000;
 const scriptTimeoutMs = 600_000;
 const closeTimeoutMs = 10_000;
 
-/** Whether a database has been made in the data folder. */
+/** Whether the data folder contains a database. */
 export async function hasPglite(dataDir: string): Promise<boolean> {
   return await access(join(dataDir, databaseFolder, "PG_VERSION")).then(
     () => true,
@@ -34,19 +33,19 @@ export async function hasPglite(dataDir: string): Promise<boolean> {
 }
 
 /**
- * The embedded Postgres (PGlite) in a thread of its own, so that a batch of 200 ms keeps neither Steam's heartbeat nor
- * HTTP waiting. Calls run one at a time: work in the order in which it came, reads in theirs beside it (see lanes.ts).
+ * Transport to the embedded Postgres (PGlite). It runs in a worker thread, so that a batch of 200 ms delays neither
+ * Steam's heartbeat nor HTTP. Calls run one at a time, work before reads (lanes.ts).
  *
- * PGlite cannot cancel: a call whose time is up, or whose signal aborts, is no longer waited for, but its statement runs
- * to its end and later calls run after it. One that has not begun is never run.
+ * PGlite cannot cancel a statement. A call that times out or is aborted returns at once, but its statement runs to its
+ * end before later calls run. A call that has not begun by then is never run.
  *
  * @throws {DataDirInUseError} when another process owns the folder.
- * @throws {DatabaseError} of fault `fatal` when the folder cannot be opened, or later when the thread has died or the folder was
- *   taken over by another process.
+ * @throws {DatabaseError} of fault `fatal` when the folder cannot be opened, and from every call once the thread has
+ *   died or another process has taken over the folder.
  */
 export async function openPglite(options: PgliteOptions): Promise<SqlDatabase> {
   const { dataDir, logger } = options;
-  if (dataDir === "memory") return await startWorker(null, async () => {});
+  if (dataDir === "memory") return createDatabase(await startThread(null), async () => {});
 
   await mkdir(dataDir, { recursive: true });
   const lost = Promise.withResolvers<void>();
@@ -58,83 +57,54 @@ export async function openPglite(options: PgliteOptions): Promise<SqlDatabase> {
     },
   });
   try {
-    const database = await startWorker(join(dataDir, databaseFolder), () => lock.release());
-    void lost.promise.then(() => {
-      database.abandon(new DatabaseError("fatal", "lock_lost", "another process took over the data folder"));
-    });
-    return database;
+    const thread = await startThread(join(dataDir, databaseFolder));
+    void lost.promise.then(() =>
+      thread.stop(new DatabaseError("fatal", "lock_lost", "another process took over the data folder")),
+    );
+    return createDatabase(thread, () => lock.release());
   } catch (error) {
     await lock.release();
     throw error;
   }
 }
 
-type PgliteDatabase = SqlDatabase & {
-  /** Stops the thread at once; every call from now on ends with `reason`. */
-  abandon(reason: DatabaseError): void;
-};
-
-async function startWorker(folder: string | null, release: () => Promise<void>): Promise<PgliteDatabase> {
-  const setup: WorkerSetup = { folder };
-  const worker = new Worker(new URL("./pglite-worker.ts", import.meta.url), { workerData: setup });
-  let waiting: PromiseWithResolvers<WorkerAnswer> | null = null;
-  let dead: DatabaseError | null = null;
-
-  function die(reason: DatabaseError): void {
-    dead ??= reason;
-    waiting?.reject(dead);
-    waiting = null;
+/** Starts the thread and waits until the database is open. */
+async function startThread(folder: string | null): Promise<PgliteThread> {
+  const thread = startPgliteThread({ folder });
+  try {
+    await withTimeout("start", { timeoutMs: startTimeoutMs }, "timeout", () => thread.request("start", null));
+    return thread;
+  } catch (error) {
+    await thread.stop(new DatabaseError("fatal", "closed", "the embedded database did not start"));
+    if (!folder || !(error instanceof DatabaseError)) throw error;
+    const message = `cannot open the embedded database in ${folder}: ${error.message}`;
+    throw new DatabaseError("fatal", error.code, message, { cause: error });
   }
-  worker.on("message", (answer: WorkerAnswer) => {
-    waiting?.resolve(answer);
-    waiting = null;
-  });
-  worker.on("error", (error) => {
-    die(new DatabaseError("fatal", "worker_died", `the embedded database died: ${error.message}`, { cause: error }));
-  });
-  worker.on("exit", () => die(new DatabaseError("fatal", "worker_died", "the embedded database has ended")));
+}
 
-  async function next(what: string, job: WorkerJob | null): Promise<unknown[]> {
-    if (dead) throw dead;
-    waiting = Promise.withResolvers<WorkerAnswer>();
-    const { promise } = waiting;
-    if (job) worker.postMessage(job);
-    const answer = await promise;
-    if ("error" in answer) throw databaseError("pglite", what, fromWorker(answer.error));
-    return answer.rows;
-  }
-
-  /** Jobs queue here and not in the thread, so that one nobody waits for is never sent. */
+/** The database on a thread that has started. `release` is called once the thread has ended by `close`. */
+function createDatabase(thread: PgliteThread, release: () => Promise<void>): SqlDatabase {
   const lanes = createLanes();
-  function enqueue(what: string, job: WorkerJob | null, options: RpcOptions): Promise<unknown[]> {
-    return withinLimits(what, options, "timeout", (givenUp) =>
-      lanes.add(options.isRead ? "read" : "work", async () => (givenUp.aborted ? [] : await next(what, job))),
+
+  /** Queues here and not in the thread, so that a call that timed out or was aborted meanwhile is never sent. */
+  function enqueue(what: string, job: WorkerJob, options: RpcOptions): Promise<unknown[]> {
+    return withTimeout(what, options, "timeout", (signal) =>
+      lanes.add(options.isRead ? "read" : "work", async () => (signal.aborted ? [] : await thread.request(what, job))),
     );
   }
 
-  let closing: Promise<void> | null = null;
   async function close(): Promise<void> {
     try {
-      if (!dead) await enqueue("close", { kind: "close" }, { timeoutMs: closeTimeoutMs });
+      if (thread.isRunning()) await enqueue("close", { kind: "close" }, { timeoutMs: closeTimeoutMs });
     } catch {
-      // A statement that runs on, or a thread that died: what was committed is on disk.
+      // A statement still runs, or the thread has died. What was committed is on disk.
     } finally {
-      die(new DatabaseError("fatal", "closed", "the embedded database is closed"));
-      await worker.terminate();
+      await thread.stop(new DatabaseError("fatal", "closed", "the embedded database is closed"));
       await release();
     }
   }
 
-  try {
-    await enqueue("start", null, { timeoutMs: startTimeoutMs });
-  } catch (error) {
-    await worker.terminate();
-    if (!folder || !(error instanceof DatabaseError)) throw error;
-    throw new DatabaseError("fatal", error.code, `cannot open the embedded database in ${folder}: ${error.message}`, {
-      cause: error,
-    });
-  }
-
+  let closing: Promise<void> | null = null;
   return {
     driver: "pglite",
     async rpc(name, args = {}, options = {}) {
@@ -153,13 +123,5 @@ async function startWorker(folder: string | null, release: () => Promise<void>):
       closing ??= close();
       return closing;
     },
-    abandon(reason) {
-      die(reason);
-      void worker.terminate();
-    },
   };
-}
-
-function fromWorker({ message, ...fields }: WorkerError): Error {
-  return Object.assign(new Error(message), fields);
 }

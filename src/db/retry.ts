@@ -1,18 +1,20 @@
 import type { Logger } from "pino";
+import { type Backoff, backoffMs } from "../process/backoff.ts";
 import { DatabaseError } from "../process/errors.ts";
 import { sleep } from "../process/time.ts";
 import type { Database } from "./database.ts";
 
 /**
- * How calls of the database outlast its absence: they are repeated with growing, jittered delay for as long as the reason may
- * pass. A database that is away for ten minutes costs nothing but time.
+ * Retries database calls with exponential backoff and jitter for as long as the fault is transient. There is no limit
+ * of attempts, so an outage of ten minutes costs nothing but time.
  */
 export interface DatabaseRetry {
   /**
-   * Repeats `work` until it succeeds, fails for a reason that stays, or `signal` aborts (then the last error is thrown).
-   * `work` must be safe to repeat: a reply can be lost after the commit.
+   * Repeats `work` until it succeeds, fails with a permanent fault, or the service's signal aborts (then the last error
+   * is thrown). `work` must be idempotent: a reply can be lost after the commit.
    *
-   * @param options.splittable the caller answers a time-out by asking for less, so it is thrown.
+   * @param options.splittable the caller answers a timeout by sending a smaller batch, so a timeout is thrown and not
+   *   retried.
    */
   call<T>(work: () => Promise<T>, options?: { splittable?: boolean }): Promise<T>;
   status(): DatabaseStatus;
@@ -21,13 +23,15 @@ export interface DatabaseRetry {
 export interface DatabaseStatus {
   driver: Database["driver"];
   reachable: boolean;
-  /** Since when it has answered again; null before the first answer and while it is away. */
+  /**
+   * Time of the first answer since it was last unreachable, ISO 8601; null before any answer and while it is
+   * unreachable.
+   */
   reachable_since: string | null;
   last_error: string | null;
 }
 
-const firstDelayMs = 250;
-const maxDelayMs = 15_000;
+const backoff: Backoff = { firstMs: 250, maxMs: 15_000 };
 
 export function createDatabaseRetry(
   driver: Database["driver"],
@@ -35,13 +39,13 @@ export function createDatabaseRetry(
 ): DatabaseRetry {
   const status: DatabaseStatus = { driver, reachable: false, reachable_since: null, last_error: null };
 
-  function answered() {
+  function recordSuccess() {
     if (!status.reachable && status.last_error !== null) logger.info({ driver }, "the database answers again");
     if (!status.reachable) status.reachable_since = new Date().toISOString();
     status.reachable = true;
   }
 
-  function failed(error: DatabaseError, delayMs: number) {
+  function recordFailure(error: DatabaseError, delayMs: number) {
     status.last_error = `${error.code}: ${error.message}`;
     if (error.fault === "unreachable") {
       status.reachable = false;
@@ -53,15 +57,15 @@ export function createDatabaseRetry(
 
   return {
     async call(work, { splittable = false } = {}) {
-      for (let attempt = 0; ; attempt++) {
+      for (let attempt = 1; ; attempt++) {
         try {
           const result = await work();
-          answered();
+          recordSuccess();
           return result;
         } catch (error) {
-          if (!(error instanceof DatabaseError) || !mayPass(error, splittable) || signal?.aborted) throw error;
-          const delayMs = Math.min(maxDelayMs, firstDelayMs * 2 ** attempt) * (0.5 + random() / 2);
-          failed(error, delayMs);
+          if (!(error instanceof DatabaseError) || !isRetryable(error, splittable) || signal?.aborted) throw error;
+          const delayMs = backoffMs(attempt, backoff, random);
+          recordFailure(error, delayMs);
           try {
             await sleep(delayMs, signal);
           } catch {
@@ -74,7 +78,6 @@ export function createDatabaseRetry(
   };
 }
 
-function mayPass(error: DatabaseError, splittable: boolean): boolean {
-  if (error.fault === "timeout") return !splittable;
-  return error.fault === "unreachable" || error.fault === "retryable";
+function isRetryable({ fault }: DatabaseError, splittable: boolean): boolean {
+  return fault === "unreachable" || fault === "retryable" || (fault === "timeout" && !splittable);
 }

@@ -4,27 +4,29 @@ import { z } from "zod";
 import { ConfigError, DatabaseError } from "../process/errors.ts";
 import { checkName } from "./call.ts";
 import type { Database } from "./database.ts";
-import { defaultTimeoutMs, withinLimits } from "./limits.ts";
-import { databaseError, describe, faultOfCode, faultOfStatus } from "./sqlstate.ts";
+import { errorMessage, faultOfCode, faultOfStatus, toDatabaseError } from "./sqlstate.ts";
+import { defaultTimeoutMs, withTimeout } from "./timeout.ts";
 
 export interface SupabaseOptions {
-  /** `https://<project>.supabase.co`, or where `supabase start` listens. */
+  /** `https://<project>.supabase.co`, or the URL that `supabase start` prints. */
   url: string;
-  /** The service role's key (a JWT, or `sb_secret_…`). Never logged. */
+  /** Key of the service role (a JWT, or `sb_secret_…`). Never logged. */
   serviceKey: string;
   logger: Logger;
-  /** What sends the requests; Node's own by default. */
+  /** Replaces Node's fetch. */
   fetch?: typeof fetch;
 }
 
-/** A hosted project ends a statement after 8 s. Silence that lasts longer than this comes from the way there. */
-const serverAnswersWithinMs = 10_000;
+/**
+ * A hosted project cancels a statement after 8 s, so no answer within this time means that the project is unreachable.
+ */
+const maxAnswerMs = 10_000;
 
 /**
- * A Supabase project through its REST interface (PostgREST). Nothing is sent yet when it returns, no session is kept and
- * no realtime socket opened.
+ * Transport to a Supabase project through its REST interface (PostgREST). Sends no request until the first call, keeps
+ * no session and opens no realtime socket.
  *
- * @throws {ConfigError} when the URL cannot be read.
+ * @throws {ConfigError} when the URL cannot be parsed.
  */
 export async function openSupabase(options: SupabaseOptions): Promise<Database> {
   if (!/^https?:$/.test(URL.parse(options.url)?.protocol ?? ""))
@@ -34,11 +36,11 @@ export async function openSupabase(options: SupabaseOptions): Promise<Database> 
 
   const client = createClient(options.url, options.serviceKey, {
     auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
-    // Refusals are read here: supabase-js drops the HTTP status, and takes an empty 404 of a gateway for success.
+    // Errors are read here, since supabase-js drops the HTTP status and takes an empty 404 from a gateway for success.
     global: {
       fetch: async (input, init) => {
         const response = await send(withColumns(input, init), init);
-        if (!response.ok) throw await refusal(response);
+        if (!response.ok) throw await restErrorOf(response);
         return response;
       },
     },
@@ -50,74 +52,75 @@ export async function openSupabase(options: SupabaseOptions): Promise<Database> 
       for (const key of [name, ...Object.keys(args)]) checkName(key);
       if (closed) throw new DatabaseError("fatal", "closed", `${name}: the connection to Supabase is closed`);
       const { timeoutMs = defaultTimeoutMs, signal } = options;
-      const silence = timeoutMs > serverAnswersWithinMs ? "unreachable" : "timeout";
+      const timeoutFault = timeoutMs > maxAnswerMs ? "unreachable" : "timeout";
       try {
-        return await withinLimits(name, options, silence, async (givenUp) => {
-          const { data } = await client.rpc(name, args).abortSignal(givenUp).throwOnError();
+        return await withTimeout(name, options, timeoutFault, async (signal) => {
+          const { data } = await client.rpc(name, args).abortSignal(signal).throwOnError();
           return data;
         });
       } catch (error) {
         if (signal?.aborted) throw signal.reason;
-        if (error instanceof Refusal) throw error.classified(name);
-        throw databaseError("supabase", name, error);
+        if (error instanceof RestError) throw fromRestError(name, error);
+        throw toDatabaseError("supabase", name, error);
       }
     },
     async close() {
-      // Calls still running end by their own limits and signals; Node's fetch closes idle connections by itself.
+      // Running calls end by their own time limits and signals. Node's fetch closes idle connections by itself.
       closed = true;
     },
   };
 }
 
-const refusalBody = z.object({
+const errorBody = z.object({
   code: z.string().nullish(),
   message: z.string().nullish(),
   details: z.unknown(),
   hint: z.unknown(),
 });
 
-/** An answer that is not a success: of PostgREST (with a code) or of a gateway before it (often without). */
-class Refusal extends Error {
-  override readonly name = "Refusal";
+/** An HTTP error: from PostgREST (with a code) or from a gateway in front of it (often without). */
+class RestError extends Error {
+  override readonly name = "RestError";
   readonly status: number;
   readonly code: string;
   readonly details: unknown;
   readonly hint: unknown;
 
-  constructor(status: number, body: z.infer<typeof refusalBody>) {
+  constructor(status: number, body: z.infer<typeof errorBody>) {
     super(body.message || `HTTP ${status}`);
     this.status = status;
     this.code = body.code || String(status);
     this.details = body.details;
     this.hint = body.hint;
   }
+}
 
-  classified(what: string): DatabaseError {
-    const fault = faultOfCode(this.code) ?? faultOfStatus(this.status);
-    return new DatabaseError(fault, this.code, describe("supabase", what, fault, this.message), { cause: this });
-  }
+function fromRestError(what: string, error: RestError): DatabaseError {
+  const { code, status, message } = error;
+  const fault = faultOfCode(code) ?? faultOfStatus(status);
+  return new DatabaseError(fault, code, errorMessage("supabase", what, fault, message), { cause: error });
 }
 
 /**
- * PostgREST 12 answers 400 with an empty code and no message when its connection to Postgres breaks under a query: no server is left to
- * say more. A SQLSTATE that means it is put in their place.
+ * Replaces the empty code and message of PostgREST 12 (status 400) when its connection to Postgres breaks during a
+ * query. 08006 is the SQLSTATE of a connection failure.
  */
 const brokenConnection = { code: "08006", message: "the connection to Postgres broke" };
 
-async function refusal(response: Response): Promise<Refusal> {
+async function restErrorOf(response: Response): Promise<RestError> {
   const text = await response.text();
   try {
-    const body = refusalBody.parse(JSON.parse(text));
-    return new Refusal(response.status, body.code === "" ? { ...body, ...brokenConnection } : body);
+    const body = errorBody.parse(JSON.parse(text));
+    return new RestError(response.status, body.code === "" ? { ...body, ...brokenConnection } : body);
   } catch {
-    // A gateway's page, or nothing.
-    return new Refusal(response.status, { details: text.slice(0, 500), hint: null });
+    // An HTML page of a gateway, or an empty body.
+    return new RestError(response.status, { details: text.slice(0, 500), hint: null });
   }
 }
 
 /**
- * Names the argument of a call in its address. PostgREST would otherwise read the whole body once more, only to learn which
- * arguments it holds: a third of its work on a batch.
+ * Adds `columns=request` to the URL of a call with the one argument `request`. PostgREST would otherwise parse the
+ * whole body a second time to find the names of the arguments, which is a third of its work on a batch.
  */
 function withColumns(input: Parameters<typeof fetch>[0], init: RequestInit | undefined): Parameters<typeof fetch>[0] {
   if (typeof input !== "string" || typeof init?.body !== "string" || !init.body.startsWith('{"request":')) return input;

@@ -2,21 +2,24 @@ import type { Logger } from "pino";
 import { sleep } from "../process/time.ts";
 import type { Database, SqlDatabase } from "./database.ts";
 
-const everyMs = 86_400_000;
+const intervalMs = 86_400_000;
 
 /**
- * Does for the embedded database what a server's autovacuum does: rows that were replaced leave room for new ones, and the planner
- * learns what the tables hold. PGlite runs no background workers. A full pass over 300,000 apps takes about a second.
+ * Vacuums and analyzes the embedded database, which has no autovacuum (PGlite runs no background workers): dead rows
+ * are reused, and the planner gets fresh statistics. Takes about a second for 300,000 apps. A server does this itself,
+ * so there it does nothing.
  */
 export async function vacuum(db: Database | SqlDatabase): Promise<void> {
   if (db.driver === "pglite" && "query" in db) await db.query("vacuum (analyze)");
 }
 
-/** Does so once a day until `signal` aborts. A day on which it fails is logged and left out. */
+/** Vacuums once a day until `signal` aborts. A failure is logged; the next attempt follows a day later. */
 export async function vacuumDaily(db: Database | SqlDatabase, logger: Logger, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    await sleep(everyMs, signal).catch(() => {});
+    await sleep(intervalMs, signal).catch(() => {});
     if (signal.aborted) return;
-    await vacuum(db).catch((error: unknown) => logger.warn({ err: error }, "the database could not be vacuumed"));
+    await vacuum(db).catch((error: unknown) =>
+      logger.warn({ err: error }, "vacuuming the embedded database failed; it is tried again in a day"),
+    );
   }
 }

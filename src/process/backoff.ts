@@ -12,8 +12,8 @@ const maxDoublings = 1_000;
 /**
  * Exponential backoff with equal jitter: between half of min(maxMs, firstMs × 2^(attempt − 1)) and all of it.
  *
- * The jitter spreads the repeats of workers that failed together, so that they do not come back together. Half of the delay is fixed,
- * so that no repeat comes at once.
+ * The jitter spreads the repeats of workers that failed together, so that they do not come back together. Half of the
+ * delay is fixed, so that no repeat comes at once.
  *
  * @param attempt consecutive failures so far, from 1.
  * @param random uniform in [0, 1); tests replace it.

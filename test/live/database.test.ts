@@ -9,7 +9,7 @@ if (existsSync(".env.integration")) process.loadEnvFile(".env.integration");
 const { SUPABASE_URL = "", SUPABASE_SERVICE_KEY = "", DATABASE_URL = "" } = process.env;
 
 it.skipIf(!SUPABASE_SERVICE_KEY)(
-  "a Supabase project has the schema and answers (skipped without SUPABASE_SERVICE_KEY)",
+  "reads a summary from a Supabase project with the current schema (skipped without SUPABASE_SERVICE_KEY)",
   async () => {
     const db = await openSupabase({ url: SUPABASE_URL, serviceKey: SUPABASE_SERVICE_KEY, logger: silent });
     await checkSchema(db, await requiredVersion());
@@ -19,7 +19,7 @@ it.skipIf(!SUPABASE_SERVICE_KEY)(
 );
 
 it.skipIf(!DATABASE_URL)(
-  "a Postgres database takes the migrations and answers (skipped without DATABASE_URL)",
+  "migrates a Postgres database and reads a summary (skipped without DATABASE_URL)",
   async () => {
     const db = await openPostgres({ url: DATABASE_URL, logger: silent });
     await migrate(db);

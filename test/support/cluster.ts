@@ -8,7 +8,7 @@ import pg from "pg";
 import { freePort } from "./free-port.ts";
 import { clusterRoles } from "./supabase-roles.ts";
 
-/** How to reach a Postgres server; plain data, since test workers get it from the process that started the server. */
+/** Address of a Postgres server. Plain data, since Vitest passes it from the main process to its workers. */
 export interface ClusterAddress {
   port: number;
   password: string;
@@ -16,22 +16,23 @@ export interface ClusterAddress {
 
 export interface Cluster {
   address: ClusterAddress;
-  /** As a machine that loses power and comes back: no goodbye to anybody, the same port and data. */
+  /** Ends the server at once, without closing its connections. `start` brings it back with the same port and data. */
   crash(): Promise<void>;
   start(): Promise<void>;
-  /** Ends the server and deletes its data. */
+  /** Stops the server and deletes its data. */
   stop(): Promise<void>;
 }
 
-/** The superuser's name, as Supabase has it; there `postgres` is none. */
+/** Name of the superuser, as on Supabase, where `postgres` is not a superuser. */
 export const superuser = "supabase_admin";
 
-/** Commits still reach the operating system, so that a crash of the server loses none. */
-const hurried = ["fsync=off", "full_page_writes=off"];
+/** Faster, and safe against a crash of the server (not of the machine): commits still reach the operating system. */
+const fastSettings = ["fsync=off", "full_page_writes=off"];
 
 /**
- * A Postgres 17 of its own on 127.0.0.1 with Supabase's roles. It does not wait for the disk unless `durable`; measurements
- * want that.
+ * Starts a Postgres 17 on 127.0.0.1 with Supabase's roles.
+ *
+ * @param options.durable with fsync, for measurements.
  */
 export async function startCluster({ durable = false }: { durable?: boolean } = {}): Promise<Cluster> {
   const folder = await mkdtemp(join(tmpdir(), "spsync-pg-"));
@@ -40,9 +41,9 @@ export async function startCluster({ durable = false }: { durable?: boolean } = 
     "max_connections=200",
     "listen_addresses=127.0.0.1",
     "unix_socket_directories=",
-    ...(durable ? [] : hurried),
+    ...(durable ? [] : fastSettings),
   ];
-  let words = "";
+  let log = "";
   const server = new EmbeddedPostgres({
     databaseDir: folder,
     port: address.port,
@@ -53,13 +54,13 @@ export async function startCluster({ durable = false }: { durable?: boolean } = 
     initdbFlags: ["--no-sync", "--encoding=UTF8", "--locale=C"],
     postgresFlags: settings.flatMap((setting) => ["-c", setting]),
     onLog: (message) => {
-      words = (words + message).slice(-4_000);
+      log = (log + message).slice(-4_000);
     },
     onError: () => {},
   });
   async function start(): Promise<void> {
     await server.start().catch(() => {
-      throw new Error(`Postgres did not start:\n${words}`);
+      throw new Error(`Postgres did not start:\n${log}`);
     });
   }
   await server.initialise();
@@ -80,7 +81,7 @@ export async function startCluster({ durable = false }: { durable?: boolean } = 
   };
 }
 
-/** The URL of a database for one of the roles, all of which have the same password. */
+/** URL of a database for one of the roles. All roles have the same password. */
 export function urlOf({ port, password }: ClusterAddress, user: string, database: string): string {
   return `postgres://${user}:${password}@127.0.0.1:${port}/${database}`;
 }

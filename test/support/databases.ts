@@ -21,9 +21,9 @@ export const databaseKinds: readonly DatabaseKind[] = ["pglite", "postgres", "su
 export interface TestDatabaseOptions {
   /** With the project's migrations (the default), or empty. */
   migrated?: boolean;
-  /** SQL to run before anybody connects, for functions that only a test needs. */
+  /** SQL to run before `db` connects, for functions that only the test needs. */
   prepare?: string;
-  /** The server for Postgres and Supabase; that of the test run by default. */
+  /** Server for Postgres and Supabase; by default the one of the test run. */
   cluster?: ClusterAddress;
 }
 
@@ -31,25 +31,28 @@ export interface TestDatabase {
   kind: DatabaseKind;
   /** The database through its transport. */
   db: Database;
-  /** The side door for assertions and for states that no function makes: any SQL, as the superuser. */
+  /** Runs any SQL as the superuser, for assertions and for states that no function of the service makes. */
   sql<Row extends object = Record<string, unknown>>(query: string, params?: unknown[]): Promise<Row[]>;
-  /** What a program started as a child needs to use the same database. */
+  /** Environment of a child process that uses the same database. */
   env: Record<string, string>;
-  /** Lets go of the database (PGlite has one owner), works with it elsewhere, and takes it again. `db` and `sql` wait out. */
+  /**
+   * Closes the database (PGlite has one owner) while `work` uses it in another process. Do not use `db` or `sql`
+   * meanwhile.
+   */
   lend<T>(work: () => Promise<T>): Promise<T>;
-  /** Supabase only: the REST interface, its keys and its faults. */
+  /** Supabase only: the REST interface, its keys and fault injection. */
   api: SupabaseApi | null;
-  /** Postgres and Supabase: a URL for the role that owns the database. */
+  /** Postgres and Supabase only: URL for the role that owns the database. */
   url: string | null;
   close(): Promise<void>;
 }
 
-/** A database of its own for one test or test file, behind one of the three transports. The caller closes it. */
+/** Creates a database for one test or test file, behind one of the three transports. The caller closes it. */
 export async function openTestDatabase(kind: DatabaseKind, options: TestDatabaseOptions = {}): Promise<TestDatabase> {
   return kind === "pglite" ? await openPgliteTest(options) : await openServerTest(kind, options);
 }
 
-/** The same tests on all three transports. What `open` opens is closed after them. */
+/** Runs the same tests on all three transports. Databases that `open` creates are closed after them. */
 export function forEachDatabase(
   name: string,
   tests: (open: (options?: TestDatabaseOptions) => Promise<TestDatabase>, kind: DatabaseKind) => void,
@@ -108,11 +111,11 @@ async function openServerTest(
   await asSuperuser(cluster, "postgres", (client) =>
     client.query(`create database ${name} template ${template} owner ${ownerOf[kind]}`),
   );
-  const sideDoor = new pg.Client({ connectionString: urlOf(cluster, superuser, name), types: { getTypeParser } });
-  // A test may end every session, this one included; its next query says so.
-  sideDoor.on("error", () => {});
-  await sideDoor.connect();
-  // As the migrations run, so that the objects have the owner and the privileges of theirs.
+  const admin = new pg.Client({ connectionString: urlOf(cluster, superuser, name), types: { getTypeParser } });
+  // A test may end every session, including this one; the next query then fails.
+  admin.on("error", () => {});
+  await admin.connect();
+  // As the role that runs the migrations, so that owner and privileges are the same as for their objects.
   const url = urlOf(cluster, ownerOf[kind], name);
   if (prepare) await asOwner(url, (client) => client.query(prepare));
 
@@ -124,7 +127,7 @@ async function openServerTest(
     kind,
     db,
     sql: async <Row extends object>(query: string, params: unknown[] = []) =>
-      (await sideDoor.query(query, params)).rows as Row[],
+      (await admin.query(query, params)).rows as Row[],
     env: api ? { SUPABASE_URL: api.url, SUPABASE_SERVICE_KEY: api.serviceKey } : { DATABASE_URL: url },
     lend: (work) => work(),
     api,
@@ -132,7 +135,7 @@ async function openServerTest(
     async close() {
       await db.close();
       await api?.stop();
-      await sideDoor.end().catch(() => {});
+      await admin.end().catch(() => {});
       await asSuperuser(cluster, "postgres", (client) => client.query(`drop database if exists ${name} with (force)`));
     },
   };
@@ -144,7 +147,7 @@ async function asOwner(url: string, work: (client: pg.Client) => Promise<unknown
   await work(client).finally(() => client.end());
 }
 
-/** bigint as a number, as the transports give it. */
+/** Reads bigint as a number, as the transports do. */
 function getTypeParser(oid: number, format?: "text" | "binary"): (value: string) => unknown {
   return oid === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(oid, format === "binary" ? "text" : format);
 }

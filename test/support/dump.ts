@@ -1,14 +1,14 @@
-/** Whole databases as text, so that two of them can be compared, whichever transport filled them. */
+/** Dumps of whole databases as text, to compare two of them, whichever transport filled them. */
 
 export type Sql = (query: string) => Promise<Record<string, unknown>[]>;
 
 /** Table → its rows, each as one JSON text, sorted. */
 export type Dump = Map<string, string[]>;
 
-/** They speak of one run and not of Steam: what was answered to which request, and who works. */
+/** Tables about one run and not about Steam: replies by request id, leases and workers. */
 const tablesOfRuns = ["leader_leases", "pics_replies", "workers"];
 
-/** Columns that say when something happened, or who holds a row: only whether they are set is compared. */
+/** Timestamps and leases, which differ between runs: only whether they are null is compared. */
 const columnsOfRuns = new Set([
   "created_at",
   "updated_at",
@@ -28,10 +28,10 @@ const columnsOfRuns = new Set([
   "repaired_at",
 ]);
 
-/** Names have ids in the order in which they were seen, so a row that points at one gets the name instead. */
+/** Tables whose ids depend on the order of insertion; references are compared by name instead. */
 const namedTables = ["developer", "publisher", "franchise"].map((one) => ({ one, many: `${one}s` }));
 
-/** Every table of the schema `public` but those that speak of one run. */
+/** Dumps every table of the schema `public` except {@link tablesOfRuns}. */
 export async function dumpDatabase(sql: Sql): Promise<Dump> {
   await sql("set time zone 'UTC'");
   const tables = await sql(
@@ -46,7 +46,7 @@ export async function dumpDatabase(sql: Sql): Promise<Dump> {
   return dump;
 }
 
-/** What is in one dump and not in the other, at most `limit` lines a table. Empty when they agree. */
+/** Rows that are in one dump only, at most `limit` lines per table; empty when the dumps are equal. */
 export function differencesOf(expected: Dump, actual: Dump, limit = 5): string[] {
   return [...new Set([...expected.keys(), ...actual.keys()])].flatMap((table) => {
     const wanted = new Set(expected.get(table));

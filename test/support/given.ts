@@ -1,4 +1,6 @@
-/** What most tests of whole processes are given; what they open and start ends with them. Files with needs of their own extend it. */
+/**
+ * Fixtures for tests of whole processes. Databases and services are closed after the test. Test files may extend them.
+ */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,7 +11,7 @@ import { type Service, type ServiceOptions, startService } from "./service.ts";
 export interface Given {
   open: (kind: DatabaseKind, options?: TestDatabaseOptions) => Promise<TestDatabase>;
   start: (options: ServiceOptions) => Service;
-  /** A folder of its own. */
+  /** A temporary folder, deleted after the test. */
   folder: string;
 }
 

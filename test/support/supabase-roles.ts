@@ -1,10 +1,13 @@
 /**
- * What a hosted Supabase project looks like before anybody has put anything into it, as far as it matters here. From
- * the initial scripts of github.com/supabase/postgres (migrations/db): the roles and their time limits, the default
- * privileges that open every new object of `public` to the API roles, and the trigger that makes PostgREST read a changed schema.
+ * An empty hosted Supabase project, as far as the tests need it. From the initial scripts of
+ * github.com/supabase/postgres (migrations/db): the roles and their time limits, the default privileges that grant
+ * every new object of `public` to the API roles, and the trigger that makes PostgREST reload a changed schema.
  */
 
-/** For the server, once. `app` stands for the owner of a database on any other Postgres: no superuser, creates no roles. */
+/**
+ * Once per server. `app` stands for the owner of a database on any other Postgres: not a superuser, and may not create
+ * roles.
+ */
 export function clusterRoles(password: string): string {
   return `
     create role postgres login createdb createrole replication bypassrls password '${password}';
@@ -23,7 +26,7 @@ export function clusterRoles(password: string): string {
   `;
 }
 
-/** For each database that stands for a project. */
+/** Once per database that stands for a project. */
 export const projectDefaults = `
   create schema extensions;
   grant usage on schema extensions to postgres, anon, authenticated, service_role;

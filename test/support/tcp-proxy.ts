@@ -4,14 +4,14 @@ import { connect, createServer } from "node:net";
 
 export interface TcpProxy {
   port: number;
-  /** From now on bytes are swallowed in both directions while connections stay open, and new ones get no answer. */
+  /** Makes every connection half-open: bytes are dropped in both directions, and new connections get no answer. */
   freeze(): void;
-  /** Ends what is frozen; connections made from now on work. */
+  /** Closes the half-open connections; new ones work. */
   thaw(): void;
   close(): Promise<void>;
 }
 
-/** A way to a local TCP server that can turn half-open, as a cable that was pulled does. */
+/** TCP proxy to a local server that can make its connections half-open, as an unplugged cable does. */
 export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   let frozen = false;
@@ -30,7 +30,7 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
       if (!frozen) to.destroy();
     });
   }
-  // Not even a goodbye is answered while frozen.
+  // allowHalfOpen: while frozen, a FIN is not answered either.
   const server = createServer({ allowHalfOpen: true }, (client) => {
     track(client);
     const target = connect({ port: targetPort, host: "127.0.0.1", allowHalfOpen: true });

@@ -14,15 +14,15 @@ import { asSuperuser, urlOf } from "./cluster.ts";
 import { projectDefaults } from "./supabase-roles.ts";
 
 /**
- * Databases that tests copy instead of making: a new PGlite takes 2 s and its migrations more, a copy 0.1 s. They are
- * named after the migrations in them, so that a changed file makes a new one.
+ * Template databases that tests copy: a new PGlite takes 2 s and its migrations more, a copy 0.1 s. Their names contain
+ * a hash of the migrations, so that a changed file makes a new template.
  */
 
 export const silent = pino({ level: "silent" });
 
 const keptForMs = 24 * 60 * 60 * 1_000;
 
-/** Who owns the databases of a kind, and runs the migrations in them. */
+/** The role that owns the databases of a kind and runs the migrations. */
 export const ownerOf = { postgres: "app", supabase: "postgres" } as const;
 
 async function fingerprint(migrated: boolean): Promise<string> {
@@ -32,7 +32,7 @@ async function fingerprint(migrated: boolean): Promise<string> {
   return hash.digest("hex").slice(0, 16);
 }
 
-/** The name of a database in the cluster to be copied with `create database … template …`. */
+/** Name of the template in the cluster, for `create database … template …`. Creates it if it is missing. */
 export async function serverTemplate(
   cluster: ClusterAddress,
   kind: "postgres" | "supabase",
@@ -64,7 +64,7 @@ async function makeServerTemplate(
   await client.query(`alter database ${unfinished} rename to ${name}`);
 }
 
-/** A new folder for PGlite under `parent`, copied from a template. */
+/** Creates a data folder with a PGlite database, copied from the template. */
 export async function copyPgliteTemplate(dataDir: string, migrated: boolean): Promise<void> {
   await cp(await pgliteTemplate(migrated), dataDir, { recursive: true });
 }
@@ -82,7 +82,7 @@ async function pgliteTemplate(migrated: boolean): Promise<string> {
   const database = await openPglite({ dataDir: unfinished, logger: silent });
   if (migrated) await migrateAndClose(database);
   else await database.close();
-  // Another test file may have been faster; its copy is as good.
+  // Another test file may have made the same template meanwhile.
   await rename(unfinished, folder).catch(() => rm(unfinished, { recursive: true, force: true }));
   return folder;
 }

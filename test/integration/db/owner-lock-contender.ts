@@ -1,4 +1,7 @@
-/** A process that tries to take the data folder named on its command line, says whether it did, and keeps it until killed. */
+/**
+ * A process that tries to lock the data folder of its argument, reports whether it did, and keeps the lock until
+ * killed.
+ */
 import { DataDirInUseError, lockDataDir } from "../../../src/db/owner-lock.ts";
 
 const [, , dataDir = ""] = process.argv;
@@ -9,5 +12,5 @@ try {
   if (!(error instanceof DataDirInUseError)) throw error;
   process.send?.(false);
 }
-// The channel to the parent keeps the process alive, and ends it with the parent.
+// Listening on the channel to the parent keeps the process running until the parent ends.
 process.on("message", () => {});

@@ -1,14 +1,14 @@
 import type { ChildProcess } from "node:child_process";
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import type { DataDirLock, DataDirOwner } from "../../../src/db/owner-lock.ts";
+import type { DataDirLock } from "../../../src/db/owner-lock.ts";
 import { DataDirInUseError, lockDataDir, readOwner } from "../../../src/db/owner-lock.ts";
 
-describe("the lock on the data folder", () => {
+describe("lockDataDir", () => {
   let folder: string;
   let children: ChildProcess[];
   let locks: DataDirLock[];
@@ -19,21 +19,18 @@ describe("the lock on the data folder", () => {
   });
   afterEach(async () => {
     for (const lock of locks) await lock.release();
-    for (const child of children.filter((each) => each.exitCode === null && each.signalCode === null)) {
-      child.kill("SIGKILL");
-      await once(child, "exit");
-    }
+    for (const child of children) await kill(child);
     await rm(folder, { recursive: true, force: true });
   });
 
-  /** Limits that no test reaches unless it asks for shorter ones. */
+  /** The default limits are too long for any test to reach. */
   async function take({ heartbeatMs = 60_000, staleMs = 600_000, onLost = () => {} } = {}): Promise<DataDirLock> {
     const lock = await lockDataDir(folder, { address: "http://127.0.0.1:8080", onLost, heartbeatMs, staleMs });
     locks.push(lock);
     return lock;
   }
 
-  /** Another process that tries to take the lock and says whether it did. */
+  /** Another process that tries to take the lock, and whether it did. */
   async function contender(): Promise<{ child: ChildProcess; took: boolean }> {
     const child = fork(new URL("./owner-lock-contender.ts", import.meta.url), [folder], { stdio: "inherit" });
     children.push(child);
@@ -41,28 +38,33 @@ describe("the lock on the data folder", () => {
     return { child, took };
   }
 
-  /** What an owner on another machine, or in another container, leaves in the folder. */
-  async function foreignOwner(beatAgoMs: number): Promise<DataDirOwner> {
-    const lock = await take();
-    const owner = { ...lock.owner, id: "foreign", host: "elsewhere", pid: 1, space: "another boot pid:[1]" };
-    await lock.release();
-    await writeFile(lockPath(), `${JSON.stringify(owner)}\n`);
-    await beat(Date.now() - beatAgoMs);
-    return owner;
+  async function kill(child: ChildProcess): Promise<void> {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    child.kill("SIGKILL");
+    await once(child, "exit");
   }
-  const lockPath = () => join(folder, "owner.lock");
-  const beat = (at: number) => utimes(lockPath(), new Date(at), new Date(at));
 
-  test("names its owner and leaves nothing behind when released", async () => {
+  const lockFile = (generation: number) => join(folder, `owner.${generation}.lock`);
+  const lockFiles = async () => (await readdir(folder)).sort();
+
+  /** Puts the lock of an owner on another machine, or in another container, into the folder. */
+  async function foreignLock(generation = 1): Promise<void> {
+    const process = { pid: 1, space: "another boot pid:[1]", started: "7" };
+    const owner = { id: "foreign", host: "elsewhere", ...process, address: null, since: "2026-01-01T00:00:00Z" };
+    await writeFile(lockFile(generation), JSON.stringify(owner));
+  }
+
+  test("names the owner until it is released", async () => {
     const lock = await take();
     expect(await readOwner(folder)).toMatchObject({ pid: process.pid, address: "http://127.0.0.1:8080" });
     await lock.release();
     await lock.release();
     expect(await readOwner(folder)).toBeNull();
-    expect(await readdir(folder)).toEqual([]);
+    await take();
+    expect(await lockFiles()).toEqual(["owner.2.lock"]);
   });
 
-  test("is refused at once while its owner lives, with who that is and what to do", async () => {
+  test("rejects at once while the owner runs, and names it and the remedy", async () => {
     const { child, took } = await contender();
     expect(took).toBe(true);
     const started = performance.now();
@@ -73,80 +75,85 @@ describe("the lock on the data folder", () => {
       expect(String(error)).toContain(part);
   });
 
-  test("is refused to a second taker in the same process", async () => {
+  test("rejects a second lock in the same process", async () => {
     await take();
     await expect(take()).rejects.toBeInstanceOf(DataDirInUseError);
   });
 
-  test("of a killed owner is taken over at once", async () => {
+  test("gives a new lock to exactly one of several processes", async () => {
+    const results = await Promise.all([contender(), contender(), contender()]);
+    expect(results.filter(({ took }) => took)).toHaveLength(1);
+  });
+
+  test("takes over from a killed owner without waiting, by exactly one of several contenders", async () => {
     const { child } = await contender();
-    child.kill("SIGKILL");
-    await once(child, "exit");
+    await kill(child);
     const started = performance.now();
-    const lock = await take();
-    expect(performance.now() - started).toBeLessThan(5_000);
-    expect(await readOwner(folder)).toEqual(lock.owner);
-    expect(await readdir(folder)).toEqual(["owner.lock"]);
-  });
-
-  test("goes to exactly one of several that come at the same time", async () => {
-    const fresh = await Promise.all([contender(), contender(), contender()]);
-    expect(fresh.filter(({ took }) => took)).toHaveLength(1);
-  });
-
-  test("of a killed owner goes to exactly one of several", async () => {
-    const { child } = await contender();
-    child.kill("SIGKILL");
-    await once(child, "exit");
     const results = await Promise.allSettled(Array.from({ length: 20 }, () => take()));
+    expect(performance.now() - started).toBeLessThan(5_000);
     expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
-    const refused = results.filter((result) => result.status === "rejected");
-    for (const { reason } of refused) expect(reason).toBeInstanceOf(DataDirInUseError);
+    const rejected = results.filter((result) => result.status === "rejected");
+    for (const { reason } of rejected) expect(reason).toBeInstanceOf(DataDirInUseError);
+    expect(await lockFiles()).toEqual(["owner.2.lock"]);
+    expect(await readOwner(folder)).toMatchObject({ pid: process.pid });
   });
 
-  test("of another machine is refused as soon as its heart beats", async () => {
-    const owner = await foreignOwner(1_000);
-    const heart = setInterval(() => void beat(Date.now()), 20);
-    await expect(take()).rejects.toMatchObject({ owner: { id: owner.id, host: "elsewhere" } });
-    clearInterval(heart);
+  test("rejects at the next heartbeat of an owner on another machine", async () => {
+    await foreignLock();
+    const heartbeat = setInterval(() => void utimes(lockFile(1), new Date(), new Date()), 20);
+    await expect(take()).rejects.toMatchObject({ owner: { id: "foreign", host: "elsewhere" } });
+    clearInterval(heartbeat);
   });
 
-  test("of another machine is taken over when its heart has stopped", async () => {
-    await foreignOwner(20_000);
-    const lock = await take({ staleMs: 15_000 });
-    expect(await readOwner(folder)).toEqual(lock.owner);
-  });
-
-  test("of another machine is waited for until it is stale", async () => {
-    await foreignOwner(0);
+  test("takes over from an owner on another machine once its heartbeat is stale, by exactly one contender", async () => {
+    await foreignLock();
     const started = performance.now();
-    await take({ staleMs: 300 });
-    expect(performance.now() - started).toBeGreaterThan(200);
+    const results = await Promise.allSettled([1, 2, 3].map(() => take({ staleMs: 300 })));
+    expect(performance.now() - started).toBeGreaterThan(290);
+    expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+    expect(await readOwner(folder)).toMatchObject({ pid: process.pid });
   });
 
-  test("is taken over although the one who was about to do so died in the middle", async () => {
-    await foreignOwner(20_000);
-    await writeFile(`${lockPath()}.turn`, "");
-    await utimes(`${lockPath()}.turn`, new Date(0), new Date(0));
-    await take({ staleMs: 15_000 });
-    expect(await readdir(folder)).toEqual(["owner.lock"]);
+  test("takes over after a contender that died while it took over", async () => {
+    await foreignLock(1);
+    await writeFile(lockFile(2), "");
+    await take({ staleMs: 100 });
+    expect(await lockFiles()).toEqual(["owner.3.lock"]);
   });
 
-  test("beats", async () => {
+  test("does not take over a generation that others have taken over meanwhile", async () => {
+    await foreignLock(1);
+    const late = take({ staleMs: 100 });
+    // Generation 2 has been created, taken over and deleted by the time at which this contender tries to create it.
+    await foreignLock(3);
+    await rm(lockFile(1));
+    const heartbeat = setInterval(() => void utimes(lockFile(3), new Date(), new Date()), 20);
+    await expect(late).rejects.toMatchObject({ owner: { host: "elsewhere" } });
+    clearInterval(heartbeat);
+    expect(await lockFiles()).toEqual(["owner.3.lock"]);
+  });
+
+  test("writes the heartbeat", async () => {
     await take({ heartbeatMs: 20 });
-    await beat(0);
-    await expect.poll(async () => (await stat(lockPath())).mtimeMs).toBeGreaterThan(Date.now() - 10_000);
+    await utimes(lockFile(1), 0, 0);
+    await expect.poll(async () => (await stat(lockFile(1))).mtimeMs).toBeGreaterThan(Date.now() - 10_000);
   });
 
-  test("says once that it was lost, and does not touch the other's", async () => {
+  test("reports once that the lock was lost, and does not touch the new owner's", async () => {
     const onLost = vi.fn();
     const lock = await take({ heartbeatMs: 20, onLost });
-    const others = `${JSON.stringify({ ...lock.owner, id: "another" })}\n`;
-    await writeFile(join(folder, "others"), others);
-    await rename(join(folder, "others"), lockPath());
+    await foreignLock(2);
+    const content = await readFile(lockFile(2), "utf8");
     await expect.poll(() => onLost.mock.calls.length).toBe(1);
     await lock.release();
-    expect(await readFile(lockPath(), "utf8")).toBe(others);
+    expect(await readFile(lockFile(2), "utf8")).toBe(content);
     expect(onLost).toHaveBeenCalledTimes(1);
+  });
+
+  test("reports the lock as lost when its file is deleted", async () => {
+    const onLost = vi.fn();
+    await take({ heartbeatMs: 20, onLost });
+    await rm(lockFile(1));
+    await expect.poll(() => onLost.mock.calls.length).toBe(1);
   });
 });

@@ -5,108 +5,98 @@ import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import type { SqlDatabase } from "../../../src/db/database.ts";
 import { lockDataDir } from "../../../src/db/owner-lock.ts";
 import { openPglite } from "../../../src/db/pglite.ts";
 import { copyPgliteTemplate, silent } from "../../support/templates.ts";
 
-const functions = `
+const objects = `
   create table public.marks (id int primary key);
   create function public.mark(id int) returns jsonb language sql as
     'insert into public.marks values (mark.id) returning to_jsonb(marks.id)';
   create function public.wait_for(seconds float) returns jsonb language plpgsql as $$
     begin perform pg_sleep(seconds); return '1'; end $$;
 `;
+const marks = "select id from public.marks order by id";
 
-describe("the embedded database", () => {
-  let folder: string;
-  let dataDir: string;
-  const opened: SqlDatabase[] = [];
-  beforeEach(async () => {
-    folder = await mkdtemp(join(tmpdir(), "spsync-pglite-test-"));
-    dataDir = join(folder, "data");
-    await copyPgliteTemplate(dataDir, false);
-  });
-  afterEach(async () => {
-    for (const db of opened.splice(0)) await db.close();
-    await rm(folder, { recursive: true, force: true });
-  });
-  async function open(): Promise<SqlDatabase> {
-    const db = await openPglite({ dataDir, logger: silent });
-    opened.push(db);
-    return db;
-  }
+/** A data folder with an empty database. */
+async function dataFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "spsync-pglite-test-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const dataDir = join(folder, "data");
+  await copyPgliteTemplate(dataDir, false);
+  return dataDir;
+}
 
-  test("leaves this thread free while a statement runs", async () => {
-    const db = await open();
-    await db.transaction(functions);
+async function open(dataDir: string): Promise<SqlDatabase> {
+  const db = await openPglite({ dataDir, logger: silent });
+  onTestFinished(() => db.close());
+  return db;
+}
+
+describe("openPglite", () => {
+  test("runs statements off the main thread, and never runs a call that timed out in the queue", async () => {
+    const db = await open(await dataFolder());
+    await db.transaction(objects);
     let ticks = 0;
     const timer = setInterval(() => ticks++, 5);
-    await db.rpc("wait_for", { seconds: 0.3 });
+    const slow = db.rpc("wait_for", { seconds: 0.4 });
+    await expect(db.rpc("mark", { id: 1 }, { timeoutMs: 50 })).rejects.toMatchObject({ fault: "timeout" });
+    await slow;
     clearInterval(timer);
     expect(ticks).toBeGreaterThan(5);
+    expect(await db.query(marks)).toEqual([]);
   });
 
-  test("keeps what was committed when it is closed and opened again", async () => {
-    const db = await open();
-    await db.transaction(functions);
+  test("rejects a second owner while it is open, and reopens with all rows after close", async () => {
+    const dataDir = await dataFolder();
+    const db = await open(dataDir);
+    await db.transaction(objects);
     await db.rpc("mark", { id: 1 });
+    await expect(open(dataDir)).rejects.toMatchObject({ name: "DataDirInUseError", owner: { pid: process.pid } });
     await db.close();
-    expect(await (await open()).query("select id from public.marks")).toEqual([{ id: 1 }]);
+    expect(await (await open(dataDir)).query(marks)).toEqual([{ id: 1 }]);
   });
 
-  test("keeps what was committed when its process is killed, and can be opened at once", async () => {
-    const db = await open();
-    await db.transaction(functions);
+  test("reopens at once with every committed row after its process was killed", async () => {
+    const dataDir = await dataFolder();
+    const db = await open(dataDir);
+    await db.transaction(objects);
     await db.close();
     const child = fork(new URL("./pglite-child.ts", import.meta.url), [dataDir], { stdio: "inherit" });
-    const committed = await marksUntil(child, 20);
+    const committed = await committedIds(child, 20);
     child.kill("SIGKILL");
     await once(child, "exit");
     const started = performance.now();
-    const rows = await (await open()).query<{ id: number }>("select id from public.marks order by id");
+    const rows = await (await open(dataDir)).query<{ id: number }>(marks);
     expect(performance.now() - started).toBeLessThan(10_000);
     expect(rows.map(({ id }) => id)).toEqual(expect.arrayContaining(committed));
   });
 
-  test("does not run a call that was given up before its turn", async () => {
-    const db = await open();
-    await db.transaction(functions);
-    const slow = db.rpc("wait_for", { seconds: 0.4 });
-    await expect(db.rpc("mark", { id: 1 }, { timeoutMs: 50 })).rejects.toMatchObject({ fault: "timeout" });
-    await slow;
-    expect(await db.query("select id from public.marks")).toEqual([]);
-  });
-
-  test("is refused to a second one with the same folder, which is free again afterwards", async () => {
-    const db = await open();
-    await expect(open()).rejects.toMatchObject({ name: "DataDirInUseError", owner: { pid: process.pid } });
-    await db.close();
-    await open();
-  });
-
-  test("stops at once when another process has taken the folder", async () => {
-    const db = await open();
-    await writeFile(join(folder, "others"), JSON.stringify({ id: "another" }));
-    await rename(join(folder, "others"), join(dataDir, "owner.lock"));
+  test("fails every call once another process has taken over the folder", async () => {
+    const dataDir = await dataFolder();
+    const db = await open(dataDir);
+    await writeFile(join(dataDir, "taken"), JSON.stringify({ id: "another" }));
+    await rename(join(dataDir, "taken"), join(dataDir, "owner.1000.lock"));
     await expect
       .poll(() => db.query("select 1").catch((error: unknown) => error), { timeout: 10_000 })
       .toMatchObject({ fault: "fatal", code: "lock_lost" });
   });
 
-  test("in a folder that is none says which, and gives it back", async () => {
-    await rm(join(dataDir, "pglite"), { recursive: true });
-    await writeFile(join(dataDir, "pglite"), "a file");
-    await expect(open()).rejects.toMatchObject({ fault: "fatal", message: expect.stringContaining(dataDir) });
+  test("names the folder that it cannot open, and releases the lock", async () => {
+    const dataDir = await dataFolder();
+    // The folder of another major version of Postgres.
+    await writeFile(join(dataDir, "pglite", "PG_VERSION"), "15\n");
+    await expect(open(dataDir)).rejects.toMatchObject({ fault: "fatal", message: expect.stringContaining(dataDir) });
     await (await lockDataDir(dataDir, { address: null, onLost() {} })).release();
   });
 });
 
-/** The ids that the child says it has committed, until there are enough of them. */
-async function marksUntil(child: ChildProcess, enough: number): Promise<number[]> {
+/** The ids that the child has reported, once there are at least `min`. */
+async function committedIds(child: ChildProcess, min: number): Promise<number[]> {
   const committed: number[] = [];
   child.on("message", (id: number) => committed.push(id));
-  while (committed.length < enough) await delay(5);
+  while (committed.length < min) await delay(5);
   return committed;
 }

@@ -1,11 +1,10 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import type { SqlDatabase } from "../../../src/db/database.ts";
 import { openPostgres } from "../../../src/db/postgres.ts";
 import { ConfigError } from "../../../src/process/errors.ts";
 import type { Cluster } from "../../support/cluster.ts";
 import { startCluster, superuser, urlOf } from "../../support/cluster.ts";
 import { freePort } from "../../support/free-port.ts";
-import type { TcpProxy } from "../../support/tcp-proxy.ts";
 import { startTcpProxy } from "../../support/tcp-proxy.ts";
 import { silent } from "../../support/templates.ts";
 
@@ -15,29 +14,33 @@ const functions = `
     begin perform pg_sleep(seconds); return '1'; end $$;
 `;
 
-describe("Postgres", () => {
-  let cluster: Cluster;
-  let proxy: TcpProxy;
-  let db: SqlDatabase;
-  beforeEach(async () => {
-    cluster = await startCluster();
-    proxy = await startTcpProxy(cluster.address.port);
-    db = await openPostgres({
-      url: urlOf({ ...cluster.address, port: proxy.port }, superuser, "postgres"),
-      maxConnections: 3,
-      logger: silent,
-    });
-    await db.transaction(functions);
-  });
-  afterEach(async () => {
-    await db.close();
-    await proxy.close();
-    await cluster.stop();
-  });
+let cluster: Cluster;
+beforeAll(async () => {
+  cluster = await startCluster();
+});
+afterAll(() => cluster.stop());
 
-  test("that crashes during calls and comes back is used again", async () => {
+async function open(url: string): Promise<SqlDatabase> {
+  const db = await openPostgres({ url, maxConnections: 3, logger: silent });
+  onTestFinished(() => db.close());
+  return db;
+}
+const urlWith = (port: number, password: string) => urlOf({ port, password }, superuser, "postgres");
+
+/** The database behind a proxy that can make its connections half-open. */
+async function openBehindProxy() {
+  const proxy = await startTcpProxy(cluster.address.port);
+  onTestFinished(() => proxy.close());
+  const db = await open(urlWith(proxy.port, cluster.address.password));
+  await db.transaction(functions);
+  return { proxy, db };
+}
+
+describe("openPostgres", () => {
+  test("fails running calls as unreachable when the server crashes, and reconnects once it is back", async () => {
+    const { db } = await openBehindProxy();
     const running = [1, 2, 3].map(() => db.rpc("wait_for", { seconds: 20 }));
-    await expect.poll(() => sleeping(cluster)).toBe(3);
+    await expect.poll(() => sleepingCalls()).toBe(3);
     const results = Promise.allSettled(running);
     await cluster.crash();
     for (const result of await results)
@@ -47,7 +50,8 @@ describe("Postgres", () => {
     expect(await db.rpc("ping")).toBe(1);
   });
 
-  test("whose connections turn half-open counts as away, and is used again once it can be reached", async () => {
+  test("fails calls on half-open connections as unreachable, and reconnects afterwards", async () => {
+    const { proxy, db } = await openBehindProxy();
     await Promise.all([db.rpc("ping"), db.rpc("ping"), db.rpc("ping")]);
     proxy.freeze();
     const calls = [1, 2, 3].map(() => db.rpc("ping", {}, { timeoutMs: 300 }));
@@ -57,14 +61,8 @@ describe("Postgres", () => {
     expect(await db.rpc("ping")).toBe(1);
   });
 
-  test("that ends a slow statement itself says so, which is no outage", async () => {
-    await expect(db.rpc("wait_for", { seconds: 20 }, { timeoutMs: 200 })).rejects.toMatchObject({
-      fault: "timeout",
-      code: "57014",
-    });
-  });
-
-  test("closes in time although its connections are half-open", async () => {
+  test("closes within its time limit although connections are half-open", async () => {
+    const { proxy, db } = await openBehindProxy();
     await Promise.all([db.rpc("ping"), db.rpc("ping")]);
     proxy.freeze();
     const started = performance.now();
@@ -73,37 +71,28 @@ describe("Postgres", () => {
     expect(took).toBeGreaterThan(1_500);
     expect(took).toBeLessThan(4_000);
   });
-});
 
-describe("a Postgres that cannot be used", () => {
-  const url = (port: number, password: string) => `postgres://${superuser}:${password}@127.0.0.1:${port}/postgres`;
-
-  test("because nobody listens is unreachable", async () => {
-    const db = await openPostgres({ url: url(await freePort(), "x"), logger: silent });
+  test("classifies a port without a server as unreachable", async () => {
+    const db = await open(urlWith(await freePort(), "x"));
     await expect(db.rpc("ping")).rejects.toMatchObject({ fault: "unreachable", code: "ECONNREFUSED" });
-    await db.close();
   });
 
-  test("because the password is wrong is denied, without the password in the message", async () => {
-    const cluster = await startCluster();
-    const db = await openPostgres({ url: url(cluster.address.port, "hunter2"), logger: silent });
+  test("classifies a wrong password as denied, without the password in the message", async () => {
+    const db = await open(urlWith(cluster.address.port, "hunter2"));
     const error: unknown = await db.rpc("ping").catch((reason: unknown) => reason);
     expect(error).toMatchObject({ fault: "denied", code: "28P01" });
     expect(String(error)).not.toContain("hunter2");
-    await db.close();
-    await cluster.stop();
   });
 
-  test("because the URL is none is a fault of the configuration, without the URL in the message", async () => {
-    const opening = openPostgres({ url: "postgres://user:hunter2@host:notaport/x", logger: silent });
-    const error: unknown = await opening.catch((reason: unknown) => reason);
+  test("rejects a malformed URL as a ConfigError, without the URL in the message", async () => {
+    const error: unknown = await open("postgres://user:hunter2@host:notaport/x").catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(ConfigError);
     expect(JSON.stringify([String(error), error])).not.toContain("hunter2");
   });
 });
 
-async function sleeping(cluster: Cluster): Promise<number> {
-  const db = await openPostgres({ url: urlOf(cluster.address, superuser, "postgres"), logger: silent });
+async function sleepingCalls(): Promise<number> {
+  const db = await openPostgres({ url: urlWith(cluster.address.port, cluster.address.password), logger: silent });
   const rows = await db.query("select 1 from pg_stat_activity where wait_event = 'PgSleep'");
   await db.close();
   return rows.length;

@@ -4,17 +4,17 @@ import type { DatabaseError } from "../../../src/process/errors.ts";
 import { startCluster } from "../../support/cluster.ts";
 import { openTestDatabase } from "../../support/databases.ts";
 
-it("a Postgres that crashes under PostgREST counts as away, and is used again once it is back", async () => {
+it("classifies a crash of Postgres behind PostgREST as unreachable, and works again once it is back", async () => {
   await using stack = new AsyncDisposableStack();
   const cluster = await startCluster();
   stack.defer(() => cluster.stop());
   const { db, close } = await openTestDatabase("supabase", { cluster: cluster.address });
   stack.defer(close);
-  const refusals: DatabaseError[] = [];
+  const errors: DatabaseError[] = [];
   const calling = new AbortController();
   const loops = Array.from({ length: 4 }, async () => {
     while (!calling.signal.aborted) {
-      await db.rpc("pics_state").catch((error: DatabaseError) => refusals.push(error));
+      await db.rpc("pics_state").catch((error: DatabaseError) => errors.push(error));
       await delay(2);
     }
   });
@@ -26,7 +26,7 @@ it("a Postgres that crashes under PostgREST counts as away, and is used again on
   }
   calling.abort();
   await Promise.all(loops);
-  expect(refusals.length).toBeGreaterThan(3);
-  const others = refusals.filter(({ fault }) => fault !== "unreachable");
+  expect(errors.length).toBeGreaterThan(3);
+  const others = errors.filter(({ fault }) => fault !== "unreachable");
   expect(others.map(({ fault, code, message }) => ({ fault, code, message }))).toEqual([]);
 });

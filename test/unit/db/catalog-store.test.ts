@@ -38,7 +38,7 @@ function setUp() {
   return { store, requestIds, calls: () => calls };
 }
 
-it("repeats a write that nothing can be taken from when it runs into a time limit, with the same request id", async () => {
+it("retries a write without apps that times out, with the same request id", async () => {
   const { store, requestIds, calls } = setUp();
   const applied = store.apply(request);
   await vi.advanceTimersByTimeAsync(5_000);
@@ -47,7 +47,7 @@ it("repeats a write that nothing can be taken from when it runs into a time limi
   expect(requestIds.size).toBe(1);
 });
 
-it("leaves it to the caller to ask for fewer apps", async () => {
+it("throws the timeout of a write with apps, so that the caller can split it", async () => {
   const { store, calls } = setUp();
   const apps = [{ appid: 10 } as StoredRecord];
   await expect(store.apply({ ...request, apps })).rejects.toMatchObject({ fault: "timeout" });

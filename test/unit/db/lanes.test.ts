@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createLanes, type Lane } from "../../../src/db/lanes.ts";
 
-/** Jobs that take as long as they say, by a clock that only they move. */
+/** Jobs of a given duration, on a fake clock that they advance. */
 function setUp() {
   let now = 0;
   const lanes = createLanes(() => now);
@@ -15,27 +15,27 @@ function setUp() {
   return { lanes, order, add };
 }
 
-describe("lanes", () => {
-  it("run one job at a time, each lane in its order, work before reads", async () => {
+describe("createLanes", () => {
+  it("runs one job at a time, each lane in order, work before reads", async () => {
     const { order, add } = setUp();
     const jobs = [add("read", "r1", 1), add("read", "r2", 1), add("work", "w1", 0), add("work", "w2", 0)];
     expect(await Promise.all(jobs)).toEqual(["r1", "r2", "w1", "w2"]);
-    // Nothing else was waiting when the first came.
+    // r1 was added while nothing else was waiting.
     expect(order).toEqual(["r1", "w1", "w2", "r2"]);
   });
 
-  it("give reads all the time when there is no work", async () => {
+  it("gives reads all the time while no work is waiting", async () => {
     const { order, add } = setUp();
     await Promise.all(Array.from({ length: 50 }, (_, index) => add("read", `r${index}`, 100)));
     expect(order).toEqual(Array.from({ length: 50 }, (_, index) => `r${index}`));
   });
 
-  it("give reads a small share of the time while work is waiting, and starve nobody", async () => {
+  it("gives reads a small share of the time while work is waiting, so that neither lane starves", async () => {
     let now = 0;
     const lanes = createLanes(() => now);
     const spentMs = { work: 0, read: 0 };
     let reads = 0;
-    /** Both lanes always have something: each job adds the next of its kind. */
+    /** Keeps both lanes filled: each job adds the next of its lane. */
     function add(lane: Lane): Promise<void> {
       return lanes.add(lane, async () => {
         if (now > 60_000) return;
@@ -54,17 +54,17 @@ describe("lanes", () => {
     expect(reads).toBeGreaterThan(1_000);
   });
 
-  it("make good for a read that took long", async () => {
+  it("holds reads back after a long one until their share is positive again", async () => {
     const { order, add } = setUp();
     const jobs = [add("work", "w0", 1_000), add("read", "long", 400), add("read", "next", 1)];
     for (let index = 1; index <= 8; index++) jobs.push(add("work", `w${index}`, 1_000));
     await Promise.all(jobs);
-    // 80 ms of each second are due to reads, and no more than 50 are saved up: the next one waits until 400 are paid back.
+    // Reads earn 80 ms per second of work, of which at most 50 are kept: the next one waits until the 400 ms are earned.
     expect(order.indexOf("long")).toBe(1);
     expect(order.indexOf("next")).toBeGreaterThan(5);
   });
 
-  it("go on after a job that fails", async () => {
+  it("continues after a job that fails", async () => {
     const { lanes, add } = setUp();
     const failing = lanes.add("work", async () => {
       throw new Error("no");

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createDatabaseRetry } from "../../../src/db/retry.ts";
 import { DatabaseError, type DatabaseFault } from "../../../src/process/errors.ts";
 import { silent } from "../../support/templates.ts";
@@ -6,7 +6,7 @@ import { silent } from "../../support/templates.ts";
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-/** Fails so many times, then answers. */
+/** Fails the given number of times, then returns. */
 function failing(times: number, fault: DatabaseFault) {
   let calls = 0;
   const work = async () => {
@@ -19,54 +19,56 @@ function failing(times: number, fault: DatabaseFault) {
 const setUp = (signal?: AbortSignal) =>
   createDatabaseRetry("postgres", { logger: silent, random: () => 1, ...(signal && { signal }) });
 
-it.each(["unreachable", "retryable", "timeout"] as const)(
-  "repeats a call that failed as %s, with growing delay",
-  async (fault) => {
+describe("createDatabaseRetry", () => {
+  it.each(["unreachable", "retryable", "timeout"] as const)(
+    "retries a call that fails as %s, with exponential backoff",
+    async (fault) => {
+      const retry = setUp();
+      const { work, calls } = failing(3, fault);
+      const result = retry.call(work);
+      await vi.advanceTimersByTimeAsync(250 + 500 + 1_000 - 1);
+      expect(calls()).toBe(3);
+      await vi.advanceTimersByTimeAsync(1);
+      expect(await result).toBe("answer");
+    },
+  );
+
+  it.each(["data", "schema", "denied", "fatal"] as const)("does not retry a call that fails as %s", async (fault) => {
+    await expect(setUp().call(failing(1, fault).work)).rejects.toMatchObject({ fault });
+  });
+
+  it("throws a timeout to a caller that can split its batch", async () => {
+    await expect(setUp().call(failing(1, "timeout").work, { splittable: true })).rejects.toMatchObject({
+      fault: "timeout",
+    });
+  });
+
+  it("retries through an outage of ten minutes, and reports it in its status", async () => {
     const retry = setUp();
-    const { work, calls } = failing(3, fault);
-    const result = retry.call(work);
-    await vi.advanceTimersByTimeAsync(250 + 500 + 1_000 - 1);
-    expect(calls()).toBe(3);
-    await vi.advanceTimersByTimeAsync(1);
-    expect(await result).toBe("answer");
-  },
-);
-
-it.each(["data", "schema", "denied", "fatal"] as const)("does not repeat one that failed as %s", async (fault) => {
-  await expect(setUp().call(failing(1, fault).work)).rejects.toMatchObject({ fault });
-});
-
-it("hands a time-out to a caller that can ask for less", async () => {
-  await expect(setUp().call(failing(1, "timeout").work, { splittable: true })).rejects.toMatchObject({
-    fault: "timeout",
+    await retry.call(async () => "first");
+    expect(retry.status()).toMatchObject({ reachable: true, last_error: null });
+    const backAt = Date.now() + 600_000;
+    const result = retry.call(async () => {
+      if (Date.now() < backAt) throw new DatabaseError("unreachable", "ECONNREFUSED", "away");
+      return "back";
+    });
+    await vi.advanceTimersByTimeAsync(300_000);
+    expect(retry.status()).toMatchObject({
+      reachable: false,
+      reachable_since: null,
+      last_error: "ECONNREFUSED: away",
+    });
+    await vi.advanceTimersByTimeAsync(315_000);
+    expect(await result).toBe("back");
+    expect(retry.status().reachable).toBe(true);
   });
-});
 
-it("outlasts ten minutes of absence, and says so meanwhile", async () => {
-  const retry = setUp();
-  await retry.call(async () => "first");
-  expect(retry.status()).toMatchObject({ reachable: true, last_error: null });
-  const backAt = Date.now() + 600_000;
-  const result = retry.call(async () => {
-    if (Date.now() < backAt) throw new DatabaseError("unreachable", "ECONNREFUSED", "away");
-    return "back";
+  it("throws the last error when its signal aborts", async () => {
+    const stopping = new AbortController();
+    const result = setUp(stopping.signal).call(failing(99, "unreachable").work);
+    const rejected = expect(result).rejects.toMatchObject({ fault: "unreachable" });
+    await vi.advanceTimersByTimeAsync(1_000);
+    stopping.abort();
+    await rejected;
   });
-  await vi.advanceTimersByTimeAsync(300_000);
-  expect(retry.status()).toMatchObject({
-    reachable: false,
-    reachable_since: null,
-    last_error: "ECONNREFUSED: away",
-  });
-  await vi.advanceTimersByTimeAsync(315_000);
-  expect(await result).toBe("back");
-  expect(retry.status().reachable).toBe(true);
-});
-
-it("gives up with the last error when told to stop", async () => {
-  const stopping = new AbortController();
-  const result = setUp(stopping.signal).call(failing(99, "unreachable").work);
-  const rejected = expect(result).rejects.toMatchObject({ fault: "unreachable" });
-  await vi.advanceTimersByTimeAsync(1_000);
-  stopping.abort();
-  await rejected;
 });

@@ -1,10 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { databaseError, faultOfCode, faultOfStatus } from "../../../src/db/sqlstate.ts";
+import { faultOfCode, faultOfStatus, toDatabaseError } from "../../../src/db/sqlstate.ts";
 
 describe("faultOfCode", () => {
   test.each([
     ["08006", "unreachable"],
     ["57P01", "unreachable"],
+    ["57P03", "unreachable"],
     ["53300", "unreachable"],
     ["ECONNREFUSED", "unreachable"],
     ["PGRST003", "unreachable"],
@@ -14,6 +15,7 @@ describe("faultOfCode", () => {
     ["57014", "timeout"],
     ["22003", "data"],
     ["23505", "data"],
+    ["23514", "data"],
     ["54000", "data"],
     ["42P01", "schema"],
     ["42883", "schema"],
@@ -26,7 +28,7 @@ describe("faultOfCode", () => {
     // Two leading digits do not make a SQLSTATE.
     ["22", null],
     ["", null],
-  ])("%s is %s", (code, fault) => expect(faultOfCode(code)).toBe(fault));
+  ])("classifies %s as %s", (code, fault) => expect(faultOfCode(code)).toBe(fault));
 });
 
 describe("faultOfStatus", () => {
@@ -41,24 +43,24 @@ describe("faultOfStatus", () => {
     [522, "unreachable"],
     [404, "fatal"],
     [500, "fatal"],
-  ])("%i is %s", (status, fault) => expect(faultOfStatus(status)).toBe(fault));
+  ])("classifies %i as %s", (status, fault) => expect(faultOfStatus(status)).toBe(fault));
 });
 
-describe("databaseError", () => {
-  test("finds the code of what caused an error", () => {
+describe("toDatabaseError", () => {
+  test("uses the code of the cause of an error", () => {
     const refused = Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" });
-    const error = databaseError("supabase", "claim", new TypeError("fetch failed", { cause: refused }));
+    const error = toDatabaseError("supabase", "claim", new TypeError("fetch failed", { cause: refused }));
     expect(error).toMatchObject({ fault: "unreachable", code: "ECONNREFUSED" });
   });
 
-  test("judges by code, not by words", () => {
-    const error = databaseError("postgres", "claim", new Error("connection refused, deadlock detected, 57014"));
+  test("classifies by code, never by message text", () => {
+    const error = toDatabaseError("postgres", "claim", new Error("connection refused, deadlock detected, 57014"));
     expect(error).toMatchObject({ fault: "fatal", code: "unknown" });
   });
 
-  test("says what to do about a missing schema", () => {
+  test("puts the remedy for a missing schema into the message", () => {
     const missing = Object.assign(new Error("no function"), { code: "42883" });
-    expect(databaseError("supabase", "claim", missing).message).toContain("supabase db push");
-    expect(databaseError("postgres", "claim", missing).message).toContain("npm start -- migrate");
+    expect(toDatabaseError("supabase", "claim", missing).message).toContain("supabase db push");
+    expect(toDatabaseError("postgres", "claim", missing).message).toContain("npm start -- migrate");
   });
 });

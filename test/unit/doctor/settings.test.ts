@@ -84,7 +84,7 @@ describe("settingsChecks", () => {
       address: null,
       since: "2026-11-26T12:00:00Z",
     };
-    writeFileSync(join(dataDir, "owner.lock"), `${JSON.stringify(owner)}\n`);
+    writeFileSync(join(dataDir, "owner.1.lock"), `${JSON.stringify(owner)}\n`);
     expect((await examine({ DATA_DIR: dataDir }))["data folder"]?.summary).toContain(
       "is writable, owned by process 7 on box since 2026-11-26T12:00:00Z; ",
     );
