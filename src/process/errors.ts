@@ -91,3 +91,16 @@ export class WebError extends Error {
     this.status = status;
   }
 }
+
+const maxCauseDepth = 3;
+
+/**
+ * The `code` of an error or of what caused it, up to three levels deep; null without one. Libraries wrap system errors: fetch reports
+ * a refused connection as a TypeError whose cause has the code ECONNREFUSED.
+ */
+export function errorCode(error: unknown): string | null {
+  for (let depth = 0, at = error; depth < maxCauseDepth && at instanceof Error; depth++, at = at.cause) {
+    if ("code" in at && typeof at.code === "string" && at.code !== "") return at.code;
+  }
+  return null;
+}
