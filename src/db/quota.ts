@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Database } from "./database.ts";
 import type { DatabaseRetry } from "./retry.ts";
 
-/** Takes requests out of a quota that all processes share; how many were granted. */
+/** Reserves up to `block` requests of a quota that all processes share. Returns how many were granted. */
 export type Reserve = (request: {
   endpoint: string;
   periodStart: string;
@@ -12,7 +12,7 @@ export type Reserve = (request: {
 
 const reply = z.object({ granted: z.number() });
 
-/** The quota as `web_reserve` counts it. A block whose reply was lost stays unused. */
+/** Reserves by the SQL function `web_reserve`. If a reply is lost, its block stays unused. */
 export function createReserve(db: Database, retry: Pick<DatabaseRetry, "call">): Reserve {
   return async ({ endpoint, periodStart, limit, block }) => {
     const request = { endpoint, period_start: periodStart, limit, block };
