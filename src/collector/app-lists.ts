@@ -12,25 +12,25 @@ export interface AppListOptions {
   web: WebClient;
   apiKey: string;
   logger: Logger;
-  /** Read everything anew, also where an unfinished reading could go on. */
+  /** Starts a new list run, even if an unfinished one could be resumed. */
   fresh: boolean;
-  /** Apps a transaction. */
+  /** Apps per transaction. */
   batchSize: number;
-  /** The largest share of a list that may vanish at once. */
+  /** Largest share of a list that may vanish at once. */
   maxShrink: number;
   tracker: Tracker;
   signal: AbortSignal;
 }
 
-/** A run that was only being applied and is older than this is followed by a new one. */
-const currentForSeconds = 3_600;
+/** A resumed run older than this is outdated: after applying it, a new one is read. */
+const maxAgeSeconds = 3_600;
 
 /**
- * Reads the app lists of all kinds to their ends, and only then lets them say which apps are listed: new apps are inserted, vanished
- * ones unlisted. What was read survives a kill, as does the decision to apply it.
+ * Reads the app lists of all kinds completely, then applies them: new apps are inserted, vanished ones are delisted. The staged pages
+ * and the decision to apply them are durable, so a run resumes after a kill.
  *
- * @throws {CollectorError} when a list is incomplete or has lost too much; nothing is changed then.
- * @throws {WebError} when a page cannot be had.
+ * @throws {CollectorError} when a list is incomplete or has lost too many apps; nothing is changed then.
+ * @throws {WebError} when a page cannot be fetched.
  */
 export async function runAppList(options: AppListOptions): Promise<ListCounts> {
   for (;;) {
@@ -40,14 +40,14 @@ export async function runAppList(options: AppListOptions): Promise<ListCounts> {
         const { after, complete } = run.cursor[kind] ?? { after: 0, complete: false };
         if (!complete) await readList(options, run.run, kind, after);
       }
-      refuseUnlessAccepted(
+      requireAccepted(
         await options.store.acceptList({ run: run.run, maxShrink: options.maxShrink }),
         options.maxShrink,
       );
     }
     const counts = await applyRun(options, run.run);
-    if (run.age_seconds < currentForSeconds) return counts;
-    options.logger.info("an app list that was left behind has been applied; now the current one is read");
+    if (run.age_seconds < maxAgeSeconds) return counts;
+    options.logger.info("an app list from an interrupted run has been applied; now the current one is read");
   }
 }
 
@@ -76,7 +76,7 @@ async function applyRun({ store, batchSize, tracker, signal }: AppListOptions, r
   tracker.begin("applying_list", null);
   for (;;) {
     const counts = await store.applyList({ run, max: batchSize });
-    tracker.reach(
+    tracker.advanceTo(
       counts.applied,
       counts.lists.reduce((sum, list) => sum + list.now, 0),
     );
@@ -85,7 +85,7 @@ async function applyRun({ store, batchSize, tracker, signal }: AppListOptions, r
   }
 }
 
-function refuseUnlessAccepted({ accepted, lists }: ListVerdict, maxShrink: number): void {
+function requireAccepted({ accepted, lists }: ListVerdict, maxShrink: number): void {
   if (accepted) return;
   const faults = lists.flatMap(({ kind, before, now, vanished, fault }) => {
     if (fault === null) return [];
@@ -94,6 +94,6 @@ function refuseUnlessAccepted({ accepted, lists }: ListVerdict, maxShrink: numbe
   });
   throw new CollectorError(
     `The app list is refused and nothing was changed: ${faults.join("; ")}. ` +
-      `At most a share of ${maxShrink} may go at once; if that is right, a run with a higher MAX_SHRINK accepts it.`,
+      `At most a share of ${maxShrink} may vanish at once; if the list is right, a run with a higher MAX_SHRINK accepts it.`,
   );
 }

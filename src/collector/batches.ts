@@ -1,4 +1,4 @@
-/** Parts of at most `size`, each with whether it is the last; of nothing a single empty one. */
+/** Splits into batches of at most `size`, each with whether it is the last. An empty list gives one empty batch. */
 export function* batches<T>(items: readonly T[], size: number): Generator<[part: readonly T[], isLast: boolean]> {
   let start = 0;
   do {

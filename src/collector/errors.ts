@@ -1,4 +1,4 @@
-/** A run that has to be refused: what it heard cannot be right. */
+/** A run is rejected because the data that it received is not plausible. */
 export class CollectorError extends Error {
   override readonly name = "CollectorError";
 }

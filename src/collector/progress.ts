@@ -2,7 +2,7 @@ import { createRateMeter, type RateMeter } from "../process/rate-meter.ts";
 import type { EndpointStatus } from "../web/client.ts";
 import type { CollectorCounts } from "./store.ts";
 
-/** What a run is at. `waiting` is for another worker's lease, `idle` for the next run. */
+/** The phase of a run, see run.ts. `waiting` is for the leader lease, `idle` for the next run. */
 export type CollectorPhase =
   | "starting"
   | "waiting"
@@ -13,40 +13,40 @@ export type CollectorPhase =
   | "idle"
   | "done";
 
-/** How far a run of the collector is. */
+/** Progress of a collector run, as in `/status`. */
 export interface CollectorProgress {
   phase: CollectorPhase;
   /** Of this phase: apps of the lists, pages of all games, games whose details are due. */
   done: number;
-  /** Null while nobody knows. */
+  /** Null while unknown. */
   total: number | null;
   /** Games whose details failed in this run. */
   failed: number;
   rate_per_minute: number;
   eta_seconds: number | null;
-  /** Games by the status of their details, in the whole database; null before the first look. */
+  /** Games by the status of their details, in the whole database; null before the first count. */
   games: CollectorCounts["games"] | null;
-  /** The web APIs asked so far. */
+  /** The web APIs used so far. */
   endpoints: EndpointStatus[];
   /** Why the last run, or a part of it, failed. */
   last_error: string | null;
-  /** When the next run begins; null unless it is waited for. */
+  /** Start of the next run; null unless idle. */
   next_run_at: string | null;
 }
 
-/** Counts the steps of one phase after the other. */
+/** Counts the steps of the current phase, and estimates the time left. */
 export interface Tracker {
-  /** `paceMs`: how far apart two steps are at least, by the limit of what is asked. */
+  /** Starts a phase. `paceMs`: minimum time between two steps, by the rate limit. */
   begin(phase: CollectorPhase, total: number | null, paceMs?: number): void;
   add(count: number): void;
-  /** So many of so many, in all. The first of a phase says where it goes on, which is no speed. */
-  reach(done: number, total: number | null): void;
+  /** Sets the absolute position. The first call of a phase is where it resumes, and does not count as speed. */
+  advanceTo(done: number, total: number | null): void;
   status(): Pick<CollectorProgress, "phase" | "done" | "total" | "rate_per_minute" | "eta_seconds">;
-  /** When something was last counted or begun; ISO 8601. */
+  /** Time of the last step or phase change; ISO 8601. */
   lastProgressAt(): string | null;
 }
 
-/** A page a minute needs a long look. */
+/** Window of the rate: long, because pages come once a minute. */
 const meterWindowMs = 600_000;
 
 export function createTracker(): Tracker {
@@ -55,13 +55,13 @@ export function createTracker(): Tracker {
   let total: number | null = null;
   let paceMs = 0;
   let meter: RateMeter = createRateMeter(undefined, meterWindowMs);
-  let isPlaced = false;
+  let hasPosition = false;
   let progressAt: string | null = null;
 
   function count(steps: number) {
     done += steps;
     meter.add(steps);
-    isPlaced = true;
+    hasPosition = true;
     progressAt = new Date().toISOString();
   }
 
@@ -69,7 +69,7 @@ export function createTracker(): Tracker {
     if (total === null || done === 0) return null;
     const left = Math.max(0, total - done);
     const eta = meter.etaSeconds(left);
-    // The first steps come sooner than the limit lets the others follow.
+    // The first steps are faster than the rate limit allows later.
     return eta === null ? null : Math.max(eta, Math.round((left * paceMs) / 1_000));
   }
 
@@ -79,14 +79,14 @@ export function createTracker(): Tracker {
       total = steps;
       paceMs = pace;
       done = 0;
-      isPlaced = false;
+      hasPosition = false;
       meter = createRateMeter(undefined, meterWindowMs);
       progressAt = new Date().toISOString();
     },
     add: count,
-    reach(steps, all) {
+    advanceTo(steps, all) {
       total = all;
-      if (!isPlaced) done = steps;
+      if (!hasPosition) done = steps;
       count(steps - done);
     },
     status: () => ({

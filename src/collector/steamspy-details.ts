@@ -9,17 +9,17 @@ export interface DetailsOptions {
   store: CollectorStore;
   web: WebClient;
   logger: Logger;
-  /** Games a transaction. */
+  /** Games per transaction. */
   batchSize: number;
-  /** Requests at the same time; the limiter decides how many there are a minute. */
+  /** Concurrent requests. The rate limit bounds the requests per minute. */
   workers: number;
-  /** Games a run. */
+  /** Games per run. */
   maxDetails: number;
-  /** Runs in which a game may fail before it is left alone. */
+  /** Runs in which a game may fail before it is skipped. */
   maxAttempts: number;
-  /** All that was ever asked is due, the longest ago first. */
+  /** Every game fetched before is due, the oldest fetch first. */
   staleFirst: boolean;
-  /** By the database's clock: what was asked since is not due. */
+  /** By the database's clock: games fetched since then are not due. */
   runStartedAt: string;
   tracker: Tracker;
   signal: AbortSignal;
@@ -27,62 +27,60 @@ export interface DetailsOptions {
 
 export type DetailsSummary = Record<DetailsResult["status"], number>;
 
-/** So many games in a row that nobody answers for are no fault of the games. */
-const outageAfter = 10;
+/** Circuit breaker: after this many consecutive failures the endpoint, not the game, is at fault, and the run ends. */
+const maxConsecutiveFailures = 10;
+
+interface CircuitBreaker {
+  consecutiveFailures: number;
+}
 
 /**
- * Asks SteamSpy for the details of the games that are due, several at a time, and saves each batch as it finishes. A game that fails is
- * recorded and asked for again by a later run.
+ * Fetches the details of the games that are due, several concurrently, and saves each batch. A game that fails is recorded and retried
+ * by a later run.
  *
- * @throws {WebError} when SteamSpy cannot be asked any more; what it has answered is saved.
+ * @throws {WebError} when the circuit breaker opens, or SteamSpy blocks this address; the answers so far are saved.
  */
 export async function runDetails(options: DetailsOptions, counts: DetailsSummary): Promise<void> {
   const { store, batchSize, maxDetails, maxAttempts, staleFirst, runStartedAt, tracker, signal } = options;
-  const outage = { inARow: 0 };
-  for (let asked = 0; ; ) {
+  const breaker: CircuitBreaker = { consecutiveFailures: 0 };
+  for (let fetched = 0; ; ) {
     signal.throwIfAborted();
-    // Of the last call, which may hand out nothing, the database learns that a full refresh has ended.
-    const max = Math.min(batchSize, maxDetails - asked);
+    // The last call, with max 0 or no due games, marks a full refresh as finished in the database.
+    const max = Math.min(batchSize, maxDetails - fetched);
     const { games, due } = await store.due({ max, runStartedAt, maxAttempts, staleFirst });
-    tracker.reach(asked, asked + Math.min(due, maxDetails - asked));
+    tracker.advanceTo(fetched, fetched + Math.min(due, maxDetails - fetched));
     if (games.length === 0) return;
-    await runBatch(options, games, outage, counts);
-    asked += games.length;
+    await runBatch(options, games, breaker, counts);
+    fetched += games.length;
   }
 }
 
 async function runBatch(
   options: DetailsOptions,
   games: DueGames["games"],
-  outage: { inARow: number },
+  breaker: CircuitBreaker,
   counts: DetailsSummary,
 ): Promise<void> {
-  const { store, workers, tracker, signal } = options;
-  const waiting = [...games];
+  const { store, workers, tracker } = options;
+  const queue = [...games];
   const results: DetailsResult[] = [];
-  /** Failed since the last answer: perhaps nobody is there. */
+  /** Failures since the last answer. They count against the games only if the endpoint answers again. */
   const suspects: DetailsResult[] = [];
 
   async function work(): Promise<void> {
-    for (let game = waiting.shift(); game; game = waiting.shift()) {
-      try {
-        const details = await gameDetails(options.web, game.appid, signal);
-        results.push(details ? { status: "success", ...details } : { status: "not_found", appid: game.appid });
-        results.push(...suspects.splice(0));
-        outage.inARow = 0;
-      } catch (error) {
-        if (!(error instanceof WebError) || error.fault === "blocked" || error.fault === "denied") throw error;
-        const failure = {
-          status: "failed",
-          appid: game.appid,
-          attempts: game.attempts + 1,
-          error: error.message,
-        } as const;
-        // An answer that makes no sense is an answer.
-        if (error.fault === "invalid" || error.fault === "refused") results.push(failure);
-        else suspects.push(failure);
-        outage.inARow = error.fault === "invalid" || error.fault === "refused" ? 0 : outage.inARow + 1;
-        if (outage.inARow >= outageAfter) throw error;
+    for (let game = queue.shift(); game; game = queue.shift()) {
+      const { result, error } = await fetchGame(options, game);
+      if (error === null) {
+        results.push(result, ...suspects.splice(0));
+        breaker.consecutiveFailures = 0;
+      } else if (error.fault === "invalid" || error.fault === "refused") {
+        // The endpoint works: it answered, although not usably.
+        results.push(result);
+        breaker.consecutiveFailures = 0;
+      } else {
+        suspects.push(result);
+        breaker.consecutiveFailures += 1;
+        if (breaker.consecutiveFailures >= maxConsecutiveFailures) throw error;
       }
       tracker.add(1);
     }
@@ -90,15 +88,28 @@ async function runBatch(
 
   const workings = Array.from({ length: workers }, () =>
     work().catch((error: unknown) => {
-      waiting.length = 0; // The others finish what they have in hand.
+      queue.length = 0; // The other workers finish the game that they are at.
       throw error;
     }),
   );
-  const failures = (await Promise.allSettled(workings)).flatMap((end) =>
-    end.status === "rejected" ? [end.reason] : [],
-  );
+  const ends = await Promise.allSettled(workings);
+  const failures = ends.flatMap((end) => (end.status === "rejected" ? [end.reason] : []));
   if (failures.length === 0) results.push(...suspects);
   if (results.length > 0) await store.saveDetails(results);
   for (const { status } of results) counts[status] += 1;
   if (failures.length > 0) throw failures[0];
+}
+
+/** The result for one game, with the error if it failed. Throws what makes further requests useless. */
+async function fetchGame(
+  { web, signal }: DetailsOptions,
+  { appid, attempts }: DueGames["games"][number],
+): Promise<{ result: DetailsResult; error: WebError | null }> {
+  try {
+    const details = await gameDetails(web, appid, signal);
+    return { result: details ? { status: "success", ...details } : { status: "not_found", appid }, error: null };
+  } catch (error) {
+    if (!(error instanceof WebError) || error.fault === "blocked" || error.fault === "denied") throw error;
+    return { result: { status: "failed", appid, attempts: attempts + 1, error: error.message }, error };
+  }
 }

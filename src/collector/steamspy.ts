@@ -5,14 +5,14 @@ import type { WebClient } from "../web/client.ts";
 import type { GameDetails, GameNumbers } from "./store.ts";
 
 /**
- * SteamSpy's two requests, and what their values mean. It answers 200 for nearly everything; numbers come as numbers, as texts, as null
- * or as "", an empty object as `[]` (read from its replies).
+ * SteamSpy's two requests and the parsing of their answers. SteamSpy answers 200 to nearly everything. Numbers come as numbers,
+ * strings, null or "", an empty object as `[]` (source: its answers).
  */
 const api = "https://steamspy.com/api.php";
 
 /** Games on every page of `all` but the last. */
 export const gamesPerPage = 1_000;
-/** Stands in for the appid of games that SteamSpy hides. */
+/** Placeholder appid of games that SteamSpy hides. */
 const hiddenAppid = 999_999;
 
 type Entry = Record<string, unknown>;
@@ -24,27 +24,27 @@ const anObjectOrNone = z
 
 export interface GamesPage {
   games: GameNumbers[];
-  /** Entries on the page, those that cannot be read included. */
+  /** Entries on the page, unreadable ones included. */
   entries: number;
 }
 
 /**
- * A page of all games, counted from 0, most owned first; without entries past the end. An entry that is no game is left out.
+ * Fetches a page of all games, numbered from 0, most owned first; a page past the end has no entries. Skips entries that are not games.
  *
- * @throws {WebError} `invalid` when no entry at all can be read; else as {@link WebClient.json}.
+ * @throws {WebError} `invalid` when no entry is readable; else as {@link WebClient.json}.
  */
 export async function gamesPage(web: WebClient, page: number, signal: AbortSignal): Promise<GamesPage> {
   const searchParams = { request: "all", page: String(page) };
   const reply = Object.entries(await web.json("steamspy_all", { url: api, searchParams, signal }, anObjectOrNone));
   const games = reply.flatMap(([key, value]) => {
     const entry = anObject.safeParse(value).data;
-    const appid = wholeNumber(entry?.appid);
+    const appid = int(entry?.appid);
     return entry && appid && appid !== hiddenAppid && String(appid) === key ? numbersOf(appid, entry) : [];
   });
   if (games.length === 0 && reply.length > 0) {
     throw new WebError(
       "invalid",
-      `SteamSpy's page ${page} of all games holds no game; expected objects by their appid`,
+      `SteamSpy's page ${page} of all games contains no game; expected objects keyed by appid`,
       200,
     );
   }
@@ -52,14 +52,14 @@ export async function gamesPage(web: WebClient, page: number, signal: AbortSigna
 }
 
 /**
- * All that SteamSpy tells of one game; null when it does not know it or hides it.
+ * Fetches the details of one game; null when SteamSpy does not know it or hides it.
  *
  * @throws {WebError} `invalid` when it answers for another app; else as {@link WebClient.json}.
  */
 export async function gameDetails(web: WebClient, appid: number, signal: AbortSignal): Promise<GameDetails | null> {
   const searchParams = { request: "appdetails", appid: String(appid) };
   const entry = await web.json("steamspy", { url: api, searchParams, signal }, anObjectOrNone);
-  const answered = wholeNumber(entry.appid);
+  const answered = int(entry.appid);
   if (answered === hiddenAppid || Object.keys(entry).length === 0) return null;
   if (answered !== appid) {
     throw new WebError(
@@ -68,7 +68,7 @@ export async function gameDetails(web: WebClient, appid: number, signal: AbortSi
       200,
     );
   }
-  // An unknown app is an empty object, or an echo of its appid.
+  // For an unknown app SteamSpy answers an empty object, or only its appid.
   if (cleanText(entry.name) === null && cleanText(entry.developer) === null) return null;
   return {
     ...numbersOf(appid, entry),
@@ -84,12 +84,12 @@ function numbersOf(appid: number, entry: Entry): GameNumbers {
     developer: cleanText(entry.developer),
     publisher: cleanText(entry.publisher),
     owners_estimate: cleanText(entry.owners),
-    positive_reviews: wholeNumber(entry.positive),
-    negative_reviews: wholeNumber(entry.negative),
-    score_rank: wholeNumber(entry.score_rank),
-    average_playtime_forever: wholeNumber(entry.average_forever),
-    average_playtime_2weeks: wholeNumber(entry.average_2weeks),
-    price: wholeNumber(entry.price),
+    positive_reviews: int(entry.positive),
+    negative_reviews: int(entry.negative),
+    score_rank: int(entry.score_rank),
+    average_playtime_forever: int(entry.average_forever),
+    average_playtime_2weeks: int(entry.average_2weeks),
+    price: int(entry.price),
   };
 }
 
@@ -97,17 +97,17 @@ function cleanText(value: unknown): string | null {
   return typeof value === "string" ? text(value) : null;
 }
 
-/** A number that a Postgres `integer` holds, sent as a number or as a text. */
-function wholeNumber(value: unknown): number | null {
+/** A non-negative Postgres `integer`, sent as a number or as a string; null for anything else. */
+function int(value: unknown): number | null {
   return typeof value === "number" || typeof value === "string" ? whole(String(value), 0, maxId) : null;
 }
 
-/** `{"Action": 5448, …}`; SteamSpy sends `[]` for none. Names stay untrimmed, as Steam's own are (`Dystopian `, tag 5030). */
+/** Votes by tag: `{"Action": 5448, …}`; SteamSpy sends `[]` for none. Names are not trimmed, as Steam's are not (`Dystopian `, tag 5030). */
 function votes(value: unknown): Record<string, number> {
   const entries = Object.entries(anObject.safeParse(value).data ?? {});
   return Object.fromEntries(
     entries.flatMap(([tag, count]) => {
-      const number = wholeNumber(count);
+      const number = int(count);
       return text(tag) !== null && number !== null ? [[tag.replaceAll("\0", "").toWellFormed(), number]] : [];
     }),
   );

@@ -5,21 +5,27 @@ import { createReserve, type Reserve } from "../db/quota.ts";
 import type { DatabaseRetry } from "../db/retry.ts";
 
 /**
- * Typed calls of the collector's SQL functions in `supabase/migrations`; what each does is written there. All may be repeated
+ * Typed calls of the collector's SQL functions, which are documented in SQL (`supabase`). All are idempotent: they may be retried
  * after a lost reply.
  *
- * One worker collects at a time. A call of a worker that no longer holds the lease throws {@link LeaseLostError} and changes nothing.
+ * One worker collects at a time. A call by a worker without the leader lease throws {@link LeaseLostError} and changes nothing.
  */
 export interface CollectorStore {
+  /** Starts a list run, or resumes an unfinished one unless `fresh`. */
   beginList(request: { kinds: readonly string[]; fresh: boolean }): Promise<ListRun>;
+  /** Stages a batch of a list and moves its cursor. */
   saveList(request: ListPart): Promise<void>;
+  /** Decides whether the staged lists are plausible. */
   acceptList(request: { run: number; maxShrink: number }): Promise<ListVerdict>;
-  /** The next `max` apps of an accepted run. Counts are of the whole run so far. */
+  /** Applies the next `max` apps of an accepted run. The counts cover the whole run so far. */
   applyList(request: { run: number; max: number }): Promise<ListCounts>;
-  /** Games of the catalog become games whose details are due. Null at the end, else where to go on. */
+  /** Makes the details of the catalog's games due, by keyset pagination. Returns the next cursor; null at the end. */
   enqueue(after: number, max: number): Promise<number | null>;
-  beginPass(request: { fullRefresh: boolean }): Promise<SpyPass>;
+  /** Starts a crawl of SteamSpy's pages, or resumes an unfinished one. */
+  beginCrawl(request: { fullRefresh: boolean }): Promise<CrawlState>;
+  /** Saves games of a page and moves the cursor of the crawl. */
   savePage(request: PagePart): Promise<void>;
+  /** The games whose details are most due. */
   due(request: DueRequest): Promise<DueGames>;
   saveDetails(games: readonly DetailsResult[]): Promise<void>;
   counts(): Promise<CollectorCounts>;
@@ -38,7 +44,7 @@ export interface ListPart {
   run: number;
   kind: string;
   apps: readonly { appid: number; name: string }[];
-  /** How far the list is read once these are staged. */
+  /** Cursor of the list after this batch. */
   after: number;
   complete: boolean;
 }
@@ -60,7 +66,7 @@ export type ListVerdict = z.infer<typeof listVerdict>;
 const listCounts = z.object({
   done: z.boolean(),
   lists: listVerdict.shape.lists,
-  /** Listed apps seen to. */
+  /** Listed apps processed. */
   applied: z.number(),
   inserted: z.number(),
   relisted: z.number(),
@@ -68,17 +74,17 @@ const listCounts = z.object({
 });
 export type ListCounts = z.infer<typeof listCounts>;
 
-const spyPass = z.object({
-  /** The next page; null when no pass is due. */
+const crawlState = z.object({
+  /** Cursor: the next page; null when no crawl is due. */
   page: z.number().nullable(),
-  /** Pages that failed before it. */
+  /** Pages before the cursor that failed. */
   missed: z.array(z.number()),
   expected_pages: z.number().nullable(),
   now: z.string(),
 });
-export type SpyPass = z.infer<typeof spyPass>;
+export type CrawlState = z.infer<typeof crawlState>;
 
-/** What SteamSpy tells of a game in its pages and in its details alike. */
+/** Fields of a game that both SteamSpy's pages and its details contain. */
 export interface GameNumbers {
   appid: number;
   developer: string | null;
@@ -105,7 +111,7 @@ export interface GameDetails extends GameNumbers {
 
 export interface PagePart {
   games: readonly GameNumbers[];
-  /** The next page of the pass, and those to ask again. */
+  /** Cursor of the crawl, and the pages to retry. */
   page: number;
   missed: readonly number[];
   complete: boolean;
@@ -113,7 +119,7 @@ export interface PagePart {
 
 export interface DueRequest {
   max: number;
-  /** From {@link CollectorStore.beginPass}: what was asked since is not due. */
+  /** From {@link CollectorStore.beginCrawl}: games fetched since then are not due. */
   runStartedAt: string;
   maxAttempts: number;
   staleFirst: boolean;
@@ -127,7 +133,7 @@ export type DueGames = z.infer<typeof dueGames>;
 export type DetailsResult =
   | ({ status: "success" } & GameDetails)
   | { status: "not_found"; appid: number }
-  /** `attempts` by now, this one included. */
+  /** `attempts` includes this one. */
   | { status: "failed"; appid: number; attempts: number; error: string };
 
 const collectorCounts = z.object({
@@ -146,39 +152,39 @@ export function createCollectorStore(
   async function rpc<T>(reply: z.ZodType<T>, name: string, request: Record<string, unknown>): Promise<T> {
     return reply.parse(await retry.call(() => db.rpc(name, { request })));
   }
-  /** A function that answers null to a worker without the lease. */
-  async function held<T>(reply: z.ZodType<T>, name: string, request: Record<string, unknown>): Promise<T> {
+  /** Calls a function that returns null to a worker without the lease. */
+  async function asLeader<T>(reply: z.ZodType<T>, name: string, request: Record<string, unknown>): Promise<T> {
     const answer = await rpc(reply.nullable(), name, { worker_id: workerId, ...request });
-    if (answer === null) throw new LeaseLostError("another worker collects by now; nothing was changed");
+    if (answer === null) throw new LeaseLostError("another worker has taken over the lease; nothing was changed");
     return answer;
   }
   const nothing = z.object({});
 
   return {
-    beginList: ({ kinds, fresh }) => held(listRun, "collector_begin_list", { kinds, fresh }),
+    beginList: ({ kinds, fresh }) => asLeader(listRun, "collector_begin_list", { kinds, fresh }),
     saveList: async ({ run, kind, apps, after, complete }) => {
       const pairs = apps.map((app) => [app.appid, app.name]);
-      await held(nothing, "collector_save_list", { run, kind, apps: pairs, after, complete });
+      await asLeader(nothing, "collector_save_list", { run, kind, apps: pairs, after, complete });
     },
-    acceptList: ({ run, maxShrink }) => held(listVerdict, "collector_accept_list", { run, max_shrink: maxShrink }),
-    applyList: (request) => held(listCounts, "collector_apply_list", request),
+    acceptList: ({ run, maxShrink }) => asLeader(listVerdict, "collector_accept_list", { run, max_shrink: maxShrink }),
+    applyList: (request) => asLeader(listCounts, "collector_apply_list", request),
     enqueue: async (after, max) => {
       const shape = z.object({ after: z.number().nullable() });
-      return (await held(shape, "collector_enqueue", { after, max })).after;
+      return (await asLeader(shape, "collector_enqueue", { after, max })).after;
     },
-    beginPass: ({ fullRefresh }) => held(spyPass, "collector_begin_pass", { full_refresh: fullRefresh }),
+    beginCrawl: ({ fullRefresh }) => asLeader(crawlState, "collector_begin_pass", { full_refresh: fullRefresh }),
     savePage: async ({ games, page, missed, complete }) => {
-      await held(nothing, "collector_save_page", { games, page, missed, complete });
+      await asLeader(nothing, "collector_save_page", { games, page, missed, complete });
     },
     due: ({ max, runStartedAt, maxAttempts, staleFirst }) =>
-      held(dueGames, "collector_due", {
+      asLeader(dueGames, "collector_due", {
         max,
         run_started_at: runStartedAt,
         max_attempts: maxAttempts,
         stale_first: staleFirst,
       }),
     saveDetails: async (games) => {
-      await held(nothing, "collector_save_details", { games });
+      await asLeader(nothing, "collector_save_details", { games });
     },
     counts: async () => collectorCounts.parse(await retry.call(() => db.rpc("collector_counts"))),
     reserve: createReserve(db, retry),

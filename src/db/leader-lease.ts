@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import { z } from "zod";
+import { linkedAbort } from "../process/abort.ts";
 import { sleep } from "../process/time.ts";
 import type { Database } from "./database.ts";
 import type { DatabaseRetry } from "./retry.ts";
@@ -10,7 +11,7 @@ import type { DatabaseRetry } from "./retry.ts";
  */
 export interface LeaderLease {
   readonly leaseMs: number;
-  /** Acquires the lease, or renews it. `freeInMs` is the time until another worker's lease lapses; null when leading. */
+  /** Acquires the lease, or renews it. `freeInMs` is the time until another worker's lease lapses; null for the leader. */
   acquire(): Promise<{ leading: boolean; freeInMs: number | null }>;
   /** Releases the lease, so that the next leader need not wait for it to lapse. Does nothing for any other worker. */
   release(): Promise<void>;
@@ -18,7 +19,7 @@ export interface LeaderLease {
 
 export type LeaderRole = "monitor" | "collector";
 
-/** Another worker has taken over: the lease lapsed and was acquired by it. */
+/** Another worker has acquired the lease after it lapsed. */
 export class LeaseLostError extends Error {
   override readonly name = "LeaseLostError";
 }
@@ -65,12 +66,8 @@ export async function whileLeading<T>(
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   await waitForLease(lease, logger, signal);
-  const leading = new AbortController();
+  const { controller: leading, unlink } = linkedAbort(signal);
   const renewing = new AbortController();
-  // Not AbortSignal.any: what it makes of a signal that lives as long as the process is not collected.
-  const onAbort = () => leading.abort(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
-  if (signal.aborted) onAbort();
 
   async function renew(): Promise<void> {
     for (;;) {
@@ -86,7 +83,7 @@ export async function whileLeading<T>(
     return await work(leading.signal);
   } finally {
     renewing.abort();
-    signal.removeEventListener("abort", onAbort);
+    unlink();
     await renewal;
     await lease
       .release()

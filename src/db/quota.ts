@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Database } from "./database.ts";
 import type { DatabaseRetry } from "./retry.ts";
 
-/** Reserves a block of requests from a rate limit that all processes share; returns the number granted. */
+/** Reserves up to `block` requests of a quota that all processes share. Returns how many were granted. */
 export type Reserve = (request: {
   endpoint: string;
   periodStart: string;
@@ -12,7 +12,7 @@ export type Reserve = (request: {
 
 const reply = z.object({ granted: z.number() });
 
-/** Shared quota in the database, counted by `web_reserve`. A block whose reply was lost stays unused. */
+/** Reserves by the SQL function `web_reserve`. If a reply is lost, its block stays unused. */
 export function createReserve(db: Database, retry: Pick<DatabaseRetry, "call">): Reserve {
   return async ({ endpoint, periodStart, limit, block }) => {
     const request = { endpoint, period_start: periodStart, limit, block };

@@ -1,16 +1,12 @@
+import type { RateLimit } from "../process/config-values.ts";
+
 /**
- * The web APIs that the service asks, each with what it tolerates.
+ * The web APIs in use and the rate limit of each.
  *
  * Sources: Steam Web API Terms of Use (100,000 calls a day); SteamSpy's API page (one request a second, `all` one a minute);
  * IGDB's documentation (four requests a second, eight open). The numbers come from the configuration.
  */
 export type Endpoint = "steam_web_api" | "steam_store_api" | "steamspy" | "steamspy_all" | "igdb" | "twitch";
-
-/** So many requests in a period. */
-export interface RateLimit {
-  count: number;
-  periodMs: number;
-}
 
 export interface WebLimits {
   steamWebApi: RateLimit;
@@ -25,9 +21,9 @@ export interface EndpointRules {
   limits: readonly (keyof WebLimits)[];
   /** Endpoints of one server are paused together. */
   server: "steam" | "store" | "steamspy" | "igdb" | "twitch";
-  /** What a 403 says: this address is blocked, or the key is refused. */
+  /** The meaning of a 403: this address is blocked, or the key is rejected. */
   forbidden: "blocked" | "denied";
-  /** How many requests may be open at the same time; any number where not given. */
+  /** Maximum of concurrent requests; unlimited if absent. */
   maxOpen?: number;
 }
 
@@ -40,12 +36,12 @@ export const endpoints: Readonly<Record<Endpoint, EndpointRules>> = {
   twitch: { limits: [], server: "twitch", forbidden: "denied" },
 };
 
-/** How each limit is kept. */
-export const limitRules: Readonly<Record<keyof WebLimits, { name: string; even: boolean }>> = {
-  steamWebApi: { name: "steam_web_api", even: false },
-  steamStoreApi: { name: "steam_store_api", even: false },
-  // One request a second is what SteamSpy asks for, not sixty at once.
-  steamSpy: { name: "steamspy", even: true },
-  steamSpyAll: { name: "steamspy_all", even: false },
-  igdb: { name: "igdb", even: false },
+/** The name of each limit, and whether its requests are paced instead of sent in bursts. */
+export const limitRules: Readonly<Record<keyof WebLimits, { name: string; isPaced: boolean }>> = {
+  steamWebApi: { name: "steam_web_api", isPaced: false },
+  steamStoreApi: { name: "steam_store_api", isPaced: false },
+  // SteamSpy asks for one request a second, not for sixty at once.
+  steamSpy: { name: "steamspy", isPaced: true },
+  steamSpyAll: { name: "steamspy_all", isPaced: false },
+  igdb: { name: "igdb", isPaced: false },
 };

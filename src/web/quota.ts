@@ -1,17 +1,17 @@
+import type { RateLimit } from "../process/config-values.ts";
 import type { Logger } from "../process/logger.ts";
-import type { RateLimit } from "./endpoints.ts";
-import type { Brake } from "./scheduler.ts";
+import type { Limit } from "./rate-limiter.ts";
 
 export const dayMs = 86_400_000;
 
 /**
- * Takes requests out of a quota that all processes share and a restart does not forget.
+ * Takes requests from a quota that all processes share and that survives a restart.
  *
- * @returns how many were granted, 0 to `block`; 0 when the period's quota is used up.
+ * @returns how many were granted, 0 to `block`; 0 when the quota of the period is used up.
  */
 export type ReserveQuota = (request: {
   endpoint: string;
-  /** When the period began, ISO 8601 in UTC. */
+  /** The beginning of the period, ISO 8601 in UTC. */
   periodStart: string;
   limit: number;
   block: number;
@@ -22,15 +22,16 @@ export interface QuotaOptions {
   /** Of a day, or several. Periods are counted from 1970 in UTC. */
   limit: RateLimit;
   reserve: ReserveQuota;
-  wake: () => void;
+  /** Of the rate limiter; called after each reservation. */
+  recheck: () => void;
   logger: Logger;
 }
 
 /**
- * A quota per UTC day (or several), reserved in blocks of a thousandth. What is left of a block at the end of its period is gone. Once the
- * quota is used up, requests wait for the next period. When `reserve` throws, those that wait for it get its error.
+ * Quota per UTC day (or several), reserved in blocks of a thousandth. The rest of a block is lost at the end of its period. Once the
+ * quota is used up, requests wait for the next period. If `reserve` throws, the waiting requests fail with its error.
  */
-export function createQuota({ endpoint, limit, reserve, wake, logger }: QuotaOptions): Brake {
+export function createQuota({ endpoint, limit, reserve, recheck, logger }: QuotaOptions): Limit {
   const { count, periodMs } = limit;
   const block = Math.max(1, Math.floor(count / 1000));
   let period = -1;
@@ -41,13 +42,13 @@ export function createQuota({ endpoint, limit, reserve, wake, logger }: QuotaOpt
 
   const startOf = (index: number) => new Date(index * periodMs).toISOString();
 
-  /** Everyone who waits shares one reservation. */
+  /** Reserves the next block. All waiting requests share one reservation. */
   async function refill(): Promise<void> {
-    const asked = period;
+    const reservedFor = period;
     try {
-      const granted = await reserve({ endpoint, periodStart: startOf(asked), limit: count, block });
-      // The reply may come in a later period, of which it says nothing.
-      if (asked === period) {
+      const granted = await reserve({ endpoint, periodStart: startOf(reservedFor), limit: count, block });
+      // A reply that comes in a later period grants nothing of that period.
+      if (reservedFor === period) {
         left = granted;
         usedUp = granted <= 0;
         if (usedUp) {
@@ -62,7 +63,7 @@ export function createQuota({ endpoint, limit, reserve, wake, logger }: QuotaOpt
       failure = { error };
     }
     reserving = false;
-    wake();
+    recheck();
     failure = null;
   }
 

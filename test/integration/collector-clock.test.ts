@@ -7,7 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished }
 import { createCollectorStore } from "../../src/collector/store.ts";
 import { createDatabaseRetry } from "../../src/db/retry.ts";
 import { createQuota } from "../../src/web/quota.ts";
-import { createGate } from "../../src/web/scheduler.ts";
+import { createRateLimiter } from "../../src/web/rate-limiter.ts";
 import {
   type CollectorOverrides,
   defaultLimits,
@@ -115,11 +115,17 @@ describe("the daily quota of the Steam Web API", () => {
       createDatabaseRetry("pglite", { logger: silent }),
       randomUUID(),
     );
-    const gate = createGate();
+    const rateLimiter = createRateLimiter();
     const limit = defaultLimits.steamWebApi;
-    const quota = createQuota({ endpoint: "steam_web_api", limit, reserve, wake: gate.wake, logger: silent });
+    const quota = createQuota({
+      endpoint: "steam_web_api",
+      limit,
+      reserve,
+      recheck: rateLimiter.recheck,
+      logger: silent,
+    });
     return async (calls: number) => {
-      for (let call = 0; call < calls; call++) await gate.enter([quota], new AbortController().signal);
+      for (let call = 0; call < calls; call++) await rateLimiter.acquire([quota], new AbortController().signal);
     };
   }
   const used = async () =>

@@ -1,4 +1,4 @@
-/** The web client and the app list over a real socket: proxy from the environment, TLS, and a simulated Steam behind them. */
+/** The web client and the app list over real sockets: proxy from the environment, TLS, a simulated Steam. */
 import http from "node:http";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { z } from "zod";
@@ -13,7 +13,7 @@ const key = "0123456789ABCDEF0123456789ABCDEF";
 const never = new AbortController().signal;
 const url = "https://api.steampowered.com/IStoreService/GetAppList/v1/";
 
-describe("the web client, against a simulated Steam", () => {
+describe("createWebClient against a simulated Steam", () => {
   let steam: SimulatedSteam;
   let web: WebClient;
   let undo: (() => void)[];
@@ -39,11 +39,11 @@ describe("the web client, against a simulated Steam", () => {
 
   const errorOf = (work: Promise<unknown>) =>
     work.then(
-      () => expect.fail("it succeeded"),
+      () => expect.fail("expected a failure"),
       (error: unknown) => error,
     );
 
-  it("lists every kind of app by itself", async () => {
+  it("lists each kind of app separately", async () => {
     for (const kind of listKinds) {
       expect(await appListPage(web, key, kind, 0, never)).toEqual({ kind, apps: listed(kind), next: null });
     }
@@ -53,7 +53,7 @@ describe("the web client, against a simulated Steam", () => {
     expect(appids).toEqual(listKinds.flatMap((kind) => listed(kind).map(({ appid }) => appid)));
   });
 
-  it("reads on where a page ends", async () => {
+  it("continues at the cursor of a page", async () => {
     const games = listed("games");
     const request = { url, searchParams: { max_results: "100" }, headers: { "x-webapi-key": key }, signal: never };
     const shape = z.object({ response: z.object({ last_appid: z.int(), have_more_results: z.literal(true) }) });
@@ -63,14 +63,14 @@ describe("the web client, against a simulated Steam", () => {
     expect(apps).toEqual(games.slice(100));
   });
 
-  it("says that a key is refused, after one request", async () => {
+  it("reports a rejected key after one request", async () => {
     const error = await errorOf(appListPage(web, "wrong-key", "games", 0, never));
     expect(error).toMatchObject({ name: "WebError", fault: "denied", status: 401 });
     expect((error as WebError).message).not.toContain("wrong-key");
     expect(web.status()).toMatchObject([{ endpoint: "steam_web_api", requests: 1, retries: 0 }]);
   });
 
-  it("takes an answer without a list for none", async () => {
+  it("rejects an answer without a list", async () => {
     steam.faults.add({ kind: "app_list", how: "no_apps" });
     const error = await errorOf(appListPage(web, key, "games", 0, never));
     expect(error).toBeInstanceOf(WebError);
@@ -78,7 +78,7 @@ describe("the web client, against a simulated Steam", () => {
     expect(web.status()).toMatchObject([{ requests: 1 }]);
   });
 
-  it("asks again after garbage, 500, a dropped connection and silence", async () => {
+  it("retries after garbage, 500, a dropped connection and a time-out", async () => {
     web = openWebClient({ timeoutMs: 300, retryAttempts: 1 });
     const faults = [
       { kind: "garbage", on: "app_list" },
@@ -93,7 +93,7 @@ describe("the web client, against a simulated Steam", () => {
     }
   });
 
-  it("ends at once when it is stopped", async () => {
+  it("ends at once when aborted", async () => {
     steam.faults.add({ kind: "hang", on: "app_list" });
     const stop = new AbortController();
     const call = errorOf(appListPage(web, key, "games", 0, stop.signal));
@@ -102,7 +102,7 @@ describe("the web client, against a simulated Steam", () => {
     expect(await call).toBe("stopped");
   });
 
-  it("says when nobody can be reached", async () => {
+  it("reports an unreachable server", async () => {
     web = openWebClient({ retryAttempts: 0 });
     steam.faults.add({ kind: "unreachable", host: "steamspy.com" });
     const error = await errorOf(

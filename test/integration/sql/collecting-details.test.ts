@@ -44,7 +44,7 @@ forEachDatabase("collecting SteamSpy's numbers", (open) => {
   const { sql, call, store, mark, claim, apply, status } = catalog;
   const collecting = useCollecting(catalog);
   const { takeOver, rows, collect } = collecting;
-  const beginPass = (fullRefresh = false) => collecting.worker.beginPass({ fullRefresh });
+  const beginCrawl = (fullRefresh = false) => collecting.worker.beginCrawl({ fullRefresh });
   const savePage = (page: number, games: GameNumbers[], missed: number[] = [], complete = false) =>
     collecting.worker.savePage({ games, page, missed, complete });
   const saveDetails = (...games: Parameters<typeof collecting.worker.saveDetails>[0]) =>
@@ -97,20 +97,20 @@ forEachDatabase("collecting SteamSpy's numbers", (open) => {
 
   describe("a pass over the pages of all games", () => {
     test("begins at the first page, goes on where it stopped, and ends", async () => {
-      const first = await beginPass();
+      const first = await beginCrawl();
       expect(first).toEqual({ page: 0, missed: [], expected_pages: null, now: expect.any(String) });
       expect(Math.abs(Date.now() - Date.parse(first.now))).toBeLessThan(60_000);
-      expect(await beginPass()).toMatchObject({ page: 0, missed: [], expected_pages: null });
+      expect(await beginCrawl()).toMatchObject({ page: 0, missed: [], expected_pages: null });
       await savePage(1, [numbers(10)]);
       await savePage(2, [], [1]);
       await savePage(3, [numbers(20)], [1]);
       await takeOver();
-      expect(await beginPass()).toMatchObject({ page: 3, missed: [1], expected_pages: null });
+      expect(await beginCrawl()).toMatchObject({ page: 3, missed: [1], expected_pages: null });
       expect(await collecting.worker.counts()).toMatchObject({ pass_completed_at: null });
       await savePage(3, [numbers(30)]);
       await savePage(3, [], [], true);
       await savePage(3, [], [], true);
-      expect(await beginPass()).toMatchObject({ page: null, missed: [], expected_pages: 3 });
+      expect(await beginCrawl()).toMatchObject({ page: null, missed: [], expected_pages: 3 });
       expect(await collecting.worker.counts()).toMatchObject({ pass_completed_at: expect.any(String) });
       expect(await games()).toEqual([10, 20, 30]);
     });
@@ -122,29 +122,29 @@ forEachDatabase("collecting SteamSpy's numbers", (open) => {
       { complete: false, ago: "24 hours 1 minute", page: 0 },
     ];
     test.each(ages)("begun $ago ago, complete: $complete, goes on with page $page", async ({ complete, ago, page }) => {
-      await beginPass();
+      await beginCrawl();
       await savePage(3, [], [], true);
       await age("2 days");
-      await beginPass();
+      await beginCrawl();
       await savePage(2, [numbers(10)], [1], complete);
       await age(ago);
-      const again = await beginPass();
+      const again = await beginCrawl();
       expect(again).toMatchObject({ page, missed: page === 0 ? [] : [1], expected_pages: complete ? 2 : 3 });
       if (page === 0) expect(await state()).toMatchObject({ pass_completed_at: null, pass_page: 0, pass_missed: [] });
     });
 
     test("is due at once for a full refresh, which begins only once", async () => {
-      await beginPass();
+      await beginCrawl();
       await savePage(3, [], [], true);
       await age();
-      expect(await beginPass(true)).toMatchObject({ page: 0 });
+      expect(await beginCrawl(true)).toMatchObject({ page: 0 });
       await savePage(1, [numbers(10)]);
       const { refresh_since } = (await state()) ?? {};
       expect(refresh_since).not.toBeNull();
-      expect(await beginPass(true)).toMatchObject({ page: 1 });
+      expect(await beginCrawl(true)).toMatchObject({ page: 1 });
       await savePage(3, [], [], true);
-      expect(await beginPass(true)).toMatchObject({ page: null });
-      expect(await beginPass()).toMatchObject({ page: null });
+      expect(await beginCrawl(true)).toMatchObject({ page: null });
+      expect(await beginCrawl()).toMatchObject({ page: null });
       expect(await state()).toMatchObject({ refresh_since });
     });
 
@@ -192,7 +192,7 @@ forEachDatabase("collecting SteamSpy's numbers", (open) => {
       );
     }
     async function due(given: Partial<DueRequest> = {}) {
-      const runStartedAt = given.runStartedAt ?? (await beginPass()).now;
+      const runStartedAt = given.runStartedAt ?? (await beginCrawl()).now;
       return await collecting.worker.due({ max: 100, maxAttempts: 3, staleFirst: false, ...given, runStartedAt });
     }
     const dueAppids = async (given?: Partial<DueRequest>) => (await due(given)).games.map(({ appid }) => appid);
@@ -226,7 +226,7 @@ forEachDatabase("collecting SteamSpy's numbers", (open) => {
     test("is nothing that this run has asked for, however that ended", async () => {
       await know({ 10: { status: "pending" }, 20: { status: "pending" }, 30: { status: "success", ago: "40 days" } });
       for (const staleFirst of [false, true]) {
-        const { now: runStartedAt } = await beginPass(true);
+        const { now: runStartedAt } = await beginCrawl(true);
         expect(await dueAppids({ runStartedAt, staleFirst })).toHaveLength(3);
         await saveDetails({ status: "failed", appid: 10, attempts: 1, error: "broken" });
         await saveDetails({ status: "not_found", appid: 20 });
@@ -286,13 +286,13 @@ forEachDatabase("collecting SteamSpy's numbers", (open) => {
       expect(await dueAppids()).toEqual([40]);
       expect(await lasts()).toBe(false);
 
-      const first = await beginPass(true);
+      const first = await beginCrawl(true);
       expect((await dueAppids({ runStartedAt: first.now })).sort()).toEqual([10, 20, 30, 40, 50]);
       await saveDetails(details(10), { status: "not_found", appid: 20 }, details(40));
       // A run that ends early, and a later one.
       expect(await due({ runStartedAt: first.now })).toMatchObject({ due: 2 });
       await takeOver();
-      const second = await beginPass();
+      const second = await beginCrawl();
       expect((await dueAppids({ runStartedAt: second.now })).sort()).toEqual([30, 50]);
       expect(await lasts()).toBe(true);
       await saveDetails(details(50), { status: "failed", appid: 30, attempts: 1, error: "broken" });
@@ -300,13 +300,13 @@ forEachDatabase("collecting SteamSpy's numbers", (open) => {
       expect(await lasts()).toBe(false);
       await age();
       expect(await due()).toEqual({ games: [{ appid: 30, attempts: 1 }], due: 1 });
-      expect(await beginPass(true)).toMatchObject({ page: 0 });
+      expect(await beginCrawl(true)).toMatchObject({ page: 0 });
       expect(await due()).toMatchObject({ due: 5 });
     });
 
     test("a full refresh ends though there is always something that is due for other reasons", async () => {
       await know({ 10: { status: "success", ago: "1 day" }, 20: { status: "failed", ago: "1 day", attempts: 1 } });
-      await beginPass(true);
+      await beginCrawl(true);
       await saveDetails(details(10), { status: "failed", appid: 20, attempts: 2, error: "broken" });
       await age();
       expect(await due()).toEqual({ games: [{ appid: 20, attempts: 2 }], due: 1 });

@@ -34,7 +34,7 @@ forEachDatabase("collecting: who may", (open, kind) => {
       const { worker } = collecting;
       await lapse();
       expect((await worker.acquire(60_000)).leading).toBe(true);
-      await worker.beginPass({ fullRefresh: false });
+      await worker.beginCrawl({ fullRefresh: false });
     });
 
     test("of several workers that ask at the same time goes to one", async () => {
@@ -65,7 +65,7 @@ forEachDatabase("collecting: who may", (open, kind) => {
       acceptList: (worker, run) => worker.acceptList({ run, maxShrink: 0.05 }),
       applyList: (worker, run) => worker.applyList({ run, max: 10 }),
       enqueue: (worker) => worker.enqueue(0, 10),
-      beginPass: (worker) => worker.beginPass({ fullRefresh: true }),
+      beginCrawl: (worker) => worker.beginCrawl({ fullRefresh: true }),
       savePage: (worker) => worker.savePage({ games: [], page: 1, missed: [], complete: true }),
       due: (worker) =>
         worker.due({ max: 10, runStartedAt: new Date().toISOString(), maxAttempts: 3, staleFirst: false }),

@@ -83,13 +83,13 @@ describe("createTracker", () => {
   it("takes where a phase goes on for no speed", () => {
     const tracker = createTracker();
     tracker.begin("all_games", 80, minuteMs);
-    tracker.reach(40, 82);
+    tracker.advanceTo(40, 82);
     expect(tracker.status()).toMatchObject({ done: 40, total: 82, rate_per_minute: 0, eta_seconds: null });
     vi.advanceTimersByTime(minuteMs);
     tracker.add(1);
     expect(tracker.status()).toMatchObject({ done: 41, rate_per_minute: 1, eta_seconds: 41 * 60 });
     tracker.begin("details", null, 1_000);
-    tracker.reach(200, 400);
+    tracker.advanceTo(200, 400);
     expect(tracker.status()).toMatchObject({ done: 200, rate_per_minute: 0, eta_seconds: null });
     vi.advanceTimersByTime(minuteMs);
     tracker.add(100);
@@ -99,19 +99,19 @@ describe("createTracker", () => {
   it("reaches a sum that counts alone have not", () => {
     const tracker = createTracker();
     tracker.begin("applying_list", null);
-    tracker.reach(500, 2_000);
+    tracker.advanceTo(500, 2_000);
     vi.advanceTimersByTime(minuteMs);
-    tracker.reach(1_000, 2_000);
-    tracker.reach(1_000, 2_000);
+    tracker.advanceTo(1_000, 2_000);
+    tracker.advanceTo(1_000, 2_000);
     expect(tracker.status()).toMatchObject({ done: 1_000, total: 2_000, rate_per_minute: 500, eta_seconds: 120 });
     tracker.add(1);
-    tracker.reach(1_002, 1_002);
+    tracker.advanceTo(1_002, 1_002);
     expect(tracker.status()).toMatchObject({ done: 1_002, total: 1_002, eta_seconds: 0 });
   });
 
   it("tells when something was last counted or begun", () => {
     const tracker = createTracker();
-    const steps = [() => tracker.begin("waiting", null), () => tracker.add(0), () => tracker.reach(0, 5)];
+    const steps = [() => tracker.begin("waiting", null), () => tracker.add(0), () => tracker.advanceTo(0, 5)];
     for (const [index, step] of steps.entries()) {
       vi.advanceTimersByTime(1_000);
       step();

@@ -38,7 +38,7 @@ function setUp(change: Partial<CollectorStore> = {}, leading: boolean = true) {
   const none = () => Promise.reject(new Error("nothing of this kind is due"));
   const store: CollectorStore = {
     enqueue: async () => null,
-    beginPass: async () => ({ page: null, missed: [], expected_pages: 80, now: "2025-06-01T12:00:00Z" }),
+    beginCrawl: async () => ({ page: null, missed: [], expected_pages: 80, now: "2025-06-01T12:00:00Z" }),
     counts: async () => ({ games, list_completed_at: null, pass_completed_at: null }),
     due: async (due) => {
       asked.push({ due, atMs: Date.now() - startedAt });

@@ -18,8 +18,8 @@ function listOf(response: unknown) {
   return { api, web: createClient({ fetch: api.fetch }) };
 }
 
-describe("a page of the app list", () => {
-  it.each(listKinds)("of %s asks for that kind alone", async (kind) => {
+describe("appListPage", () => {
+  it.each(listKinds)("requests only the kind %s", async (kind) => {
     const { api, web } = listOf({ apps: [{ appid: 20, name: "Team Fortress Classic", last_modified: 1 }] });
     expect(await appListPage(web, key, kind, 10, never)).toEqual({
       kind,
@@ -37,7 +37,7 @@ describe("a page of the app list", () => {
     expect(request.headers.get("x-webapi-key")).toBe(key);
   });
 
-  it("says where the next begins", async () => {
+  it("returns the cursor of the next page", async () => {
     const apps = [{ appid: 20, name: "a" }];
     const page = async (more: object) =>
       (await appListPage(listOf({ apps, ...more }).web, key, "games", 10, never)).next;
@@ -46,7 +46,7 @@ describe("a page of the app list", () => {
     expect(await page({ have_more_results: false, last_appid: 25 })).toBe(null);
   });
 
-  it("may be empty, and have odd names", async () => {
+  it("accepts an empty page and odd names", async () => {
     expect(await appListPage(listOf({ apps: [] }).web, key, "hardware", 0, never)).toMatchObject({
       apps: [],
       next: null,
@@ -71,7 +71,7 @@ describe("a page of the app list", () => {
     ["more without moving", { ...entries({ appid: 20, name: "a" }), have_more_results: true, last_appid: 10 }],
     ["more and no apps", { apps: [], have_more_results: true, last_appid: 30 }],
     ["more and nothing", { apps: [], have_more_results: true }],
-  ])("with %s is refused after one request", async (_, response) => {
+  ])("rejects a page with %s after one request", async (_, response) => {
     const { api, web } = listOf(response);
     const error = await failure(appListPage(web, key, "games", 10, never));
     expect(error).toMatchObject({ name: "WebError", fault: "invalid" });
@@ -79,8 +79,8 @@ describe("a page of the app list", () => {
   });
 });
 
-describe("the appids of the store", () => {
-  it("come kind by kind and page by page", async () => {
+describe("storeAppids", () => {
+  it("yields the appids kind by kind and page by page", async () => {
     const lists: Record<string, number[]> = { games: [10, 20, 30], dlc: [15], software: [], videos: [5], hardware: [] };
     const api = createApi((_, { url }) => {
       const { searchParams } = new URL(url);
@@ -95,7 +95,7 @@ describe("the appids of the store", () => {
     expect(api.sent).toHaveLength(6);
   });
 
-  it("break off with the page that cannot be had", async () => {
+  it("ends with the error of the page that failed", async () => {
     const api = createApi((index) =>
       index < 2 ? Response.json({ response: { apps: [] } }) : Response.json({ response: {} }),
     );

@@ -17,12 +17,12 @@ function networkError(code: string): TypeError {
   return new TypeError("fetch failed", { cause: Object.assign(new Error(`read ${code}`), { code }) });
 }
 
-/** The head and the first bytes come, the rest never does. */
+/** A response whose body stalls after the first bytes. */
 function stalled(): Response {
   return new Response(new ReadableStream({ start: (body) => body.enqueue(new TextEncoder().encode('{"ok":')) }));
 }
 
-/** The connection breaks in the middle of the body. */
+/** A response whose connection breaks in the middle of the body. */
 function torn(): Response {
   return new Response(new ReadableStream({ start: (body) => body.error(networkError("UND_ERR_SOCKET")) }));
 }
@@ -32,19 +32,19 @@ const status =
   () =>
     new Response(body, { status: code });
 
-const passing: [string, () => Answer, Partial<WebError>][] = [
+const retryable: [string, () => Answer, Partial<WebError>][] = [
   [
     "a dropped connection",
     () => networkError("ECONNRESET"),
     { fault: "unreachable", status: null, message: `steam_web_api: ${path} gives no answer: ECONNRESET (4 attempts)` },
   ],
   [
-    "silence",
+    "no answer",
     () => "hang",
     {
       fault: "unreachable",
       status: null,
-      message: `steam_web_api: ${path} gives no whole answer within 30 s (4 attempts)`,
+      message: `steam_web_api: ${path} gives no complete answer within 30 s (4 attempts)`,
     },
   ],
   [
@@ -53,7 +53,7 @@ const passing: [string, () => Answer, Partial<WebError>][] = [
     {
       fault: "unreachable",
       status: null,
-      message: `steam_web_api: ${path} gives no whole answer within 30 s (4 attempts)`,
+      message: `steam_web_api: ${path} gives no complete answer within 30 s (4 attempts)`,
     },
   ],
   [
@@ -76,19 +76,23 @@ const passing: [string, () => Answer, Partial<WebError>][] = [
   [
     "HTML with 200",
     status(200, "<html>Service Unavailable</html>"),
-    { fault: "invalid", status: 200, message: `steam_web_api: ${path} answered 200 with no JSON (4 attempts)` },
+    {
+      fault: "invalid",
+      status: 200,
+      message: `steam_web_api: ${path} answered 200 with a body that is not JSON (4 attempts)`,
+    },
   ],
   ["truncated JSON", status(200, '{"ok":tr'), { fault: "invalid", status: 200 }],
   [
     "an empty body",
     status(200),
-    { fault: "invalid", status: 200, message: `steam_web_api: ${path} answered 200 with nothing (4 attempts)` },
+    { fault: "invalid", status: 200, message: `steam_web_api: ${path} answered 200 with an empty body (4 attempts)` },
   ],
   ["204", () => new Response(null, { status: 204 }), { fault: "invalid", status: 204 }],
 ];
 
-describe.each(passing)("%s", (_, answer, fault) => {
-  it("is an error after three repeats", async () => {
+describe.each(retryable)("retries after %s", (_, answer, fault) => {
+  it("fails after three retries", async () => {
     startClock();
     const { logger, at } = createLog();
     const api = createApi(answer);
@@ -104,7 +108,7 @@ describe.each(passing)("%s", (_, answer, fault) => {
     expect((error as WebError).message).toContain(web.status()[0]?.last_error);
   });
 
-  it.each([1, 2, 3])("is survived %i times", async (times) => {
+  it.each([1, 2, 3])("succeeds after %i failures", async (times) => {
     startClock();
     const api = createApi((index) => (index < times ? answer() : right()));
     const web = createClient({ fetch: api.fetch });
@@ -113,7 +117,7 @@ describe.each(passing)("%s", (_, answer, fault) => {
     expect(web.status()).toMatchObject([{ requests: times + 1, retries: times }]);
   });
 
-  it("is not repeated where RETRY_ATTEMPTS is 0", async () => {
+  it("does not retry when RETRY_ATTEMPTS is 0", async () => {
     startClock();
     const api = createApi(answer);
     const web = createClient({ fetch: api.fetch, retryAttempts: 0 });
@@ -123,7 +127,7 @@ describe.each(passing)("%s", (_, answer, fault) => {
   });
 });
 
-describe("what no repeating cures", () => {
+describe("faults that are not retryable", () => {
   const cases: [string, () => Response, Partial<WebError>][] = [
     [
       "401",
@@ -157,7 +161,7 @@ describe("what no repeating cures", () => {
     ],
   ];
 
-  it.each(cases)("%s is asked once", async (_, answer, fault) => {
+  it.each(cases)("sends one request for %s", async (_, answer, fault) => {
     startClock();
     const api = createApi(answer);
     const web = createClient({ fetch: api.fetch });
@@ -169,22 +173,22 @@ describe("what no repeating cures", () => {
     expect(web.status()[0]?.last_error).toContain(path);
   });
 
-  it("names only the first of many issues", async () => {
+  it("names only the first three validation issues", async () => {
     startClock();
     const web = createClient({ fetch: createApi(() => Response.json([1, 2, 3, 4, 5])).fetch });
     const error = await failure(web.json("igdb", { url: urls.igdb, signal: never }, z.array(z.string())));
     expect((error as WebError).message).toMatch(/ 0: Invalid .*; 1: .*; 2: .*; and 2 more$/);
   });
 
-  it("a long refusal is cut", async () => {
+  it("truncates a long error body", async () => {
     startClock();
     const web = createClient({ fetch: createApi(status(400, "word ".repeat(1_000))).fetch });
     expect(((await failure(ask(web))) as WebError).message.length).toBeLessThan(220);
   });
 });
 
-describe("the pause before a repeat", () => {
-  it("grows, with jitter", async () => {
+describe("the delay before a retry", () => {
+  it("grows exponentially with jitter, up to 30 s", async () => {
     startClock();
     const api = createApi(status(500));
     await failure(ask(createClient({ fetch: api.fetch, retryAttempts: 8 })));
@@ -199,10 +203,10 @@ describe("the pause before a repeat", () => {
   it.each([
     ["seconds", () => "3600", 3_600_000],
     ["a date", () => new Date(Date.now() + 90_000).toUTCString(), 90_000],
-    ["a time that is past", () => "Sun, 01 Feb 2026 00:00:00 GMT", null],
+    ["a date in the past", () => "Sun, 01 Feb 2026 00:00:00 GMT", null],
     ["0", () => "0", null],
     ["nonsense", () => "soon", null],
-  ])("is as long as Retry-After says, in %s", async (_, header, ms) => {
+  ])("is not shorter than Retry-After, given as %s", async (_, header, ms) => {
     startClock();
     const api = createApi((index) =>
       index === 0 ? new Response("", { status: 429, headers: { "retry-after": header() } }) : right(),
@@ -215,7 +219,7 @@ describe("the pause before a repeat", () => {
   });
 });
 
-it("a POST is repeated with its body, after a time-out as well", async () => {
+it("retries a POST with its body, also after a time-out", async () => {
   startClock();
   const answers: Answer[] = ["hang", new Response("", { status: 503 }), right()];
   const api = createApi((index) => answers[index] ?? right());
@@ -227,7 +231,7 @@ it("a POST is repeated with its body, after a time-out as well", async () => {
   expect(bodies).toEqual(Array(3).fill(["POST", "Bearer abc", "fields uid;"]));
 });
 
-it("parameters are added to the address", async () => {
+it("adds searchParams to the URL and does not follow redirects", async () => {
   startClock();
   const api = createApi(right);
   await drive(ask(createClient({ fetch: api.fetch }), { url: `${url}?a=1`, searchParams: { b: "x y", a: "2" } }));
@@ -236,17 +240,17 @@ it("parameters are added to the address", async () => {
   expect(api.sent[0]?.request.redirect).toBe("manual");
 });
 
-describe("an abort ends a call with its reason", () => {
+describe("an abort rejects the call with signal.reason", () => {
   const reason = { why: "stopped" };
 
-  it("before it begins", async () => {
+  it("before the call", async () => {
     startClock();
     const api = createApi(right);
     await expect(ask(createClient({ fetch: api.fetch }), { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
     expect(api.sent).toHaveLength(0);
   });
 
-  it("while it waits for its turn", async () => {
+  it("while waiting for the rate limit", async () => {
     startClock();
     const stop = new AbortController();
     const api = createApi(right);
@@ -263,7 +267,7 @@ describe("an abort ends a call with its reason", () => {
     expect(web.status()).toMatchObject([{ waiting: 0, retries: 0 }]);
   });
 
-  it("while others are open", async () => {
+  it("while waiting for a free connection", async () => {
     startClock();
     const stop = new AbortController();
     const api = createApi(() => "hang");
@@ -277,7 +281,7 @@ describe("an abort ends a call with its reason", () => {
     await expect(ninth).rejects.toBe(reason);
   });
 
-  it("while it waits to ask again", async () => {
+  it("during the delay before a retry", async () => {
     startClock();
     const stop = new AbortController();
     const api = createApi(status(500));
@@ -292,9 +296,9 @@ describe("an abort ends a call with its reason", () => {
   });
 
   it.each([
-    ["no answer has come", (): Answer => "hang"],
-    ["its body stalls", stalled],
-  ])("while it is in flight and %s", async (_, answer) => {
+    ["no answer has arrived", (): Answer => "hang"],
+    ["the body stalls", stalled],
+  ])("in flight, while %s", async (_, answer) => {
     startClock();
     const stop = new AbortController();
     const api = createApi((_, request) => {

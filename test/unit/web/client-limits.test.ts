@@ -19,7 +19,7 @@ const anything = z.unknown();
 const never = new AbortController().signal;
 const minuteMs = 60_000;
 
-/** SteamSpy's two requests differ by a parameter only. */
+/** SteamSpy's two endpoints differ only by a parameter. */
 function ask(web: WebClient, endpoint: Endpoint, signal = never) {
   const request = endpoint === "steamspy_all" ? "all" : "appdetails";
   return web.json(endpoint, { url: urls[endpoint], searchParams: { request }, signal }, anything);
@@ -28,7 +28,7 @@ function ask(web: WebClient, endpoint: Endpoint, signal = never) {
 const later = (ms: number, answer: Answer) => new Promise<Answer>((resolve) => setTimeout(() => resolve(answer), ms));
 
 describe("SteamSpy", () => {
-  it.each([1, 3, 50])("gets no more than 60 requests in any 60 seconds from %i callers", async (callers) => {
+  it.each([1, 3, 50])("sends at most 60 requests in any 60 seconds with %i callers", async (callers) => {
     startClock();
     const stop = new AbortController();
     const runMs = 4 * minuteMs;
@@ -49,16 +49,16 @@ describe("SteamSpy", () => {
     const starts = api.sent.map(({ at }) => at);
     expect(mostWithin(starts, minuteMs)).toBeLessThanOrEqual(60);
     expect(mostWithin(starts, 1_000)).toBe(1);
-    // One caller may ask for the next game only once it has its answer, and waits before it asks again; several leave no second unused.
+    // A single caller loses time to the answers and to backoff; several use every second.
     expect(starts.length).toBeGreaterThanOrEqual(callers === 1 ? 180 : runMs / 1_000);
     const pages = api.sent.filter(({ request }) => request.url.includes("request=all")).map(({ at }) => at);
     expect(mostWithin(pages, minuteMs)).toBe(1);
-    // The pages are not starved by the others, but stand in line with them.
+    // Pages share the queue with the details and are not starved.
     expect(pages.length).toBeGreaterThanOrEqual(callers === 50 ? 3 : 4);
     expect(web.status().map(({ endpoint }) => endpoint)).toEqual(["steamspy_all", "steamspy"]);
   });
 
-  it("gives its 80 pages in 80 minutes, one a minute", async () => {
+  it("sends 80 page requests in 80 minutes, one a minute", async () => {
     startClock();
     const api = createApi(() => later(2_500, Response.json({})));
     const web = createClient({ fetch: api.fetch });
@@ -74,7 +74,7 @@ describe("SteamSpy", () => {
   });
 });
 
-it("IGDB gets at most 4 requests a second, and has at most 8 open", async () => {
+it("sends IGDB at most 4 requests a second, at most 8 of them concurrent", async () => {
   startClock();
   const api = createApi(() => later(5_000, Response.json([])));
   const web = createClient({ fetch: api.fetch });
@@ -90,7 +90,7 @@ it("IGDB gets at most 4 requests a second, and has at most 8 open", async () => 
   expect(web.status()).toMatchObject([{ requests: 40, waiting: 0, retries: 0 }]);
 });
 
-it("the store gets at most 200 requests in five minutes", async () => {
+it("sends the store at most 200 requests in five minutes", async () => {
   startClock();
   const api = createApi();
   const web = createClient({ fetch: api.fetch });
@@ -100,7 +100,7 @@ it("the store gets at most 200 requests in five minutes", async () => {
   expect(performance.now()).toBe(10 * minuteMs);
 });
 
-it("Twitch has no limit of its own", async () => {
+it("does not limit Twitch", async () => {
   startClock();
   const api = createApi();
   const web = createClient({ fetch: api.fetch });
@@ -112,7 +112,7 @@ describe("Retry-After", () => {
   it.each([
     ["seconds", () => "120"],
     ["a date", () => new Date(Date.now() + 120_000).toUTCString()],
-  ])("in %s holds back every caller", async (_, header) => {
+  ])("given as %s pauses every caller of the server", async (_, header) => {
     startClock();
     const api = createApi((index) =>
       index === 0 ? new Response("", { status: 429, headers: { "retry-after": header() } }) : Response.json({}),
@@ -129,7 +129,7 @@ describe("Retry-After", () => {
     expect(web.status()).toMatchObject([{ paused_until: null }, { paused_until: null }]);
   });
 
-  it("outlasts the call that heard it, and leaves other servers alone", async () => {
+  it("stays in force after the call has failed, and does not affect other servers", async () => {
     startClock();
     const api = createApi((index) =>
       index === 0 ? new Response("", { status: 429, headers: { "retry-after": "7" } }) : Response.json({}),
@@ -150,7 +150,7 @@ describe("a 403 that blocks the address", () => {
     ["steamspy", ["steamspy", "steamspy_all"], ["steam_store_api", "steam_web_api"]],
     ["steamspy_all", ["steamspy", "steamspy_all"], ["steam_store_api", "igdb"]],
     ["steam_store_api", ["steam_store_api"], ["steamspy", "steam_web_api"]],
-  ])("at %s pauses %j for a quarter of an hour", async (endpoint, paused, others) => {
+  ])("at %s pauses %j for 15 minutes", async (endpoint, paused, others) => {
     startClock();
     const { logger, at } = createLog();
     const api = createApi((index) => (index === 0 ? forbidden() : Response.json({})));
@@ -179,7 +179,7 @@ describe("a 403 that blocks the address", () => {
     expect(web.status()[0]).toMatchObject({ paused_until: null });
   });
 
-  it("fails the calls that wait, and those that come to ask again", async () => {
+  it("fails waiting calls and calls in retry delay", async () => {
     startClock();
     const api = createApi((index) => (index === 0 ? new Response("", { status: 500 }) : later(200, forbidden())));
     const web = createClient({ fetch: api.fetch });
@@ -189,7 +189,7 @@ describe("a 403 that blocks the address", () => {
     expect(performance.now()).toBeLessThan(2_000);
   });
 
-  it.each<Endpoint>(["steam_web_api", "igdb", "twitch"])("is a refused key at %s", async (endpoint) => {
+  it.each<Endpoint>(["steam_web_api", "igdb", "twitch"])("means a rejected key at %s", async (endpoint) => {
     startClock();
     const api = createApi((index) => (index === 0 ? forbidden() : Response.json({})));
     const web = createClient({ fetch: api.fetch });
@@ -200,7 +200,7 @@ describe("a 403 that blocks the address", () => {
   });
 });
 
-it("limits of other lengths are kept too: a quota for SteamSpy, a window for the Web API", async () => {
+it("keeps limits of other periods: a daily quota for SteamSpy, a sliding window for the Web API", async () => {
   startClock();
   const api = createApi();
   const web = createClient({

@@ -8,7 +8,7 @@ import { type Answer, createApi, createClient, createLog, failure, startClock, u
 const key = "0123456789ABCDEF0123456789ABCDEF";
 const never = new AbortController().signal;
 
-/** Every place in which a request may carry a key. */
+/** All places where a request may carry a key. */
 const requests: [string, Endpoint, Omit<WebRequest, "signal">][] = [
   ["a header", "steam_web_api", { url: urls.steam_web_api, headers: { "x-webapi-key": key } }],
   [
@@ -30,20 +30,20 @@ const requests: [string, Endpoint, Omit<WebRequest, "signal">][] = [
   ],
 ];
 
-/** Answers that repeat what they were asked, as servers do. */
+/** Answers that echo the key, as some servers do. */
 const answers: [string, () => Answer][] = [
   ["a network error", () => new TypeError(`fetch failed for ${key}`, { cause: new Error(`bad ${key}`) })],
   ["500", () => new Response(`bad ${key}`, { status: 500 })],
   ["401", () => new Response(`bad ${key}`, { status: 401 })],
   ["400", () => new Response(`your key "${key}" is wrong, ${key}!`, { status: 400 })],
   ["429", () => new Response(key, { status: 429 })],
-  ["no JSON", () => new Response(`bad ${key}`)],
+  ["a body that is not JSON", () => new Response(`bad ${key}`)],
   ["another shape", () => Response.json({ ok: key })],
-  ["silence", () => "hang"],
+  ["no answer", () => "hang"],
 ];
 
 describe.each(requests)("a key in %s", (_, endpoint, request) => {
-  it.each(answers)("is in no line and no error after %s", async (_, answer) => {
+  it.each(answers)("appears in no log line and no error after %s", async (_, answer) => {
     startClock();
     const { logger, lines } = createLog();
     const web = createClient({ fetch: createApi(answer).fetch, logger, retryAttempts: 1 });
@@ -64,7 +64,7 @@ describe.each(requests)("a key in %s", (_, endpoint, request) => {
   });
 });
 
-it("a key that no header can hold is not told either", async () => {
+it("does not repeat a key that is no valid header value", async () => {
   startClock();
   const api = createApi();
   const web = createClient({ fetch: api.fetch });
@@ -76,7 +76,7 @@ it("a key that no header can hold is not told either", async () => {
   expect(api.sent).toEqual([]);
 });
 
-it("a key that begins with another is hidden whole", async () => {
+it("hides a key completely when another secret is its prefix", async () => {
   startClock();
   const web = createClient({ fetch: createApi(() => new Response(`bad ${key}`, { status: 400 })).fetch });
   const headers = { "client-id": key.slice(0, 8), authorization: `Bearer ${key}` };

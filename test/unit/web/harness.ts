@@ -2,7 +2,7 @@ import { pino } from "pino";
 import { onTestFinished, vi } from "vitest";
 import { createWebClient, type Endpoint, type ReserveQuota, type WebClientOptions } from "../../../src/web/client.ts";
 
-/** The clock of a test, until it ends: it stands still but for {@link drive}. */
+/** Replaces the clock until the test ends. Only {@link drive} and vitest move it. */
 export function startClock(now = "2026-03-01T12:00:00Z"): void {
   vi.useFakeTimers({
     toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "Date", "performance"],
@@ -13,7 +13,7 @@ export function startClock(now = "2026-03-01T12:00:00Z"): void {
   });
 }
 
-/** Moves the clock from timer to timer until the work is done. */
+/** Advances the clock from timer to timer until the work settles. */
 export async function drive<T>(work: Promise<T>): Promise<T> {
   let isOver = false;
   const over = () => {
@@ -22,7 +22,7 @@ export async function drive<T>(work: Promise<T>): Promise<T> {
   work.then(over, over);
   for (let idle = 0; !isOver; ) {
     idle = vi.getTimerCount() === 0 ? idle + 1 : 0;
-    if (idle > 50) throw new Error("there is no timer, and the work is not done");
+    if (idle > 50) throw new Error("no timer is set and the work is not done");
     await vi.advanceTimersToNextTimerAsync();
   }
   return work;
@@ -31,11 +31,11 @@ export async function drive<T>(work: Promise<T>): Promise<T> {
 /** The error of a call that must fail. */
 export async function failure(work: Promise<unknown>): Promise<unknown> {
   const [result] = await drive(Promise.allSettled([work]));
-  if (result.status === "fulfilled") throw new Error(`it succeeded: ${JSON.stringify(result.value)}`);
+  if (result.status === "fulfilled") throw new Error(`expected a failure, got: ${JSON.stringify(result.value)}`);
   return result.reason;
 }
 
-/** Turns of the event loop without moving the clock. */
+/** Runs a few turns of the event loop without advancing the clock. */
 export async function turns(): Promise<void> {
   for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
@@ -49,7 +49,7 @@ export const urls: Record<Endpoint, string> = {
   twitch: "https://id.twitch.tv/oauth2/token",
 };
 
-/** What an API does with a request. `hang` ends when the request is aborted, as fetch does. */
+/** An answer to a request. `hang` rejects when the request is aborted, as fetch does. */
 export type Answer = Response | Error | "hang";
 
 export interface Sent {
@@ -58,7 +58,7 @@ export interface Sent {
   request: Request;
 }
 
-/** An API as a `fetch`. `answer` gets the number of the request, from 0. */
+/** A fake API as a `fetch`. `answer` gets the index of the request, from 0. */
 export function createApi(
   answer: (index: number, request: Request) => Answer | Promise<Answer> = () => Response.json({}),
 ) {
@@ -85,7 +85,7 @@ function hang(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason), { once: true }));
 }
 
-/** Log lines as they are written, without the redactor of the service's own logger. */
+/** Captures log lines, without the redaction of the service's logger. */
 export function createLog() {
   const lines: string[] = [];
   const logger = pino({ level: "debug" }, { write: (line: string) => lines.push(line) });
@@ -115,7 +115,7 @@ export function createClient(options: Partial<WebClientOptions> = {}) {
   });
 }
 
-/** A quota's counter as the database keeps it: it outlasts clients and is shared by them. */
+/** Quota counters as in the database: shared by clients, and kept when one restarts. */
 export function createUsage() {
   const used = new Map<string, number>();
   const asked: Parameters<ReserveQuota>[0][] = [];
@@ -131,7 +131,7 @@ export function createUsage() {
   return { reserve, used, asked };
 }
 
-/** The most starts that any span [t, t + periodMs) holds. */
+/** Maximum number of starts in any span [t, t + periodMs). */
 export function mostWithin(starts: readonly number[], periodMs: number): number {
   const sorted = starts.toSorted((a, b) => a - b);
   return Math.max(0, ...sorted.map((from) => sorted.filter((at) => at >= from && at < from + periodMs).length));

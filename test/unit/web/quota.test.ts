@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { z } from "zod";
 import { createQuota, type QuotaOptions, type ReserveQuota } from "../../../src/web/quota.ts";
-import { createGate } from "../../../src/web/scheduler.ts";
+import { createRateLimiter } from "../../../src/web/rate-limiter.ts";
 import {
   createApi,
   createClient,
@@ -19,21 +19,28 @@ const never = new AbortController().signal;
 const midnight = "2026-03-02T00:00:00.000Z";
 const now = () => new Date().toISOString();
 
-function openQuota(reserve: ReserveQuota, options: Partial<QuotaOptions> = {}) {
-  const gate = createGate();
+function createTestQuota(reserve: ReserveQuota, options: Partial<QuotaOptions> = {}) {
+  const rateLimiter = createRateLimiter();
   const { logger } = createLog();
   const limit = { count: 100_000, periodMs: dayMs };
-  const quota = createQuota({ endpoint: "steam_web_api", limit, reserve, wake: gate.wake, logger, ...options });
-  return { quota, enter: (signal = never) => gate.enter([quota], signal) };
+  const quota = createQuota({
+    endpoint: "steam_web_api",
+    limit,
+    reserve,
+    recheck: rateLimiter.recheck,
+    logger,
+    ...options,
+  });
+  return { quota, acquire: (signal = never) => rateLimiter.acquire([quota], signal) };
 }
 
-describe("a daily quota", () => {
-  // Through the gate alone: 100,000 calls of the whole client take half a minute. The next test is through all of it.
-  it("lets the 100,001st call wait for the next UTC day, even after a restart", async () => {
+describe("createQuota", () => {
+  // Rate limiter only: 100,000 calls of the whole client take half a minute. The next test uses the client.
+  it("delays the 100,001st call until the next UTC day, even after a restart", async () => {
     startClock("2026-03-01T22:00:00Z");
     const { reserve, used, asked } = createUsage();
-    const first = openQuota(reserve);
-    for (let call = 0; call < 100_000; call++) await first.enter();
+    const first = createTestQuota(reserve);
+    for (let call = 0; call < 100_000; call++) await first.acquire();
     expect(now()).toBe("2026-03-01T22:00:00.000Z");
     expect(asked).toHaveLength(1_000);
     expect(asked[0]).toEqual({
@@ -43,8 +50,8 @@ describe("a daily quota", () => {
       block: 100,
     });
 
-    const restarted = openQuota(reserve);
-    await drive(restarted.enter());
+    const restarted = createTestQuota(reserve);
+    await drive(restarted.acquire());
     expect(now()).toBe(midnight);
     expect([...used]).toEqual([
       ["steam_web_api 2026-03-01T00:00:00.000Z", 100_000],
@@ -52,7 +59,7 @@ describe("a daily quota", () => {
     ]);
   });
 
-  it("holds for the whole client", async () => {
+  it("limits all callers of the client together", async () => {
     startClock();
     const { logger, at } = createLog();
     const { reserve } = createUsage();
@@ -83,11 +90,11 @@ describe("a daily quota", () => {
     expect(web.status()).toMatchObject([{ requests: 1_002, waiting: 0, paused_until: null }]);
   });
 
-  it("counts several days together", async () => {
+  it("supports a period of several days", async () => {
     startClock("2026-03-01T12:00:00Z");
     const { reserve, asked } = createUsage();
-    const { enter } = openQuota(reserve, { limit: { count: 2, periodMs: 7 * dayMs } });
-    await drive(Promise.all([enter(), enter(), enter()]));
+    const { acquire } = createTestQuota(reserve, { limit: { count: 2, periodMs: 7 * dayMs } });
+    await drive(Promise.all([acquire(), acquire(), acquire()]));
     // Weeks from 1 January 1970, a Thursday.
     expect(now()).toBe("2026-03-05T00:00:00.000Z");
     expect(asked.map(({ periodStart, block }) => [periodStart.slice(0, 10), block])).toEqual([
@@ -102,14 +109,14 @@ describe("a daily quota", () => {
     startClock();
     const { reserve } = createUsage();
     const limit = { count: 5_000, periodMs: dayMs };
-    const processes = [openQuota(reserve, { limit }), openQuota(reserve, { limit })];
+    const processes = [createTestQuota(reserve, { limit }), createTestQuota(reserve, { limit })];
     let today = 0;
     const stop = new AbortController();
     await Promise.all(
-      processes.map(async ({ enter }) => {
+      processes.map(async ({ acquire }) => {
         for (;;) {
-          const isIn = await Promise.race([enter(stop.signal).then(() => true), turns().then(() => false)]);
-          if (!isIn) return;
+          const acquired = await Promise.race([acquire(stop.signal).then(() => true), turns().then(() => false)]);
+          if (!acquired) return;
           today += 1;
         }
       }),
@@ -117,14 +124,14 @@ describe("a daily quota", () => {
     expect(today).toBe(5_000);
   });
 
-  it("shares one reservation among those that wait, and ends a wait when it is aborted", async () => {
+  it("shares one reservation among waiting calls, and an abort ends a wait", async () => {
     startClock();
     const reply = Promise.withResolvers<number>();
     const reserve = vi.fn(() => reply.promise);
-    const { enter } = openQuota(reserve);
+    const { acquire } = createTestQuota(reserve);
     const stop = new AbortController();
-    const stopped = enter(stop.signal);
-    const waiting = Array.from({ length: 50 }, () => enter());
+    const stopped = acquire(stop.signal);
+    const waiting = Array.from({ length: 50 }, () => acquire());
     await turns();
     stop.abort();
     await expect(stopped).rejects.toBe(stop.signal.reason);
@@ -133,39 +140,42 @@ describe("a daily quota", () => {
     expect(reserve).toHaveBeenCalledTimes(1);
   });
 
-  it.each([false, true])("does not use today what was granted for yesterday (another comes: %s)", async (another) => {
-    startClock("2026-03-01T23:59:59Z");
-    const late = Promise.withResolvers<number>();
-    const { reserve, asked } = createUsage();
-    const reserveLate = vi.fn(reserve).mockImplementationOnce(() => late.promise);
-    const { enter } = openQuota(reserveLate);
-    const waiting = [enter()];
-    await turns();
-    vi.advanceTimersByTime(2_000);
-    if (another) waiting.push(enter());
-    late.resolve(100);
-    await Promise.all(waiting);
-    await enter();
-    expect(asked.map(({ periodStart }) => periodStart)).toEqual([midnight]);
+  it.each([false, true])(
+    "drops a block that was granted for an earlier period (another call waits: %s)",
+    async (another) => {
+      startClock("2026-03-01T23:59:59Z");
+      const late = Promise.withResolvers<number>();
+      const { reserve, asked } = createUsage();
+      const reserveLate = vi.fn(reserve).mockImplementationOnce(() => late.promise);
+      const { acquire } = createTestQuota(reserveLate);
+      const waiting = [acquire()];
+      await turns();
+      vi.advanceTimersByTime(2_000);
+      if (another) waiting.push(acquire());
+      late.resolve(100);
+      await Promise.all(waiting);
+      await acquire();
+      expect(asked.map(({ periodStart }) => periodStart)).toEqual([midnight]);
 
-    vi.advanceTimersByTime(dayMs);
-    await enter();
-    expect(asked.map(({ periodStart }) => periodStart)).toEqual([midnight, "2026-03-03T00:00:00.000Z"]);
-  });
+      vi.advanceTimersByTime(dayMs);
+      await acquire();
+      expect(asked.map(({ periodStart }) => periodStart)).toEqual([midnight, "2026-03-03T00:00:00.000Z"]);
+    },
+  );
 
-  it("hands the error of the reservation to those that wait for it, and asks again for the next", async () => {
+  it("fails waiting calls with the error of the reservation, and reserves again for the next call", async () => {
     startClock();
     const { reserve } = createUsage();
-    const away = new Error("the database is away");
-    const { enter } = openQuota(vi.fn(reserve).mockRejectedValueOnce(away));
-    const results = await Promise.allSettled([enter(), enter()]);
+    const away = new Error("the database is unreachable");
+    const { acquire } = createTestQuota(vi.fn(reserve).mockRejectedValueOnce(away));
+    const results = await Promise.allSettled([acquire(), acquire()]);
     expect(results.map((result) => result.status === "rejected" && result.reason)).toEqual([away, away]);
-    await enter();
+    await acquire();
   });
 
-  it("hands it through the client as it is, and sends nothing", async () => {
+  it("passes the error of the reservation through the client unchanged, and sends nothing", async () => {
     startClock();
-    const away = new Error("the database is away");
+    const away = new Error("the database is unreachable");
     const api = createApi();
     const web = createClient({ fetch: api.fetch, reserve: () => Promise.reject(away) });
     const call = web.json("steam_web_api", { url: urls.steam_web_api, signal: never }, z.object({}));
