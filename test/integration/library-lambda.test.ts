@@ -287,8 +287,8 @@ describe("the Lambda handlers", () => {
     const [first, second] = await importAll(await coldStart(), "u1", "away");
     const handlers = await coldStart({ DATABASE_URL: "postgres://someone:secret-word@127.0.0.1:9/nothing" });
     const failures = await Promise.allSettled([
-      call(handlers.igdb, { user_id: "u1", s3_location: first?.s3_location }, 5_400),
-      call(handlers.database, { user_id: "u1", s3_enriched_location: second?.s3_enriched_location }, 5_400),
+      call(handlers.igdb, { user_id: "u1", s3_location: first?.s3_location }, 6_500),
+      call(handlers.database, { user_id: "u1", s3_enriched_location: second?.s3_enriched_location }, 6_500),
     ]);
     for (const failure of failures) {
       expect(failure).toMatchObject({ status: "rejected", reason: { name: "DatabaseError", fault: "unreachable" } });
