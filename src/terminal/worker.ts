@@ -71,9 +71,10 @@ function progress({ bulk, monitor, collector, library }: Snapshot): WorkerFacts 
     ? bulk.rate_per_second && `${formatCount(Math.round(bulk.rate_per_second))}/s`
     : collector?.rate_per_minute && `${formatCount(Math.round(collector.rate_per_minute))}/min`;
   const beside = collector && (bulk || monitor) ? `${formatPhase(collector.phase)}: ${share(collector)}` : null;
-  const alone = isLoading ? bulkShare(bulk) : (collector ?? library);
+  const work = collector ?? library;
+  const alone = isLoading ? bulkShare(bulk) : work ? share(work) : null;
   return [
-    ["Done", alone === null || alone === undefined || beside ? null : typeof alone === "string" ? alone : share(alone)],
+    ["Done", beside ? null : alone],
     ["Collector", beside],
     ["Rate", rate || null],
     ["Left", optionalAge(eta_seconds)],

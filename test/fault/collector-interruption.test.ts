@@ -9,12 +9,12 @@ import {
   type UndisturbedDay,
 } from "../support/interruption/collector.ts";
 
-/** Another seed each day, so that other moments are tried; `SEED=` repeats a run. */
+/** A new seed each day, so that other moments are tried; `SEED=` repeats a run. */
 const seed = Number(process.env.SEED ?? Math.floor(Date.now() / 86_400_000));
-/** Some twenty-five processes one after the other take half a minute, and more beside other tests. */
+/** Thirteen processes one after the other, beside other tests. */
 const limitMs = 240_000;
 
-describe(`a collector killed at any moment (SEED=${seed})`, () => {
+describe(`a collector killed at random moments (SEED=${seed})`, () => {
   const cluster = inject("cluster");
   const days = createWorld(seed, 1_200);
   let web: CollectorWeb;
@@ -26,7 +26,7 @@ describe(`a collector killed at any moment (SEED=${seed})`, () => {
   }, limitMs);
   afterAll(() => web.close());
 
-  it("ends each day as an undisturbed one, stores nothing wrong and asks for nothing twice", {
+  it("ends each day like an undisturbed one, stores nothing wrong and repeats no saved request", {
     timeout: limitMs,
   }, async () => {
     const result = await interruptCollector({ driver: "postgres", cluster, web, days, undisturbed, seed });

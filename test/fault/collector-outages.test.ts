@@ -1,4 +1,4 @@
-/** A collector that loses SteamSpy, its process or its lease in the middle, and what it holds in hand by then. */
+/** A collector that loses SteamSpy, its process or its lease while answers are not saved yet. */
 import { describe, expect, it } from "vitest";
 import type { Database } from "../../src/db/database.ts";
 import { defaultLimits, startCollector, stored } from "../support/collector.ts";
@@ -9,9 +9,9 @@ const { sql } = days;
 /** Games whose details are due on the second day. */
 const dueCount = gameCount + 1 - detailsBefore;
 
-describe("while details are asked for", () => {
+describe("during the details", () => {
   it.each([1, 3])(
-    "an outage of SteamSpy ends the run after ten games, none of which has failed (%i workers)",
+    "the circuit breaker ends the run after ten consecutive failures and counts none against the games (%i workers)",
     async (workers) => {
       const { web, before } = await days.second();
       web.spy.faults.add({ on: { kind: "appdetails" }, after: 25, times: 10_000, fault: "drop" });
@@ -30,7 +30,7 @@ describe("while details are asked for", () => {
     },
   );
 
-  it("an outage of nine games is no outage", async () => {
+  it("nine consecutive failures do not open the circuit breaker", async () => {
     const { web } = await days.second();
     const struck = (await days.stillPending()).slice(0, 9);
     web.spy.faults.add({ on: ({ appid = 0 }) => struck.includes(appid), times: 36, fault: "drop" });
@@ -39,7 +39,7 @@ describe("while details are asked for", () => {
     expect(await stored(sql)).toEqual(days.undisturbed);
   });
 
-  it("a stop saves what was answered and gives the lease back", async () => {
+  it("a stop saves the answers so far and releases the lease", async () => {
     const { web, before } = await days.second();
     const run = startCollector(days.clock.wrapDatabase(days.db), {
       limits: defaultLimits,
@@ -59,7 +59,7 @@ describe("while details are asked for", () => {
     expect(await stored(sql)).toEqual(days.undisturbed);
   });
 
-  it("another that takes over leaves nothing for it to write", async () => {
+  it("a worker that has lost its lease writes nothing", async () => {
     const { web } = await days.second();
     let taken: unknown;
     const other = "00000000-0000-4000-8000-000000000001";
@@ -81,7 +81,7 @@ describe("while details are asked for", () => {
   });
 });
 
-it("two collectors over one database never ask at the same time", async () => {
+it("two collectors over one database run one after the other", async () => {
   const { web } = await days.second();
   const asking: string[] = [];
   const named =
@@ -101,7 +101,7 @@ it("two collectors over one database never ask at the same time", async () => {
   expect(await stored(sql)).toEqual(days.undisturbed);
 });
 
-it.each([7, 1_000])("with batches of %i each part is saved in one call, and none is larger", async (batchSize) => {
+it.each([7, 1_000])("saves in batches of at most %i", async (batchSize) => {
   const { web } = await days.second();
   const sizes: Record<string, number[]> = {};
   let db: Database = days.db;
@@ -124,7 +124,7 @@ it.each([7, 1_000])("with batches of %i each part is saved in one call, and none
   expect(Object.fromEntries(Object.entries(sizes).map(([name, parts]) => [name, parts.length]))).toEqual({
     // Two pages of games, one each of the other kinds.
     collector_save_list: parts(60, 40, 20, 20, 0, 0),
-    // The last tells that the pass is complete.
+    // The last call marks the crawl as complete.
     collector_save_page: parts(...pages) + 1,
     collector_save_details: parts(dueCount),
   });

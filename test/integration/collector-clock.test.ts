@@ -1,6 +1,6 @@
 /**
- * The limits of the web APIs over whole runs, on a clock that jumps: 80 pages take 80 minutes of it, a used-up quota half a day. The database
- * and all of the collector are real.
+ * Rate limits of the web APIs over whole runs, on a fake clock that jumps: 20 pages take 20 minutes of it, a used-up quota half a day.
+ * The database and the collector are real.
  */
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
@@ -40,7 +40,7 @@ function startClock(startAt?: string): FakeClock {
   return clock;
 }
 
-/** A run within the limits that the configuration has by default. */
+/** Runs the collector with the default limits. */
 function collect(clock: FakeClock, web: ReturnType<typeof simulateWeb>, overrides: CollectorOverrides = {}) {
   return clock.run(() => {
     const fetch = clock.wrapFetch(web.fetch);
@@ -54,27 +54,27 @@ function expectLimitsKept({ spy }: ReturnType<typeof simulateWeb>) {
 }
 
 describe("SteamSpy's limits", () => {
-  it("let 80 pages take 80 minutes, and details one a second after them", async () => {
+  it("20 pages take 20 minutes, then details follow at one a second", async () => {
     const clock = startClock();
-    const { pages, ...rest } = generateSteamSpy({ seed: 8, games: 80 * 25, pageSize: 25, repeatShare: 0 });
+    const { pages, ...rest } = generateSteamSpy({ seed: 8, games: 20 * 25, pageSize: 25, repeatShare: 0 });
     const web = simulateWeb({ pages: withFullPages(pages), ...rest }, { lists: {} });
     const { pass, details } = await collect(clock, web, { maxDetails: 50 });
 
     expect(web.spy.log.of("all").map(({ page }) => page)).toEqual([...pages.keys()]);
-    expect(pass).toEqual({ pages: 80, games: 80 * 25, missed: [] });
+    expect(pass).toEqual({ pages: 20, games: 20 * 25, missed: [] });
     expect(details.success + details.not_found).toBe(50);
-    expect(clock.elapsedMs()).toBeGreaterThanOrEqual(79 * minuteMs);
-    expect(clock.elapsedMs()).toBeLessThanOrEqual(80 * minuteMs);
+    expect(clock.elapsedMs()).toBeGreaterThanOrEqual(19 * minuteMs);
+    expect(clock.elapsedMs()).toBeLessThanOrEqual(20 * minuteMs);
     expectLimitsKept(web);
     const asked = web.spy.log.of("appdetails").map(({ appid }) => appid ?? 0);
     const expected = readSteamSpyIndependently({ pages, ...rest }, { details: asked });
     expect(await compareMetadata(database.sql, expected)).toEqual([]);
   });
 
-  it.each([1, 3, 10])("are used up, and not exceeded, by %i workers", async (workers) => {
+  it("are fully used, and not exceeded, by ten workers", async () => {
     const clock = startClock();
     const web = simulateWeb(generateSteamSpy({ seed: 6, games: 1_100 }));
-    await collect(clock, web, { workers, maxDetails: 300 });
+    await collect(clock, web, { workers: 10, maxDetails: 300 });
 
     expect(web.spy.log.counts).toEqual({ all: 2, appdetails: 300 });
     expect(busiestWindow(web.spy.log.calls, minuteMs)).toBe(60);
@@ -83,7 +83,7 @@ describe("SteamSpy's limits", () => {
     expect(clock.elapsedMs()).toBe(minuteMs + 300 * 1_000);
   });
 
-  it(`hold for repeats, too (SEED=${seed})`, async () => {
+  it(`also apply to retries (SEED=${seed})`, async () => {
     const clock = startClock();
     const dump = generateSteamSpy({ seed, games: 1_100 });
     const web = simulateWeb(dump);
@@ -108,8 +108,8 @@ describe("SteamSpy's limits", () => {
 describe("the daily quota of the Steam Web API", () => {
   const midnight = Date.parse("2025-06-02T00:00:00Z");
 
-  /** As a process counts its calls, without making them. */
-  function openQuota(clock: FakeClock) {
+  /** Counts calls like a process does, without sending them. */
+  function countCalls(clock: FakeClock) {
     const { reserve } = createCollectorStore(
       clock.wrapDatabase(database.db),
       createDatabaseRetry("pglite", { logger: silent }),
@@ -133,14 +133,14 @@ describe("the daily quota of the Steam Web API", () => {
       ({ period_start, used }) => [(period_start as Date).toISOString(), used],
     );
 
-  it("is shared by processes, and the 100,001st call waits for the next day, even after a restart", async () => {
+  it("is shared by processes; the 100,001st call waits for the next UTC day, even after a restart", async () => {
     const clock = startClock("2025-06-01T23:00:00Z");
-    const [one, other] = [openQuota(clock), openQuota(clock)];
+    const [one, other] = [countCalls(clock), countCalls(clock)];
     await clock.run(async () => void (await Promise.all([one(70_000), other(30_000)])));
     expect(clock.elapsedMs()).toBe(0);
     expect(await used()).toEqual([["2025-06-01T00:00:00.000Z", 100_000]]);
 
-    // A collector that starts now waits with its first list, and then goes on to the end.
+    // A collector that starts now waits before its first list, then runs to the end.
     const web = simulateWeb(generateSteamSpy({ seed: 6, games: 10 }));
     const { list, requests } = await collect(clock, web);
     expect(web.list.log.calls.map(({ time }) => time)).toEqual(Array(5).fill(midnight));
@@ -152,9 +152,9 @@ describe("the daily quota of the Steam Web API", () => {
     ]);
   });
 
-  it("is never exceeded by two processes that stop with a block in hand", async () => {
+  it("is not exceeded when a process stops with a partly used block", async () => {
     const clock = startClock("2025-06-01T23:00:00Z");
-    const [one, other] = [openQuota(clock), openQuota(clock)];
+    const [one, other] = [countCalls(clock), countCalls(clock)];
     let beforeMidnight = 0;
     await clock.run(async () => {
       for (const [ask, count] of [
@@ -167,7 +167,7 @@ describe("the daily quota of the Steam Web API", () => {
         }
       }
     });
-    // What the first holds is lost to the second: 70 of its calls wait.
+    // The rest of the first process's block is lost: 70 calls of the second wait.
     expect(beforeMidnight).toBe(99_930);
     expect(Date.now()).toBe(midnight);
   });

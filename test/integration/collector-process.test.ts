@@ -14,7 +14,7 @@ import { compareMetadata } from "../support/web/compare-metadata.ts";
 import { generateSteamSpy } from "../support/web/generate-steamspy.ts";
 import { readSteamSpyIndependently } from "../support/web/read-steamspy.ts";
 
-/** The collector as operators see it: its exit codes, what it says, what it answers, what it asks for. */
+/** The collector as a process: exit codes, log, HTTP answers, requests. */
 
 const apiKey = "KEY-0123456789ABCDEF";
 const wrongKey = "ANOTHER-KEY-98765432";
@@ -22,7 +22,7 @@ const dump = generateSteamSpy({ seed: 9, games: 60 });
 const appids = dump.pages.flatMap((page) => Object.keys(page).map(Number));
 const games = appids.map((appid) => ({ appid, name: `Game ${appid}` }));
 
-/** The limits as they are would take an hour. */
+/** With the default limits a run would take an hour. */
 const hurried = {
   STEAMSPY_API_LIMIT: "6000/second",
   STEAMSPY_ALL_LIMIT: "6000/second",
@@ -30,9 +30,9 @@ const hurried = {
 };
 
 interface Given {
-  /** A store with these games, and a SteamSpy that knows them. */
+  /** Starts an app list and a SteamSpy with these games. */
   serve: (options?: CollectorWebOptions) => Promise<CollectorWeb>;
-  /** A process that is ended after the test, and has never told a key. */
+  /** Starts a process. It is stopped after the test, and must never have logged a key. */
   start: (options: ServiceOptions) => Service;
 }
 
@@ -66,7 +66,7 @@ const messages = (service: Service) => service.logs.map(({ message }) => message
 const countOf = (asked: readonly Asked[], kind: Asked["kind"]) =>
   asked.filter((request) => request.kind === kind).length;
 
-/** Keeps back all answers of a kind after the first `count`. */
+/** Holds back all answers of a kind after the first `count`. */
 function hold(web: CollectorWeb, kind: Asked["kind"], count: number) {
   const held = Promise.withResolvers<void>();
   const free = Promise.withResolvers<void>();
@@ -81,14 +81,14 @@ function hold(web: CollectorWeb, kind: Asked["kind"], count: number) {
     },
   });
   return {
-    /** Resolves when the first is kept back. */
+    /** Resolves when the first answer is held back. */
     held: held.promise,
     letGo: () => free.resolve(),
   };
 }
 
 describe.concurrent("collect", () => {
-  it("says how far it is, sums up and leaves what the store and SteamSpy told", async ({ open, serve, start }) => {
+  it("reports progress and a summary, and stores the lists and SteamSpy's answers", async ({ open, serve, start }) => {
     const [database, web] = [await open("postgres"), await serve()];
     const details = hold(web, "appdetails", 40);
     const service = start({ args: ["collect", "--batch-size", "10"], steam: web, database, env: { MAX_WORKERS: "1" } });
@@ -128,7 +128,7 @@ describe.concurrent("collect", () => {
     expect(await database.sql(listed)).toEqual(games.toSorted((a, b) => a.appid - b.appid));
   });
 
-  it("refuses a bad key as bad configuration and names the variable", async ({ open, serve, start }) => {
+  it("exits with 2 for a rejected key and names the variable", async ({ open, serve, start }) => {
     const [database, web] = [await open("postgres"), await serve()];
     const service = start({ args: ["collect"], steam: web, database, env: { STEAM_API_KEY: wrongKey } });
     expect(await service.exited).toEqual({ code: 2, signal: null });
@@ -138,7 +138,7 @@ describe.concurrent("collect", () => {
     expect(await database.sql("select count(*) from apps")).toEqual([{ count: 0 }]);
   });
 
-  it("refuses a list that has shrunk, says which and by how much, and takes it when told so", async ({
+  it("rejects a shrunk list with its numbers, and accepts it with a higher MAX_SHRINK", async ({
     open,
     serve,
     start,
@@ -167,7 +167,7 @@ describe.concurrent("collect", () => {
     ]);
   });
 
-  it("tells that SteamSpy has blocked it, having applied the list", async ({ open, serve, start }) => {
+  it("applies the list, then exits with 75 when SteamSpy blocks the address", async ({ open, serve, start }) => {
     const [database, web] = [await open("postgres"), await serve()];
     web.spy.faults.add({ fault: { status: 403, html: true }, times: Number.POSITIVE_INFINITY });
     const service = start({ args: ["collect"], steam: web, database });
@@ -180,7 +180,7 @@ describe.concurrent("collect", () => {
     expect(await database.sql(untouched)).toEqual([{ count: 60 }]);
   });
 
-  it("interrupted, saves what was answered and gives the lease back", async ({ open, serve, start }) => {
+  it("saves the answers so far and releases the lease on SIGTERM", async ({ open, serve, start }) => {
     const [database, web] = [await open("postgres"), await serve()];
     const details = hold(web, "appdetails", 25);
     const service = start({ args: ["collect"], steam: web, database });
@@ -204,7 +204,7 @@ describe.concurrent("collect", () => {
     expect(again.toSorted()).toEqual(appids.filter((appid) => !answered.includes(appid)).toSorted());
   });
 
-  it("waits for another one to end or to lose its lease, and says so", async ({ open, serve, start, expect }) => {
+  it("waits while another collector holds the lease, and logs it", async ({ open, serve, start, expect }) => {
     const [database, web] = [await open("postgres"), await serve()];
     const details = hold(web, "appdetails", 10);
     const env = { LEASE_SECONDS: "1.5" };
@@ -227,7 +227,7 @@ describe.concurrent("collect", () => {
     expect(await compareMetadata(database.sql, readSteamSpyIndependently(dump, { details: appids }))).toEqual([]);
   });
 
-  it("keeps to its options", async ({ open, serve, start }) => {
+  it("follows --batch-size, --max-details, --update-metadata and --full-refresh", async ({ open, serve, start }) => {
     const [database, web] = [await open("postgres"), await serve()];
     const collect = async (...args: string[]) => {
       web.taken();
@@ -253,7 +253,7 @@ describe.concurrent("collect", () => {
     const oldest = first.toSorted((a, b) => b - a);
     expect(stale).toEqual({ lists: 0, pages: 0, details: oldest.slice(0, 10) });
 
-    // Those that are due again come after those never asked.
+    // Games never fetched come before games that are due again.
     const { details: rest } = await collect();
     expect(rest.slice(0, 35).toSorted()).toEqual(appids.filter((appid) => !first.includes(appid)).toSorted());
     expect(rest.slice(35).toSorted()).toEqual(oldest.slice(10).toSorted());
@@ -273,15 +273,15 @@ describe.concurrent("collect", () => {
     expect(await database.sql("select refresh_since from collector_state")).toEqual([{ refresh_since: null }]);
   });
 
-  it("refuses options that it does not understand", async ({ start }) => {
+  it("exits with 2 for an invalid option", async ({ start }) => {
     const service = start({ args: ["collect", "--max-details", "many"] });
     expect(await service.exited).toEqual({ code: 2, signal: null });
     expect(service.text).toMatch(/--max-details.*whole number/);
   });
 });
 
-describe.concurrent("a collector that runs again and again", () => {
-  it("tells a run that fails, begins the next one in time, and ends in order on a signal", async ({
+describe.concurrent("collect with COLLECT_INTERVAL", () => {
+  it("logs a failed run, starts the next one after the interval, and stops on a signal", async ({
     open,
     serve,
     start,
@@ -307,10 +307,10 @@ describe.concurrent("a collector that runs again and again", () => {
     expect(await database.sql("select from leader_leases where role = 'collector'")).toEqual([]);
   });
 
-  it("does so in MODE=sync beside the change monitor, once the catalog is loaded", async ({ open, serve, start }) => {
+  it("runs in MODE=sync beside the change monitor, after the bulk sync", async ({ open, serve, start }) => {
     const catalog = { seed: 5, count: 60, maxAppid: 3_000 };
     const [database, web] = [await open("postgres"), await serve({ catalog })];
-    // No key: the catalog that PICS built says which games there are.
+    // Without a key the games come from the catalog that PICS built.
     const env = {
       MODE: "sync",
       STEAM_API_KEY: "",

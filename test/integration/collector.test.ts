@@ -18,11 +18,11 @@ import { compareMetadata } from "../support/web/compare-metadata.ts";
 import { generateSteamSpy } from "../support/web/generate-steamspy.ts";
 import { type ExpectedMetadata, emptyMetadata, readSteamSpyIndependently } from "../support/web/read-steamspy.ts";
 import { loadRealAppLists, loadRealSteamSpy } from "../support/web/real-dumps.ts";
-import { createSimulatedSteamSpy, leastOwners } from "../support/web/steamspy.ts";
+import { createSimulatedSteamSpy } from "../support/web/steamspy.ts";
 import { asRoutes } from "../support/web/web-api.ts";
 
-/** The whole path over the real TLS server, on all three databases. */
-forEachDatabase("the collector", (open, kind) => {
+/** End-to-end over the real TLS server, on all three databases. */
+forEachDatabase("the collector", (open) => {
   const dump = generateSteamSpy({ seed: 11, games: 2_500 });
   const lists = listsOf(dump);
   // Not on SteamSpy's pages, and unknown to it.
@@ -46,9 +46,9 @@ forEachDatabase("the collector", (open, kind) => {
     await steam.close();
   });
 
-  it("stores all that the lists, the pages and the details tell", async () => {
-    const maxDetails = kind === "postgres" ? 1_000 : 300;
-    const { done, status } = startCollector(database.db, { maxDetails });
+  it("stores the lists, the pages and the details completely", async () => {
+    const maxDetails = 300;
+    const { done, status } = startCollector(database.db, { maxDetails, batchSize: 250 });
     const summary = await done;
 
     const details = spy.log.of("appdetails").map(({ appid }) => appid ?? 0);
@@ -78,7 +78,7 @@ forEachDatabase("the collector", (open, kind) => {
   });
 });
 
-describe("on one database", () => {
+describe("createCollector on Postgres", () => {
   let database: TestDatabase;
   beforeAll(async () => {
     database = await openTestDatabase("postgres");
@@ -89,7 +89,7 @@ describe("on one database", () => {
   const sql: TestDatabase["sql"] = (...args) => database.sql(...args);
   const small = (games = 60) => generateSteamSpy({ seed: 3, games });
   const numbers = (appids: Iterable<number>) => [...appids].sort((a, b) => a - b);
-  /** A run over these APIs, and what it asked for. */
+  /** Runs the collector over these APIs. Returns its summary and its requests. */
   async function collect(web: ReturnType<typeof simulateWeb>, overrides: CollectorOverrides = {}) {
     const { fetch } = web;
     const summary = await startCollector(database.db, { fetch, retryAttempts: 0, ...overrides }).done;
@@ -97,7 +97,7 @@ describe("on one database", () => {
   }
   const fails = (web: ReturnType<typeof simulateWeb>, overrides: CollectorOverrides = {}) =>
     collect(web, overrides).then(
-      () => expect.fail("it succeeded"),
+      () => expect.fail("expected a failure"),
       (error: unknown) => error,
     );
 
@@ -107,13 +107,13 @@ describe("on one database", () => {
   describe.skipIf(realSpy === null)("real answers of SteamSpy (skipped without ../shared/steamspy)", () => {
     const dump = realSpy ?? small(1);
 
-    it("pages are stored as they are", async () => {
+    it("stores all pages", async () => {
       const { summary } = await collect(simulateWeb(dump, { lists: {} }), { maxDetails: 0 });
       expect(summary.pass).toEqual({ pages: 3, games: 2_811, missed: [] });
       expect(await compareMetadata(sql, readSteamSpyIndependently(dump))).toEqual([]);
     });
 
-    it("details are stored as they are", async () => {
+    it("stores all details", async () => {
       const appids = numbers(dump.details.keys());
       const [first] = Object.entries(dump.pages[0] ?? {}).filter(([appid]) => dump.details.has(Number(appid)));
       const day = { ...dump, pages: [Object.fromEntries([first ?? expect.fail()])] };
@@ -126,42 +126,39 @@ describe("on one database", () => {
   });
 
   describe.skipIf(realLists === null)("real app lists (skipped without ../shared/applist)", () => {
-    // More than a share of 0.005 is gone on one of these days.
-    it.each([0.05, 0.005])(
-      "say day by day which apps are listed, where at most a share of %d may go",
-      async (maxShrink) => {
-        const { days } = realLists ?? expect.fail();
-        const web = simulateWeb(small(5), { lists: {} });
-        const listed = new Map<number, boolean>();
-        const outcomes: string[] = [];
-        for (const { apps } of days) {
-          web.list.lists = { software: apps };
-          const before = [...listed].flatMap(([appid, is]) => (is ? [appid] : []));
-          const now = new Set(apps.map(({ appid }) => appid));
-          const vanished = before.filter((appid) => !now.has(appid));
-          const isAccepted = vanished.length <= Math.max(1, before.length * maxShrink);
-          outcomes.push(isAccepted ? "accepted" : "refused");
+    // On one of these days more than a share of 0.005 vanishes.
+    it.each([0.05, 0.005])("list and delist apps day by day, with MAX_SHRINK %d", async (maxShrink) => {
+      const { days } = realLists ?? expect.fail();
+      const web = simulateWeb(small(5), { lists: {} });
+      const listed = new Map<number, boolean>();
+      const outcomes: string[] = [];
+      for (const { apps } of days) {
+        web.list.lists = { software: apps };
+        const before = [...listed].flatMap(([appid, is]) => (is ? [appid] : []));
+        const now = new Set(apps.map(({ appid }) => appid));
+        const vanished = before.filter((appid) => !now.has(appid));
+        const isAccepted = vanished.length <= Math.max(1, before.length * maxShrink);
+        outcomes.push(isAccepted ? "accepted" : "refused");
 
-          const rows = await stored(sql);
-          if (isAccepted) {
-            const { summary } = await collect(web, { maxShrink, maxDetails: 0 });
-            for (const appid of vanished) listed.set(appid, false);
-            for (const appid of now) listed.set(appid, true);
-            expect(summary.list).toMatchObject({ applied: now.size, delisted: vanished.length });
-          } else {
-            const error = await fails(web, { maxShrink, maxDetails: 0 });
-            expect(error).toMatchObject({ name: "CollectorError", message: expect.stringContaining("software has") });
-            expect(await stored(sql)).toEqual(rows);
-          }
-          expect(await isListed()).toEqual(Object.fromEntries(listed));
+        const rows = await stored(sql);
+        if (isAccepted) {
+          const { summary } = await collect(web, { maxShrink, maxDetails: 0 });
+          for (const appid of vanished) listed.set(appid, false);
+          for (const appid of now) listed.set(appid, true);
+          expect(summary.list).toMatchObject({ applied: now.size, delisted: vanished.length });
+        } else {
+          const error = await fails(web, { maxShrink, maxDetails: 0 });
+          expect(error).toMatchObject({ name: "CollectorError", message: expect.stringContaining("software has") });
+          expect(await stored(sql)).toEqual(rows);
         }
-        expect(outcomes).toEqual(
-          maxShrink === 0.05 ? Array(4).fill("accepted") : ["accepted", "accepted", "refused", "refused"],
-        );
-      },
-    );
+        expect(await isListed()).toEqual(Object.fromEntries(listed));
+      }
+      expect(outcomes).toEqual(
+        maxShrink === 0.05 ? Array(4).fill("accepted") : ["accepted", "accepted", "refused", "refused"],
+      );
+    });
 
-    it("change nothing on the day on which Steam sent [null]", async () => {
+    it("change nothing on the day when Steam answered [null]", async () => {
       const [first] = realLists?.days ?? [];
       const web = simulateWeb(small(5), { lists: { software: first?.apps ?? [] } });
       await collect(web, { maxDetails: 0 });
@@ -178,54 +175,10 @@ describe("on one database", () => {
   });
 
   describe("the details of a game", () => {
-    const statuses = async () =>
-      (
-        await sql<{ row: unknown[] }>(
-          "select array[fetch_status::text, count(*)::text] as row from game_metadata group by fetch_status",
-        )
-      ).map(({ row }) => row);
     const metadata = async (appid: number) =>
       (await sql("select * from game_metadata where appid = $1", [appid]))[0] ?? expect.fail("no row");
 
-    it("are asked for once in 30 days, whether SteamSpy knew it or not", async () => {
-      const dump = small();
-      const web = simulateWeb(dump);
-      const all = appidsOf(dump);
-      const first = await collect(web, { maxDetails: 100 });
-      expect([first.pages, numbers(first.details)]).toEqual([[0], all]);
-      expect((await statuses()).sort()).toEqual([
-        ["not_found", "3"],
-        ["success", "57"],
-      ]);
-
-      expect(await collect(web)).toMatchObject({ pages: [], details: [], summary: { pass: null } });
-      await age(sql, "19 hours 50 minutes");
-      expect(await collect(web)).toMatchObject({ pages: [], details: [] });
-      await age(sql, "20 minutes");
-      expect(await collect(web)).toMatchObject({ pages: [0], details: [] });
-      await age(sql, "29 days");
-      expect(await collect(web)).toMatchObject({ pages: [0], details: [] });
-
-      // One that it knew is unknown by now and the other way round; what was told stays.
-      const [known = 0] = dump.details.keys();
-      const [unknown = 0] = dump.unknown.keys();
-      const template = dump.details.get(known) ?? expect.fail();
-      const before = await metadata(known);
-      dump.unknown.delete(unknown);
-      dump.details.set(unknown, { ...template, appid: unknown, positive: 77 });
-      dump.unknown.set(known, "hidden");
-      await age(sql, "1 day");
-      expect(numbers((await collect(web)).details)).toEqual(all);
-      expect(await metadata(unknown)).toMatchObject({ fetch_status: "success", positive_reviews: 77 });
-      expect(await metadata(known)).toEqual({
-        ...before,
-        fetch_status: "not_found",
-        fetched_at: expect.any(Date),
-        last_updated: expect.any(Date),
-      });
-    });
-
-    it("are asked for by five runs in vain, and by a sixth only where everything is wanted again", async () => {
+    it("are retried by five runs, then skipped until a full refresh", async () => {
       const dump = small(10);
       const web = simulateWeb(dump);
       const [, broken = 0] = numbers(dump.details.keys());
@@ -250,131 +203,29 @@ describe("on one database", () => {
       expect(await metadata(broken)).toMatchObject({ fetch_status: "success", fetch_attempts: 0, last_error: null });
     });
 
-    it("are counted anew once SteamSpy has answered", async () => {
-      const web = simulateWeb(small(3));
-      const [broken = 0] = appidsOf(web.spy.dump);
-      for (const times of [2, 1]) {
-        web.spy.faults.add({ on: { appid: broken }, times, fault: { status: 404 } });
-        for (let attempt = 1; attempt <= times; attempt++) {
-          await collect(web);
-          expect(await metadata(broken)).toMatchObject({ fetch_status: "failed", fetch_attempts: attempt });
-        }
-        await collect(web);
-        expect(await metadata(broken)).toMatchObject({ fetch_attempts: 0, last_error: null });
-        await age(sql, "31 days");
-      }
-    });
-
-    it("come in parts of MAX_DETAILS, the most owned first", async () => {
-      const dump = small(100);
+    it.each([[[25, 25, 10]], [[30, 30]]])("are all fetched again by full-refresh runs of %j games", async (parts) => {
+      const dump = small();
       const web = simulateWeb(dump);
-      const asked: number[] = [];
-      for (const count of [30, 30, 30, 10, 0]) {
-        const { details } = await collect(web, { maxDetails: 30, batchSize: 7, workers: 1 });
-        expect(details).toHaveLength(count);
-        asked.push(...details);
-      }
-      expect(numbers(asked)).toEqual(appidsOf(dump));
-      const owners = asked.map((appid) => leastOwners(dump.pages[0]?.[appid]?.owners ?? ""));
-      expect(owners).toEqual(owners.toSorted((a, b) => b - a));
-      expect(new Set(owners).size).toBeGreaterThan(10);
-    });
-
-    it("with --update-metadata are those asked for longest ago, and no list is asked for", async () => {
-      const dump = small(20);
-      const web = simulateWeb(dump);
-      await collect(web, { maxDetails: 15 });
-      const never = appidsOf(dump).filter((appid) => !web.spy.log.calls.some((call) => call.appid === appid));
-      const asked = await sql<{ appid: number }>(
-        "select appid from game_metadata where fetched_at is not null order by md5(appid::text)",
-      );
-      const oldestFirst = asked.map(({ appid }) => appid);
-      for (const [index, appid] of oldestFirst.entries()) {
-        await sql("update game_metadata set fetched_at = now() - make_interval(mins => $2) where appid = $1", [
-          appid,
-          100 - index,
-        ]);
-      }
-      const update = () => collect(web, { updateMetadata: true, maxDetails: 6, workers: 1 });
-      expect(await update()).toMatchObject({ lists: [], details: oldestFirst.slice(0, 6), summary: { list: null } });
-      expect((await update()).details).toEqual(oldestFirst.slice(6, 12));
-      // Those of one batch were asked at one time.
-      const { details } = await update();
-      expect(details.slice(0, 3)).toEqual(oldestFirst.slice(12));
-      expect(oldestFirst.slice(0, 6)).toEqual(expect.arrayContaining(details.slice(3)));
-      expect(never.length).toBeGreaterThan(0);
-    });
-
-    it.each([[[25, 25, 10]], [[30, 30]], [[60]]])(
-      "with --full-refresh are all asked for again, %j a run",
-      async (parts) => {
-        const dump = small();
-        const web = simulateWeb(dump);
-        const all = appidsOf(dump);
-        await collect(web);
-        const told = "select count(tags_json)::int as tags, count(owners_estimate)::int as owners from game_metadata";
-        const before = await sql(told);
-        const rerun = async (overrides: CollectorOverrides) => {
-          const result = await collect(web, { maxDetails: parts[0] ?? 0, batchSize: 15, ...overrides });
-          expect(await sql(told)).toEqual(before);
-          return result;
-        };
-        for (let again = 0; again < 2; again++) {
-          const asked: number[] = [];
-          for (const [index, part] of parts.entries()) {
-            const { pages, details } = await rerun({ fullRefresh: true });
-            // The pages are asked for again although they are of today, and only once.
-            expect([pages, details.length]).toEqual([index === 0 ? [0] : [], part]);
-            asked.push(...details);
-          }
-          expect(numbers(asked)).toEqual(all);
-        }
-        expect((await rerun({})).details).toEqual([]);
-      },
-    );
-  });
-
-  describe("a run that was stopped", () => {
-    const dump = generateSteamSpy({ seed: 5, games: 2_300 });
-
-    it("is followed by one that goes on at its page", async () => {
-      const web = simulateWeb(dump);
-      const overrides = { maxDetails: 0, retryAttempts: 0 };
-      const run = startCollector(database.db, {
-        ...overrides,
-        fetch: (input, init) => {
-          if (web.spy.log.counts.all === 1) void run.stop();
-          return web.fetch(input, init);
-        },
-      });
-      await expect(run.done).rejects.toThrow("stopped");
-      expect(web.asked().pages).toEqual([0]);
-      expect(await collect(web, overrides)).toMatchObject({ pages: [1, 2], summary: { pass: { pages: 2 } } });
-      expect(await compareMetadata(sql, readSteamSpyIndependently(dump))).toEqual([]);
-    });
-
-    it("is followed by one that goes on in the middle of a list, unless it is to read everything again", async () => {
-      const web = simulateWeb(dump, { pageSize: 500 });
-      const cursors = (web.list.lists.games ?? []).flatMap(({ appid }, index) => (index % 500 === 499 ? appid : []));
-      const stopAfter = async (requests: number, overrides: CollectorOverrides = {}) => {
-        const run = startCollector(database.db, {
-          maxDetails: 0,
-          ...overrides,
-          fetch: (input, init) => {
-            if (web.list.log.counts.app_list === requests) void run.stop();
-            return web.fetch(input, init);
-          },
-        });
-        await expect(run.done).rejects.toThrow("stopped");
-        return web.asked().lists;
+      const all = appidsOf(dump);
+      await collect(web);
+      const told = "select count(tags_json)::int as tags, count(owners_estimate)::int as owners from game_metadata";
+      const before = await sql(told);
+      const rerun = async (overrides: CollectorOverrides) => {
+        const result = await collect(web, { maxDetails: parts[0] ?? 0, batchSize: 15, ...overrides });
+        expect(await sql(told)).toEqual(before);
+        return result;
       };
-      expect(await stopAfter(2)).toEqual([0, cursors[0]]);
-      expect(await sql("select from apps")).toEqual([]);
-      expect(await stopAfter(2)).toEqual([cursors[1], cursors[2]]);
-      expect(await stopAfter(1, { fullRefresh: true })).toEqual([0]);
-      const { lists } = await collect(web, { maxDetails: 0 });
-      expect(lists).toEqual([...cursors, 0, 0, 0, 0]);
-      expect(await sql("select from apps where is_listed")).toHaveLength(2_340);
+      for (let again = 0; again < 2; again++) {
+        const asked: number[] = [];
+        for (const [index, part] of parts.entries()) {
+          const { pages, details } = await rerun({ fullRefresh: true });
+          // The pages are crawled again although the last crawl is recent, but only once.
+          expect([pages, details.length]).toEqual([index === 0 ? [0] : [], part]);
+          asked.push(...details);
+        }
+        expect(numbers(asked)).toEqual(all);
+      }
+      expect((await rerun({})).details).toEqual([]);
     });
   });
 
@@ -386,9 +237,8 @@ describe("on one database", () => {
     return Object.fromEntries(rows.map(({ appid, is_listed }) => [appid, is_listed]));
   }
 
-  describe("who owns what of an app", () => {
-    const games = (...appids: number[]) => ({ games: appids.map((appid) => ({ appid, name: `List ${appid}` })) });
-    /** As PICS stores an app. */
+  describe("without an API key", () => {
+    /** Stores an app like PICS does. */
     async function pics(appid: number, { name = `PICS ${appid}`, type = "game", isKnown = true } = {}) {
       await sql("insert into apps (appid, name, type, is_known, is_active) values ($1, $2, $3, $4, $4)", [
         appid,
@@ -405,47 +255,7 @@ describe("on one database", () => {
         ),
       );
 
-    it("PICS its name, the lists whether it is listed", async () => {
-      await pics(10);
-      await pics(20, { isKnown: false });
-      await pics(30, { type: "demo" });
-      const appids = Array.from({ length: 40 }, (_, index) => 1_000 + index);
-      const web = simulateWeb(small(1), { lists: games(10, 20, 40, ...appids) });
-      const day = async (...listed: number[]) => {
-        web.list.lists = games(...listed, ...appids);
-        const { summary } = await collect(web, { maxDetails: 0 });
-        const { inserted, relisted, delisted } = summary.list ?? expect.fail();
-        return [inserted, relisted, delisted];
-      };
-      expect(await day(10, 20, 40)).toEqual([41, 0, 0]);
-      const first = await apps();
-      expect(first).toMatchObject({
-        10: ["PICS 10", true, true],
-        20: ["PICS 20", true, false],
-        30: ["PICS 30", null, true],
-        40: ["List 40", true, true],
-      });
-      expect(await day(10, 20)).toEqual([0, 0, 1]);
-      expect(await apps()).toEqual({ ...first, 40: ["List 40", false, false] });
-      expect(await day(20, 40, 50)).toEqual([1, 1, 1]);
-      expect(await apps()).toEqual({ ...first, 10: ["PICS 10", false, false], 50: ["List 50", true, true] });
-      expect(await day(10, 20, 40, 50)).toEqual([0, 1, 0]);
-      expect(await apps()).toEqual({ ...first, 50: ["List 50", true, true] });
-    });
-
-    it("delisted apps are asked for no more, whatever SteamSpy has of them", async () => {
-      const dump = small(40);
-      const [gone = 0] = appidsOf(dump);
-      const web = simulateWeb(dump);
-      await collect(web, { maxDetails: 0 });
-      web.list.lists.games?.shift();
-      expect((await collect(web)).details).toHaveLength(39);
-      expect((await apps())[gone]).toEqual([`App ${gone}`, false, false]);
-      web.list.lists = listsOf(dump);
-      expect((await collect(web)).details).toEqual([gone]);
-    });
-
-    it("without a key the catalog of PICS says which games there are", async () => {
+    it("fetches the details of the active games in the PICS catalog", async () => {
       await pics(10);
       await pics(20, { isKnown: false });
       await pics(30, { type: "demo" });

@@ -27,8 +27,8 @@ beforeAll(async () => {
 });
 afterAll(() => database.close());
 
-describe("simulated web APIs behind the simulated Steam", () => {
-  it("are reached through its proxy, before Steam's own", async () => {
+describe("simulated web APIs", () => {
+  it("answer through the proxy of the simulated Steam", async () => {
     const spy = createSimulatedSteamSpy(dump);
     const list = createSimulatedAppList({ lists: { games: [{ appid: 7, name: "Seven" }] }, apiKey: "right" });
     const steam = await startInTest({ routes: asRoutes(spy, list) });
@@ -43,7 +43,7 @@ describe("simulated web APIs behind the simulated Steam", () => {
     expect([spy.log.counts, list.log.counts]).toEqual([{ all: 1 }, { app_list: 2 }]);
   });
 
-  it("fail as they are told", async () => {
+  it("fail with the faults that are set", async () => {
     const spy = createSimulatedSteamSpy(dump);
     const steam = await startInTest({ routes: asRoutes(spy) });
     spy.faults.add({ fault: { status: 429, retryAfter: "3" } });
@@ -61,8 +61,8 @@ describe("simulated web APIs behind the simulated Steam", () => {
   });
 });
 
-describe("the comparison of game_metadata", () => {
-  it("finds what differs, is missing or too many, and nothing else", async () => {
+describe("compareMetadata", () => {
+  it("finds different, missing and extra rows, and nothing else", async () => {
     const { sql } = database;
     const details = [...dump.details.keys(), ...dump.unknown.keys(), 5];
     const expected = readSteamSpyIndependently(dump, { details });
@@ -86,8 +86,8 @@ describe("the comparison of game_metadata", () => {
   });
 });
 
-describe("the fake clock beside a real database", () => {
-  it("takes 80 pages, a minute apart and each stored, in little real time", async () => {
+describe("the fake clock with a real database", () => {
+  it("runs eight pages, a minute apart and each stored, in little real time", async () => {
     const clock = startFakeClock();
     onTestFinished(clock.restore);
     const spy = createSimulatedSteamSpy(dump);
@@ -96,21 +96,21 @@ describe("the fake clock beside a real database", () => {
     expect(db.driver).toBe("pglite");
     const started = process.hrtime.bigint();
     await clock.run(async () => {
-      for (let page = 0; page < 80; page += 1) {
+      for (let page = 0; page < 8; page += 1) {
         const reply = await fetch(`https://steamspy.com/api.php?request=all&page=${page}`);
         await reply.json();
         await db.rpc("visit", { page });
         await sleep(60_000);
       }
     });
-    expect(clock.elapsedMs()).toBe(80 * 60_000);
+    expect(clock.elapsedMs()).toBe(8 * 60_000);
     // While a call is in flight, its own time limit must not pass.
     const other = sleep(40_000);
     expect(await clock.run(db.rpc("nap"))).toBe(true);
-    expect(clock.elapsedMs()).toBe(80 * 60_000);
+    expect(clock.elapsedMs()).toBe(8 * 60_000);
     await clock.run(other);
     expect(Number(process.hrtime.bigint() - started) / 1e6).toBeLessThan(20_000);
     clock.restore();
-    expect(await database.sql("select count(*)::int as visits from visits")).toEqual([{ visits: 80 }]);
+    expect(await database.sql("select count(*)::int as visits from visits")).toEqual([{ visits: 8 }]);
   });
 });

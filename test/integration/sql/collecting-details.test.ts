@@ -4,7 +4,7 @@ import { forEachDatabase } from "../../support/databases.ts";
 import { record, useCatalog } from "./catalog.ts";
 import { useCollecting } from "./collecting.ts";
 
-/** Numbers of which none is empty. */
+/** Numbers without nulls. */
 const numbers = (appid: number, given: Partial<GameNumbers> = {}): GameNumbers => ({
   appid,
   developer: `Developer ${appid}`,
@@ -39,389 +39,400 @@ const empty = (appid: number): GameNumbers => ({
   price: null,
 });
 
-forEachDatabase("collecting SteamSpy's numbers", (open) => {
-  const catalog = useCatalog(open);
-  const { sql, call, store, mark, claim, apply, status } = catalog;
-  const collecting = useCollecting(catalog);
-  const { takeOver, rows, collect } = collecting;
-  const beginCrawl = (fullRefresh = false) => collecting.worker.beginCrawl({ fullRefresh });
-  const savePage = (page: number, games: GameNumbers[], missed: number[] = [], complete = false) =>
-    collecting.worker.savePage({ games, page, missed, complete });
-  const saveDetails = (...games: Parameters<typeof collecting.worker.saveDetails>[0]) =>
-    collecting.worker.saveDetails(games);
-  const metadata = async (appid: number) =>
-    (await sql("select * from game_metadata where appid = $1", [appid]))[0] ?? null;
-  const state = async () => (await sql("select * from collector_state"))[0];
-  const games = async () =>
-    (await sql<{ appid: number }>("select appid from game_metadata order by appid")).map((row) => row.appid);
-  /** What was begun or asked for was so long ago. PGlite's clock counts milliseconds, and several calls fit into one. */
-  const age = (ago = "1 second") =>
-    sql(
-      `with fetched as (update game_metadata set fetched_at = fetched_at - $1::interval)
+// Not on Supabase, which runs the same Postgres: the model test and the leader test cover its transport.
+forEachDatabase(
+  "SteamSpy functions",
+  (open) => {
+    const catalog = useCatalog(open);
+    const { sql, call, store, mark, claim, apply, status } = catalog;
+    const collecting = useCollecting(catalog);
+    const { takeOver, rows, collect } = collecting;
+    const beginCrawl = (fullRefresh = false) => collecting.worker.beginCrawl({ fullRefresh });
+    const savePage = (page: number, games: GameNumbers[], missed: number[] = [], complete = false) =>
+      collecting.worker.savePage({ games, page, missed, complete });
+    const saveDetails = (...games: Parameters<typeof collecting.worker.saveDetails>[0]) =>
+      collecting.worker.saveDetails(games);
+    const metadata = async (appid: number) =>
+      (await sql("select * from game_metadata where appid = $1", [appid]))[0] ?? null;
+    const state = async () => (await sql("select * from collector_state"))[0];
+    const games = async () =>
+      (await sql<{ appid: number }>("select appid from game_metadata order by appid")).map((row) => row.appid);
+    /** Moves all earlier crawls and fetches back in time. PGlite's clock has milliseconds, and several calls fit into one. */
+    const age = (ago = "1 second") =>
+      sql(
+        `with fetched as (update game_metadata set fetched_at = fetched_at - $1::interval)
        update collector_state set pass_started_at = pass_started_at - $1::interval, refresh_since = refresh_since - $1::interval`,
-      [ago],
-    );
-
-  describe("games of the catalog", () => {
-    test("that are active become games whose details are due, by key", async () => {
-      await store(
-        record(10, 500),
-        record(20, 500, { type: "dlc" }),
-        record(30, 500),
-        record(40, 500, { type: null }),
-        record(50, 500),
-        record(60, 500),
+        [ago],
       );
-      await collect({ games: [60, 70] });
-      await collect({ games: [70] });
-      await mark([], { unknown: [30] });
-      await apply((await claim()).lease, { unknown: [30] });
-      await sql("delete from game_metadata");
 
-      const { worker } = collecting;
-      expect(await worker.enqueue(0, 2)).toBe(20);
-      expect(await games()).toEqual([10]);
-      expect(await worker.enqueue(0, 2)).toBe(20);
-      const heir = await takeOver();
-      expect(await heir.enqueue(20, 3)).toBe(50);
-      expect(await heir.enqueue(50, 3)).toBeNull();
-      expect(await games()).toEqual([10, 50]);
-      expect(await metadata(50)).toMatchObject({ fetch_status: "pending", fetch_attempts: 0, last_updated: null });
+    describe("collector_enqueue", () => {
+      test("makes the details of active games due, by keyset pagination", async () => {
+        await store(
+          record(10, 500),
+          record(20, 500, { type: "dlc" }),
+          record(30, 500),
+          record(40, 500, { type: null }),
+          record(50, 500),
+          record(60, 500),
+        );
+        await collect({ games: [60, 70] });
+        await collect({ games: [70] });
+        await mark([], { unknown: [30] });
+        await apply((await claim()).lease, { unknown: [30] });
+        await sql("delete from game_metadata");
 
-      await saveDetails(details(10));
-      const before = await rows("game_metadata");
-      expect(await heir.enqueue(0, 100)).toBeNull();
-      expect(await rows("game_metadata")).toEqual(before);
-    });
-  });
+        const { worker } = collecting;
+        expect(await worker.enqueue(0, 2)).toBe(20);
+        expect(await games()).toEqual([10]);
+        expect(await worker.enqueue(0, 2)).toBe(20);
+        const heir = await takeOver();
+        expect(await heir.enqueue(20, 3)).toBe(50);
+        expect(await heir.enqueue(50, 3)).toBeNull();
+        expect(await games()).toEqual([10, 50]);
+        expect(await metadata(50)).toMatchObject({ fetch_status: "pending", fetch_attempts: 0, last_updated: null });
 
-  describe("a pass over the pages of all games", () => {
-    test("begins at the first page, goes on where it stopped, and ends", async () => {
-      const first = await beginCrawl();
-      expect(first).toEqual({ page: 0, missed: [], expected_pages: null, now: expect.any(String) });
-      expect(Math.abs(Date.now() - Date.parse(first.now))).toBeLessThan(60_000);
-      expect(await beginCrawl()).toMatchObject({ page: 0, missed: [], expected_pages: null });
-      await savePage(1, [numbers(10)]);
-      await savePage(2, [], [1]);
-      await savePage(3, [numbers(20)], [1]);
-      await takeOver();
-      expect(await beginCrawl()).toMatchObject({ page: 3, missed: [1], expected_pages: null });
-      expect(await collecting.worker.counts()).toMatchObject({ pass_completed_at: null });
-      await savePage(3, [numbers(30)]);
-      await savePage(3, [], [], true);
-      await savePage(3, [], [], true);
-      expect(await beginCrawl()).toMatchObject({ page: null, missed: [], expected_pages: 3 });
-      expect(await collecting.worker.counts()).toMatchObject({ pass_completed_at: expect.any(String) });
-      expect(await games()).toEqual([10, 20, 30]);
-    });
-
-    const ages = [
-      { complete: true, ago: "19 hours 59 minutes", page: null },
-      { complete: true, ago: "20 hours 1 minute", page: 0 },
-      { complete: false, ago: "23 hours 59 minutes", page: 2 },
-      { complete: false, ago: "24 hours 1 minute", page: 0 },
-    ];
-    test.each(ages)("begun $ago ago, complete: $complete, goes on with page $page", async ({ complete, ago, page }) => {
-      await beginCrawl();
-      await savePage(3, [], [], true);
-      await age("2 days");
-      await beginCrawl();
-      await savePage(2, [numbers(10)], [1], complete);
-      await age(ago);
-      const again = await beginCrawl();
-      expect(again).toMatchObject({ page, missed: page === 0 ? [] : [1], expected_pages: complete ? 2 : 3 });
-      if (page === 0) expect(await state()).toMatchObject({ pass_completed_at: null, pass_page: 0, pass_missed: [] });
-    });
-
-    test("is due at once for a full refresh, which begins only once", async () => {
-      await beginCrawl();
-      await savePage(3, [], [], true);
-      await age();
-      expect(await beginCrawl(true)).toMatchObject({ page: 0 });
-      await savePage(1, [numbers(10)]);
-      const { refresh_since } = (await state()) ?? {};
-      expect(refresh_since).not.toBeNull();
-      expect(await beginCrawl(true)).toMatchObject({ page: 1 });
-      await savePage(3, [], [], true);
-      expect(await beginCrawl(true)).toMatchObject({ page: null });
-      expect(await beginCrawl()).toMatchObject({ page: null });
-      expect(await state()).toMatchObject({ refresh_since });
-    });
-
-    test("writes every number, over what was there, and nothing that only details tell", async () => {
-      await saveDetails(details(10), { status: "failed", appid: 20, attempts: 2, error: "broken" });
-      await sql("update game_metadata set last_updated = now() - interval '1 day' where appid = 10");
-      const before = { 10: await metadata(10), 20: await metadata(20) };
-      const written = numbers(10, { developer: "New", owners_estimate: "0 .. 20,000", price: 0, score_rank: null });
-      await savePage(1, [written, numbers(20), numbers(30)]);
-      expect(await metadata(10)).toEqual({ ...before[10], ...written, last_updated: expect.anything() });
-      expect(await metadata(10)).not.toMatchObject({ last_updated: before[10]?.last_updated });
-      expect(await metadata(20)).toEqual({ ...before[20], ...numbers(20), last_updated: expect.anything() });
-      expect(await metadata(30)).toEqual({
-        ...numbers(30),
-        genre: null,
-        languages: null,
-        tags_json: null,
-        last_updated: expect.anything(),
-        fetch_attempts: 0,
-        fetch_status: "pending",
-        fetched_at: null,
-        last_error: null,
+        await saveDetails(details(10));
+        const before = await rows("game_metadata");
+        expect(await heir.enqueue(0, 100)).toBeNull();
+        expect(await rows("game_metadata")).toEqual(before);
       });
-      await savePage(1, [empty(10)]);
-      expect(await metadata(10)).toMatchObject({ ...empty(10), genre: "Action, Indie", fetch_status: "success" });
-      expect(await sql("select from sync_status where appid = 30")).toEqual([]);
     });
-  });
 
-  describe("what is due", () => {
-    interface Known {
-      status: "pending" | "success" | "failed" | "not_found";
-      /** When it was last asked for; never by default. */
-      ago?: string;
-      attempts?: number;
-      owners?: string | null;
-    }
-    async function know(all: Record<number, Known>) {
-      const given = Object.entries(all).map(([appid, each]) => ({ appid: Number(appid), attempts: 0, ...each }));
-      await sql(
-        `insert into game_metadata (appid, fetch_status, fetched_at, fetch_attempts, owners_estimate)
+    describe("collector_begin_pass and collector_save_page", () => {
+      test("begin at the first page, resume at the cursor, and complete", async () => {
+        const first = await beginCrawl();
+        expect(first).toEqual({ page: 0, missed: [], expected_pages: null, now: expect.any(String) });
+        expect(Math.abs(Date.now() - Date.parse(first.now))).toBeLessThan(60_000);
+        expect(await beginCrawl()).toMatchObject({ page: 0, missed: [], expected_pages: null });
+        await savePage(1, [numbers(10)]);
+        await savePage(2, [], [1]);
+        await savePage(3, [numbers(20)], [1]);
+        await takeOver();
+        expect(await beginCrawl()).toMatchObject({ page: 3, missed: [1], expected_pages: null });
+        expect(await collecting.worker.counts()).toMatchObject({ pass_completed_at: null });
+        await savePage(3, [numbers(30)]);
+        await savePage(3, [], [], true);
+        await savePage(3, [], [], true);
+        expect(await beginCrawl()).toMatchObject({ page: null, missed: [], expected_pages: 3 });
+        expect(await collecting.worker.counts()).toMatchObject({ pass_completed_at: expect.any(String) });
+        expect(await games()).toEqual([10, 20, 30]);
+      });
+
+      const ages = [
+        { complete: true, ago: "19 hours 59 minutes", page: null },
+        { complete: true, ago: "20 hours 1 minute", page: 0 },
+        { complete: false, ago: "23 hours 59 minutes", page: 2 },
+        { complete: false, ago: "24 hours 1 minute", page: 0 },
+      ];
+      test.each(ages)(
+        "continue a crawl begun $ago ago, complete: $complete, with page $page",
+        async ({ complete, ago, page }) => {
+          await beginCrawl();
+          await savePage(3, [], [], true);
+          await age("2 days");
+          await beginCrawl();
+          await savePage(2, [numbers(10)], [1], complete);
+          await age(ago);
+          const again = await beginCrawl();
+          expect(again).toMatchObject({ page, missed: page === 0 ? [] : [1], expected_pages: complete ? 2 : 3 });
+          if (page === 0)
+            expect(await state()).toMatchObject({ pass_completed_at: null, pass_page: 0, pass_missed: [] });
+        },
+      );
+
+      test("begin a full refresh at once, and only once", async () => {
+        await beginCrawl();
+        await savePage(3, [], [], true);
+        await age();
+        expect(await beginCrawl(true)).toMatchObject({ page: 0 });
+        await savePage(1, [numbers(10)]);
+        const { refresh_since } = (await state()) ?? {};
+        expect(refresh_since).not.toBeNull();
+        expect(await beginCrawl(true)).toMatchObject({ page: 1 });
+        await savePage(3, [], [], true);
+        expect(await beginCrawl(true)).toMatchObject({ page: null });
+        expect(await beginCrawl()).toMatchObject({ page: null });
+        expect(await state()).toMatchObject({ refresh_since });
+      });
+
+      test("overwrite all numbers and leave the columns of the details", async () => {
+        await saveDetails(details(10), { status: "failed", appid: 20, attempts: 2, error: "broken" });
+        await sql("update game_metadata set last_updated = now() - interval '1 day' where appid = 10");
+        const before = { 10: await metadata(10), 20: await metadata(20) };
+        const written = numbers(10, { developer: "New", owners_estimate: "0 .. 20,000", price: 0, score_rank: null });
+        await savePage(1, [written, numbers(20), numbers(30)]);
+        expect(await metadata(10)).toEqual({ ...before[10], ...written, last_updated: expect.anything() });
+        expect(await metadata(10)).not.toMatchObject({ last_updated: before[10]?.last_updated });
+        expect(await metadata(20)).toEqual({ ...before[20], ...numbers(20), last_updated: expect.anything() });
+        expect(await metadata(30)).toEqual({
+          ...numbers(30),
+          genre: null,
+          languages: null,
+          tags_json: null,
+          last_updated: expect.anything(),
+          fetch_attempts: 0,
+          fetch_status: "pending",
+          fetched_at: null,
+          last_error: null,
+        });
+        await savePage(1, [empty(10)]);
+        expect(await metadata(10)).toMatchObject({ ...empty(10), genre: "Action, Indie", fetch_status: "success" });
+        expect(await sql("select from sync_status where appid = 30")).toEqual([]);
+      });
+    });
+
+    describe("collector_due", () => {
+      interface Known {
+        status: "pending" | "success" | "failed" | "not_found";
+        /** Time since the last fetch; never fetched by default. */
+        ago?: string;
+        attempts?: number;
+        owners?: string | null;
+      }
+      async function know(all: Record<number, Known>) {
+        const given = Object.entries(all).map(([appid, each]) => ({ appid: Number(appid), attempts: 0, ...each }));
+        await sql(
+          `insert into game_metadata (appid, fetch_status, fetched_at, fetch_attempts, owners_estimate)
          select appid, status, now() - ago, attempts, owners
          from jsonb_to_recordset($1::jsonb) as g(appid int, status fetch_status, ago interval, attempts int, owners text)`,
-        [JSON.stringify(given)],
-      );
-    }
-    async function due(given: Partial<DueRequest> = {}) {
-      const runStartedAt = given.runStartedAt ?? (await beginCrawl()).now;
-      return await collecting.worker.due({ max: 100, maxAttempts: 3, staleFirst: false, ...given, runStartedAt });
-    }
-    const dueAppids = async (given?: Partial<DueRequest>) => (await due(given)).games.map(({ appid }) => appid);
-
-    const states: { known: Known; usually: boolean; staleFirst: boolean }[] = [
-      { known: { status: "pending" }, usually: true, staleFirst: true },
-      { known: { status: "success", ago: "29 days 23 hours" }, usually: false, staleFirst: true },
-      { known: { status: "success", ago: "30 days 1 hour" }, usually: true, staleFirst: true },
-      { known: { status: "not_found", ago: "29 days 23 hours" }, usually: false, staleFirst: true },
-      { known: { status: "not_found", ago: "30 days 1 hour" }, usually: true, staleFirst: true },
-      { known: { status: "failed", ago: "1 minute", attempts: 1 }, usually: true, staleFirst: true },
-      { known: { status: "failed", ago: "1 minute", attempts: 2 }, usually: true, staleFirst: true },
-      { known: { status: "failed", ago: "40 days", attempts: 3 }, usually: false, staleFirst: true },
-    ];
-    test("follows from how the last attempt ended, and when", async () => {
-      const all = states.map((each, index) => ({ appid: 10 + index, ...each }));
-      await know(Object.fromEntries(all.map(({ appid, known }) => [appid, known])));
-      for (const mode of ["usually", "staleFirst"] as const) {
-        const reply = await due({ staleFirst: mode === "staleFirst" });
-        const expected = all.filter((each) => each[mode]);
-        const order = (a: { appid: number }, b: { appid: number }) => a.appid - b.appid;
-        const sorted = [...reply.games].sort(order);
-        expect({ mode, games: sorted, due: reply.due }).toEqual({
-          mode,
-          games: expected.map(({ appid, known }) => ({ appid, attempts: known.attempts ?? 0 })),
-          due: expected.length,
-        });
-      }
-    });
-
-    test("is nothing that this run has asked for, however that ended", async () => {
-      await know({ 10: { status: "pending" }, 20: { status: "pending" }, 30: { status: "success", ago: "40 days" } });
-      for (const staleFirst of [false, true]) {
-        const { now: runStartedAt } = await beginCrawl(true);
-        expect(await dueAppids({ runStartedAt, staleFirst })).toHaveLength(3);
-        await saveDetails({ status: "failed", appid: 10, attempts: 1, error: "broken" });
-        await saveDetails({ status: "not_found", appid: 20 });
-        expect(await due({ runStartedAt, staleFirst })).toEqual({ games: [{ appid: 30, attempts: 0 }], due: 1 });
-        await saveDetails(details(30));
-        expect(await due({ runStartedAt, staleFirst })).toEqual({ games: [], due: 0 });
-        await age();
-      }
-      // The next run tries the failed one again.
-      expect(await due()).toEqual({ games: [{ appid: 10, attempts: 1 }], due: 1 });
-    });
-
-    test("is no app that is gone, but what only SteamSpy knows", async () => {
-      await store(record(10, 500), record(20, 500));
-      await collect({ games: [10, 20, 30] });
-      await collect({ games: [10, 20] });
-      await mark([], { unknown: [20] });
-      await apply((await claim()).lease, { unknown: [20] });
-      await savePage(1, [numbers(40)]);
-      expect(await games()).toEqual([10, 20, 30, 40]);
-      expect(await due({ staleFirst: true })).toMatchObject({ due: 2 });
-      expect(await dueAppids()).toEqual([40, 10]);
-    });
-
-    test("comes in order: never asked first, then the most owned, then those asked longest ago", async () => {
-      await know({
-        1: { status: "pending", owners: null },
-        2: { status: "pending", owners: "0 .. 20,000" },
-        3: { status: "pending", owners: "200,000,000 .. 500,000,000" },
-        4: { status: "pending", owners: "20,000 .. 50,000" },
-        5: { status: "pending", owners: "100,000 .. 200,000" },
-        6: { status: "pending", owners: "20,000 .. 50,000" },
-        11: { status: "success", ago: "40 days", owners: "0 .. 20,000" },
-        12: { status: "success", ago: "31 days", owners: "1,000,000 .. 2,000,000" },
-        13: { status: "not_found", ago: "32 days", owners: "1,000,000 .. 2,000,000" },
-        14: { status: "failed", ago: "33 days", attempts: 1, owners: "1,000,000 .. 2,000,000" },
-        15: { status: "success", ago: "90 days", owners: null },
-        16: { status: "success", ago: "1 day", owners: "1,000,000 .. 2,000,000" },
-      });
-      const inOrder = [3, 5, 4, 6, 2, 1, 14, 13, 12, 11, 15];
-      expect(await dueAppids()).toEqual(inOrder);
-      expect(await due({ max: 2 })).toEqual({ games: [3, 5].map((appid) => ({ appid, attempts: 0 })), due: 11 });
-      expect(await dueAppids({ max: 8 })).toEqual(inOrder.slice(0, 8));
-      // Stale ones first: the longest ago, whatever they are; never asked ones last.
-      expect(await dueAppids({ staleFirst: true })).toEqual([15, 11, 14, 13, 12, 16, 3, 5, 4, 6, 2, 1]);
-    });
-
-    test("is everything while a full refresh lasts, which ends when all was asked since it began", async () => {
-      await know({
-        10: { status: "success", ago: "1 day" },
-        20: { status: "not_found", ago: "2 days" },
-        30: { status: "failed", ago: "3 days", attempts: 3 },
-        40: { status: "pending" },
-        50: { status: "success", ago: "4 days" },
-      });
-      const lasts = async () => (await state())?.refresh_since !== null;
-      expect(await dueAppids()).toEqual([40]);
-      expect(await lasts()).toBe(false);
-
-      const first = await beginCrawl(true);
-      expect((await dueAppids({ runStartedAt: first.now })).sort()).toEqual([10, 20, 30, 40, 50]);
-      await saveDetails(details(10), { status: "not_found", appid: 20 }, details(40));
-      // A run that ends early, and a later one.
-      expect(await due({ runStartedAt: first.now })).toMatchObject({ due: 2 });
-      await takeOver();
-      const second = await beginCrawl();
-      expect((await dueAppids({ runStartedAt: second.now })).sort()).toEqual([30, 50]);
-      expect(await lasts()).toBe(true);
-      await saveDetails(details(50), { status: "failed", appid: 30, attempts: 1, error: "broken" });
-      expect(await due({ runStartedAt: second.now })).toEqual({ games: [], due: 0 });
-      expect(await lasts()).toBe(false);
-      await age();
-      expect(await due()).toEqual({ games: [{ appid: 30, attempts: 1 }], due: 1 });
-      expect(await beginCrawl(true)).toMatchObject({ page: 0 });
-      expect(await due()).toMatchObject({ due: 5 });
-    });
-
-    test("a full refresh ends though there is always something that is due for other reasons", async () => {
-      await know({ 10: { status: "success", ago: "1 day" }, 20: { status: "failed", ago: "1 day", attempts: 1 } });
-      await beginCrawl(true);
-      await saveDetails(details(10), { status: "failed", appid: 20, attempts: 2, error: "broken" });
-      await age();
-      expect(await due()).toEqual({ games: [{ appid: 20, attempts: 2 }], due: 1 });
-      expect(await state()).toMatchObject({ refresh_since: null });
-    });
-  });
-
-  describe("details", () => {
-    test("are written whole, and again, with what they say of their fetching", async () => {
-      for (const given of [{}, {}, { developer: "Other", score_rank: null, tags_json: {}, languages: null }]) {
-        await saveDetails(details(10, given));
-        const { status: fetch_status, ...columns } = details(10, given);
-        expect(await metadata(10)).toEqual({
-          ...columns,
-          fetch_status,
-          fetch_attempts: 0,
-          last_error: null,
-          last_updated: expect.anything(),
-          fetched_at: expect.anything(),
-        });
-      }
-    });
-
-    test("of a game that SteamSpy does not know, or that failed, leave what is stored", async () => {
-      await saveDetails(details(10), details(20));
-      await sql(
-        "update game_metadata set last_updated = now() - interval '1 day', fetched_at = now() - interval '1 day'",
-      );
-      const before = { 10: await metadata(10), 20: await metadata(20) };
-      const results = [
-        { status: "not_found", appid: 10 },
-        { status: "failed", appid: 20, attempts: 2, error: "HTTP 500" },
-        { status: "not_found", appid: 30 },
-        { status: "failed", appid: 40, attempts: 1, error: "HTTP 500" },
-      ] as const;
-      const recent = async (appid: number) => {
-        const [row] = await sql(
-          "select fetched_at > now() - interval '1 hour' as recent from game_metadata where appid = $1",
-          [appid],
+          [JSON.stringify(given)],
         );
-        return row?.recent;
-      };
-      for (let times = 0; times < 2; times++) {
-        await saveDetails(...results);
-        const asked = { fetched_at: expect.anything() };
-        expect(await metadata(10)).toEqual({ ...before[10], ...asked, fetch_status: "not_found" });
-        const failed = { fetch_status: "failed", fetch_attempts: 2, last_error: "HTTP 500" };
-        expect(await metadata(20)).toEqual({ ...before[20], ...asked, ...failed });
-        expect(await metadata(30)).toMatchObject({ ...empty(30), fetch_status: "not_found", last_updated: null });
-        expect(await metadata(40)).toMatchObject({ tags_json: null, fetch_status: "failed", fetch_attempts: 1 });
       }
-      for (const { appid } of results) expect({ appid, recent: await recent(appid) }).toEqual({ appid, recent: true });
-      await saveDetails(details(20), { status: "not_found", appid: 40 });
-      expect(await metadata(20)).toMatchObject({ fetch_status: "success", fetch_attempts: 0, last_error: null });
-      expect(await metadata(40)).toMatchObject({ fetch_status: "not_found", fetch_attempts: 0, last_error: null });
-      expect(await collecting.worker.counts()).toMatchObject({
-        games: { pending: 0, success: 1, failed: 0, not_found: 3 },
+      async function due(given: Partial<DueRequest> = {}) {
+        const runStartedAt = given.runStartedAt ?? (await beginCrawl()).now;
+        return await collecting.worker.due({ max: 100, maxAttempts: 3, staleFirst: false, ...given, runStartedAt });
+      }
+      const dueAppids = async (given?: Partial<DueRequest>) => (await due(given)).games.map(({ appid }) => appid);
+
+      const states: { known: Known; usually: boolean; staleFirst: boolean }[] = [
+        { known: { status: "pending" }, usually: true, staleFirst: true },
+        { known: { status: "success", ago: "29 days 23 hours" }, usually: false, staleFirst: true },
+        { known: { status: "success", ago: "30 days 1 hour" }, usually: true, staleFirst: true },
+        { known: { status: "not_found", ago: "29 days 23 hours" }, usually: false, staleFirst: true },
+        { known: { status: "not_found", ago: "30 days 1 hour" }, usually: true, staleFirst: true },
+        { known: { status: "failed", ago: "1 minute", attempts: 1 }, usually: true, staleFirst: true },
+        { known: { status: "failed", ago: "1 minute", attempts: 2 }, usually: true, staleFirst: true },
+        { known: { status: "failed", ago: "40 days", attempts: 3 }, usually: false, staleFirst: true },
+      ];
+      test("depends on the outcome and the age of the last attempt", async () => {
+        const all = states.map((each, index) => ({ appid: 10 + index, ...each }));
+        await know(Object.fromEntries(all.map(({ appid, known }) => [appid, known])));
+        for (const mode of ["usually", "staleFirst"] as const) {
+          const reply = await due({ staleFirst: mode === "staleFirst" });
+          const expected = all.filter((each) => each[mode]);
+          const order = (a: { appid: number }, b: { appid: number }) => a.appid - b.appid;
+          const sorted = [...reply.games].sort(order);
+          expect({ mode, games: sorted, due: reply.due }).toEqual({
+            mode,
+            games: expected.map(({ appid, known }) => ({ appid, attempts: known.attempts ?? 0 })),
+            due: expected.length,
+          });
+        }
+      });
+
+      test("excludes games fetched in this run, whatever the outcome", async () => {
+        await know({ 10: { status: "pending" }, 20: { status: "pending" }, 30: { status: "success", ago: "40 days" } });
+        for (const staleFirst of [false, true]) {
+          const { now: runStartedAt } = await beginCrawl(true);
+          expect(await dueAppids({ runStartedAt, staleFirst })).toHaveLength(3);
+          await saveDetails({ status: "failed", appid: 10, attempts: 1, error: "broken" });
+          await saveDetails({ status: "not_found", appid: 20 });
+          expect(await due({ runStartedAt, staleFirst })).toEqual({ games: [{ appid: 30, attempts: 0 }], due: 1 });
+          await saveDetails(details(30));
+          expect(await due({ runStartedAt, staleFirst })).toEqual({ games: [], due: 0 });
+          await age();
+        }
+        // The next run retries the failed game.
+        expect(await due()).toEqual({ games: [{ appid: 10, attempts: 1 }], due: 1 });
+      });
+
+      test("excludes inactive apps, and includes apps that only SteamSpy knows", async () => {
+        await store(record(10, 500), record(20, 500));
+        await collect({ games: [10, 20, 30] });
+        await collect({ games: [10, 20] });
+        await mark([], { unknown: [20] });
+        await apply((await claim()).lease, { unknown: [20] });
+        await savePage(1, [numbers(40)]);
+        expect(await games()).toEqual([10, 20, 30, 40]);
+        expect(await due({ staleFirst: true })).toMatchObject({ due: 2 });
+        expect(await dueAppids()).toEqual([40, 10]);
+      });
+
+      test("orders by never fetched, then most owned, then oldest fetch", async () => {
+        await know({
+          1: { status: "pending", owners: null },
+          2: { status: "pending", owners: "0 .. 20,000" },
+          3: { status: "pending", owners: "200,000,000 .. 500,000,000" },
+          4: { status: "pending", owners: "20,000 .. 50,000" },
+          5: { status: "pending", owners: "100,000 .. 200,000" },
+          6: { status: "pending", owners: "20,000 .. 50,000" },
+          11: { status: "success", ago: "40 days", owners: "0 .. 20,000" },
+          12: { status: "success", ago: "31 days", owners: "1,000,000 .. 2,000,000" },
+          13: { status: "not_found", ago: "32 days", owners: "1,000,000 .. 2,000,000" },
+          14: { status: "failed", ago: "33 days", attempts: 1, owners: "1,000,000 .. 2,000,000" },
+          15: { status: "success", ago: "90 days", owners: null },
+          16: { status: "success", ago: "1 day", owners: "1,000,000 .. 2,000,000" },
+        });
+        const inOrder = [3, 5, 4, 6, 2, 1, 14, 13, 12, 11, 15];
+        expect(await dueAppids()).toEqual(inOrder);
+        expect(await due({ max: 2 })).toEqual({ games: [3, 5].map((appid) => ({ appid, attempts: 0 })), due: 11 });
+        expect(await dueAppids({ max: 8 })).toEqual(inOrder.slice(0, 8));
+        // staleFirst: oldest fetch first, never fetched last.
+        expect(await dueAppids({ staleFirst: true })).toEqual([15, 11, 14, 13, 12, 16, 3, 5, 4, 6, 2, 1]);
+      });
+
+      test("includes all games during a full refresh, which ends when all were fetched since it began", async () => {
+        await know({
+          10: { status: "success", ago: "1 day" },
+          20: { status: "not_found", ago: "2 days" },
+          30: { status: "failed", ago: "3 days", attempts: 3 },
+          40: { status: "pending" },
+          50: { status: "success", ago: "4 days" },
+        });
+        const lasts = async () => (await state())?.refresh_since !== null;
+        expect(await dueAppids()).toEqual([40]);
+        expect(await lasts()).toBe(false);
+
+        const first = await beginCrawl(true);
+        expect((await dueAppids({ runStartedAt: first.now })).sort()).toEqual([10, 20, 30, 40, 50]);
+        await saveDetails(details(10), { status: "not_found", appid: 20 }, details(40));
+        // A run that ends early, and the next one.
+        expect(await due({ runStartedAt: first.now })).toMatchObject({ due: 2 });
+        await takeOver();
+        const second = await beginCrawl();
+        expect((await dueAppids({ runStartedAt: second.now })).sort()).toEqual([30, 50]);
+        expect(await lasts()).toBe(true);
+        await saveDetails(details(50), { status: "failed", appid: 30, attempts: 1, error: "broken" });
+        expect(await due({ runStartedAt: second.now })).toEqual({ games: [], due: 0 });
+        expect(await lasts()).toBe(false);
+        await age();
+        expect(await due()).toEqual({ games: [{ appid: 30, attempts: 1 }], due: 1 });
+        expect(await beginCrawl(true)).toMatchObject({ page: 0 });
+        expect(await due()).toMatchObject({ due: 5 });
+      });
+
+      test("ends a full refresh while other games are due for other reasons", async () => {
+        await know({ 10: { status: "success", ago: "1 day" }, 20: { status: "failed", ago: "1 day", attempts: 1 } });
+        await beginCrawl(true);
+        await saveDetails(details(10), { status: "failed", appid: 20, attempts: 2, error: "broken" });
+        await age();
+        expect(await due()).toEqual({ games: [{ appid: 20, attempts: 2 }], due: 1 });
+        expect(await state()).toMatchObject({ refresh_since: null });
       });
     });
 
-    test("that were answered say so in sync_status, and touch nothing else there", async () => {
-      await store(record(10, 500), record(20, 500));
-      await mark([
-        [10, 600],
-        [30, 600],
-      ]);
-      await claim({ appids: [10] });
-      const before = { 10: await status(10), 20: await status(20), 30: await status(30) };
-      await saveDetails(
-        details(10),
-        { status: "failed", appid: 20, attempts: 1, error: "broken" },
-        { status: "not_found", appid: 30 },
-        details(40),
-        { status: "failed", appid: 50, attempts: 1, error: "broken" },
-      );
-      const synced = { last_steamspy_sync: expect.anything() };
-      expect(before[10]).toMatchObject({ last_steamspy_sync: null });
-      expect(await status(10)).toEqual({ ...before[10], ...synced });
-      expect(await status(20)).toEqual(before[20]);
-      expect(await status(30)).toEqual({ ...before[30], ...synced });
-      expect(await status(40)).toMatchObject({ ...synced, pics_pending_change: null, pics_change_number: null });
-      expect(await status(50)).toEqual({});
-    });
+    describe("collector_save_details", () => {
+      test("overwrites all columns and the fetch status", async () => {
+        for (const given of [{}, {}, { developer: "Other", score_rank: null, tags_json: {}, languages: null }]) {
+          await saveDetails(details(10, given));
+          const { status: fetch_status, ...columns } = details(10, given);
+          expect(await metadata(10)).toEqual({
+            ...columns,
+            fetch_status,
+            fetch_attempts: 0,
+            last_error: null,
+            last_updated: expect.anything(),
+            fetched_at: expect.anything(),
+          });
+        }
+      });
 
-    test("make no work for PICS, and hide none from it", async () => {
-      await saveDetails(details(10), details(20));
-      expect(await call("pics_state")).toMatchObject({ pending: 0, failing: 0 });
-      expect((await claim()).apps).toEqual([]);
-      expect(await mark([[10, 500]])).toMatchObject({ marked: 1 });
-      const { lease, appids } = await claim();
-      expect(appids).toEqual([10]);
-      await apply(lease, { apps: [record(10, 500)] });
-      expect(await status(10)).toMatchObject({ pics_change_number: 500, last_steamspy_sync: expect.anything() });
-    });
+      test("leaves stored columns for not_found and failed games, and resets fetch_attempts after an answer", async () => {
+        await saveDetails(details(10), details(20));
+        await sql(
+          "update game_metadata set last_updated = now() - interval '1 day', fetched_at = now() - interval '1 day'",
+        );
+        const before = { 10: await metadata(10), 20: await metadata(20) };
+        const results = [
+          { status: "not_found", appid: 10 },
+          { status: "failed", appid: 20, attempts: 2, error: "HTTP 500" },
+          { status: "not_found", appid: 30 },
+          { status: "failed", appid: 40, attempts: 1, error: "HTTP 500" },
+        ] as const;
+        const recent = async (appid: number) => {
+          const [row] = await sql(
+            "select fetched_at > now() - interval '1 hour' as recent from game_metadata where appid = $1",
+            [appid],
+          );
+          return row?.recent;
+        };
+        for (let times = 0; times < 2; times++) {
+          await saveDetails(...results);
+          const asked = { fetched_at: expect.anything() };
+          expect(await metadata(10)).toEqual({ ...before[10], ...asked, fetch_status: "not_found" });
+          const failed = { fetch_status: "failed", fetch_attempts: 2, last_error: "HTTP 500" };
+          expect(await metadata(20)).toEqual({ ...before[20], ...asked, ...failed });
+          expect(await metadata(30)).toMatchObject({ ...empty(30), fetch_status: "not_found", last_updated: null });
+          expect(await metadata(40)).toMatchObject({ tags_json: null, fetch_status: "failed", fetch_attempts: 1 });
+        }
+        for (const { appid } of results)
+          expect({ appid, recent: await recent(appid) }).toEqual({ appid, recent: true });
+        await saveDetails(details(20), { status: "not_found", appid: 40 });
+        expect(await metadata(20)).toMatchObject({ fetch_status: "success", fetch_attempts: 0, last_error: null });
+        expect(await metadata(40)).toMatchObject({ fetch_status: "not_found", fetch_attempts: 0, last_error: null });
+        expect(await collecting.worker.counts()).toMatchObject({
+          games: { pending: 0, success: 1, failed: 0, not_found: 3 },
+        });
+      });
 
-    test("are what get_apps_for_sync goes by", async () => {
-      await sql("insert into apps (appid) values (10), (20), (30), (40)");
-      const next = async (max: number) =>
-        (await catalog.database.db.rpc("get_apps_for_sync", { source: "steamspy", max_apps: max })) as number[];
-      expect(await next(10)).toEqual([10, 20, 30, 40]);
-      const earlier = () => sql("update sync_status set last_steamspy_sync = last_steamspy_sync - interval '1 second'");
-      await saveDetails(details(20));
-      await earlier();
-      await saveDetails({ status: "not_found", appid: 10 }, { status: "failed", appid: 30, attempts: 1, error: "x" });
-      expect(await next(10)).toEqual([30, 40, 20, 10]);
-      await earlier();
-      await saveDetails(details(20));
-      expect(await next(3)).toEqual([30, 40, 10]);
-    });
+      test("sets only last_steamspy_sync in sync_status, for answered games", async () => {
+        await store(record(10, 500), record(20, 500));
+        await mark([
+          [10, 600],
+          [30, 600],
+        ]);
+        await claim({ appids: [10] });
+        const before = { 10: await status(10), 20: await status(20), 30: await status(30) };
+        await saveDetails(
+          details(10),
+          { status: "failed", appid: 20, attempts: 1, error: "broken" },
+          { status: "not_found", appid: 30 },
+          details(40),
+          { status: "failed", appid: 50, attempts: 1, error: "broken" },
+        );
+        const synced = { last_steamspy_sync: expect.anything() };
+        expect(before[10]).toMatchObject({ last_steamspy_sync: null });
+        expect(await status(10)).toEqual({ ...before[10], ...synced });
+        expect(await status(20)).toEqual(before[20]);
+        expect(await status(30)).toEqual({ ...before[30], ...synced });
+        expect(await status(40)).toMatchObject({ ...synced, pics_pending_change: null, pics_change_number: null });
+        expect(await status(50)).toEqual({});
+      });
 
-    test("that no column holds are a fault of the data, and nothing of the call is kept", async () => {
-      const bad = details(20, { price: 2 ** 31 });
-      await expect(saveDetails(details(10), bad)).rejects.toMatchObject({ fault: "data" });
-      expect(await games()).toEqual([]);
-      expect(await sql("select from sync_status")).toEqual([]);
+      test("neither creates nor hides work of PICS", async () => {
+        await saveDetails(details(10), details(20));
+        expect(await call("pics_state")).toMatchObject({ pending: 0, failing: 0 });
+        expect((await claim()).apps).toEqual([]);
+        expect(await mark([[10, 500]])).toMatchObject({ marked: 1 });
+        const { lease, appids } = await claim();
+        expect(appids).toEqual([10]);
+        await apply(lease, { apps: [record(10, 500)] });
+        expect(await status(10)).toMatchObject({ pics_change_number: 500, last_steamspy_sync: expect.anything() });
+      });
+
+      test("determines the order of get_apps_for_sync('steamspy')", async () => {
+        await sql("insert into apps (appid) values (10), (20), (30), (40)");
+        const next = async (max: number) =>
+          (await catalog.database.db.rpc("get_apps_for_sync", { source: "steamspy", max_apps: max })) as number[];
+        expect(await next(10)).toEqual([10, 20, 30, 40]);
+        const earlier = () =>
+          sql("update sync_status set last_steamspy_sync = last_steamspy_sync - interval '1 second'");
+        await saveDetails(details(20));
+        await earlier();
+        await saveDetails({ status: "not_found", appid: 10 }, { status: "failed", appid: 30, attempts: 1, error: "x" });
+        expect(await next(10)).toEqual([30, 40, 20, 10]);
+        await earlier();
+        await saveDetails(details(20));
+        expect(await next(3)).toEqual([30, 40, 10]);
+      });
+
+      test("reports out-of-range values as a data error and rolls back the call", async () => {
+        const bad = details(20, { price: 2 ** 31 });
+        await expect(saveDetails(details(10), bad)).rejects.toMatchObject({ fault: "data" });
+        expect(await games()).toEqual([]);
+        expect(await sql("select from sync_status")).toEqual([]);
+      });
     });
-  });
-});
+  },
+  ["pglite", "postgres"],
+);

@@ -5,7 +5,7 @@ import { forEachDatabase } from "../../support/databases.ts";
 import { emptyTables, record, useCatalog } from "./catalog.ts";
 import { useCollecting, type Worker } from "./collecting.ts";
 
-/** Another seed each day; `SEED=` repeats a run. */
+/** A new seed each day; `SEED=` repeats a run. */
 const seed = Number(process.env.SEED ?? Math.floor(Date.now() / 86_400_000));
 const runs = { pglite: 3, postgres: 12, supabase: 3 };
 
@@ -13,22 +13,22 @@ const maxShrink = 0.5;
 const allKinds = ["dlc", "games", "videos"];
 const appids = Array.from({ length: 14 }, (_, index) => index + 1);
 
-/** What happens between two looks at the catalog. */
+/** What happens between two comparisons with the model. */
 interface Step {
-  /** What Steam takes from its lists and puts on them. */
+  /** Apps removed from and added to the lists. */
   lists: Record<string, { without: number[]; with: number[] }>;
-  /** Which of them are asked for. */
+  /** The requested kinds. */
   kinds: string[];
-  /** The lists' names change from time to time. */
+  /** Part of the names, so that they change. */
   version: number;
-  /** Apps a part while reading, and a batch while applying. */
+  /** Apps per saved batch, and per applied batch. */
   part: number;
   max: number;
-  /** Workers are killed after so many calls: before the next one, or while its reply is on its way. */
+  /** Kills after a number of calls: before the next call, or with its reply lost. */
   kills: { after: number; replyLost: boolean }[];
-  /** Read, and neither accepted nor gone on with. */
+  /** Read, but neither accepted nor resumed. */
   isAbandoned: boolean;
-  /** What PICS stores, and then what Steam does not know, before the lists are read. */
+  /** Apps that PICS stores, then apps unknown to Steam, before the lists are read. */
   stored: number[];
   unknown: number[];
 }
@@ -47,7 +47,7 @@ const step: fc.Arbitrary<Step> = fc.record({
   unknown: some(2),
 });
 
-/** The rules in the simplest words: what each list had when one was last accepted, and what follows for every app. */
+/** Reference model: the members of the last accepted lists, and the resulting state of every app. */
 function createModel() {
   const members = new Map<string, number[]>();
   const apps = new Map<number, { listed: boolean | null; known: boolean; name: string; byPics: boolean }>();
@@ -61,14 +61,14 @@ function createModel() {
     store(appid: number, name: string) {
       apps.set(appid, { listed: apps.get(appid)?.listed ?? null, known: true, name, byPics: true });
     },
-    /** Whether that is news about an app that PICS had stored. */
+    /** Returns whether PICS had stored the app as known. */
     forget(appid: number): boolean {
       const app = apps.get(appid);
       if (!app?.byPics || !app.known) return false;
       app.known = false;
       return true;
     },
-    /** Whether the lists are accepted. */
+    /** Returns whether the lists are accepted. */
     read(lists: Record<string, number[]>, nameOf: (appid: number) => string): boolean {
       if (Object.entries(lists).some(([kind, now]) => isRefused(kind, now))) return false;
       for (const [kind, now] of Object.entries(lists)) members.set(kind, now);
@@ -89,7 +89,7 @@ function createModel() {
 
 class Killed extends Error {}
 
-/** Dies after so many calls. */
+/** A worker that is killed after a number of calls. */
 function mortal(worker: Worker, { after, replyLost }: Step["kills"][number]): Worker {
   let left = after;
   const limited =
@@ -110,12 +110,12 @@ function mortal(worker: Worker, { after, replyLost }: Step["kills"][number]): Wo
   };
 }
 
-forEachDatabase(`collecting app lists as a model does (SEED=${seed})`, (open, kind) => {
+forEachDatabase(`app list functions against a model (SEED=${seed})`, (open, kind) => {
   const catalog = useCatalog(open);
   const { store, mark, claim, apply, sql } = catalog;
   const collecting = useCollecting(catalog);
 
-  /** One worker after the other, until the lists are refused or applied. Null: abandoned. */
+  /** Runs workers one after the other until the lists are rejected or applied. Null: abandoned. */
   async function collect({ part, max, kills, isAbandoned }: Step, lists: Record<string, [number, string][]>) {
     let fresh = true;
     for (const kill of [...kills, null]) {
@@ -130,7 +130,7 @@ forEachDatabase(`collecting app lists as a model does (SEED=${seed})`, (open, ki
         return accepted;
       } catch (error) {
         if (!(error instanceof Killed)) throw error;
-        // What it had read is gone on with, unless it died before it began.
+        // The next worker resumes, unless this one was killed before it began.
         fresh = fresh && kill?.after === 0;
         await collecting.takeOver();
       }
@@ -138,7 +138,7 @@ forEachDatabase(`collecting app lists as a model does (SEED=${seed})`, (open, ki
     throw new Error("the last worker is not killed");
   }
 
-  test("whatever is killed, abandoned, refused or moved", async () => {
+  test("agrees after kills, abandoned runs, rejections and moves", async () => {
     let acceptedLists = 0;
     const property = fc.asyncProperty(fc.array(step, { minLength: 4, maxLength: 7 }), async (steps) => {
       await sql(emptyTables);

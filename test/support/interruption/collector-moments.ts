@@ -5,23 +5,22 @@ import type { Halts, Place } from "./collector-targets.ts";
 import { type Asked, type CollectorWeb, listPageSize } from "./collector-web.ts";
 import type { Day } from "./collector-world.ts";
 
-/** When to kill. Counts are of what the process does from its start on. */
+/** When to kill. Counts begin at the start of the process. */
 export type Moment =
-  /** When so many requests of a phase have come; the last one is never answered. */
+  /** At the `count`-th request of a phase, which is never answered. */
   | { at: "request"; place: Place; count: number }
-  /** So long after so many have been answered. */
+  /** `delayMs` after the `count`-th answer. */
   | { at: "answer"; place: Place; count: number; delayMs: number }
-  /** In the middle of a transaction, which then ends so. */
+  /** In the middle of a transaction, which then commits or rolls back. */
   | { at: "write"; place: Place; count: number; end: "commit" | "rollback" };
 
 /**
- * The phases in which the processes of each day are killed, in an order in which every process gets there: one that goes on with
- * applying a list reads none, and pages and details come once a day.
+ * The phases in which the processes of each day are killed, in an order in which every process reaches its phase: one that resumes
+ * applying a list reads none, and pages and details come once a day. Two kills in a row in one phase hit a resumed phase.
  */
 const placesByDay: readonly (readonly Place[])[] = [
-  ["reading", "applying", "pages", "reading", "pages", "details", "details"],
-  ["reading", "applying", "pages", "applying", "details", "reading", "details"],
-  ["reading", "applying", "pages", "applying", "pages", "details"],
+  ["reading", "applying", "pages", "details", "details"],
+  ["reading", "applying", "pages", "pages"],
 ];
 export const killsInAll = placesByDay.flat().length;
 
@@ -31,7 +30,7 @@ export function planMoments(random: Random, days: readonly Day[], batchSize: num
     const places = placesByDay[number] ?? [];
     return places.map((place) => {
       const { requests, writes } = sizeOf(day, place, batchSize);
-      // What is done once a day is enough for all its kills.
+      // Work that is done once a day is shared by all its kills.
       const times = place === "pages" || place === "details" ? places.filter((other) => other === place).length : 1;
       if (halting && random.chance(0.5)) return drawWrite(random, place, Math.floor(writes / times));
       return drawRequest(random, place, Math.floor(requests / times));
@@ -39,7 +38,7 @@ export function planMoments(random: Random, days: readonly Day[], batchSize: num
   });
 }
 
-/** A little less than there is. */
+/** Lower bounds of the requests and writes of a phase. */
 function sizeOf({ lists, pages, due }: Day, place: Place, batchSize: number): { requests: number; writes: number } {
   const listed = Object.values(lists).flat().length;
   if (place === "reading")
@@ -50,13 +49,13 @@ function sizeOf({ lists, pages, due }: Day, place: Place, batchSize: number): { 
 }
 
 function drawWrite(random: Random, place: Place, writes: number): Moment {
-  // A pass is begun before its first page is written.
+  // The first write of a crawl begins it, before its first page.
   const count = random.int(1, writes) + (place === "pages" ? 1 : 0);
   return { at: "write", place, count, end: random.pick(["commit", "rollback"]) };
 }
 
 function drawRequest(random: Random, place: Place, requests: number): Moment {
-  // Nothing is asked for while a list is applied, which begins with the last answer.
+  // There are no requests while a list is applied, which begins after the last answer.
   if (place === "applying") return { at: "answer", place, count: 1, delayMs: random.int(10, 200) };
   const count = random.int(1, requests);
   return random.chance(0.5)
@@ -64,7 +63,7 @@ function drawRequest(random: Random, place: Place, requests: number): Moment {
     : { at: "answer", place, count, delayMs: random.int(0, place === "pages" ? 15 : 40) };
 }
 
-/** One that every process comes to. */
+/** A moment that every process reaches. */
 export function anyMoment(random: Random): Moment {
   return { at: "request", place: "reading", count: random.int(1, 5) };
 }
@@ -89,7 +88,7 @@ export interface Turn {
   lastWords: string;
 }
 
-/** Lets the process that `start` starts run until its moment comes, and kills it; or lets it run to its end. */
+/** Starts a process and kills it at the moment; without a moment it runs to its end. */
 export async function runUntil(
   moment: Moment | null,
   start: () => Service,

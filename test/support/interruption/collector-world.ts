@@ -1,5 +1,5 @@
 /**
- * What the store and SteamSpy tell a collector on three days, one after the other: apps appear, vanish, come back, move from one list to
+ * The answers of the store and SteamSpy on two days, one after the other: apps appear, vanish, come back, move from one list to
  * another and change their names, and all numbers of SteamSpy are new.
  */
 import { createRandom, type Random } from "../steam/random.ts";
@@ -21,7 +21,7 @@ export interface Day {
   metadata: Record<"atEnd" | "before" | "withPages", Map<number, ExpectedMetadata>>;
 }
 
-export const dayCount = 3;
+export const dayCount = 2;
 
 /**
  * At the end of a day: the next pass is due, and the details of some games ({@link isDueAgain}). What has happened so far is more than

@@ -1,11 +1,11 @@
 /**
- * A collector that is killed again and again (`kill -9`) on three days and started again on the same database, and what must hold of it:
+ * Crash test: a collector is killed (`kill -9`) repeatedly on two days and restarted on the same database. Invariants:
  *
- * - at the end of each day the database is as that of an undisturbed one, and as an independent reading of what SteamSpy answered;
- * - at every kill each app and each game is in a state of that day or of the one before, by how far the process had come;
- * - what was saved is never asked for again; what was asked for and not saved is one page of each kind, or one batch of details.
+ * - at the end of each day the database equals that of an undisturbed collector, and an independent reading of SteamSpy's answers;
+ * - at every kill each app and each game is in a state of that day or of the day before, according to the progress of the process;
+ * - saved answers are never requested again; at most one page of each kind, or one batch of details, is requested and lost.
  *
- * The moments are drawn from a seed and fall into all phases: the reading of the lists, their application, SteamSpy's pages and the details.
+ * The moments are drawn from a seed and cover all phases: reading and applying the lists, SteamSpy's pages, details.
  */
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -29,7 +29,7 @@ export { createWorld, type Day } from "./collector-world.ts";
 export interface CollectorInterruptionOptions {
   driver: InterruptedDriver;
   cluster: ClusterAddress;
-  /** Nobody else asks it anything meanwhile. */
+  /** Used by this test alone. */
   web: CollectorWeb;
   days: readonly Day[];
   undisturbed: readonly UndisturbedDay[];
@@ -38,11 +38,11 @@ export interface CollectorInterruptionOptions {
 }
 
 export interface CollectorInterruption {
-  /** Processes killed, by the phase in which they were. */
+  /** Kills by phase. */
   kills: Record<Place, number>;
-  /** The moments in words. */
+  /** The kills, described. */
   history: string[];
-  /** What did not hold, in words; empty when all did. */
+  /** Violated invariants, described; empty if all hold. */
   violations: string[];
 }
 
@@ -54,16 +54,16 @@ export interface UndisturbedDay {
 
 const batchSize = 50;
 const env = {
-  // Most of a start is reading and compiling the program.
+  // Most of the start-up time is reading and compiling the program.
   NODE_COMPILE_CACHE: join(tmpdir(), "spsync-compile-cache"),
   STEAM_API_KEY: "key-of-the-store",
   BATCH_SIZE: String(batchSize),
-  // Beyond any number of games here: a run that is cut into several asks for no more than one that is not.
+  // More than the games here: an interrupted run must not request more than an undisturbed one.
   MAX_DETAILS: "1000000",
   STEAMSPY_API_LIMIT: "6000/second",
   STEAMSPY_ALL_LIMIT: "6000/second",
 };
-/** Where the lease of a killed process does not lapse by itself, nothing that happens to a process on a slow machine lets it. */
+/** On Postgres the test expires the lease itself, so the lease is long enough for a slow machine. */
 const leaseSeconds: Record<InterruptedDriver, string> = { postgres: "60", pglite: "2" };
 
 /** One collector a day on an empty Postgres. */
@@ -89,7 +89,7 @@ export async function collectUndisturbed(
   }
 }
 
-/** Kills collectors on three days, lets the last one of each day finish, and says what did not hold. */
+/** Kills collectors on every day, lets the last one of each day finish, and reports violated invariants. */
 export async function interruptCollector(options: CollectorInterruptionOptions): Promise<CollectorInterruption> {
   const { driver, web, days, undisturbed, seed, report = () => {} } = options;
   const random = createRandom(seed);

@@ -8,7 +8,7 @@ beforeEach(() => void vi.useFakeTimers({ now: new Date(startAt) }));
 afterEach(() => void vi.useRealTimers());
 
 describe("createTracker", () => {
-  it("knows nothing before it is told anything", () => {
+  it("starts without phase progress and rate", () => {
     const tracker = createTracker();
     vi.advanceTimersByTime(minuteMs);
     expect(tracker.status()).toEqual({
@@ -21,7 +21,7 @@ describe("createTracker", () => {
     expect(tracker.lastProgressAt()).toBeNull();
   });
 
-  it("counts each phase anew", () => {
+  it("resets counts and rate at each phase", () => {
     const tracker = createTracker();
     tracker.begin("reading_list", null);
     vi.advanceTimersByTime(minuteMs);
@@ -44,7 +44,7 @@ describe("createTracker", () => {
     });
   });
 
-  it("tells the time left by the rate, where that is slower than the limit", () => {
+  it("estimates the time left by the rate if it is below the rate limit", () => {
     const tracker = createTracker();
     tracker.begin("details", 100, 1_000);
     vi.advanceTimersByTime(2 * minuteMs);
@@ -52,7 +52,7 @@ describe("createTracker", () => {
     expect(tracker.status()).toMatchObject({ rate_per_minute: 20, eta_seconds: 180 });
   });
 
-  it("promises no more than the limit allows, however soon the first step came", () => {
+  it("estimates the time left by the rate limit if the first steps are faster", () => {
     const tracker = createTracker();
     tracker.begin("all_games", 80, minuteMs);
     vi.advanceTimersByTime(500);
@@ -66,12 +66,12 @@ describe("createTracker", () => {
     expect(tracker.status().rate_per_minute).toBeCloseTo(1, 1);
     tracker.add(1);
     expect(tracker.status().eta_seconds).toBe(0);
-    // Pages that are asked for again at the end come on top.
+    // Missed pages retried at the end come on top.
     tracker.add(1);
     expect(tracker.status()).toMatchObject({ done: 81, total: 80, eta_seconds: 0 });
   });
 
-  it("tells no time left once nothing has moved for long", () => {
+  it("has no estimate after a long time without progress", () => {
     const tracker = createTracker();
     tracker.begin("details", 100, 1_000);
     tracker.add(50);
@@ -80,7 +80,7 @@ describe("createTracker", () => {
     expect(tracker.status()).toMatchObject({ done: 50, rate_per_minute: 0, eta_seconds: null });
   });
 
-  it("takes where a phase goes on for no speed", () => {
+  it("does not count the position where a phase resumes as speed", () => {
     const tracker = createTracker();
     tracker.begin("all_games", 80, minuteMs);
     tracker.advanceTo(40, 82);
@@ -96,7 +96,7 @@ describe("createTracker", () => {
     expect(tracker.status()).toMatchObject({ done: 300, rate_per_minute: 100, eta_seconds: 100 });
   });
 
-  it("reaches a sum that counts alone have not", () => {
+  it("advances to an absolute position", () => {
     const tracker = createTracker();
     tracker.begin("applying_list", null);
     tracker.advanceTo(500, 2_000);
@@ -109,7 +109,7 @@ describe("createTracker", () => {
     expect(tracker.status()).toMatchObject({ done: 1_002, total: 1_002, eta_seconds: 0 });
   });
 
-  it("tells when something was last counted or begun", () => {
+  it("reports the time of the last step or phase change", () => {
     const tracker = createTracker();
     const steps = [() => tracker.begin("waiting", null), () => tracker.add(0), () => tracker.advanceTo(0, 5)];
     for (const [index, step] of steps.entries()) {

@@ -5,7 +5,7 @@ import type { WebClient } from "../../../src/web/client.ts";
 
 const { signal } = new AbortController();
 
-/** A client of which the API answers `reply`, and what it was asked. */
+/** A client whose API answers `reply`, and its requests. */
 function answering(reply: unknown) {
   const asked: unknown[] = [];
   const web: WebClient = {
@@ -24,7 +24,7 @@ function answering(reply: unknown) {
 const page = (reply: unknown) => gamesPage(answering(reply).web, 0, signal);
 const details = (reply: unknown, appid = 10) => gameDetails(answering(reply).web, appid, signal);
 
-/** An entry as SteamSpy sends it, and what it says. */
+/** An entry as SteamSpy sends it, and its parsed values. */
 const sent = {
   appid: 10,
   name: "Counter-Strike",
@@ -63,7 +63,7 @@ const sentDetails = {
   tags: { Action: 5_448, "1990's": 1_212 },
 };
 
-/** What is sent in one field, and the value of one column then. Both requests read these fields alike. */
+/** Raw value of a field and parsed value of its column. Both requests parse these fields alike. */
 const oddValues: [string, unknown, keyof typeof numbers, unknown][] = [
   ["score_rank", "", "score_rank", null],
   ["score_rank", 98, "score_rank", 98],
@@ -105,13 +105,13 @@ const oddValues: [string, unknown, keyof typeof numbers, unknown][] = [
 ];
 
 describe("gamesPage", () => {
-  it("asks for a page of all games", async () => {
+  it("requests a page of all games", async () => {
     const { web, asked } = answering([]);
     await gamesPage(web, 7, signal);
     expect(asked).toEqual([["steamspy_all", "https://steamspy.com/api.php", { request: "all", page: "7" }]]);
   });
 
-  it("reads every field that all games have, and no other", async () => {
+  it("reads the fields of pages, and no others", async () => {
     expect(await page({ 10: sentDetails, 20: { ...sent, appid: 20 } })).toEqual({
       games: [numbers, { ...numbers, appid: 20 }],
       entries: 2,
@@ -122,7 +122,7 @@ describe("gamesPage", () => {
     expect((await page({ 10: { ...sent, [field]: value } })).games).toEqual([{ ...numbers, [column]: expected }]);
   });
 
-  it.each([[{}], [[]]])("takes %j for a page past the end", async (reply) => {
+  it.each([[{}], [[]]])("reads %j as a page past the end", async (reply) => {
     expect(await page(reply)).toEqual({ games: [], entries: 0 });
   });
 
@@ -130,14 +130,14 @@ describe("gamesPage", () => {
     expect((await page({ 10: { ...sent, name: "", developer: "" } })).games).toEqual([{ ...numbers, developer: null }]);
   });
 
-  it("reads an appid that is sent as a text", async () => {
+  it("reads an appid that is a string", async () => {
     expect((await page({ 10: { ...sent, appid: "10" } })).games).toEqual([numbers]);
   });
 
-  it("leaves out what is no game, and counts it", async () => {
+  it("skips entries that are not games, but counts them", async () => {
     const reply = {
       10: sent,
-      // Stands for games that SteamSpy hides.
+      // Placeholder of games that SteamSpy hides.
       999999: { ...sent, appid: 999_999 },
       20: { ...sent, appid: 30 },
       40: null,
@@ -163,11 +163,11 @@ describe("gamesPage", () => {
     ["null", null],
     ["a text", "Too many connections"],
     ["a number", 0],
-  ])("refuses %s", async (_name, reply) => {
+  ])("rejects %s", async (_name, reply) => {
     await expect(page(reply)).rejects.toMatchObject({ name: "WebError", fault: "invalid", status: 200 });
   });
 
-  it("passes on why the page could not be had", async () => {
+  it("passes the error of the web client on", async () => {
     const away = new WebError("unreachable", "steamspy_all: no answer");
     const web: WebClient = { json: () => Promise.reject(away), status: () => [] };
     await expect(gamesPage(web, 0, signal)).rejects.toBe(away);
@@ -175,7 +175,7 @@ describe("gamesPage", () => {
 });
 
 describe("gameDetails", () => {
-  it("asks for one game and reads every field", async () => {
+  it("requests one game and reads every field", async () => {
     const { web, asked } = answering(sentDetails);
     expect(await gameDetails(web, 10, signal)).toEqual({
       ...numbers,
@@ -231,18 +231,18 @@ describe("gameDetails", () => {
     ["an echo with nulls", { ...sentDetails, name: null, developer: null }],
     ["an echo with blanks", { ...sentDetails, name: " ", developer: "\u0000" }],
     ["an echo of the appid alone", { appid: 10 }],
-  ])("is null where SteamSpy does not know the game: %s", async (_name, reply) => {
+  ])("returns null for a game that SteamSpy does not know: %s", async (_name, reply) => {
     expect(await details(reply)).toBeNull();
   });
 
   it.each([
     ["name", { name: "", developer: "Valve" }, { developer: "Valve" }],
     ["developer", { name: "Counter-Strike", developer: null }, { developer: null }],
-  ])("knows a game that lacks only its %s", async (_name, change, expected) => {
+  ])("returns a game that lacks only its %s", async (_name, change, expected) => {
     expect(await details({ ...sentDetails, ...change })).toMatchObject({ appid: 10, ...expected });
   });
 
-  it("takes an appid that is sent as a text", async () => {
+  it("accepts an appid that is a string", async () => {
     expect(await details({ ...sentDetails, appid: "10" })).toMatchObject(numbers);
   });
 
@@ -251,14 +251,14 @@ describe("gameDetails", () => {
     ["another app that it does not know", { appid: 20, name: null, developer: null }, "answered for 20"],
     ["no app", { ...sentDetails, appid: undefined }, "answered for undefined"],
     ["an error", { error: "too many connections" }, "was asked for app 10"],
-  ])("refuses an answer for %s", async (_name, reply, message) => {
+  ])("rejects an answer for %s", async (_name, reply, message) => {
     await expect(details(reply)).rejects.toMatchObject({
       ...{ name: "WebError", fault: "invalid", status: 200 },
       message: expect.stringContaining(message),
     });
   });
 
-  it.each([null, "text", 10, [sentDetails]])("refuses %j", async (reply) => {
+  it.each([null, "text", 10, [sentDetails]])("rejects %j", async (reply) => {
     await expect(details(reply)).rejects.toMatchObject({ name: "WebError", fault: "invalid" });
   });
 });

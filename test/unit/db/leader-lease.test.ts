@@ -11,7 +11,7 @@ const held: LeaseAnswer = { leading: true, freeInMs: null };
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-/** `answers` in turn, the last one from then on. */
+/** A lease that answers with `answers` in turn, then always with the last. */
 function setUp(...answers: LeaseAnswer[]) {
   const calls: { call: string; atMs: number }[] = [];
   const messages: string[] = [];
@@ -35,14 +35,14 @@ function setUp(...answers: LeaseAnswer[]) {
   const options = { logger, signal: stopping.signal };
   return { options, lease, calls, messages, stopping };
 }
-/** Work of so many milliseconds, which ends with the signal's reason when that comes first. */
+/** Work of `ms` milliseconds that rejects with the reason of the signal when it aborts first. */
 const workFor = (ms: number) => async (signal: AbortSignal) => {
   await sleep(ms, signal);
   return "the result";
 };
 
 describe("whileLeading", () => {
-  it("renews the lease while it works, gives it back and returns what the work does", async () => {
+  it("renews the lease during the work, releases it and returns the result of the work", async () => {
     const { options, lease, calls, messages, stopping } = setUp(held);
     const result = whileLeading(lease, options, workFor(80_000));
     await vi.advanceTimersByTimeAsync(80_000);
@@ -58,7 +58,7 @@ describe("whileLeading", () => {
     expect(getEventListeners(stopping.signal, "abort")).toEqual([]);
   });
 
-  it("waits for another worker's lease, at most a third of one at a time, and says so once", async () => {
+  it("waits for another worker's lease, at most a third of a lease at a time, and logs it once", async () => {
     const { options, lease, calls, messages } = setUp(
       { leading: false, freeInMs: 80_000 },
       { leading: false, freeInMs: 5_000 },
@@ -76,7 +76,7 @@ describe("whileLeading", () => {
     expect(messages).toEqual([expect.stringContaining("another worker collects")]);
   });
 
-  it("stops waiting when it is told to, without any work or lease to give back", async () => {
+  it("stops waiting on abort, without work and without a release", async () => {
     const { options, lease, calls, stopping } = setUp({ leading: false, freeInMs: leaseMs });
     const work = vi.fn(workFor(0));
     const result = expect(whileLeading(lease, options, work)).rejects.toThrow("stopped");
@@ -93,7 +93,7 @@ describe("whileLeading", () => {
     expect(late.calls).toEqual([]);
   });
 
-  it("hands the stop on to the work, waits for it and gives the lease back", async () => {
+  it("forwards an abort to the work, waits for it and releases the lease", async () => {
     const { options, lease, calls, stopping } = setUp(held);
     const saving = vi.fn();
     const result = whileLeading(lease, options, async (signal) => {
@@ -113,7 +113,7 @@ describe("whileLeading", () => {
     expect(calls.at(-1)).toEqual({ call: "release", atMs: 12_000 });
   });
 
-  it("hands on a stop that came while the lease was taken", async () => {
+  it("forwards an abort that came while the lease was acquired", async () => {
     const { options, stopping, lease } = setUp(held);
     const { acquire } = lease;
     lease.acquire = async () => {
@@ -125,7 +125,7 @@ describe("whileLeading", () => {
     expect(seen).toHaveBeenCalledWith(true);
   });
 
-  it("ends the work with LeaseLostError when another worker has taken over, and never takes the lease back", async () => {
+  it("aborts the work with LeaseLostError when another worker has taken over, and does not acquire again", async () => {
     const { options, lease, calls } = setUp(held, held, { leading: false, freeInMs: 60_000 }, held);
     const result = whileLeading(lease, options, async (signal) => {
       await sleep(10 * leaseMs, signal).catch(() => {});
@@ -143,7 +143,7 @@ describe("whileLeading", () => {
     ]);
   });
 
-  it("waits for a renewal in flight, which would take the lease back once it was given back", async () => {
+  it("waits for a renewal in flight before it releases, because the renewal would acquire the lease again", async () => {
     const { options, lease, calls } = setUp(held);
     const { acquire } = lease;
     lease.acquire = async () => {
@@ -158,7 +158,7 @@ describe("whileLeading", () => {
     expect(calls.map(({ call }) => call)).toEqual(["acquire", "acquired", "acquire", "acquired", "release"]);
   });
 
-  it("ends the work with the fault of a renewal that fails for good", async () => {
+  it("aborts the work with the error of a renewal that fails permanently", async () => {
     const { options, lease, calls } = setUp(held, new Error("the schema is older"));
     const result = expect(whileLeading(lease, options, workFor(leaseMs))).rejects.toThrow("the schema is older");
     await vi.advanceTimersByTimeAsync(30_000);
@@ -166,7 +166,7 @@ describe("whileLeading", () => {
     expect(calls.map(({ call }) => call)).toEqual(["acquire", "acquire", "release"]);
   });
 
-  it.each(["result", "fault"])("says that the lease could not be given back, and keeps the work's %s", async (end) => {
+  it.each(["result", "fault"])("logs a failed release, and keeps the %s of the work", async (end) => {
     const { options, messages, lease } = setUp(held);
     lease.release = () => Promise.reject(new Error("the database is away"));
     const result = whileLeading(lease, options, async () => {
@@ -178,7 +178,7 @@ describe("whileLeading", () => {
     expect(messages).toEqual(["the leader lease could not be released; it lapses"]);
   });
 
-  it("throws when the lease cannot be asked for", async () => {
+  it("throws when the lease cannot be acquired because of an error", async () => {
     const { options, lease, calls } = setUp(new Error("the schema is older"));
     await expect(whileLeading(lease, options, workFor(0))).rejects.toThrow("the schema is older");
     expect(calls.map(({ call }) => call)).toEqual(["acquire"]);
