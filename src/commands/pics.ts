@@ -94,8 +94,7 @@ export function createPicsWorker(
         appIdMax: config.bulk.appIdMax,
         appList: steamApiKey === null ? null : (signal) => storeAppids(web, steamApiKey, signal),
         maxAttempts: config.bulk.maxRetries + 1,
-        retryMs: 2_000,
-        retryMaxMs: 60_000,
+        appBackoff: { firstMs: 2_000, maxMs: 60_000 },
       });
       bulk = current;
       const progress = createProgress({
@@ -130,8 +129,7 @@ export function createPicsWorker(
         pollIntervalMs: config.monitor.pollIntervalMs,
         reconcileIntervalMs: config.monitor.reconcileIntervalMs,
         drainOnly: config.monitor.drainOnly,
-        retryMs: 30_000,
-        retryMaxMs: 3_600_000,
+        appBackoff: { firstMs: 30_000, maxMs: 3_600_000 },
       });
       monitor = current;
       lifecycle.onShutdown("change monitor", () => current.stop(), stopLimitMs);

@@ -110,13 +110,16 @@ async function storedSide(appid: number, context: Context): Promise<StoredSide> 
 
 async function askSteam(appid: number, { config, logger, lifecycle }: Context) {
   // steam-user takes longer to load than all the rest together.
-  const [{ composeSteam }, { askApp }] = await Promise.all([import("./steam.ts"), import("../sync/ask-app.ts")]);
+  const [{ composeSteam }, { fetchSingleApp }] = await Promise.all([
+    import("./steam.ts"),
+    import("../sync/fetch-single-app.ts"),
+  ]);
   const { session, pics } = composeSteam(config, logger);
   lifecycle.onShutdown("Steam session", () => session.stop());
   session.start();
   const patience = AbortSignal.timeout(config.giveUpAfterMs);
   try {
-    return await askApp(pics, appid, AbortSignal.any([lifecycle.signal, patience]));
+    return await fetchSingleApp(pics, appid, AbortSignal.any([lifecycle.signal, patience]));
   } catch (error) {
     if (!patience.aborted || lifecycle.signal.aborted) throw error;
     const why = session.status().last_error;

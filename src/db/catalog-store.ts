@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import type { AppRecord } from "../catalog/app-record.ts";
+import type { Backoff } from "../process/backoff.ts";
 import type { Database } from "./database.ts";
 import type { DatabaseRetry } from "./retry.ts";
 
@@ -115,8 +116,8 @@ export interface ApplyRequest {
   unknown: readonly number[];
   failed: readonly { appid: number; error: string }[];
   tokens: readonly { appid: number; access_token: string | null }[];
-  retryMs: number;
-  retryMaxMs: number;
+  /** Delay before the next attempt at a failed app. The database computes it, without jitter. */
+  appBackoff: Backoff;
   /** Record each field that changes on an app that was stored before. */
   history: boolean;
 }
@@ -233,7 +234,7 @@ export function createCatalogStore(db: Database, retry: Pick<DatabaseRetry, "cal
     release: async (leaseId) => {
       await rpc(nothing, "pics_release", { lease_id: leaseId });
     },
-    apply: ({ leaseId, apps, unknown, failed, tokens, retryMs, retryMaxMs, history }) =>
+    apply: ({ leaseId, apps, unknown, failed, tokens, appBackoff, history }) =>
       rpc(
         applyReply,
         "pics_apply",
@@ -244,8 +245,8 @@ export function createCatalogStore(db: Database, retry: Pick<DatabaseRetry, "cal
           unknown,
           failed,
           tokens,
-          retry_seconds: retryMs / 1000,
-          retry_max_seconds: retryMaxMs / 1000,
+          retry_seconds: appBackoff.firstMs / 1000,
+          retry_max_seconds: appBackoff.maxMs / 1000,
           history,
         },
         { splittable: apps.length > 0 },

@@ -3,7 +3,7 @@ import { SteamError } from "../process/errors.ts";
 import type { AppInfoMessage } from "../steam/payload.ts";
 import type { ProductInfoReply } from "../steam/pics.ts";
 import type { AppPayload, Pics } from "../steam/port.ts";
-import { changeWindow } from "../sync/change-monitor.ts";
+import { changeWindow } from "../sync/poll.ts";
 import { idsPerRequest } from "../sync/sweep.ts";
 import { formatCount } from "../terminal/format.ts";
 import { clean } from "../terminal/layout.ts";
@@ -103,14 +103,14 @@ export function steamChecks(steam: SteamProbe): Check[] {
     const { granted, denied } = await pics.accessTokens(appids, signal);
     const words = `${granted.size} of ${appids.length} apps that hold something back are granted a token, ${denied.length} are denied`;
     const isTold = granted.size + denied.length === appids.length;
-    if (granted.size === 0) return judged(false, words, "fetchApps in src/sync/apply-batch.ts");
+    if (granted.size === 0) return judged(false, words, "fetchApps in src/sync/fetch-apps.ts");
     const asked = [...granted].map(([appid, accessToken]) => ({ appid, accessToken }));
     const { apps } = await pics.productInfo(asked, signal);
     const opened = apps.filter(({ missingToken, text }) => !missingToken && text !== null).length;
     return judged(
       isTold && opened === granted.size,
       `${words}; with it ${opened} are told in full`,
-      "fetchApps in src/sync/apply-batch.ts",
+      "fetchApps in src/sync/fetch-apps.ts",
     );
   }
 
@@ -191,5 +191,5 @@ async function changesBack(pics: Pics, signal: AbortSignal): Promise<Finding> {
   const words = `changes are listed ${formatCount(listed)} numbers back`;
   const end =
     refused === null ? "and perhaps farther" : `and not ${formatCount(refused)}, where the force flags are set`;
-  return judged(listed >= changeWindow, `${words} ${end}`, "changeWindow (5,000) in src/sync/change-monitor.ts");
+  return judged(listed >= changeWindow, `${words} ${end}`, "changeWindow (5,000) in src/sync/poll.ts");
 }

@@ -75,7 +75,7 @@ export const modules: Readonly<Record<string, Module>> = {
       "db",
       "steam/port",
       "sync/sweep",
-      "sync/change-monitor",
+      "sync/poll",
       "library/s3-store",
       "catalog-source",
       "terminal",

@@ -136,8 +136,7 @@ function compose(
     concurrency,
     upsertBatchSize: 500,
     leaseMs: 90_000,
-    retryMs: 50,
-    retryMaxMs: 500,
+    appBackoff: { firstMs: 50, maxMs: 500 },
     history: true,
   };
 }

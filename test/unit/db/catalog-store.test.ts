@@ -14,8 +14,7 @@ const request: ApplyRequest = {
   unknown: [],
   failed: [{ appid: 10, error: "no reply" }],
   tokens: [],
-  retryMs: 1,
-  retryMaxMs: 1,
+  appBackoff: { firstMs: 1, maxMs: 1 },
   history: true,
 };
 const reply = { stored: 0, stale: 0, unknown: 0, failed: 1, lease_lost: 0 };

@@ -69,8 +69,7 @@ function setUp(
     store: store as CatalogStore,
     logger: silent,
     upsertBatchSize: 500,
-    retryMs: 1,
-    retryMaxMs: 10,
+    appBackoff: { firstMs: 1, maxMs: 10 },
     history: true,
   };
   const run = (apps: ClaimedApp[], more = {}) => applyBatch({ ...deps, ...more }, lease, apps);

@@ -126,7 +126,7 @@ export function createMemoryStore(): MemoryStore {
     async release(leaseId) {
       for (const app of memory.apps.values()) if (app.lease?.id === leaseId) app.lease = null;
     },
-    async apply({ leaseId, apps, unknown, failed, retryMs, retryMaxMs }) {
+    async apply({ leaseId, apps, unknown, failed, appBackoff }) {
       const reply = { stored: 0, stale: 0, unknown: 0, failed: 0, lease_lost: 0 };
       for (const { appid, change_number } of apps) {
         const app = heldBy(appid, leaseId);
@@ -142,7 +142,7 @@ export function createMemoryStore(): MemoryStore {
         const app = heldBy(appid, leaseId);
         if (!app) continue;
         reply.failed += 1;
-        const dueMs = Date.now() + Math.min(retryMaxMs, retryMs * 2 ** app.attempts);
+        const dueMs = Date.now() + Math.min(appBackoff.maxMs, appBackoff.firstMs * 2 ** app.attempts);
         Object.assign(app, { attempts: app.attempts + 1, dueMs, error, lease: null });
       }
       return reply;
