@@ -1,12 +1,12 @@
 import { z } from "zod";
 import { deckCategories, steamosCategories } from "./app-record.ts";
+import { maxId } from "./values.ts";
 
 /**
  * The catalog as readers see it: what the read functions of the database return, what the read API serves, and what its
  * OpenAPI document says, in one place. Names are those of the columns; times are ISO 8601 in UTC.
  */
 
-const maxId = 2_147_483_647;
 const id = z.int().min(1).max(maxId);
 const count = z.int().min(0);
 const time = z.iso.datetime({ offset: true });

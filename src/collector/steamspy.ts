@@ -1,6 +1,7 @@
 import { z } from "zod";
-import { maxId, text, whole } from "../catalog/values.ts";
+import { int, text } from "../catalog/values.ts";
 import { WebError } from "../process/errors.ts";
+import { int32Max } from "../process/limits.ts";
 import type { WebClient } from "../web/client.ts";
 import type { GameDetails, GameNumbers } from "./store.ts";
 
@@ -99,7 +100,7 @@ function cleanText(value: unknown): string | null {
 
 /** A number that a Postgres `integer` holds, sent as a number or as a text. */
 function wholeNumber(value: unknown): number | null {
-  return typeof value === "number" || typeof value === "string" ? whole(String(value), 0, maxId) : null;
+  return typeof value === "number" || typeof value === "string" ? int(String(value), 0, int32Max) : null;
 }
 
 /** `{"Action": 5448, …}`; SteamSpy sends `[]` for none. Names stay untrimmed, as Steam's own are (`Dystopian `, tag 5030). */

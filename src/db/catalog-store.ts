@@ -8,8 +8,8 @@ import type { DatabaseRetry } from "./retry.ts";
 /**
  * Typed calls of the SQL functions in `supabase/migrations`; what each does is written there.
  *
- * Every call may be repeated after a lost reply: `apply` carries a request id, a claim its lease id, and the others do the
- * same thing twice.
+ * Every call may be repeated after a lost reply: `apply` carries a request id, a claim its lease id, and the others do
+ * the same thing twice.
  */
 export interface CatalogStore {
   state(): Promise<CatalogState>;
@@ -20,7 +20,10 @@ export interface CatalogStore {
   claim(request: ClaimRequest): Promise<Claim>;
   renew(leaseId: string, leaseMs: number): Promise<number>;
   release(leaseId: string): Promise<void>;
-  /** A statement that runs into a time limit throws {@link DatabaseError} `timeout`: ask for fewer apps. Without any it is repeated. */
+  /**
+   * A statement that runs into a time limit throws {@link DatabaseError} `timeout`: ask for fewer apps. Without any it
+   * is repeated.
+   */
   apply(request: ApplyRequest): Promise<ApplyReply>;
   /** What the monitor decides by. */
   monitorState(): Promise<MonitorState>;

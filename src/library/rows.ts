@@ -1,20 +1,13 @@
 import { z } from "zod";
+import { int32Max } from "../process/limits.ts";
 
 /** The rows of the two files, as their columns read: numbers and objects are text in the file. */
 
-const minutes = z
-  .number()
-  .int()
-  .min(0)
-  .max(2 ** 31 - 1);
+const minutes = z.number().int().min(0).max(int32Max);
 
 /** A game of a Steam library. Playtimes are minutes. */
 export const libraryGame = z.object({
-  appid: z
-    .number()
-    .int()
-    .min(1)
-    .max(2 ** 31 - 1),
+  appid: z.number().int().min(1).max(int32Max),
   /** "" where Steam gave none. */
   name: z.string(),
   playtime_forever: minutes,

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { text } from "../catalog/values.ts";
 import { WebError } from "../process/errors.ts";
+import { int32Max } from "../process/limits.ts";
 import type { WebClient } from "../web/client.ts";
 import { writeRawCsv } from "./csv.ts";
 import { ImportRejectedError, SettingRejectedError } from "./errors.ts";
@@ -20,11 +21,7 @@ export interface SteamImportDeps {
 const url = "https://api.steampowered.com/IPlayerService/GetOwnedGames/v1/";
 
 const ownedGame = z.object({
-  appid: z
-    .number()
-    .int()
-    .min(1)
-    .max(2 ** 31 - 1),
+  appid: z.number().int().min(1).max(int32Max),
   name: z.string().optional(),
   playtime_forever: minutes(),
   playtime_windows_forever: minutes(),
@@ -120,10 +117,5 @@ function iconUrl(appid: number, hash: string | null): string | null {
 
 /** Minutes; absent and odd ones are none. */
 function minutes() {
-  return z
-    .number()
-    .int()
-    .min(0)
-    .max(2 ** 31 - 1)
-    .catch(0);
+  return z.number().int().min(0).max(int32Max).catch(0);
 }

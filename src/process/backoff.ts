@@ -5,9 +5,9 @@ export interface Backoff {
 }
 
 /**
- * The delay before the next attempt, in milliseconds: exponential backoff with equal jitter. `attempt` counts the failures so far, from 1.
- * The ceiling is `firstMs`, doubled by each further failure up to `maxMs`; the delay lies in its upper half, so that processes that failed
- * together do not retry together.
+ * The delay before the next attempt, in milliseconds: exponential backoff with equal jitter. `attempt` counts the
+ * failures so far, from 1. The ceiling is `firstMs`, doubled by each further failure up to `maxMs`; the delay lies in
+ * its upper half, so that processes that failed together do not retry together.
  *
  * @param random 0 ≤ n < 1.
  */

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { int32Max } from "./limits.ts";
 
 /**
  * The kinds of value that a variable of the environment may have. Each is a rule in words and a reading of the trimmed
@@ -12,7 +13,7 @@ export interface RateLimit {
 }
 
 /** Timers of Node turn longer delays into 1 ms, so no time may be longer. */
-const maxSeconds = 2_147_483;
+const maxSeconds = Math.floor(int32Max / 1000);
 
 function kind<T>(rule: string, read: (text: string) => T | undefined) {
   return z.string().transform((given, context): T => {
@@ -41,7 +42,7 @@ export function flag() {
   });
 }
 
-export function whole(min: number, max: number) {
+export function int(min: number, max: number) {
   return kind(`must be a whole number from ${min} to ${max}`, (given) =>
     /^\d+$/.test(given) ? inRange(Number(given), min, max) : undefined,
   );

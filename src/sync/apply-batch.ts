@@ -52,9 +52,9 @@ interface ExtractedBatch extends Pick<ApplyRequest, "apps" | "unknown" | "tokens
 /**
  * Fetches, extracts and stores claimed apps under their lease.
  *
- * An app that fails, whether its text cannot be read or Postgres rejects it, is recorded with its error and does not affect the others.
- * Outages are waited for and fail no app. Throws the reason of `lease.signal` when it aborts (nothing is lost: the apps stay pending), and
- * errors that are no single app's fault.
+ * An app that fails, whether its text cannot be read or Postgres rejects it, is recorded with its error and does not
+ * affect the others. Outages are waited for and fail no app. Throws the reason of `lease.signal` when it aborts
+ * (nothing is lost: the apps stay pending), and errors that are no single app's fault.
  */
 export async function applyBatch(deps: BatchDeps, lease: Lease, claimed: readonly ClaimedApp[]): Promise<BatchOutcome> {
   const timed = async <T>(step: BatchStep, work: () => T | Promise<T>): Promise<T> => {
@@ -82,7 +82,8 @@ async function extractBatch({ apps, unknown, failed, tokens }: FetchedApps, logg
   const records: StoredRecord[] = [];
   const failures: Failure[] = failed.map((failure) => ({ ...failure, step: "fetch" }));
   for (const [index, payload] of apps.entries()) {
-    // Yields to the event loop between replies and between their parts, so that requests such as /health are answered meanwhile.
+    // Yields to the event loop between replies and between their parts, so that requests such as /health are answered
+    // meanwhile.
     if (index % appsPerTurn === 0) await nextTurn();
     try {
       records.push(toRecord(payload));
@@ -116,7 +117,9 @@ function* chunks(batch: ExtractedBatch, size: number): Generator<ExtractedBatch>
 
 const onlyApps = (apps: ExtractedBatch["apps"]): ExtractedBatch => ({ apps, unknown: [], failed: [], tokens: [] });
 
-/** Writes a part and adds its counts to `outcome`. A part that Postgres rejects or does not finish in time is bisected. */
+/**
+ * Writes a part and adds its counts to `outcome`. A part that Postgres rejects or does not finish in time is bisected.
+ */
 async function write(deps: BatchDeps, leaseId: string, part: ExtractedBatch, outcome: BatchOutcome): Promise<void> {
   const { store, appBackoff, history } = deps;
   try {

@@ -9,9 +9,9 @@ import { nameTags } from "./tag-names.ts";
 import { createWorkerPool, type WorkerPool } from "./worker-pool.ts";
 
 /**
- * Bulk sync: one pass over Steam's catalog. A sweep requests change numbers only and marks what is missing or changed as pending; beside it
- * the worker pool fetches and stores what is pending. That is also how a pass resumes: after a kill the sweep is repeated, and what is
- * stored by then is not marked again.
+ * Bulk sync: one pass over Steam's catalog. A sweep requests change numbers only and marks what is missing or changed
+ * as pending; beside it the worker pool fetches and stores what is pending. That is also how a pass resumes: after a
+ * kill the sweep is repeated, and what is stored by then is not marked again.
  *
  * Phases: `starting` → `sweeping` → `syncing` → `finishing` → `done`, see {@link BulkProgress}.
  */
@@ -143,7 +143,10 @@ async function sweep({ options, tracker, pool, stopping }: Pass, begin: BulkBegi
   }
 }
 
-/** The list only decides what comes first: without it, or where it breaks off, the sweep of the id space finds the same apps. */
+/**
+ * The list only decides what comes first: without it, or where it breaks off, the sweep of the id space finds the same
+ * apps.
+ */
 async function sweepAppList({ appList, logger }: BulkSyncOptions, deps: SweepDeps): Promise<void> {
   if (appList === null) return;
   try {

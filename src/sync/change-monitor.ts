@@ -8,11 +8,11 @@ import { createWorkerPool } from "./worker-pool.ts";
 /**
  * The change monitor follows Steam's change numbers. It is composed of four parts:
  *
- * - the poll loop (poll.ts): one worker, the leader, asks Steam what changed; each answer becomes durable in the transaction that moves the
- *   cursor;
+ * - the poll loop (poll.ts): one worker, the leader, asks Steam what changed; each answer becomes durable in the
+ *   transaction that moves the cursor;
  * - the worker pool (worker-pool.ts): every worker fetches and stores what is pending;
- * - the gap sweep (gap-sweep.ts): where Steam cannot list what changed, comparing every app finds it, and only then does the cursor move
- *   past the gap;
+ * - the gap sweep (gap-sweep.ts): where Steam cannot list what changed, comparing every app finds it, and only then
+ *   does the cursor move past the gap;
  * - the tag names (tag-names.ts), once an hour.
  */
 export interface MonitorOptions extends BatchDeps {

@@ -14,7 +14,8 @@ export interface FetchedApp {
 }
 
 /**
- * Fetches one app, with an access token where one is needed and granted, and stores nothing. Null when the app is unknown to Steam.
+ * Fetches one app, with an access token where one is needed and granted, and stores nothing. Null when the app is
+ * unknown to Steam.
  *
  * @throws {SteamError} also when Steam sends the app without its text; what {@link extractApp} throws; `signal.reason`.
  */

@@ -5,8 +5,9 @@ import type { Metadata, Pics } from "../steam/port.ts";
 import { idsPerRequest, sweepIdSpace, sweepIds } from "./sweep.ts";
 
 /**
- * The gap sweep compares every app with Steam, by change numbers only, and marks what differs as pending. It finds the changes of a gap,
- * which Steam could not list, and silent drift. It runs beside the polls, which take precedence over it.
+ * The gap sweep compares every app with Steam, by change numbers only, and marks what differs as pending. It finds the
+ * changes of a gap, which Steam could not list, and silent drift. It runs beside the polls, which take precedence over
+ * it.
  *
  * States of a sweep:
  * - `idle`: none is under way. A poll starts one when a gap is open or a reconcile is due.
@@ -14,8 +15,9 @@ import { idsPerRequest, sweepIdSpace, sweepIds } from "./sweep.ts";
  * - `complete`: every app was compared. The next poll collects the result, which moves the cursor past the gap.
  * - `failed`: the next poll resets it to `idle`, and the poll after that starts a new sweep.
  *
- * A sweep is *invalidated* when Steam fails once more to list changes before its result is collected: apps that it had compared by then may
- * have changed since. Its result is discarded, the gap stays open, and a later poll starts another one.
+ * A sweep is *invalidated* when Steam fails once more to list changes before its result is collected: apps that it had
+ * compared by then may have changed since. Its result is discarded, the gap stays open, and a later poll starts another
+ * one.
  */
 export type SweepState = "idle" | "running" | "complete" | "failed";
 
@@ -26,8 +28,8 @@ export interface GapSweep {
   invalidate(): void;
   cancel(reason: Error): void;
   /**
-   * Takes the result of a `complete` or `failed` sweep; the state becomes `idle`. Returns the seconds since its start, or null when there is
-   * nothing to conclude from it: it failed or was invalidated.
+   * Takes the result of a `complete` or `failed` sweep; the state becomes `idle`. Returns the seconds since its start,
+   * or null when there is nothing to conclude from it: it failed or was invalidated.
    */
   collect(): { seconds: number } | null;
   /** Resolves when no sweep is running. Never rejects. */
@@ -102,9 +104,9 @@ export function createGapSweep(deps: GapSweepDeps): GapSweep {
 }
 
 /**
- * First every stored app, so that what has changed is found early, then the whole id space, since new apps appear below the highest known id
- * too. That is `ceil(stored apps / 5,000)` requests, `ceil(highest id / 5,000)`, and the trailing empty windows. Returns how many apps were
- * marked.
+ * First every stored app, so that what has changed is found early, then the whole id space, since new apps appear below
+ * the highest known id too. That is `ceil(stored apps / 5,000)` requests, `ceil(highest id / 5,000)`, and the trailing
+ * empty windows. Returns how many apps were marked.
  */
 async function compareEverything(deps: GapSweepDeps, signal: AbortSignal): Promise<number> {
   const { pics, store, concurrency, appIdMax, onMarked } = deps;

@@ -1,8 +1,8 @@
 /** The idle wait of several workers, which one wake-up ends for all of them. */
 export interface IdleWait {
   /**
-   * Call before looking for work, and the returned function (with the longest wait in milliseconds) when there was none: it returns at once
-   * if a wake-up came in between, so that none is missed.
+   * Call before looking for work, and the returned function (with the longest wait in milliseconds) when there was
+   * none: it returns at once if a wake-up came in between, so that none is missed.
    */
   prepare(): (ms: number) => Promise<void>;
   wake(): void;

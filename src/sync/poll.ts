@@ -84,8 +84,8 @@ export function createPoller(deps: PollerDeps): Poller {
 interface PollState {
   status: PollStatus;
   /**
-   * Everything announced up to this change number is durable; ahead of the cursor only while a gap is open. Null while another worker
-   * leads.
+   * Everything announced up to this change number is durable; ahead of the cursor only while a gap is open. Null while
+   * another worker leads.
    */
   polledUpTo: number | null;
 }

@@ -3,7 +3,8 @@
  *
  * Phases, in this order:
  * - `starting`: waits for the session and for Steam's current change number;
- * - `sweeping`: requests change numbers only and marks what is missing or changed as pending; the worker pool fetches beside it;
+ * - `sweeping`: requests change numbers only and marks what is missing or changed as pending; the worker pool fetches
+ *   beside it;
  * - `syncing`: the sweep is over; the worker pool fetches and stores what is left;
  * - `finishing`: fetches the names of new tags, and records the end of a pass over everything;
  * - `done`.
@@ -13,7 +14,9 @@ export interface BulkProgress {
   swept_ids: number;
   /** Where the sweep is expected to end; null while that is unknown, and where there is no sweep. */
   sweep_end: number | null;
-  /** Apps to fetch, as far as they are known: those `done` are stored, `failed`, `unknown` to Steam, or still to come. */
+  /**
+   * Apps to fetch, as far as they are known: those `done` are stored, `failed`, `unknown` to Steam, or still to come.
+   */
   total: number;
   done: number;
   failed: number;
@@ -40,8 +43,9 @@ export function shareOf({
 }
 
 /**
- * Estimated seconds until the pass ends, null while unknown: those for the pending apps and, while it sweeps, those for the remaining ids
- * before them. Apps that the rest of the sweep finds are not included: they are fetched beside the sweep, whose rate already is lower for it.
+ * Estimated seconds until the pass ends, null while unknown: those for the pending apps and, while it sweeps, those for
+ * the remaining ids before them. Apps that the rest of the sweep finds are not included: they are fetched beside the
+ * sweep, whose rate already is lower for it.
  */
 export function secondsLeft(
   phase: BulkProgress["phase"],

@@ -3,11 +3,14 @@ import type { Metadata, Pics } from "../steam/port.ts";
 import { retrySteam } from "./retry-steam.ts";
 
 /**
- * The sweep: finds appids by requesting metadata for every possible id, window by window. Steam answers with the change numbers of those that
- * exist. No Web API key is needed, and delisted apps, demos, music and tools are found too.
+ * The sweep: finds appids by requesting metadata for every possible id, window by window. Steam answers with the change
+ * numbers of those that exist. No Web API key is needed, and delisted apps, demos, music and tools are found too.
  */
 
-/** Size of a window: ids in one metadata-only request. SteamDB's backend uses the same number (facts of its public source). */
+/**
+ * Size of a window: ids in one metadata-only request. SteamDB's backend uses the same number (facts of its public
+ * source).
+ */
 export const idsPerRequest = 5_000;
 /** The id space ends after this number of windows without an app behind the highest known id. */
 export const emptyWindowsAtEnd = 20;
@@ -22,8 +25,8 @@ export interface SweepDeps {
 }
 
 /**
- * Sweeps the id space from 1 up to `end`, or, when there is none, until {@link emptyWindowsAtEnd} empty windows follow the
- * highest id that is known or found. Exactly `ceil(highest / 5,000)` plus the trailing requests are made.
+ * Sweeps the id space from 1 up to `end`, or, when there is none, until {@link emptyWindowsAtEnd} empty windows follow
+ * the highest id that is known or found. Exactly `ceil(highest / 5,000)` plus the trailing requests are made.
  */
 export async function sweepIdSpace(
   deps: SweepDeps,

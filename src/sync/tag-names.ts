@@ -14,8 +14,9 @@ export interface TagNamesDeps {
 }
 
 /**
- * Fetches the names of tags that have none, page by page (keyset pagination). Tags that Steam does not name stay without a name, since a
- * placeholder would be taken for one. A request that fails is logged and left for the next time, because the catalog is complete without.
+ * Fetches the names of tags that have none, page by page (keyset pagination). Tags that Steam does not name stay
+ * without a name, since a placeholder would be taken for one. A request that fails is logged and left for the next
+ * time, because the catalog is complete without.
  */
 export async function nameTags({ pics, store, logger, signal }: TagNamesDeps): Promise<void> {
   for (let after: number | undefined = 0; after !== undefined; ) {
@@ -33,7 +34,10 @@ export async function nameTags({ pics, store, logger, signal }: TagNamesDeps): P
 }
 
 export interface TagNameSchedule {
-  /** Starts naming new tags unless that was done within the last hour; returns at once, so that a poll does not wait for names. */
+  /**
+   * Starts naming new tags unless that was done within the last hour; returns at once, so that a poll does not wait for
+   * names.
+   */
   runIfDue(): void;
   /** Resolves when no naming is under way. Never rejects. */
   settled(): Promise<void>;

@@ -4,7 +4,8 @@ import { createIdleWait } from "./idle-wait.ts";
 import { type Lease, startLease } from "./lease.ts";
 
 /**
- * The worker pool fetches and stores whatever is pending. It holds nothing but the batches in work: what waits stays in the database.
+ * The worker pool fetches and stores whatever is pending. It holds nothing but the batches in work: what waits stays in
+ * the database.
  *
  * States of each of its `concurrency` workers:
  * - waiting for Steam: the session is not logged on;
@@ -29,7 +30,10 @@ export interface WorkerPoolOptions extends BatchDeps {
 }
 
 export interface WorkerPool {
-  /** Resolves when {@link WorkerPool.finish} was called and nothing is left, or after `stop`; rejects when a worker fails. */
+  /**
+   * Resolves when {@link WorkerPool.finish} was called and nothing is left, or after `stop`; rejects when a worker
+   * fails.
+   */
   run(): Promise<void>;
   /** There is new work: ends the idle wait. */
   wake(): void;

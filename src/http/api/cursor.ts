@@ -1,10 +1,11 @@
 import { z } from "zod";
 import type { PageKey } from "../../db/catalog-reader.ts";
+import { int32Max } from "../../process/limits.ts";
 import { Problem } from "../problem.ts";
 
 /** Where a page ended, as a text that callers hand back without reading it. It belongs to the sort order it was made for. */
 
-const id = z.int().min(0).max(2_147_483_647);
+const id = z.int().min(0).max(int32Max);
 /** As Postgres writes a timestamp in UTC. */
 const time = z.string().regex(/^\d{4,6}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?\+00$/);
 const keys: Record<string, z.ZodType<string | null>> = {

@@ -1,10 +1,10 @@
 import { z } from "zod";
 import { deckCategories } from "../../catalog/app-record.ts";
 import { appSorts } from "../../catalog/views.ts";
+import { int32Max } from "../../process/limits.ts";
 
 /** What requests may ask. Each becomes a parameter of the OpenAPI document with its limits and description. */
 
-const maxId = 2_147_483_647;
 const maxChangeId = Number.MAX_SAFE_INTEGER;
 /** Nothing that Postgres refuses, nor anything that only a mistake puts there. */
 const line = z
@@ -22,7 +22,7 @@ const cursor = z.string().max(1_000).optional().meta({ description: "`next` of t
 const search = line.max(100).optional().meta({ description: "words that the name holds, in any case and order" });
 const limit = (most: number) => z.int().min(1).max(most).default(50).meta({ description: "of one page" });
 
-export const appidPath = z.strictObject({ appid: z.int().min(1).max(maxId) });
+export const appidPath = z.strictObject({ appid: z.int().min(1).max(int32Max) });
 
 export const sorts = appSorts.flatMap((sort) => [sort, `-${sort}`] as const);
 
@@ -40,7 +40,7 @@ export const appFilters = z.strictObject({
     .max(3)
     .optional()
     .meta({ description: "all of these" }),
-  parent: z.int().min(1).max(maxId).optional().meta({ description: "DLC, demos and the like of this app" }),
+  parent: z.int().min(1).max(int32Max).optional().meta({ description: "DLC, demos and the like of this app" }),
   free: z.boolean().optional(),
   active: z.boolean().optional().meta({ description: "known to Steam and not delisted" }),
   released_since: time.optional(),

@@ -4,7 +4,8 @@ import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { SteamError } from "../../../src/process/errors.ts";
-import { createSteamSession, type SteamMessage } from "../../../src/steam/session.ts";
+import type { SteamMessage } from "../../../src/steam/connection.ts";
+import { createSteamSession } from "../../../src/steam/session.ts";
 import { type LogLine, memoryLogger, startHarness, startRelay, warnLevel } from "./harness.ts";
 
 const changesMessage: SteamMessage = { request: 8901, reply: 8902 };
