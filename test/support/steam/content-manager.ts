@@ -3,10 +3,10 @@ import type { Duplex } from "node:stream";
 import { promisify } from "node:util";
 import { constants, gzip } from "node:zlib";
 import { type WebSocket, WebSocketServer } from "ws";
+import type { SimulationContext } from "./context.ts";
 import type { FaultOf } from "./faults.ts";
 import { type PicsReply, type PicsRequest, picsReply, readPicsRequest } from "./pics-replies.ts";
 import { createRandom } from "./random.ts";
-import type { SimulationContext } from "./simulated-steam.ts";
 import { decodeMessage, eMsg, encodeMessage, encodeMulti, type Header, joinMessages, messages } from "./wire.ts";
 
 /** The websocket side of Steam (`/cmsocket/`): logon, heartbeat, log-off, and PICS requests answered by job id. */

@@ -1,5 +1,6 @@
+import type { AppPlan, AppType } from "./app-plan.ts";
 import { type Access, type Catalog, createCatalog, listKindOf } from "./catalog.ts";
-import { type AppPlan, type AppType, generateText } from "./generate-text.ts";
+import { generateText } from "./generate-text.ts";
 import { createRandom, type Random } from "./random.ts";
 import { companionTitle, gameTitle, properName, studioName } from "./words.ts";
 

@@ -1,4 +1,4 @@
-import type { AppPlan } from "./generate-text.ts";
+import type { AppPlan } from "./app-plan.ts";
 import type { KeyValue, KeyValueBlock } from "./key-values-writer.ts";
 import type { Random } from "./random.ts";
 

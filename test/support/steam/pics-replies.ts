@@ -1,7 +1,7 @@
 import type { CatalogApp, Scope } from "./catalog.ts";
+import type { SimulationContext } from "./context.ts";
 import type { Fault, FaultOf } from "./faults.ts";
 import type { SimulatedRequestKind } from "./request-log.ts";
-import type { SimulationContext } from "./simulated-steam.ts";
 import { storeTags } from "./store-tags.ts";
 import { eMsg, type Header, messages, type ProductInfoApp } from "./wire.ts";
 
