@@ -12,7 +12,7 @@ import { type ForkedSteam, forkSimulatedSteam } from "../support/steam/child.ts"
 const seed = Number(process.env.SEED ?? Math.floor(Date.now() / 86_400_000));
 const killsByDriver = { postgres: 4, pglite: 3 } as const satisfies Record<InterruptedDriver, number>;
 
-describe(`a bulk sync killed at any moment (SEED=${seed})`, () => {
+describe(`bulk sync killed at any moment (SEED=${seed})`, () => {
   const cluster = inject("cluster");
   const catalog = catalogFor(killsByDriver.postgres, seed);
   let steam: ForkedSteam;
@@ -25,7 +25,7 @@ describe(`a bulk sync killed at any moment (SEED=${seed})`, () => {
   afterAll(() => steam.close());
 
   it.each(["postgres", "pglite"] as const)(
-    "ends as an undisturbed one and fetches nothing twice (%s)",
+    "ends as an uninterrupted one and fetches nothing twice (%s)",
     async (driver) => {
       const kills = killsByDriver[driver];
       const result = await interruptBulkSync({ driver, cluster, steam, undisturbed, seed, kills });

@@ -60,7 +60,7 @@ describe.skipIf(!present)(`real payloads${present ? "" : " (skipped: ../shared/p
   afterAll(() => database?.close());
 
   it.each(sources)(
-    "every field of every app in %s is stored as an independent reading has it",
+    "stores every field of every app in %s as an independent reading expects",
     async (_, count, read) => {
       const payloads = read();
       const steam = await startSimulatedSteam({ catalog: fromPayloads(payloads), keepRequests: false });

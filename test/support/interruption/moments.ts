@@ -91,6 +91,6 @@ async function doneSoFar(service: Service): Promise<number> {
 
 /** Apps whose time ran out on a slow machine while the process lived; they are fetched again. */
 export function leasesLostBy(service: Service): number {
-  const told = service.logs.filter(({ message }) => /lease had run out|lease ran out/.test(message));
+  const told = service.logs.filter(({ message }) => /^(the )?lease (had )?expired/.test(message));
   return told.reduce((sum, { apps }) => sum + Number(apps), 0);
 }

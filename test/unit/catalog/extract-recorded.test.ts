@@ -19,8 +19,8 @@ function extractRecorded(name: string): unknown {
   return JSON.parse(JSON.stringify(extractApp(appid, text, false)));
 }
 
-describe("recorded texts become the recorded records", () => {
-  it("there are some", () => {
+describe("extractApp on recorded texts", () => {
+  it("finds recorded texts", () => {
     expect(names.length).toBeGreaterThanOrEqual(6);
   });
 

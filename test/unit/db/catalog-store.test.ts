@@ -19,7 +19,7 @@ const request: ApplyRequest = {
 };
 const reply = { stored: 0, stale: 0, unknown: 0, failed: 1, lease_lost: 0 };
 
-/** A database that runs into its time limit twice. */
+/** A database that times out twice. */
 function setUp() {
   let calls = 0;
   const requestIds = new Set<unknown>();
@@ -37,7 +37,7 @@ function setUp() {
   return { store, requestIds, calls: () => calls };
 }
 
-it("repeats a write that nothing can be taken from when it runs into a time limit, with the same request id", async () => {
+it("retries a write without apps after a timeout, with the same request id", async () => {
   const { store, requestIds, calls } = setUp();
   const applied = store.apply(request);
   await vi.advanceTimersByTimeAsync(5_000);
@@ -46,7 +46,7 @@ it("repeats a write that nothing can be taken from when it runs into a time limi
   expect(requestIds.size).toBe(1);
 });
 
-it("leaves it to the caller to ask for fewer apps", async () => {
+it("does not retry a write with apps after a timeout, since the caller can split it", async () => {
   const { store, calls } = setUp();
   const apps = [{ appid: 10 } as StoredRecord];
   await expect(store.apply({ ...request, apps })).rejects.toMatchObject({ fault: "timeout" });

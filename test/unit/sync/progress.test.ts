@@ -25,7 +25,7 @@ describe("formatBar", () => {
     );
   });
 
-  it("shows ids while it sweeps, with and without a known end", () => {
+  it("shows ids during the sweep, with and without a known end", () => {
     const sweeping = { phase: "sweeping", swept_ids: 1_350_000, eta_seconds: null, failed: 0 } as const;
     expect(formatBar(progress(sweeping), 120)).toBe(
       "sweeping  ██████░░░░░░░░░░░░░░░░░░  25%  1,350,000 of 5,400,000 ids, 2,000 to fetch",
@@ -33,7 +33,7 @@ describe("formatBar", () => {
     expect(formatBar(progress({ ...sweeping, sweep_end: null }), 120)).toContain("  0%  1,350,000 ids, 2,000 to fetch");
   });
 
-  it("is full at the end, even of nothing, and never more than full", () => {
+  it("shows 100 % at the end, also of nothing, and never more", () => {
     expect(formatBar(progress({ phase: "done", total: 0, done: 0 }), 120)).toContain("100%");
     expect(formatBar(progress({ done: 5000 }), 120)).toContain("100%");
   });
@@ -44,7 +44,7 @@ describe("formatBar", () => {
 });
 
 describe("secondsLeft", () => {
-  it("is that of the sweep and of what waits, and unknown while either is", () => {
+  it("adds the time of the sweep and of the pending apps, and is null while either is unknown", () => {
     expect(secondsLeft("sweeping", 5, 100)).toBe(105);
     expect(secondsLeft("sweeping", 0, 100)).toBe(100);
     expect(secondsLeft("sweeping", 5, null)).toBeNull();
