@@ -7,7 +7,9 @@ import { generateCatalog } from "../support/steam/generate.ts";
 import { type SimulatedSteam, startSimulatedSteam } from "../support/steam/simulated-steam.ts";
 import { differences } from "../support/sync.ts";
 
-/** Another seed each day, so that other moments are tried; `SEED=` repeats a run as far as processes can be repeated. */
+/**
+ * Another seed each day, so that other moments are tried; `SEED=` repeats a run as far as processes can be repeated.
+ */
 const seed = Number(process.env.SEED ?? Math.floor(Date.now() / 86_400_000));
 
 /** Of its own, since it is crashed. */

@@ -11,10 +11,11 @@ import { startSimulatedSteam } from "../support/steam/simulated-steam.ts";
 import { startBulk } from "../support/sync.ts";
 
 /**
- * Real payloads all the way: simulated Steam, steam-user, extraction, Postgres. For each stored field a reading of the raw
- * text that shares no code with the extractor must agree, on every app.
+ * Real payloads all the way: simulated Steam, steam-user, extraction, Postgres. For each stored field a reading of the
+ * raw text that shares no code with the extractor must agree, on every app.
  *
- * The data lies beside the repository and is never part of it; where it is absent, these tests say that they are skipped.
+ * The data lies beside the repository and is never part of it; where it is absent, these tests say that they are
+ * skipped.
  */
 const folder = fileURLToPath(new URL("../../../shared/pics/", import.meta.url));
 const present = existsSync(folder);

@@ -243,7 +243,8 @@ test("keeps the rate limit on the wire, also after a reconnect", async () => {
   lag.disable();
   const sent = steam.log.of("product_info").map(({ at }) => at);
   expect(sent.length).toBeGreaterThan(20);
-  // A request may be seen late, while this process, which both ends live in, is busy; the ones after it then seem to come too soon.
+  // A request may be seen late, while this process, which both ends live in, is busy; the ones after it then seem to
+  // come too soon.
   const toleranceMs = lag.max / 1e6 + requestDelayMs / 2;
   const tooSoon = sent.flatMap((at, j) =>
     sent

@@ -5,8 +5,8 @@ import { extractApp } from "../../../src/catalog/extract.ts";
 /**
  * Recorded texts (`<name>.vdf`) and the records that they become (`<name>.json`), compared whole.
  *
- * To record: put a text there, run `UPDATE_FIXTURES=1 npx vitest run test/unit/catalog`, then `npm run format`, and read
- * the difference before keeping it.
+ * To record: put a text there, run `UPDATE_FIXTURES=1 npx vitest run test/unit/catalog`, then `npm run format`, and
+ * read the difference before keeping it.
  */
 const folder = new URL("../../fixtures/extract/", import.meta.url);
 const names = readdirSync(folder)

@@ -117,8 +117,8 @@ describe("extractApp: partial payload", () => {
     ],
     ["extended and depots", { extended: some, depots: some }, `${ofExtended} ${ofDepots}`],
     ["sections that are empty or texts", { common: {}, extended: "", depots: "1" }, ""],
-    ["sections that nobody reads", { config: some, ufs: some }, ""],
-  ])("with %s tells only what that tells", (_, sections, keys) => {
+    ["sections that are not used", { config: some, ufs: some }, ""],
+  ])("returns only the keys of %s", (_, sections, keys) => {
     expect(Object.keys(partial(sections)).sort()).toEqual(["appid", ...keys.split(" ").filter(Boolean)].sort());
   });
 

@@ -9,8 +9,8 @@ import { silent } from "../../support/templates.ts";
 import { createMemorySteam, type MemorySteam } from "./memory-steam.ts";
 
 /**
- * The composed change monitor and the PICS protocol on a fake clock, with Steam in memory. The rules of the database are tested in SQL; the
- * store here is a stub, which hands out each app that a poll announced once.
+ * The composed change monitor and the PICS protocol on a fake clock, with Steam in memory. The rules of the database
+ * are tested in SQL; the store here is a stub, which hands out each app that a poll announced once.
  */
 
 const pollMs = 30_000;
