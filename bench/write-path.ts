@@ -152,8 +152,7 @@ async function loadByApply(
       unknown: [],
       failed: [],
       tokens: [],
-      retryMs: 1_000,
-      retryMaxMs: 1_000,
+      appBackoff: { firstMs: 1_000, maxMs: 1_000 },
       history: true,
     });
     if (reply.stored !== apps.length) throw new Error(`stored ${reply.stored} of ${apps.length} apps`);

@@ -1,10 +1,11 @@
 /**
- * The main job without a network: the service as it is, talking through steam-user to a simulated Steam, loads a generated catalog into
- * an embedded database that is thrown away afterwards.
+ * The demo, without a network: the unmodified service, talking through steam-user to a simulated Steam, loads a
+ * generated catalog into an embedded database that is thrown away afterwards.
  *
  *     npm run demo [-- APPS] [--keep]
  *
- * With `--keep` it then follows what changes at the simulated Steam, with the dashboard and the API at PORT (8080), until Ctrl-C.
+ * With `--keep` it then follows changes at the simulated Steam, with the dashboard and the API at PORT (8080), until
+ * Ctrl-C.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -31,7 +32,7 @@ const isTerminal = process.stdout.isTTY === true;
 const command = keep ? "sync" : "bulk-sync";
 const service = spawn(process.execPath, [fileURLToPath(new URL("../src/main.ts", import.meta.url)), command], {
   stdio: ["inherit", isTerminal ? "inherit" : "pipe", "inherit"],
-  // What the environment says of real databases, keys or pace is not for a demo.
+  // Settings of the environment for real databases, keys or rate limits do not apply to the demo.
   env: {
     PATH: process.env.PATH,
     TERM: process.env.TERM,
@@ -45,7 +46,7 @@ const service = spawn(process.execPath, [fileURLToPath(new URL("../src/main.ts",
   cwd: dataDir,
 });
 const exited = once(service, "exit");
-// Ctrl-C reaches the service too; it ends in order, and then this does.
+// Ctrl-C reaches the service too, which shuts down first.
 process.on("SIGINT", () => {});
 process.on("SIGTERM", () => service.kill("SIGTERM"));
 if (keep) {
@@ -73,7 +74,7 @@ function readArguments(): { apps: number; keep: boolean } {
     const isRight = more.length === 0 && Number.isInteger(apps) && Number(apps) >= 1 && Number(apps) <= 100_000;
     if (isRight) return { apps: Number(apps), keep: values.keep ?? false };
   } catch {
-    // An option that there is not.
+    // An unknown option.
   }
   process.stderr.write(usage);
   process.exit(2);

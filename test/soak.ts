@@ -1,14 +1,14 @@
 /**
- * Long runs that are too slow for the tests; each prints its seed and what it saw.
+ * Soak tests: runs that are too long for the test suite. Each prints its seed and its results.
  *
  *     npm run soak [-- SCENARIO …]        all scenarios unless some are named
  *     SEED=7 KILLS=40 npm run soak -- interruption
  *     KILLS=200 CHANGES=50000 RATE=24 npm run soak -- monitor     (its defaults; 40 minutes)
  *
- * Exit code 0 when everything held, 1 when something did not, 2 for an unknown scenario.
+ * Exit code 0 when every invariant held, 1 for violations, 2 for an unknown scenario.
  */
 import { startCluster } from "./support/cluster.ts";
-import { catalogFor, interruptBulkSync, runUndisturbed } from "./support/interruption/bulk-sync.ts";
+import { catalogFor, interruptBulkSync, runUninterrupted } from "./support/interruption/bulk-sync.ts";
 import {
   collectUndisturbed,
   createWorld,
@@ -25,12 +25,12 @@ interface Soak {
   report: (line: string) => void;
 }
 
-/** By name; each resolves with what did not hold, in words. */
+/** Scenarios by name; each resolves with the violations, in words. */
 const scenarios: Record<string, (soak: Soak) => Promise<string[]>> = { interruption, collector, monitor };
 
 const drivers: InterruptedDriver[] = ["postgres", "pglite"];
 
-/** A bulk sync killed at random moments, on both databases, with a Steam that behaves and with one that does not. */
+/** A bulk sync killed at random moments, on both databases, with and without faults of Steam. */
 async function interruption({ seed, report }: Soak): Promise<string[]> {
   const kills = Number(process.env.KILLS ?? 20);
   const catalog = catalogFor(kills, seed);
@@ -39,14 +39,14 @@ async function interruption({ seed, report }: Soak): Promise<string[]> {
   stack.defer(() => cluster.stop());
   const steam = await forkSimulatedSteam({ generate: catalog, latencyMs: 20 });
   stack.defer(() => steam.close());
-  const undisturbed = await runUndisturbed(cluster.address, steam);
+  const uninterrupted = await runUninterrupted(cluster.address, steam);
 
   const violations: string[] = [];
   for (const faults of [false, true]) {
     for (const driver of drivers) {
       const name = `${driver}${faults ? " with faults of Steam" : ""}`;
       report(`${name}: ${kills} kills, ${catalog.count} apps`);
-      const run = { driver, cluster: cluster.address, steam, undisturbed, seed, kills, faults };
+      const run = { driver, cluster: cluster.address, steam, uninterrupted, seed, kills, faults };
       const result = await interruptBulkSync({ ...run, report: (line) => report(`  ${line}`) });
       report(`  ${result.killsMidway} kills left some apps stored and others not`);
       report(`  ${result.appsFetchedAgain} apps were in flight at a kill and fetched again`);
@@ -80,7 +80,7 @@ async function collector({ seed, report }: Soak): Promise<string[]> {
   return violations;
 }
 
-/** Shares of all changes and of all kills: a worker alone needs some time between two kills to get anything done. */
+/** Shares of all changes and of all kills: a single worker needs some time between two kills to make progress. */
 const monitorRuns: { driver: MonitorSoakOptions["driver"]; workers: number; ofChanges: number; ofKills: number }[] = [
   { driver: "postgres", workers: 3, ofChanges: 0.4, ofKills: 0.45 },
   { driver: "supabase", workers: 3, ofChanges: 0.4, ofKills: 0.45 },
@@ -88,8 +88,9 @@ const monitorRuns: { driver: MonitorSoakOptions["driver"]; workers: number; ofCh
 ];
 
 /**
- * The change monitor under everything at once: three workers, one of which only drains, on Postgres and through PostgREST, and one
- * worker alone. CHANGES of apps are announced at RATE a second, and workers are killed (`kill -9`) KILLS times.
+ * The change monitor under kills, faults and outages at once: three workers, one of which only drains, on Postgres and
+ * through PostgREST, and one worker alone. CHANGES of apps are announced at RATE a second, and workers are killed
+ * (`kill -9`) KILLS times.
  */
 async function monitor({ seed, report }: Soak): Promise<string[]> {
   const kills = Number(process.env.KILLS ?? 200);
@@ -132,7 +133,7 @@ for (const name of chosen) {
   say(`${name}, SEED=${seed}`);
   const startedAt = performance.now();
   const violations = await scenario({ seed, report: (line) => say(`  ${line}`) });
-  for (const violation of violations) say(`  NOT SO: ${violation}`);
+  for (const violation of violations) say(`  VIOLATED: ${violation}`);
   const seconds = Math.round((performance.now() - startedAt) / 1000);
   say(`${name}: ${violations.length === 0 ? "everything held" : `${violations.length} violations`} (${seconds} s)`);
   if (violations.length > 0) process.exitCode = 1;

@@ -1,11 +1,11 @@
 /**
- * What one PICS payload says about an app, in the names and units of the database.
+ * The record extracted from one PICS payload, in the names and units of the database.
  *
- * Keys are the columns of `apps` and, below them, the relations. A key that is absent means "this payload cannot tell"
- * (a public-only answer lacks whole sections) and leaves the stored value as it is; `null` or an empty list means
- * "Steam says there is none" and replaces it. A whole payload carries every key.
+ * Keys are the columns of `apps` and, below them, the relations. An absent key means "not determined by this payload"
+ * (a public-only payload lacks whole sections) and leaves the stored value as it is; `null` or an empty list means
+ * "Steam lists none" and replaces it. A whole payload carries every key.
  *
- * Times are ISO 8601 in UTC, texts are trimmed and never empty, lists hold each value once.
+ * Times are ISO 8601 in UTC, texts are trimmed and never empty, lists are deduplicated.
  */
 export interface AppRecord {
   appid: number;
@@ -18,7 +18,7 @@ export interface AppRecord {
   steam_release_date?: string | null;
   original_release_date?: string | null;
   store_asset_mtime?: string | null;
-  /** Those of windows, macos, linux that Steam names, in that order, comma-joined. */
+  /** The platforms that Steam names, of windows, macos, linux, in that order, comma-joined. */
   platforms?: string | null;
   controller_support?: string | null;
   /** 0–9, from overwhelmingly negative (1) to overwhelmingly positive (9). */
@@ -33,7 +33,7 @@ export interface AppRecord {
   homepage_url?: string | null;
   app_state?: string | null;
   last_content_update?: string | null;
-  /** Of the public branch. Text: build ids may outgrow 2^53 one day and are never calculated with. */
+  /** Of the public branch. Text: build ids may exceed 2^53 one day, and no arithmetic is done on them. */
   current_build_id?: string | null;
   /** Steam's codes (1 some nudity … 5 general mature content), ascending; null when Steam lists none. */
   content_descriptors?: number[] | null;
@@ -66,7 +66,7 @@ export const steamosCategories = ["unknown", "unsupported", "compatible"] as con
 
 export interface SteamDeckRecord {
   category: (typeof deckCategories)[number];
-  /** null when Steam says nothing of SteamOS. */
+  /** Null when Steam has no verdict for SteamOS. */
   steamos_category: (typeof steamosCategories)[number] | null;
   test_timestamp: string | null;
   tested_build_id: string | null;
@@ -80,7 +80,7 @@ export interface SteamDeckTest {
   token: string;
 }
 
-/** Whether a record speaks of everything. Each key stands for the sections of app info that decide it. */
+/** Whether a record is complete. Each key stands for the sections of app info that determine it. */
 export function isWhole(record: AppRecord): boolean {
   const deciding = ["name", "is_free", "last_content_update", "parent_appid", "developers", "publishers"] as const;
   return deciding.every((key) => key in record);

@@ -7,21 +7,21 @@ import {
   steamosCategories,
 } from "./app-record.ts";
 import { type KeyValues, parseKeyValues } from "./key-values.ts";
-import { block, flag, id, ids, listed, lowerText, maxId, text, time, unique, type Value, whole } from "./values.ts";
+import { block, flag, id, ids, int, listed, lowerText, maxId, text, time, unique, type Value } from "./values.ts";
 
-/** Text that parses but is not the asked app's `appinfo`. */
+/** Text that parses but is not the `appinfo` of the requested app. */
 export class ExtractError extends Error {
   override readonly name = "ExtractError";
 }
 
 /**
- * Reads what PICS says about one app.
+ * Extracts the record of one app from its PICS payload.
  *
- * A whole payload gives every key of the record, since what it does not list does not exist. A partial one (public-only)
- * gives the keys that its sections can tell and no others: a section that is missing, empty or not a block says nothing,
- * and a field with a fallback in a missing section is known only where the fallback is not needed.
+ * A whole payload gives every key of the record, since what it does not list does not exist. A partial one
+ * (public-only) gives only the keys that its sections determine: a section that is missing, empty or not a block
+ * determines nothing, and a field with a fallback in a missing section is known only where the fallback is not needed.
  *
- * Odd values never throw: they read as none, or are left out of a list.
+ * Invalid values never throw: they read as null, or are left out of a list.
  *
  * @param partial `only_public` of the reply; `public_only` in the text means the same.
  * @throws {KeyValuesError} when the text is not KeyValues.
@@ -67,7 +67,7 @@ function appinfoOf(appid: number, tree: KeyValues): KeyValues {
   return appinfo;
 }
 
-/** A value of the text for an error message: short, and safe wherever the message is stored. */
+/** A value of the text for an error message: shortened, and safe to store. */
 function named(value: Value): string {
   return typeof value === "string" ? JSON.stringify(text(value.slice(0, 40)) ?? "") : "a block";
 }
@@ -83,9 +83,9 @@ function fromCommon(common: KeyValues) {
     store_asset_mtime: time(common.get("store_asset_mtime")),
     platforms: platforms(common.get("oslist")),
     controller_support: lowerText(common.get("controller_support")),
-    pics_review_score: whole(common.get("review_score"), 0, 9),
-    pics_review_percentage: whole(common.get("review_percentage"), 0, 100),
-    metacritic_score: whole(common.get("metacritic_score"), 0, 100),
+    pics_review_score: int(common.get("review_score"), 0, 9),
+    pics_review_percentage: int(common.get("review_percentage"), 0, 100),
+    metacritic_score: int(common.get("metacritic_score"), 0, 100),
     metacritic_url: text(common.get("metacritic_fullurl")) ?? metacriticUrl(common.get("metacritic_url")),
     content_descriptors: orNull(ids(listed(common.get("content_descriptors"))).sort((a, b) => a - b)),
     languages: languages(common),
@@ -116,7 +116,7 @@ function fromDepots(depots: KeyValues) {
   } satisfies Partial<AppRecord>;
 }
 
-/** The app that this one belongs to; `undefined` when the sections that a partial answer has cannot tell. */
+/** The app that this one belongs to; `undefined` when a partial payload does not determine it. */
 function parentOf(appid: number, common: KeyValues, extended: KeyValues | null): number | null | undefined {
   const other = (value: Value) => {
     const parent = id(value);
@@ -132,7 +132,8 @@ function parentOf(appid: number, common: KeyValues, extended: KeyValues | null):
 
 /**
  * Developers or publishers: the associations, and only when there is none of that kind the older single name, which is
- * not split (commas are part of names such as `Valve, Inc.`). `undefined` when a partial answer cannot tell.
+ * not split (commas are part of names such as `Valve, Inc.`). `undefined` when a partial payload does not determine
+ * them.
  */
 function companies(
   kind: "developer" | "publisher",
@@ -151,7 +152,7 @@ function associated(common: KeyValues, kind: string): string[] {
   return unique(associations.filter((a) => lowerText(a.get("type")) === kind).map((a) => text(a.get("name"))));
 }
 
-/** Those of `oslist` (`macos, windows`) that the catalog knows, in its own order. */
+/** The platforms of `oslist` (`macos, windows`) that the catalog knows, in the catalog's order. */
 function platforms(oslist: Value): string | null {
   const named = commaList(oslist);
   return ["windows", "macos", "linux"].filter((platform) => named.includes(platform)).join(",") || null;
@@ -201,8 +202,8 @@ function steamDeck(deck: KeyValues): SteamDeckRecord | null {
   const steamos = deck.get("steamos_compatibility");
   const tests = listed(deck.get("tests")).map(block).map(steamDeckTest);
   return {
-    category: deckCategories[whole(deck.get("category"), 0, 3) ?? 0] ?? "unknown",
-    steamos_category: text(steamos) === null ? null : (steamosCategories[whole(steamos, 0, 2) ?? 0] ?? "unknown"),
+    category: deckCategories[int(deck.get("category"), 0, 3) ?? 0] ?? "unknown",
+    steamos_category: text(steamos) === null ? null : (steamosCategories[int(steamos, 0, 2) ?? 0] ?? "unknown"),
     test_timestamp: time(deck.get("test_timestamp")),
     tested_build_id: text(deck.get("tested_build_id")),
     tests: orNull(tests.filter((test) => test !== null)),
@@ -211,7 +212,7 @@ function steamDeck(deck: KeyValues): SteamDeckRecord | null {
 
 function steamDeckTest(test: KeyValues): SteamDeckTest | null {
   const token = text(test.get("token"));
-  return token === null ? null : { display: whole(test.get("display"), 0, maxId), token };
+  return token === null ? null : { display: int(test.get("display"), 0, maxId), token };
 }
 
 function orNull<T>(list: T[]): T[] | null {

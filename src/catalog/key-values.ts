@@ -1,26 +1,26 @@
 /**
- * Text KeyValues, the form in which PICS sends an app: `"appinfo" { "appid" "10" "common" { … } }`.
+ * A parser for text KeyValues, the form in which PICS sends an app: `"appinfo" { "appid" "10" "common" { … } }`.
  *
- * Written by hand, since positions of faults, escapes and the order of keys matter here and no published parser gets all
+ * Hand-written, since positions of faults, escapes and the order of keys matter here and no published parser gets all
  * of them right: kvparser turns `\n` into `n`, fast-vdf does not decode escapes and ends a string at `\\"` too late.
- * It also is the fastest of them (`bench/key-values.ts`). Skipping the sections that nobody reads was measured too: 1.5
- * times faster, which is a few microseconds of an app's way into the database and not worth a second code path.
+ * It is also the fastest of them (`bench/key-values.ts`). Skipping the sections that are not used was measured too: 1.5
+ * times faster, which is a few microseconds per app and not worth a second code path.
  */
 
 /**
  * A block: keys in the order of the text, each with a text or another block.
  *
- * A map, so that keys such as `__proto__` are keys like any other and numeric ones are not reordered. Texts are slices of
- * the parsed text, and V8 keeps the whole of it alive for as long as one longer slice lives: copy what is to be kept.
+ * A map, so that keys such as `__proto__` are ordinary keys and numeric ones are not reordered. Texts are slices of the
+ * parsed text, and V8 keeps all of it in memory as long as one longer slice is in use: copy a text to keep it.
  */
 export type KeyValues = ReadonlyMap<string, string | KeyValues>;
 
-/** Text that is not KeyValues: cut off, unbalanced, or with something outside of quotes that does not belong there. */
+/** Text that is not KeyValues: truncated, unbalanced, or with an unquoted token. */
 export class KeyValuesError extends Error {
   override readonly name = "KeyValuesError";
-  /** Where it is, in UTF-16 units from 0. */
+  /** Position of the fault, in UTF-16 units from 0. */
   readonly offset: number;
-  /** The line it is in, from 1. */
+  /** Line of the fault, from 1. */
   readonly line: number;
 
   constructor(problem: string, text: string, offset: number) {
@@ -33,7 +33,7 @@ export class KeyValuesError extends Error {
 
 type Block = Map<string, string | Block>;
 
-/** Real payloads go down to 6. The bound keeps readers that recurse safe. */
+/** Real payloads have up to 6 levels. The limit keeps recursive readers safe. */
 const maxDepth = 100;
 
 const quote = 0x22;
@@ -46,8 +46,8 @@ const closeBrace = 0x7d;
  *
  * - Escapes `\"`, `\\`, `\n` and `\t` are decoded; a backslash before anything else stays as it is, and so do raw
  *   newlines, carriage returns and tabs inside quotes.
- * - Of repeated keys the last one wins, text or block, at the place of the first: blocks are not merged. That is what
- *   other readers of PICS show. Keys that differ in case are different keys.
+ * - Of repeated keys the last one wins, text or block, at the place of the first: blocks are not merged. Other readers
+ *   of PICS do the same. Keys that differ in case are different keys.
  * - NUL outside of quotes is white space, since the wire ends a text with one.
  *
  * @returns a map with one entry, the root key and its block.
@@ -107,7 +107,9 @@ export function parseKeyValues(text: string): KeyValues {
   return root;
 }
 
-/** Offset of the quote that ends the string opened at `start`: the first with an even number of backslashes before it. */
+/**
+ * Offset of the quote that ends the string opened at `start`: the first with an even number of backslashes before it.
+ */
 function closingQuote(text: string, start: number): number {
   let end = start;
   for (;;) {

@@ -1,22 +1,22 @@
 import type { KeyValues } from "./key-values.ts";
 
 /**
- * Tolerant readers of single values. None throws: what is not what it should be reads as `null`, `false` or empty, a block
- * in the place of a text and a text in the place of a block included.
+ * Tolerant readers of single values. None throws: an invalid value reads as `null`, `false` or empty, also a block in
+ * the place of a text and a text in the place of a block.
  */
 
 export type Value = string | KeyValues | undefined;
 
 /** The largest app id, and the largest id of anything else: a Postgres `int`. */
-export const maxId = 2 ** 31 - 1;
+export const maxId = 2_147_483_647;
 /** 9999-12-31T23:59:59Z, the last second that ISO 8601 writes with four digits of year. */
 const maxTimeSeconds = 253_402_300_799;
 
 const none: KeyValues = new Map();
 
 /**
- * A text that Postgres takes as text and inside jsonb: without NUL, lone surrogates replaced by U+FFFD, trimmed (by
- * JavaScript's idea of white space: zero-width spaces and joiners stay). Empty is `null`.
+ * A text that Postgres accepts as text and inside jsonb: without NUL, lone surrogates replaced by U+FFFD, trimmed (as
+ * `String.trim` defines white space: zero-width spaces and joiners stay). Empty is `null`.
  */
 export function text(value: Value): string | null {
   if (typeof value !== "string") return null;
@@ -28,8 +28,8 @@ export function lowerText(value: Value): string | null {
   return text(value)?.toLowerCase() ?? null;
 }
 
-/** A whole number from `min` to `max`, written in decimal digits alone: `05` is 5, while `+5`, `5.0` and `0x5` are none. */
-export function whole(value: Value, min: number, max: number): number | null {
+/** An integer from `min` to `max` in decimal digits only: `05` is 5, while `+5`, `5.0` and `0x5` are null. */
+export function int(value: Value, min: number, max: number): number | null {
   const digits = text(value);
   if (digits === null || !/^\d+$/.test(digits)) return null;
   const number = Number(digits);
@@ -38,12 +38,12 @@ export function whole(value: Value, min: number, max: number): number | null {
 
 /** An id of an app, tag, genre, … */
 export function id(value: Value): number | null {
-  return whole(value, 1, maxId);
+  return int(value, 1, maxId);
 }
 
 /** Unix seconds as ISO 8601 in UTC. Steam writes 0 for "none". */
 export function time(value: Value): string | null {
-  const seconds = whole(value, 1, maxTimeSeconds);
+  const seconds = int(value, 1, maxTimeSeconds);
   return seconds === null ? null : new Date(seconds * 1000).toISOString();
 }
 
@@ -52,23 +52,23 @@ export function flag(value: Value): boolean {
   return text(value) === "1";
 }
 
-/** A block, an empty one when there is none. */
+/** A block; empty when there is none. */
 export function block(value: Value): KeyValues {
   return typeof value === "object" ? value : none;
 }
 
-/** The values of a list (`{ "0" "19" "1" "492" … }`) by the number of their keys; keys that are no numbers come last. */
+/** The values of a list (`{ "0" "19" "1" "492" … }`) in the order of their keys as numbers; other keys come last. */
 export function listed(value: Value): Value[] {
   const position = (key: string) => (/^\d+$/.test(key) ? Number(key) : Number.MAX_VALUE);
   return [...block(value)].sort(([a], [b]) => position(a) - position(b)).map(([, item]) => item);
 }
 
-/** The ids among values, each once, in their order. */
+/** The valid ids among values, deduplicated, in their order. */
 export function ids(values: readonly Value[]): number[] {
   return unique(values.map(id));
 }
 
-/** Each value once, `null` left out. */
+/** Deduplicated, without `null`. */
 export function unique<T>(values: readonly (T | null)[]): T[] {
   return [...new Set(values)].filter((value) => value !== null);
 }

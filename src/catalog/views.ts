@@ -1,12 +1,12 @@
 import { z } from "zod";
 import { deckCategories, steamosCategories } from "./app-record.ts";
+import { maxId } from "./values.ts";
 
 /**
  * Views of the catalog, defined once: the result of the database's read functions, the replies of the read API, and the schemas of its
  * OpenAPI document. Names are those of the columns; times are ISO 8601 in UTC.
  */
 
-const maxId = 2_147_483_647;
 const id = z.int().min(1).max(maxId);
 const count = z.int().min(0);
 const time = z.iso.datetime({ offset: true });

@@ -1,6 +1,7 @@
 import { z } from "zod";
-import { maxId, text, whole } from "../catalog/values.ts";
+import { int, text } from "../catalog/values.ts";
 import { WebError } from "../process/errors.ts";
+import { int32Max } from "../process/limits.ts";
 import type { WebClient } from "../web/client.ts";
 import type { GameDetails, GameNumbers } from "./store.ts";
 
@@ -38,7 +39,7 @@ export async function gamesPage(web: WebClient, page: number, signal: AbortSigna
   const reply = Object.entries(await web.json("steamspy_all", { url: api, searchParams, signal }, anObjectOrNone));
   const games = reply.flatMap(([key, value]) => {
     const entry = anObject.safeParse(value).data;
-    const appid = int(entry?.appid);
+    const appid = integer(entry?.appid);
     return entry && appid && appid !== hiddenAppid && String(appid) === key ? numbersOf(appid, entry) : [];
   });
   if (games.length === 0 && reply.length > 0) {
@@ -59,7 +60,7 @@ export async function gamesPage(web: WebClient, page: number, signal: AbortSigna
 export async function gameDetails(web: WebClient, appid: number, signal: AbortSignal): Promise<GameDetails | null> {
   const searchParams = { request: "appdetails", appid: String(appid) };
   const entry = await web.json("steamspy", { url: api, searchParams, signal }, anObjectOrNone);
-  const answered = int(entry.appid);
+  const answered = integer(entry.appid);
   if (answered === hiddenAppid || Object.keys(entry).length === 0) return null;
   if (answered !== appid) {
     throw new WebError(
@@ -84,12 +85,12 @@ function numbersOf(appid: number, entry: Entry): GameNumbers {
     developer: cleanText(entry.developer),
     publisher: cleanText(entry.publisher),
     owners_estimate: cleanText(entry.owners),
-    positive_reviews: int(entry.positive),
-    negative_reviews: int(entry.negative),
-    score_rank: int(entry.score_rank),
-    average_playtime_forever: int(entry.average_forever),
-    average_playtime_2weeks: int(entry.average_2weeks),
-    price: int(entry.price),
+    positive_reviews: integer(entry.positive),
+    negative_reviews: integer(entry.negative),
+    score_rank: integer(entry.score_rank),
+    average_playtime_forever: integer(entry.average_forever),
+    average_playtime_2weeks: integer(entry.average_2weeks),
+    price: integer(entry.price),
   };
 }
 
@@ -98,8 +99,8 @@ function cleanText(value: unknown): string | null {
 }
 
 /** A non-negative Postgres `integer`, sent as a number or as a string; null for anything else. */
-function int(value: unknown): number | null {
-  return typeof value === "number" || typeof value === "string" ? whole(String(value), 0, maxId) : null;
+function integer(value: unknown): number | null {
+  return typeof value === "number" || typeof value === "string" ? int(String(value), 0, int32Max) : null;
 }
 
 /** Votes by tag: `{"Action": 5448, …}`; SteamSpy sends `[]` for none. Names are not trimmed, as Steam's are not (`Dystopian `, tag 5030). */
@@ -107,7 +108,7 @@ function votes(value: unknown): Record<string, number> {
   const entries = Object.entries(anObject.safeParse(value).data ?? {});
   return Object.fromEntries(
     entries.flatMap(([tag, count]) => {
-      const number = int(count);
+      const number = integer(count);
       return text(tag) !== null && number !== null ? [[tag.replaceAll("\0", "").toWellFormed(), number]] : [];
     }),
   );

@@ -3,6 +3,7 @@ import { Argument, Command as Commander, CommanderError, InvalidArgumentError } 
 import { steamId64Pattern, userIdPattern } from "../library/ids.ts";
 import type { Mode } from "../process/config.ts";
 import { ConfigError } from "../process/errors.ts";
+import { int32Max } from "../process/limits.ts";
 
 /** The parsed command, by the names of `MODE`; `text` is output of the command line itself, such as its help. */
 export type Command = Work | ReadCommand | { kind: "doctor"; json: boolean } | { kind: "text"; text: string };
@@ -42,7 +43,7 @@ const commandsByMode: Partial<Record<Mode, Work>> = {
   migrate: { kind: "migrate" },
 };
 
-const maxAppid = 2_147_483_647;
+const maxAppid = int32Max;
 
 const mainHelp = `
 Without a command, MODE decides (default: sync).

@@ -56,8 +56,7 @@ async function runBulkSync(
     appIdMax: config.bulk.appIdMax,
     appList: steamApiKey === null ? null : (signal) => storeAppids(web, steamApiKey, signal),
     maxAttempts: config.bulk.maxRetries + 1,
-    retryMs: bulkAppBackoff.firstMs,
-    retryMaxMs: bulkAppBackoff.maxMs,
+    appBackoff: bulkAppBackoff,
   });
   const progress = createProgress({
     line: (width) => formatBulkLine(bulk.status(), width),
@@ -94,8 +93,7 @@ async function runMonitor(app: App, pics: Pics): Promise<void> {
     pollIntervalMs,
     reconcileIntervalMs,
     drainOnly,
-    retryMs: appBackoff.firstMs,
-    retryMaxMs: appBackoff.maxMs,
+    appBackoff,
   });
   lifecycle.onShutdown("change monitor", () => monitor.stop(), stopLimitMs);
   sources.monitor = (backlog) => ({
@@ -110,7 +108,7 @@ async function runMonitor(app: App, pics: Pics): Promise<void> {
   await monitor.run();
 }
 
-function batchDeps(app: App, pics: Pics): Omit<BatchDeps, "retryMs" | "retryMaxMs"> {
+function batchDeps(app: App, pics: Pics): Omit<BatchDeps, "appBackoff"> {
   const { config, logger, metrics, store, sources } = app;
   let stored = 0;
   const storedBefore = sources.appsStored();

@@ -110,12 +110,15 @@ async function storedSide(appid: number, context: Context): Promise<StoredSide> 
 
 async function askSteam(appid: number, { config, logger, lifecycle }: Context) {
   // Lazily: steam-user takes longer to load than everything else together.
-  const [{ openSteam }, { askApp }] = await Promise.all([import("./steam.ts"), import("../sync/ask-app.ts")]);
+  const [{ openSteam }, { fetchSingleApp }] = await Promise.all([
+    import("./steam.ts"),
+    import("../sync/fetch-single-app.ts"),
+  ]);
   const { session, pics } = openSteam({ config, logger, lifecycle }, { concurrency: 1 });
   session.start();
   const limit = AbortSignal.timeout(config.giveUpAfterMs);
   try {
-    return await askApp(pics, appid, AbortSignal.any([lifecycle.signal, limit]));
+    return await fetchSingleApp(pics, appid, AbortSignal.any([lifecycle.signal, limit]));
   } catch (error) {
     if (!limit.aborted || lifecycle.signal.aborted) throw error;
     const why = session.status().last_error;

@@ -1,14 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import type { AppRecord } from "../catalog/app-record.ts";
+import type { Backoff } from "../process/backoff.ts";
 import type { Database } from "./database.ts";
 import type { DatabaseRetry } from "./retry.ts";
 
 /**
- * Typed calls of the SQL functions in `supabase/migrations`; what each does is written there.
+ * Typed calls of the SQL functions that Steam sync uses; the SQL documents each of them.
  *
- * Every call may be repeated after a lost reply: `apply` carries a request id, a claim its lease id, and the others do the
- * same thing twice.
+ * Every call is idempotent, so it may be retried after a lost reply: `apply` carries a request id, a claim its lease id.
  */
 export interface CatalogStore {
   state(): Promise<CatalogState>;
@@ -19,13 +19,16 @@ export interface CatalogStore {
   claim(request: ClaimRequest): Promise<Claim>;
   renew(leaseId: string, leaseMs: number): Promise<number>;
   release(leaseId: string): Promise<void>;
-  /** A statement that runs into a time limit throws {@link DatabaseError} `timeout`: ask for fewer apps. Without any it is repeated. */
+  /**
+   * Throws {@link DatabaseError} `timeout` when the statement exceeds its time limit, so that the caller retries with
+   * fewer apps. A request without apps is retried here.
+   */
   apply(request: ApplyRequest): Promise<ApplyReply>;
-  /** What the monitor decides by. */
+  /** State of the change monitor: cursor, open gap, age of the last sweep. */
   monitorState(): Promise<MonitorState>;
   poll(request: PollRequest): Promise<PollReply>;
   openGap(request: { workerId: string; from: number; to: number }): Promise<void>;
-  /** `seconds`: since the sweep began. `changeNumber`: up to where polls have been made durable. */
+  /** `seconds`: since the sweep began. `changeNumber`: everything announced up to it is durable. */
   finishSweep(request: { workerId: string; seconds: number; changeNumber: number }): Promise<SweepReply>;
   backlog(): Promise<Backlog>;
   /** Writes a worker's snapshot and returns those of all workers seen in the last minute. */
@@ -52,7 +55,7 @@ const catalogState = z.object({
 export type CatalogState = z.infer<typeof catalogState>;
 
 export interface BulkBeginRequest {
-  /** Steam's current one, stored only if none is. */
+  /** Steam's current one, stored only if there is no cursor yet. */
   changeNumber: number;
   /** The only apps of this pass; null for a pass over everything. */
   appids: readonly number[] | null;
@@ -68,7 +71,7 @@ export type BulkBegin = z.infer<typeof bulkBegin>;
 export interface MarkRequest {
   apps: readonly { appid: number; changeNumber: number }[];
   unknown: readonly number[];
-  /** Mark every named app, also those that are current. */
+  /** Mark every listed app, also those that are current. */
   full: boolean;
 }
 const markReply = z.object({ known: z.number(), marked: z.number(), now: time });
@@ -78,9 +81,9 @@ export interface ClaimRequest {
   leaseId: string;
   max: number;
   leaseMs: number;
-  /** Only these; null for any. */
+  /** Only these apps; null for any. */
   appids: readonly number[] | null;
-  /** Leave apps that failed so often; null for all. */
+  /** Skip apps that failed this often; null for no limit. */
   maxAttempts: number | null;
 }
 const claim = z.object({
@@ -90,7 +93,7 @@ const claim = z.object({
       change_number: z.number(),
       attempts: z.number(),
       access_token: z.string().nullable(),
-      /** Steam is known to hold sections back from who has no access token. */
+      /** Steam is known to withhold sections without an access token. */
       needs_token: z.boolean(),
       /** Denied less than a day ago. */
       token_denied: z.boolean(),
@@ -102,7 +105,7 @@ const claim = z.object({
 export type Claim = z.infer<typeof claim>;
 export type ClaimedApp = Claim["apps"][number];
 
-/** A record with what the write is guarded by. */
+/** A record with the change number that guards its write. */
 export interface StoredRecord extends AppRecord {
   change_number: number;
   partial: boolean;
@@ -115,8 +118,8 @@ export interface ApplyRequest {
   unknown: readonly number[];
   failed: readonly { appid: number; error: string }[];
   tokens: readonly { appid: number; access_token: string | null }[];
-  retryMs: number;
-  retryMaxMs: number;
+  /** Delay before the next attempt at a failed app. The database computes it, without jitter. */
+  appBackoff: Backoff;
   /** Record each field that changes on an app that was stored before. */
   history: boolean;
 }
@@ -139,7 +142,7 @@ export type MonitorState = z.infer<typeof monitorState>;
 
 export interface PollRequest {
   workerId: string;
-  /** Where the poll counted from. */
+  /** The change number that the poll started from. */
   since: number;
   /** Steam's current one. */
   changeNumber: number;
@@ -192,9 +195,13 @@ const catalogSummary = z.object({
 });
 export type CatalogSummary = z.infer<typeof catalogSummary>;
 
-/** The store over one database; `retry` decides how a call that fails for a passing reason is repeated. */
-export function createCatalogStore(db: Database, retry: Pick<DatabaseRetry, "call">): CatalogStore {
-  async function rpc<T>(
+const ids = z.array(id);
+const renewed = z.object({ renewed: z.number() });
+/** The reply of a function that returns nothing of use. */
+const nothing = z.unknown().transform(() => {});
+
+function createCaller(db: Database, retry: Pick<DatabaseRetry, "call">) {
+  return async function rpc<T>(
     reply: z.ZodType<T>,
     name: string,
     request?: Record<string, unknown>,
@@ -202,16 +209,16 @@ export function createCatalogStore(db: Database, retry: Pick<DatabaseRetry, "cal
   ): Promise<T> {
     const args = request === undefined ? {} : { request };
     return reply.parse(await retry.call(() => db.rpc(name, args), options));
-  }
-  const ids = z.array(id);
-  const nothing = z.unknown();
+  };
+}
 
+/** The store over one database; `retry` retries calls that fail for a transient reason. */
+export function createCatalogStore(db: Database, retry: Pick<DatabaseRetry, "call">): CatalogStore {
+  const rpc = createCaller(db, retry);
   return {
     state: () => rpc(catalogState, "pics_state"),
     beginBulk: ({ changeNumber, appids }) => rpc(bulkBegin, "pics_begin_bulk", { change_number: changeNumber, appids }),
-    finishBulk: async ({ startedAt }) => {
-      await rpc(nothing, "pics_finish_bulk", { started_at: startedAt });
-    },
+    finishBulk: ({ startedAt }) => rpc(nothing, "pics_finish_bulk", { started_at: startedAt }),
     mark: ({ apps, unknown, full }) =>
       rpc(markReply, "pics_mark", { apps: apps.map((app) => [app.appid, app.changeNumber]), unknown, full }),
     storedAppids: (after, max) => rpc(ids, "pics_stored_appids", { after, max }),
@@ -224,16 +231,9 @@ export function createCatalogStore(db: Database, retry: Pick<DatabaseRetry, "cal
         max_attempts: maxAttempts,
       }),
     renew: async (leaseId, leaseMs) =>
-      (
-        await rpc(z.object({ renewed: z.number() }), "pics_renew", {
-          lease_id: leaseId,
-          lease_seconds: leaseMs / 1000,
-        })
-      ).renewed,
-    release: async (leaseId) => {
-      await rpc(nothing, "pics_release", { lease_id: leaseId });
-    },
-    apply: ({ leaseId, apps, unknown, failed, tokens, retryMs, retryMaxMs, history }) =>
+      (await rpc(renewed, "pics_renew", { lease_id: leaseId, lease_seconds: leaseMs / 1000 })).renewed,
+    release: (leaseId) => rpc(nothing, "pics_release", { lease_id: leaseId }),
+    apply: ({ leaseId, apps, unknown, failed, tokens, appBackoff, history }) =>
       rpc(
         applyReply,
         "pics_apply",
@@ -244,8 +244,8 @@ export function createCatalogStore(db: Database, retry: Pick<DatabaseRetry, "cal
           unknown,
           failed,
           tokens,
-          retry_seconds: retryMs / 1000,
-          retry_max_seconds: retryMaxMs / 1000,
+          retry_seconds: appBackoff.firstMs / 1000,
+          retry_max_seconds: appBackoff.maxMs / 1000,
           history,
         },
         { splittable: apps.length > 0 },
@@ -258,9 +258,8 @@ export function createCatalogStore(db: Database, retry: Pick<DatabaseRetry, "cal
         change_number: changeNumber,
         apps: apps.map((app) => [app.appid, app.changeNumber, app.needsToken]),
       }),
-    openGap: async ({ workerId, from, to }) => {
-      await rpc(nothing, "pics_open_gap", { worker_id: workerId, from_change: from, to_change: to });
-    },
+    openGap: ({ workerId, from, to }) =>
+      rpc(nothing, "pics_open_gap", { worker_id: workerId, from_change: from, to_change: to }),
     finishSweep: ({ workerId, seconds, changeNumber }) =>
       rpc(sweepReply, "pics_finish_sweep", {
         worker_id: workerId,
@@ -269,13 +268,10 @@ export function createCatalogStore(db: Database, retry: Pick<DatabaseRetry, "cal
       }),
     backlog: () => rpc(backlog, "pics_backlog"),
     report: (request) => rpc(workerReports, "report_worker", request),
-    forget: async (workerId) => {
-      await rpc(nothing, "forget_worker", { id: workerId });
-    },
+    forget: (workerId) => rpc(nothing, "forget_worker", { id: workerId }),
     unnamedTags: (after, max) => rpc(ids, "pics_unnamed_tags", { after, max }),
-    nameTags: async (names) => {
-      await rpc(nothing, "pics_name_tags", { tags: [...names].map(([tag_id, name]) => ({ tag_id, name })) });
-    },
+    nameTags: (names) =>
+      rpc(nothing, "pics_name_tags", { tags: [...names].map(([tag_id, name]) => ({ tag_id, name })) }),
     failing: (max) => rpc(failingApps, "pics_failing", { max }),
     summary: () => rpc(catalogSummary, "catalog_summary"),
   };

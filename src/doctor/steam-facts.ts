@@ -3,7 +3,7 @@ import { SteamError } from "../process/errors.ts";
 import type { AppInfoMessage } from "../steam/payload.ts";
 import type { ProductInfoReply } from "../steam/pics.ts";
 import type { AppPayload, Pics } from "../steam/port.ts";
-import { changeWindow } from "../sync/change-monitor.ts";
+import { changeWindow } from "../sync/poll.ts";
 import { idsPerRequest } from "../sync/sweep.ts";
 import { formatCount } from "../terminal/format.ts";
 import { clean } from "../terminal/layout.ts";
@@ -178,7 +178,7 @@ async function checkChangeWindow({ pics }: Session, signal: AbortSignal): Promis
   const summary = `changes are listed ${formatCount(listed)} numbers back`;
   const limit =
     refused === null ? "and perhaps farther" : `and not ${formatCount(refused)}, where the force flags are set`;
-  return judged(listed >= changeWindow, `${summary} ${limit}`, "changeWindow (5,000) in src/sync/change-monitor.ts");
+  return judged(listed >= changeWindow, `${summary} ${limit}`, "changeWindow (5,000) in src/sync/poll.ts");
 }
 
 /** `where` names the code that relies on the measured behaviour. */

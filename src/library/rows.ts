@@ -1,11 +1,11 @@
 import { z } from "zod";
-import { maxId } from "../catalog/values.ts";
+import { int32Max } from "../process/limits.ts";
 
 /** Schemas of the rows of both files after parsing. In the file itself, numbers and objects are text. */
 
-export const appid = z.number().int().min(1).max(maxId);
+export const appid = z.number().int().min(1).max(int32Max);
 /** A playtime; the column is a Postgres `int` like an id. */
-export const minutes = z.number().int().min(0).max(maxId);
+export const minutes = z.number().int().min(0).max(int32Max);
 
 /** A game of a Steam library. Playtimes are minutes. */
 export const libraryGame = z.object({

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { int32Max } from "./limits.ts";
 
 /**
  * Types of environment variables. Each has a rule in words and a parser of the trimmed text, which returns undefined when the rule is
@@ -12,7 +13,7 @@ export interface RateLimit {
 }
 
 /** Longest delay of a Node timer: longer ones become 1 ms. */
-const maxSeconds = 2_147_483;
+const maxSeconds = Math.floor(int32Max / 1_000);
 
 function kind<T>(rule: string, read: (text: string) => T | undefined) {
   return z.string().transform((given, context): T => {
@@ -41,7 +42,7 @@ export function flag() {
   });
 }
 
-export function whole(min: number, max: number) {
+export function int(min: number, max: number) {
   return kind(`must be a whole number from ${min} to ${max}`, (given) =>
     /^\d+$/.test(given) ? inRange(Number(given), min, max) : undefined,
   );

@@ -1,7 +1,8 @@
 import { distance } from "fastest-levenshtein";
 import { z } from "zod";
-import { choice, flag, fraction, origins, proxy, rateLimit, seconds, text, url, whole } from "./config-values.ts";
+import { choice, flag, fraction, int, origins, proxy, rateLimit, seconds, text, url } from "./config-values.ts";
 import { ConfigError } from "./errors.ts";
+import { int32Max } from "./limits.ts";
 
 /**
  * Configuration: the environment, read once, validated as a whole and frozen. Times are seconds outside and milliseconds (`…Ms`) inside.
@@ -21,7 +22,7 @@ export type Environment = Record<string, string | undefined>;
 const variables = {
   MODE: choice(modes).prefault("sync"),
   HOST: text().prefault("0.0.0.0"),
-  PORT: whole(0, 65_535).prefault("8080"),
+  PORT: int(0, 65_535).prefault("8080"),
   LOG_LEVEL: choice(["fatal", "error", "warn", "info", "debug", "trace", "silent"], {
     warning: "warn",
     critical: "fatal",
@@ -37,7 +38,7 @@ const variables = {
   API_KEY: text().optional(),
   API_RATE_LIMIT: rateLimit().prefault("600/minute"),
   CORS_ORIGIN: origins().optional(),
-  TRUSTED_PROXIES: whole(0, 10).prefault("0"),
+  TRUSTED_PROXIES: int(0, 10).prefault("0"),
 
   // Read by the HTTP clients and by Node itself; only validated here.
   HTTPS_PROXY: proxy().optional(),
@@ -45,19 +46,19 @@ const variables = {
   NODE_EXTRA_CA_CERTS: text().optional(),
 
   STEAM_API_KEY: text().optional(),
-  APP_ID_MAX: whole(1, 2_147_483_647).optional(),
-  BULK_BATCH_SIZE: whole(1, 1000).prefault("200"),
+  APP_ID_MAX: int(1, int32Max).optional(),
+  BULK_BATCH_SIZE: int(1, 1000).prefault("200"),
   BULK_REQUEST_DELAY: seconds(0).prefault("0.5"),
-  BULK_CONCURRENCY: whole(1, 32).prefault("4"),
+  BULK_CONCURRENCY: int(1, 32).prefault("4"),
   BULK_TIMEOUT: seconds(0.1).prefault("60"),
-  BULK_MAX_RETRIES: whole(0, 100).prefault("5"),
-  UPSERT_BATCH_SIZE: whole(1, 1000).prefault("500"),
-  MAX_QUEUE_SIZE: whole(1, 1_000_000).prefault("10000"),
+  BULK_MAX_RETRIES: int(0, 100).prefault("5"),
+  UPSERT_BATCH_SIZE: int(1, 1000).prefault("500"),
+  MAX_QUEUE_SIZE: int(1, 1_000_000).prefault("10000"),
   LEASE_SECONDS: seconds(0.1).prefault("90"),
   HISTORY: flag().prefault("on"),
 
   POLL_INTERVAL: seconds(0.1).prefault("30"),
-  PROCESS_BATCH_SIZE: whole(1, 1000).prefault("100"),
+  PROCESS_BATCH_SIZE: int(1, 1000).prefault("100"),
   RECONCILE_INTERVAL: seconds(0).prefault("86400"),
   APP_RETRY_DELAY: seconds(0.1).prefault("30"),
   APP_RETRY_MAX_DELAY: seconds(0.1).prefault("3600"),
@@ -68,11 +69,11 @@ const variables = {
   GIVE_UP_AFTER: seconds(0.1).prefault("900"),
 
   COLLECT_INTERVAL: seconds(0).prefault("0"),
-  BATCH_SIZE: whole(1, 1000).prefault("500"),
-  MAX_DETAILS: whole(0, 1_000_000).prefault("3000"),
+  BATCH_SIZE: int(1, 1000).prefault("500"),
+  MAX_DETAILS: int(0, 1_000_000).prefault("3000"),
   MAX_SHRINK: fraction(0, 1).prefault("0.05"),
-  MAX_WORKERS: whole(1, 32).prefault("3"),
-  RETRY_ATTEMPTS: whole(0, 100).prefault("3"),
+  MAX_WORKERS: int(1, 32).prefault("3"),
+  RETRY_ATTEMPTS: int(0, 100).prefault("3"),
   STEAM_WEB_API_LIMIT: rateLimit().prefault("100000/day"),
   STEAM_STORE_API_LIMIT: rateLimit().prefault("200/5minutes"),
   STEAMSPY_API_LIMIT: rateLimit().prefault("60/minute"),

@@ -1,16 +1,16 @@
 /**
- * One steam-user instance for one connection, with everything contained that it does outside its caller's reach.
+ * Error containment for one steam-user instance, which serves one connection.
  *
- * steam-user 5.3.0 handles messages inside socket events and unawaited async functions, so a reply that it cannot decode,
- * an empty server list or a refused logon ends in an uncaught exception, an unhandled rejection, a retry loop of its own
- * or, for some EResults, a prompt on stdin. Here every such path ends the connection instead, once, with a reason; making
- * a new one is the session's business.
+ * steam-user 5.3.0 handles messages inside socket events and unawaited async functions, so a reply that it cannot
+ * decode, an empty server list or a refused logon ends in an uncaught exception, an unhandled rejection, a retry loop
+ * of its own or, for some EResults, a prompt on stdin. Here every such path ends the connection instead, once, with a
+ * reason. The session reconnects.
  */
 import type { EventEmitter } from "node:events";
 import type { Agent } from "node:https";
 import { SteamError } from "../process/errors.ts";
 
-/** The members of steam-user 5.3.0 that are used; those with an underscore are protected there and have no types. */
+/** The members of steam-user 5.3.0 that are used. Those with an underscore are protected there and have no types. */
 export interface ProtectedSteamUser extends EventEmitter {
   logOn(details: { anonymous: true }): void;
 
@@ -61,9 +61,9 @@ interface WebSocketStream {
 
 export interface ContainedEvents {
   onLoggedOn(): void;
-  /** Any message from Steam. */
+  /** Called for every message from Steam. */
   onMessage(): void;
-  /** Exactly once. The fault is `protocol` when Steam sent something undecodable, else `disconnected`. */
+  /** Called exactly once. The fault is `protocol` when Steam sent something undecodable, else `disconnected`. */
   onEnd(reason: SteamError): void;
 }
 
@@ -82,7 +82,7 @@ const handledMessages: ReadonlySet<number> = new Set([
 const eresultOk = 1;
 /** steam-user starts at 1 s and doubles per attempt of the same instance; every instance here makes one attempt. */
 const connectTimeoutMs = 10_000;
-/** What Steam asks for in practice; without it steam-user would beat every millisecond. */
+/** The interval that Steam sends in practice. Without one, steam-user would send a heartbeat every millisecond. */
 const defaultHeartbeatSeconds = 9;
 
 /** Takes over a fresh instance, which makes all its connections through `agent`. Call `logOn` afterwards. */
@@ -90,7 +90,7 @@ export function contain(client: ProtectedSteamUser, agent: Agent, events: Contai
   let connecting = false;
   let loggedOn = false;
   let ended = false;
-  /** steam-user tells why a socket failed only here; used in texts for people, never for a decision. */
+  /** The only place where steam-user reports why a socket failed; used in messages, never for a decision. */
   let lastDebug = "";
 
   function end(reason: SteamError): void {
@@ -100,24 +100,31 @@ export function contain(client: ProtectedSteamUser, agent: Agent, events: Contai
     events.onEnd(reason);
   }
 
-  function lost(detail: string, eresult: number | null = null): void {
+  function endDisconnected(detail: string, eresult: number | null = null): void {
     const server = client._lastChosenCM ? `the Steam server ${client._lastChosenCM.endpoint}` : "Steam";
     const what = loggedOn ? "the session with" : "cannot log on to";
     end(new SteamError("disconnected", `${what} ${server}${loggedOn ? " ended" : ""}: ${detail}`, eresult));
   }
 
-  function unreadable(error: unknown): void {
-    end(new SteamError("protocol", `Steam sent what cannot be read: ${describe(error)}`, null, { cause: error }));
+  function endUnreadable(error: unknown): void {
+    end(
+      new SteamError("protocol", `Steam sent a message that cannot be decoded: ${describe(error)}`, null, {
+        cause: error,
+      }),
+    );
   }
 
-  /** Runs a method of steam-user so that a throw or a rejection ends the connection, and nothing runs after the end. */
+  /**
+   * Wraps a method of steam-user: a throw or a rejection ends the connection, and after the end the method does not
+   * run.
+   */
   function guarded<Args extends unknown[]>(owner: object, method: (...args: Args) => unknown) {
     return (...args: Args): Promise<void> => {
       try {
         const result = ended ? undefined : method.apply(owner, args);
-        if (result instanceof Promise) return result.catch(unreadable);
+        if (result instanceof Promise) return result.catch(endUnreadable);
       } catch (error) {
-        unreadable(error);
+        endUnreadable(error);
       }
       return Promise.resolve();
     };
@@ -127,7 +134,7 @@ export function contain(client: ProtectedSteamUser, agent: Agent, events: Contai
   client._connectTimeout = connectTimeoutMs;
   client._processMulti = guarded(client, client._processMulti);
   client._sendLogOn = guarded(client, client._sendLogOn);
-  client._enqueueLogonAttempt = () => lost("no answer to the logon");
+  client._enqueueLogonAttempt = () => endDisconnected("no answer to the logon");
 
   const apiRequest = client._apiRequest;
   client._apiRequest = async (...args) => {
@@ -142,7 +149,7 @@ export function contain(client: ProtectedSteamUser, agent: Agent, events: Contai
 
   const doConnection = guarded(client, client._doConnection);
   client._doConnection = async () => {
-    if (connecting) return lost(lastDebug);
+    if (connecting) return endDisconnected(lastDebug);
     connecting = true;
     await doConnection();
     const stream = client._connection?.stream;
@@ -153,18 +160,18 @@ export function contain(client: ProtectedSteamUser, agent: Agent, events: Contai
   client._handleConnectionClose = (connection) => {
     // A close that overtakes messages still being unzipped is queued behind them by steam-user and comes back here.
     if (client._useMessageQueue && !ended) handleConnectionClose.call(client, connection);
-    else lost(lastDebug);
+    else endDisconnected(lastDebug);
   };
 
   const handleLogOnResponse = guarded(client, client._handleLogOnResponse);
   client._handleLogOnResponse = async (body) => {
-    if (body.eresult !== eresultOk) return lost(`EResult ${body.eresult}`, body.eresult);
+    if (body.eresult !== eresultOk) return endDisconnected(`EResult ${body.eresult}`, body.eresult);
     await handleLogOnResponse({ ...body, heartbeat_seconds: body.heartbeat_seconds || defaultHeartbeatSeconds });
     // steam-user sets the interval after it has emitted `loggedOn`, whose listener may have ended the connection.
     if (ended) clearInterval(client._heartbeatInterval);
   };
 
-  // Handlers of messages that this service never asked for do not run at all.
+  // Handlers of messages that this service did not request do not run at all.
   const handleMessage = client._handleMessage;
   client._handleMessage = (header, ...rest) => {
     const answersJob = header.targetJobID != null && client._jobs.get(header.targetJobID) !== null;
@@ -182,8 +189,12 @@ export function contain(client: ProtectedSteamUser, agent: Agent, events: Contai
   });
   client.on("error", (error: Error & { eresult?: number }) => {
     // After the logon the only error without an EResult is a Multi that does not unzip.
-    if (loggedOn && error.eresult === undefined) unreadable(error);
-    else lost(error.eresult ? `${describe(error)} (EResult ${error.eresult})` : describe(error), error.eresult ?? null);
+    if (loggedOn && error.eresult === undefined) endUnreadable(error);
+    else
+      endDisconnected(
+        error.eresult ? `${describe(error)} (EResult ${error.eresult})` : describe(error),
+        error.eresult ?? null,
+      );
   });
   client.on("loggedOn", () => {
     loggedOn = true;
@@ -193,7 +204,7 @@ export function contain(client: ProtectedSteamUser, agent: Agent, events: Contai
   return { end };
 }
 
-/** Leaves nothing behind: no listener, timer or socket. */
+/** Releases everything: listeners, timers, sockets. */
 function dispose(client: ProtectedSteamUser, agent: Agent): void {
   const stream = client._connection?.stream;
   client.removeAllListeners();
@@ -203,7 +214,7 @@ function dispose(client: ProtectedSteamUser, agent: Agent): void {
     client._disconnect(true);
     stream?.setTimeout(0);
   } catch {
-    // A close frame that cannot be sent any more.
+    // The close frame cannot be sent any more.
   } finally {
     // steam-user would leave the socket to the other side, which a half-open connection never closes.
     stream?._socket?.destroy();
@@ -212,7 +223,7 @@ function dispose(client: ProtectedSteamUser, agent: Agent): void {
 }
 
 /**
- * Keeps the servers of a GetCMListForConnect reply that can be used: steam-user picks one of them without looking whether
+ * Filters a GetCMListForConnect reply to the servers that can be used: steam-user picks one without checking whether
  * there is any. Throws when there is none.
  */
 function usableServers(reply: unknown): unknown {
@@ -225,7 +236,9 @@ function usableServers(reply: unknown): unknown {
   return { response: { serverlist: { ...usable } } };
 }
 
-/** An error in words, also when Node leaves the message empty (AggregateError of a refused connection). */
+/**
+ * The message of an error, or its code where Node leaves the message empty (AggregateError of a refused connection).
+ */
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.message || (error as NodeJS.ErrnoException).code || error.name;

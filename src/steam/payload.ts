@@ -1,4 +1,7 @@
-/** From one app of a product info reply to its text. Everything here works on bytes; parsing is the catalog's business. */
+/**
+ * Decodes the text of one app of a product info reply. Everything here works on bytes; the catalog module parses the
+ * text.
+ */
 import { hash } from "node:crypto";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
@@ -25,7 +28,9 @@ export interface HttpOffer {
   minSizeBytes: number | null;
 }
 
-/** Returns the body of `url`, gzipped or not. Throws for any status but 2xx, and `signal.reason` when aborted. */
+/**
+ * Returns the body of `url`, gzipped or not. Throws for any other status than 2xx, and `signal.reason` when aborted.
+ */
 export type FetchHttpPayload = (url: string, signal?: AbortSignal) => Promise<Buffer>;
 
 /** The largest text seen has 1.15 MB. */
@@ -45,21 +50,24 @@ export function toPayload(app: AppInfoMessage, text: string | null, error: strin
 }
 
 /**
- * Bytes from the wire to text: the trailing NUL goes, bytes that are no UTF-8 become U+FFFD. A SHA-1 that differs from the
- * announced one is logged and nothing more: Steam's is a hint for "unchanged".
+ * Decodes bytes from the wire: removes the trailing NUL, replaces bytes that are not UTF-8 by U+FFFD. A SHA-1 that
+ * differs from the announced one is only logged: Steam sends it as a hint for "unchanged".
  */
 export function decodeText(app: AppInfoMessage, bytes: Buffer, logger: Logger): string {
   const length = bytes.at(-1) === 0 ? bytes.length - 1 : bytes.length;
   const text = bytes.subarray(0, length);
   const announced = app.sha?.toString("hex");
   if (announced && hash("sha1", text) !== announced) {
-    logger.debug({ appid: app.appid, announced }, "the SHA-1 of an app's text is not the announced one");
+    logger.debug(
+      { appid: app.appid, announced },
+      "the SHA-1 of an app's text differs from the announced one; the text is kept",
+    );
   }
   return text.toString("utf8");
 }
 
 /**
- * The address of an app's text when Steam offers it over HTTP instead of sending it, else null. The form is that of
+ * The URL of an app's text when Steam offers it over HTTP instead of sending it, else null. The form is that of
  * SteamKit and of Steam's own clients: `http://HOST/appinfo/APPID/sha/SHA1.txt.gz`.
  */
 export function httpPayloadUrl(app: AppInfoMessage, { host, minSizeBytes }: HttpOffer): string | null {
@@ -67,13 +75,16 @@ export function httpPayloadUrl(app: AppInfoMessage, { host, minSizeBytes }: Http
   return `http://${host}/appinfo/${app.appid}/sha/${app.sha.toString("hex")}.txt.gz`;
 }
 
-/** Unzips where needed: an HTTP client may already have done it. Throws on a truncated or damaged body. */
+/**
+ * Unzips a gzip body; any other is returned as it is, since the HTTP client may have unzipped it. Throws on a truncated
+ * or damaged body.
+ */
 export async function unzip(body: Buffer): Promise<Buffer> {
   const isGzip = body[0] === 0x1f && body[1] === 0x8b;
   return isGzip ? await gunzipAsync(body, { maxOutputLength: maxTextBytes }) : body;
 }
 
-/** Three attempts of 30 s, with growing pauses, for network faults and statuses that may pass. */
+/** Three attempts of 30 s with exponential backoff, for network faults and transient statuses. */
 export const fetchHttpPayload: FetchHttpPayload = async (url, signal) => {
   const body = await ky.get(url, { timeout: httpTimeoutMs, retry: 2, ...(signal && { signal }) }).arrayBuffer();
   return Buffer.from(body);

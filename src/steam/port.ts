@@ -1,21 +1,24 @@
 /**
- * What the rest of the service asks of Steam. `pics.ts` answers it through steam-user; tests of the sync rooms may answer
- * it from memory.
+ * The port to Steam, the only part of this module that others use. `pics.ts` implements it on steam-user; unit tests
+ * may implement it in memory.
  *
- * Every call waits until the session is logged on, is paced with all others, is sent again after a reconnect, and has its
- * own time limit per attempt. It throws `signal.reason` when aborted and {@link SteamError} otherwise.
+ * Every call waits until the session is logged on, shares one rate limit with all others, is retried after a reconnect,
+ * and has its own time limit per attempt. It throws `signal.reason` when aborted and {@link SteamError} otherwise.
  */
 export interface Pics {
   /** Resolves once the session is logged on. */
   ready(signal?: AbortSignal): Promise<void>;
 
-  /** What changed after `since`. `since` 0 returns the current change number and no changes. */
+  /** Lists what changed after `since`. `since` 0 returns the current change number and no changes. */
   changesSince(since: number, signal?: AbortSignal): Promise<ChangesSince>;
 
-  /** Change numbers of up to 5,000 apps, without their payloads. Ids that the reply does not mention are in neither list. */
+  /**
+   * Change numbers of up to 5,000 apps, without their payloads. Ids that the reply does not mention are in neither
+   * list.
+   */
   metadata(appids: readonly number[], signal?: AbortSignal): Promise<Metadata>;
 
-  /** The app info of up to a few hundred apps, each parsed by nobody yet. Ids are made numeric and unique first. */
+  /** The app info of up to a few hundred apps, unparsed. Ids are converted to numbers and deduplicated first. */
   productInfo(apps: readonly AppRequest[], signal?: AbortSignal): Promise<ProductInfo>;
 
   /** Access tokens for apps whose public answer said `missing_token`. */
@@ -30,7 +33,7 @@ export interface Pics {
 
 export interface ChangesSince {
   currentChangeNumber: number;
-  /** The number that Steam says it counted from; differs from the asked one when it could not go back so far. */
+  /** Where Steam counted from; differs from the requested number when its list does not go back that far. */
   sinceChangeNumber: number;
   forceFullUpdate: boolean;
   forceFullAppUpdate: boolean;
@@ -39,7 +42,7 @@ export interface ChangesSince {
 
 export interface Metadata {
   apps: { appid: number; changeNumber: number }[];
-  /** Ids that Steam says it does not know. */
+  /** Ids that are unknown to Steam. */
   unknown: number[];
 }
 
@@ -58,7 +61,7 @@ export interface ProductInfo {
 export interface AppPayload {
   appid: number;
   changeNumber: number;
-  /** Steam holds sections back until asked with an access token. */
+  /** Steam withholds sections from a request without an access token. */
   missingToken: boolean;
   /** The answer holds public sections only. */
   onlyPublic: boolean;
@@ -92,6 +95,6 @@ export const requestKinds = [
 ] as const;
 export type RequestKind = (typeof requestKinds)[number];
 
-/** How a request ended: with an answer, by a {@link SteamFault}, or because nobody waited any more. */
+/** Result of a request: an answer, a {@link SteamFault}, or aborted by the caller. */
 export const requestResults = ["ok", "disconnected", "timeout", "protocol", "aborted"] as const;
 export type RequestResult = (typeof requestResults)[number];

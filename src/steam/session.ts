@@ -1,27 +1,23 @@
 /**
- * An anonymous session with Steam that stays up: logs on, answers requests, and comes back after every loss.
+ * An anonymous session with Steam that stays up: logs on, answers requests, and reconnects after every loss, with
+ * exponential backoff.
  *
- * Each attempt uses a fresh steam-user instance (see contained-client.ts), so that none of its state survives a failure,
- * and the reconnect is the same for every EResult and every error. steam-user itself reconnects only for some.
+ * Each attempt uses a fresh steam-user instance (see contained-client.ts), so that none of its state survives a
+ * failure, and the reconnect is the same for every EResult and every error. steam-user itself reconnects only for some.
  */
 import type { Logger } from "pino";
 import SteamUser from "steam-user";
+import { type Backoff, backoffMs } from "../process/backoff.ts";
 import { ConfigError, SteamError } from "../process/errors.ts";
 import { sleep } from "../process/time.ts";
-import { type ContainedClient, contain, emsg, type JobCallback, type ProtectedSteamUser } from "./contained-client.ts";
-import { type ReconnectLimits, reconnectDelayMs } from "./reconnect-delay.ts";
-import { createTunnelAgent } from "./tunnel-agent.ts";
-
-/** A request by its EMsg and that of its reply, or a unified service method. */
-export type SteamMessage = { request: number; reply: number } | { method: string };
-
-export interface SteamRequestOptions<Reply> {
-  signal?: AbortSignal | undefined;
-  /** Time limit of this attempt; at most two minutes less a little, after which steam-user forgets the request. */
-  timeoutMs?: number;
-  /** Whether more messages follow this one. Without it a reply is one message. */
-  more?: (reply: Reply) => boolean;
-}
+import {
+  type Connection,
+  type ConnectionEnd,
+  createConnection,
+  type SteamMessage,
+  type SteamRequestOptions,
+} from "./connection.ts";
+import type { ProtectedSteamUser } from "./contained-client.ts";
 
 export interface SessionStatus {
   connected: boolean;
@@ -34,7 +30,10 @@ export interface SessionStatus {
 
 export interface SteamSession {
   start(): void;
-  /** Logs off (2 s at most by default), rejects what is in flight, and leaves no timer and no socket. Safe to call twice. */
+  /**
+   * Logs off (2 s at most by default), rejects what is in flight, and leaves no timer and no socket. Safe to call
+   * twice.
+   */
   stop(): Promise<void>;
   status(): SessionStatus;
 
@@ -45,9 +44,9 @@ export interface SteamSession {
    * Sends one request over the current connection and returns the messages of its reply, as steam-user decodes them:
    * protobuf field names, absent scalars null, 64-bit numbers as text, bytes as Buffer.
    *
-   * Throws SteamError `disconnected` when there is no connection or it is lost meanwhile, `timeout` when the reply is not
-   * complete in time, `protocol` for a wrong kind of reply; `signal.reason` when aborted. A time-out during which Steam
-   * sent nothing at all means a half-open socket: the connection is made anew.
+   * Throws SteamError `disconnected` when there is no connection or it is lost meanwhile, `timeout` when the reply is
+   * not complete in time, `protocol` for a wrong kind of reply; `signal.reason` when aborted. A time-out during which
+   * Steam sent nothing at all means a half-open socket: the session reconnects.
    */
   request<Reply>(message: SteamMessage, body: object, options?: SteamRequestOptions<Reply>): Promise<Reply[]>;
 }
@@ -58,6 +57,7 @@ export interface SteamSessionOptions {
   logger: Logger;
   reconnectMaxDelayMs: number;
   requestTimeoutMs: number;
+  /** Shortest delay after a first failure; with jitter it is up to twice as long. 1 s by default. */
   reconnectMinDelayMs?: number;
   /** From the first step of an attempt to the logon. */
   logonTimeoutMs?: number;
@@ -69,192 +69,121 @@ export interface SteamSessionOptions {
 
 /** steam-user drops the callback of a request after 120 s. */
 const maxRequestTimeoutMs = 115_000;
-/** A connection that held this long, or answered a request, was no failed attempt. */
-const usefulAfterMs = 60_000;
-const eresultOk = 1;
-/** The header's default when Steam sets none, so it says nothing. */
-const eresultDefault = 2;
 
-/** Throws {@link ConfigError} for a proxy that is not a URL; everything else is tried again and again. */
+/** Throws {@link ConfigError} for a proxy that is not a URL; every other fault is retried without limit. */
 export function createSteamSession(options: SteamSessionOptions): SteamSession {
   const { logger, proxyUrl, logonTimeoutMs = 30_000, logOffTimeoutMs = 2_000 } = options;
   if (proxyUrl && !URL.canParse(proxyUrl)) throw new ConfigError("HTTPS_PROXY is not a URL");
-  const limits: ReconnectLimits = {
-    minDelayMs: options.reconnectMinDelayMs ?? 1_000,
-    maxDelayMs: options.reconnectMaxDelayMs,
-    random: options.random ?? Math.random,
+  // Twice the shortest delay, since the jitter halves it at most.
+  const backoff: Backoff = {
+    firstMs: 2 * (options.reconnectMinDelayMs ?? 1_000),
+    maxMs: options.reconnectMaxDelayMs,
   };
   const stopping = new AbortController();
-  const inFlight = new Set<(reason: SteamError) => void>();
   let running: Promise<void> | undefined;
-  let connection: ContainedClient | undefined;
-  /** Set while logged on. */
-  let online: { client: ProtectedSteamUser; since: Date; useful: boolean } | undefined;
-  let logon = openGate();
-  let received = 0;
+  let connection: Connection | undefined;
+  let logon = deferred();
   let attempts = 0;
-  let everOnline = false;
+  let wasEverOnline = false;
   let lastError: string | null = null;
 
-  /** One connection from its first step to its end. Resolves with the reason and whether it was of use. */
-  function connectOnce(): Promise<{ reason: SteamError; useful: boolean }> {
+  const onlineSince = () => connection?.loggedOnSince() ?? null;
+
+  /** One attempt, and the connection that it makes, if any. Resolves when that has ended. */
+  function connectOnce(): Promise<ConnectionEnd> {
     return new Promise((resolve) => {
-      const client = new SteamUser({
-        autoRelogin: false,
-        enablePicsCache: false,
-        dataDirectory: null,
-        protocol: SteamUser.EConnectionProtocol.WebSocket,
-      }) as unknown as ProtectedSteamUser;
-      const current = contain(client, createTunnelAgent(proxyUrl), {
-        onMessage() {
-          received += 1;
-        },
-        onLoggedOn() {
-          clearTimeout(logonTimer);
-          online = { client, since: new Date(), useful: false };
-          everOnline = true;
-          logger.info({ server: client._lastChosenCM?.endpoint }, "logged on to Steam");
+      connection = createConnection(createClient(), {
+        proxyUrl,
+        logonTimeoutMs,
+        onLoggedOn(server) {
+          wasEverOnline = true;
+          logger.info({ server }, "logged on to Steam");
           logon.resolve();
         },
-        onEnd(reason) {
-          clearTimeout(logonTimer);
-          const useful = online !== undefined && (online.useful || Date.now() - online.since.getTime() > usefulAfterMs);
-          if (online) logon = openGate();
-          online = undefined;
+        onEnd(end) {
+          if (end.wasLoggedOn) logon = deferred();
           connection = undefined;
-          const lost = new SteamError("disconnected", reason.message, reason.eresult, { cause: reason });
-          for (const reject of [...inFlight]) reject(lost);
-          resolve({ reason, useful });
+          resolve(end);
         },
       });
-      const logonTimer = setTimeout(() => {
-        current.end(new SteamError("disconnected", `no logon within ${logonTimeoutMs / 1000} s`));
-      }, logonTimeoutMs);
-      connection = current;
-      client.logOn({ anonymous: true });
+      connection.logOn();
     });
   }
 
   async function run(): Promise<void> {
     for (let failures = 0; ; attempts += 1) {
-      const { reason, useful } = await connectOnce();
+      const { reason, wasUseful } = await connectOnce();
       if (stopping.signal.aborted) return;
       lastError = reason.message;
-      failures = useful ? 1 : failures + 1;
-      const retryInMs = reconnectDelayMs(failures, limits);
-      const details = { eresult: reason.eresult, attempt: failures, retry_in_ms: retryInMs };
+      failures = wasUseful ? 1 : failures + 1;
+      const retryInMs = backoffMs(failures, backoff, options.random);
       const text = `${reason.message}; trying again in ${(retryInMs / 1000).toFixed(1)} s`;
-      logger.warn(
-        details,
-        everOnline ? text : `${text}. Behind a proxy, set HTTPS_PROXY; npm run demo needs no network`,
-      );
+      const hint = wasEverOnline ? "" : ". Behind a proxy, set HTTPS_PROXY; npm run demo needs no network";
+      logger.warn({ eresult: reason.eresult, attempt: failures, retry_in_ms: retryInMs }, `${text}${hint}`);
       await sleep(retryInMs, stopping.signal).catch(() => {});
       if (stopping.signal.aborted) return;
     }
+  }
+
+  async function shutDown(): Promise<void> {
+    stopping.abort();
+    const stopped = new SteamError("disconnected", "the session with Steam is being closed");
+    logon.reject(stopped);
+    const current = connection;
+    const isOnline = onlineSince() !== null;
+    current?.rejectRequests(stopped);
+    if (isOnline) current?.logOff();
+    const limit = setTimeout(() => current?.end(stopped), isOnline ? logOffTimeoutMs : 0);
+    await running;
+    clearTimeout(limit);
   }
 
   return {
     start() {
       if (!stopping.signal.aborted) running ??= run();
     },
-
     async stop() {
-      if (!stopping.signal.aborted) {
-        stopping.abort();
-        const stopped = new SteamError("disconnected", "the session with Steam is being closed");
-        logon.reject(stopped);
-        for (const reject of [...inFlight]) reject(stopped);
-        const current = connection;
-        // Steam closes the connection after a logoff.
-        online?.client._send(emsg.logOff, {});
-        const limit = setTimeout(() => current?.end(stopped), online ? logOffTimeoutMs : 0);
-        await running;
-        clearTimeout(limit);
-      }
+      if (!stopping.signal.aborted) await shutDown();
       await running;
     },
-
     status() {
+      const since = onlineSince();
       return {
-        connected: online !== undefined,
-        connected_since: online?.since.toISOString() ?? null,
+        connected: since !== null,
+        connected_since: since?.toISOString() ?? null,
         reconnect_attempts: attempts,
         last_error: lastError,
       };
     },
-
     async ready(signal) {
       if (stopping.signal.aborted) throw new SteamError("disconnected", "the session with Steam is closed");
       await abortable(logon.promise, signal);
     },
-
-    request<Reply>(message: SteamMessage, body: object, requestOptions: SteamRequestOptions<Reply> = {}) {
-      const { signal, more } = requestOptions;
+    async request(message, body, requestOptions = {}) {
+      requestOptions.signal?.throwIfAborted();
+      if (connection === undefined || onlineSince() === null || stopping.signal.aborted) {
+        throw new SteamError("disconnected", "not logged on to Steam");
+      }
       const timeoutMs = Math.min(requestOptions.timeoutMs ?? options.requestTimeoutMs, maxRequestTimeoutMs);
-      return new Promise<Reply[]>((resolve, reject) => {
-        signal?.throwIfAborted();
-        if (!online || stopping.signal.aborted) throw new SteamError("disconnected", "not logged on to Steam");
-        const { client } = online;
-        const connectionUse = online;
-        const replies: Reply[] = [];
-        const receivedBefore = received;
-
-        const settle = (finish: () => void) => {
-          clearTimeout(timer);
-          signal?.removeEventListener("abort", onAbort);
-          inFlight.delete(fail);
-          // The callback would otherwise hold the reply for two minutes.
-          client._jobs.delete(jobId);
-          finish();
-        };
-        const fail = (reason: unknown) => settle(() => reject(reason));
-        const onAbort = () => fail(signal?.reason);
-        const onReply: JobCallback = (reply, header) => {
-          const fault = replyFault(message, header.msg, header.proto?.eresult ?? null);
-          if (fault) return fail(fault);
-          connectionUse.useful = true;
-          replies.push(reply as Reply);
-          if (!more?.(reply as Reply)) settle(() => resolve(replies));
-        };
-
-        const timer = setTimeout(() => {
-          const silent = received === receivedBefore;
-          fail(new SteamError("timeout", `no complete reply from Steam within ${timeoutMs / 1000} s`));
-          if (silent && online === connectionUse) {
-            const text = `Steam sent nothing for ${timeoutMs / 1000} s; the connection counts as dead`;
-            connection?.end(new SteamError("disconnected", text));
-          }
-        }, timeoutMs);
-        let jobId = "";
-        signal?.addEventListener("abort", onAbort, { once: true });
-        inFlight.add(fail);
-        try {
-          if ("method" in message) client._sendUnified(message.method, body, onReply);
-          else client._send(message.request, body, onReply);
-          jobId = String(client._currentJobID);
-        } catch (error) {
-          fail(error);
-        }
-      });
+      return connection.request(message, body, { ...requestOptions, timeoutMs });
     },
   };
 }
 
-/** What is wrong with a reply of this kind: Steam answers a failed job with another message, a failed method with an EResult. */
-function replyFault(message: SteamMessage, replyEmsg: number, eresult: number | null): SteamError | null {
-  const expected = "method" in message ? emsg.serviceMethodResponse : message.reply;
-  if (replyEmsg !== expected) return new SteamError("protocol", `message ${replyEmsg} came instead of ${expected}`);
-  if ("method" in message && eresult !== null && eresult !== eresultOk && eresult !== eresultDefault) {
-    return new SteamError("protocol", `${message.method} answered EResult ${eresult}`, eresult);
-  }
-  return null;
+function createClient(): ProtectedSteamUser {
+  return new SteamUser({
+    autoRelogin: false,
+    enablePicsCache: false,
+    dataDirectory: null,
+    protocol: SteamUser.EConnectionProtocol.WebSocket,
+  }) as unknown as ProtectedSteamUser;
 }
 
-/** A promise to wait at; its rejection needs no listener. */
-function openGate(): PromiseWithResolvers<void> {
-  const gate = Promise.withResolvers<void>();
-  gate.promise.catch(() => {});
-  return gate;
+/** A promise that is settled from outside; its rejection needs no listener. */
+function deferred(): PromiseWithResolvers<void> {
+  const promise = Promise.withResolvers<void>();
+  promise.promise.catch(() => {});
+  return promise;
 }
 
 /** `promise`, or the signal's reason as soon as it aborts. */

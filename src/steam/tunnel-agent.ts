@@ -5,9 +5,9 @@ import { connect } from "node:tls";
 const proxyTimeoutMs = 10_000;
 
 /**
- * An HTTPS agent for one connection attempt, through a CONNECT proxy (`http[s]://[user:password@]host[:port]`) when one is
- * given. Its `destroy` also ends a CONNECT that the proxy has not answered: agents commonly forget that socket, so that
- * a proxy that hangs would collect one per attempt and keep the process from ending.
+ * An HTTPS agent for one connection attempt, through a CONNECT proxy (`http[s]://[user:password@]host[:port]`) when one
+ * is given. Its `destroy` also ends a CONNECT that the proxy has not answered: other agents leave that socket open, so
+ * that a proxy that hangs would hold one socket per attempt and keep the process from ending.
  */
 export function createTunnelAgent(proxyUrl: string | undefined): Agent {
   const agent = new Agent();

@@ -2,13 +2,15 @@ import type { Logger } from "pino";
 import { isWhole } from "../catalog/app-record.ts";
 import { extractApp } from "../catalog/extract.ts";
 import type { ApplyReply, ApplyRequest, CatalogStore, ClaimedApp, StoredRecord } from "../db/catalog-store.ts";
-import { DatabaseError, SteamError } from "../process/errors.ts";
+import type { Backoff } from "../process/backoff.ts";
+import { DatabaseError } from "../process/errors.ts";
 import { nextTurn } from "../process/time.ts";
-import type { AppPayload, Pics, ProductInfo } from "../steam/port.ts";
+import type { AppPayload, Pics } from "../steam/port.ts";
+import { type FetchedApps, fetchApps } from "./fetch-apps.ts";
 import type { Lease } from "./lease.ts";
 
 /**
- * The one write path: fetch -> extract -> apply. Bulk sync and change monitor differ only in how apps come to be pending.
+ * The one write path: fetch → extract → apply. Bulk sync and change monitor differ only in how apps come to be pending.
  */
 export interface BatchDeps {
   pics: Pics;
@@ -16,14 +18,14 @@ export interface BatchDeps {
   logger: Logger;
   /** Most apps in one write. */
   upsertBatchSize: number;
-  /** Delay after an app's first failure, doubled by each further one up to the limit. */
-  retryMs: number;
-  retryMaxMs: number;
+  /** Delay before the next attempt at an app that failed. The database computes it, without jitter. */
+  appBackoff: Backoff;
+  /** Record each field that changes on an app that was stored before. */
   history: boolean;
   observe?: BatchObserver;
 }
 
-/** What is told of every batch, for metrics. */
+/** Receives measurements of every batch, for metrics. */
 export interface BatchObserver {
   step(step: BatchStep, seconds: number): void;
   outcome(outcome: BatchOutcome): void;
@@ -35,24 +37,24 @@ export interface BatchOutcome extends ApplyReply {
   failures: Failure[];
 }
 
-/** Which step an app failed at; `apply` is the database refusing it. */
+/** An app that was not stored, and the step that failed; `apply` means that the database rejected it. */
 export interface Failure {
   appid: number;
   error: string;
   step: BatchStep;
 }
 
-/** What was fetched and extracted of a claim, ready to be written. */
-interface Harvest extends Pick<ApplyRequest, "apps" | "unknown" | "tokens"> {
+/** A claimed batch after fetch and extract, ready to be written. */
+interface ExtractedBatch extends Pick<ApplyRequest, "apps" | "unknown" | "tokens"> {
   failed: Failure[];
 }
 
 /**
  * Fetches, extracts and stores claimed apps under their lease.
  *
- * An app that fails, whether Steam's text or Postgres refuses it, is recorded with its error and does not disturb the others.
- * Outages are waited for; they fail nobody. Throws the reason of `lease.signal` when it aborts (nothing is lease_lost: the apps stay pending), and
- * errors that are no single app's fault.
+ * An app that fails, whether its text cannot be read or Postgres rejects it, is recorded with its error and does not
+ * affect the others. Outages are waited for and fail no app. Throws the reason of `lease.signal` when it aborts
+ * (nothing is lost: the apps stay pending), and errors that are no single app's fault.
  */
 export async function applyBatch(deps: BatchDeps, lease: Lease, claimed: readonly ClaimedApp[]): Promise<BatchOutcome> {
   const timed = async <T>(step: BatchStep, work: () => T | Promise<T>): Promise<T> => {
@@ -62,9 +64,9 @@ export async function applyBatch(deps: BatchDeps, lease: Lease, claimed: readonl
     return result;
   };
   const fetched = await timed("fetch", () => fetchApps(deps.pics, lease, claimed));
-  const harvest = await timed("extract", () => extractAll(fetched, deps.logger));
+  const batch = await timed("extract", () => extractBatch(fetched, deps.logger));
   const outcome: BatchOutcome = { stored: 0, stale: 0, unknown: 0, failed: 0, lease_lost: 0, failures: [] };
-  for (const part of chunks(harvest, deps.upsertBatchSize)) {
+  for (const part of chunks(batch, deps.upsertBatchSize)) {
     lease.signal.throwIfAborted();
     await timed("apply", () => write(deps, lease.id, part, outcome));
   }
@@ -72,75 +74,16 @@ export async function applyBatch(deps: BatchDeps, lease: Lease, claimed: readonl
   return outcome;
 }
 
-/** Apps that are extracted in one turn of the event loop: two or three milliseconds. */
+/** Apps extracted in one turn of the event loop: two or three milliseconds. */
 const appsPerTurn = 40;
+const notStored = "app not stored; it is retried with backoff";
 
-interface Fetched extends ProductInfo {
-  failed: Failure[];
-  tokens: { appid: number; access_token: string | null }[];
-}
-
-/**
- * App info of the claimed apps. Those that Steam tells in full only to who has an access token get theirs first, where that is known
- * beforehand; where the answer shows it, they are asked for again.
- */
-async function fetchApps(pics: Pics, lease: Lease, claimed: readonly ClaimedApp[]): Promise<Fetched> {
-  const fetched: Fetched = { apps: [], unknown: [], failed: [], tokens: [] };
-  const tokens = new Map(claimed.flatMap(({ appid, access_token }) => (access_token ? [[appid, access_token]] : [])));
-  const settled = new Set(claimed.filter((app) => app.token_denied).map((app) => app.appid));
-  const withTokens = (apps: readonly { appid: number }[]) =>
-    apps.map(({ appid }) => ({ appid, accessToken: tokens.get(appid) ?? null }));
-
-  /** Asks for tokens and returns the apps that got one which they did not have. */
-  async function askTokens(apps: readonly { appid: number }[]): Promise<{ appid: number }[]> {
-    const { granted, denied } = await pics.accessTokens(appidsOf(apps), lease.signal);
-    for (const { appid } of apps) settled.add(appid);
-    for (const appid of denied) fetched.tokens.push({ appid, access_token: null });
-    const fresh = [...granted].filter(([appid, token]) => tokens.get(appid) !== token);
-    for (const [appid, access_token] of fresh) {
-      tokens.set(appid, access_token);
-      fetched.tokens.push({ appid, access_token });
-    }
-    return fresh.map(([appid]) => ({ appid }));
-  }
-
-  try {
-    const announced = claimed.filter((app) => app.needs_token && !tokens.has(app.appid) && !settled.has(app.appid));
-    if (announced.length > 0) await askTokens(announced);
-    Object.assign(fetched, await pics.productInfo(withTokens(claimed), lease.signal));
-  } catch (error) {
-    return { ...fetched, failed: failAll(claimed, error) };
-  }
-
-  const withheld = fetched.apps.filter((app) => app.missingToken && !settled.has(app.appid));
-  if (withheld.length === 0) return fetched;
-  // Each request may wait for its turn and for its reply; the lease must outlast them.
-  await lease.renew();
-  try {
-    const fresh = await askTokens(withheld);
-    if (fresh.length === 0) return fetched;
-    const again = await pics.productInfo(withTokens(fresh), lease.signal);
-    const richer = new Map(again.apps.map((app) => [app.appid, app]));
-    fetched.apps = fetched.apps.map((app) => richer.get(app.appid) ?? app);
-  } catch (error) {
-    const failed = new Set(appidsOf(withheld));
-    fetched.failed = failAll(withheld, error);
-    fetched.apps = fetched.apps.filter((app) => !failed.has(app.appid));
-  }
-  return fetched;
-}
-
-/** A request that Steam does not answer, or not as promised, fails its apps; anything else is not theirs to answer for. */
-function failAll(apps: readonly { appid: number }[], error: unknown): Failure[] {
-  if (!(error instanceof SteamError)) throw error;
-  return apps.map(({ appid }) => ({ appid, error: error.message, step: "fetch" }));
-}
-
-async function extractAll({ apps, unknown, failed, tokens }: Fetched, logger: Logger): Promise<Harvest> {
+async function extractBatch({ apps, unknown, failed, tokens }: FetchedApps, logger: Logger): Promise<ExtractedBatch> {
   const records: StoredRecord[] = [];
-  const failures = [...failed];
+  const failures: Failure[] = failed.map((failure) => ({ ...failure, step: "fetch" }));
   for (const [index, payload] of apps.entries()) {
-    // Several replies may come at once; whoever asks /health is answered between them and between their parts.
+    // Yields to the event loop between replies and between their parts, so that requests such as /health are answered
+    // meanwhile.
     if (index % appsPerTurn === 0) await nextTurn();
     try {
       records.push(toRecord(payload));
@@ -149,7 +92,7 @@ async function extractAll({ apps, unknown, failed, tokens }: Fetched, logger: Lo
       failures.push({ appid: payload.appid, error: error instanceof Error ? error.message : String(error), step });
     }
   }
-  for (const { appid, error } of failures) logger.warn({ appid, error }, "app not stored; it is tried again later");
+  for (const { appid, error } of failures) logger.warn({ appid, error }, notStored);
   return { apps: records, unknown, failed: failures, tokens };
 }
 
@@ -164,38 +107,42 @@ function toRecord(payload: AppPayload): StoredRecord {
   };
 }
 
-/** Parts of at most `size` apps; what is not an app's record is small and goes with the first. */
-function* chunks(harvest: Harvest, size: number): Generator<Harvest> {
-  yield { ...harvest, apps: harvest.apps.slice(0, size) };
-  for (let start = size; start < harvest.apps.length; start += size) {
-    yield { apps: harvest.apps.slice(start, start + size), unknown: [], failed: [], tokens: [] };
+/** Parts of at most `size` apps; everything but the records is small and goes with the first. */
+function* chunks(batch: ExtractedBatch, size: number): Generator<ExtractedBatch> {
+  yield { ...batch, apps: batch.apps.slice(0, size) };
+  for (let start = size; start < batch.apps.length; start += size) {
+    yield onlyApps(batch.apps.slice(start, start + size));
   }
 }
 
-/** Writes a part. What Postgres refuses, or does not finish in time, is halved until the poison is alone. */
-async function write(deps: BatchDeps, leaseId: string, part: Harvest, outcome: BatchOutcome): Promise<void> {
-  const { store, logger, retryMs, retryMaxMs, history } = deps;
+const onlyApps = (apps: ExtractedBatch["apps"]): ExtractedBatch => ({ apps, unknown: [], failed: [], tokens: [] });
+
+/**
+ * Writes a part and adds its counts to `outcome`. A part that Postgres rejects or does not finish in time is bisected.
+ */
+async function write(deps: BatchDeps, leaseId: string, part: ExtractedBatch, outcome: BatchOutcome): Promise<void> {
+  const { store, appBackoff, history } = deps;
   try {
     const failed = part.failed.map(({ appid, error }) => ({ appid, error }));
-    const reply = await store.apply({ leaseId, ...part, failed, retryMs, retryMaxMs, history });
+    const reply = await store.apply({ leaseId, ...part, failed, appBackoff, history });
     for (const key of ["stored", "stale", "unknown", "failed", "lease_lost"] as const) outcome[key] += reply[key];
     outcome.failures.push(...part.failed);
   } catch (error) {
     if (!(error instanceof DatabaseError) || (error.fault !== "data" && error.fault !== "timeout")) throw error;
-    const [first, ...others] = part.apps;
-    if (first === undefined) throw error;
-    if (others.length === 0) {
-      const refusal = { appid: first.appid, error: `the database refuses it: ${error.message} (${error.code})` };
-      logger.warn(refusal, "app not stored; it is tried again later");
-      const failed: Failure[] = [...part.failed, { ...refusal, step: "apply" }];
-      await write(deps, leaseId, { ...part, apps: [], failed }, outcome);
-      return;
-    }
-    const middle = Math.ceil(part.apps.length / 2);
-    logger.debug({ apps: part.apps.length, code: error.code }, "write refused; trying its halves");
-    await write(deps, leaseId, { ...part, apps: part.apps.slice(0, middle) }, outcome);
-    await write(deps, leaseId, { apps: part.apps.slice(middle), unknown: [], failed: [], tokens: [] }, outcome);
+    if (part.apps.length === 0) throw error;
+    for (const smaller of bisect(deps.logger, part, error)) await write(deps, leaseId, smaller, outcome);
   }
 }
 
-const appidsOf = (apps: readonly { appid: number }[]) => apps.map((app) => app.appid);
+/** The two halves of a rejected part. A poison app that is alone is recorded as failed, in place of its record. */
+function bisect(logger: Logger, part: ExtractedBatch, error: DatabaseError): ExtractedBatch[] {
+  const [first, ...others] = part.apps;
+  if (first !== undefined && others.length === 0) {
+    const rejection = { appid: first.appid, error: `the database rejects it: ${error.message} (${error.code})` };
+    logger.warn(rejection, notStored);
+    return [{ ...part, apps: [], failed: [...part.failed, { ...rejection, step: "apply" }] }];
+  }
+  const middle = Math.ceil(part.apps.length / 2);
+  logger.debug({ apps: part.apps.length, code: error.code }, "write rejected; retrying its halves");
+  return [{ ...part, apps: part.apps.slice(0, middle) }, onlyApps(part.apps.slice(middle))];
+}

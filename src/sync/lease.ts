@@ -1,46 +1,43 @@
 import { randomUUID } from "node:crypto";
 import type { CatalogStore } from "../db/catalog-store.ts";
+import { linkedAbort } from "../process/abort.ts";
 
 /**
- * The time a worker has for the apps it claimed. The database's clock decides; this side only gives up no later than it
- * does, by counting from before the claim was sent.
+ * The lease of one batch: the time that a worker has for the apps it claimed. The database's clock decides when it
+ * expires. This side counts from before the claim was sent, so it gives up no later than the database does.
  */
 export interface Lease {
   readonly id: string;
-  /** Aborts when the lease has run out here, or with the signal it was made from. */
+  /** Aborts when the lease has expired here, or with the signal it was made from. */
   readonly signal: AbortSignal;
   /**
-   * Begins the time anew once a third of it is gone; for work of several requests, each of which may wait for its turn and
-   * its reply.
+   * Renews the lease for its full length once a third of it has passed; for work of several requests, each of which may
+   * wait for its turn and its reply.
    */
   renew(): Promise<void>;
-  /** Stops the clock. Safe to call twice. */
+  /** Stops the expiry timer. Safe to call twice. */
   end(): void;
 }
 
 export function startLease(store: Pick<CatalogStore, "renew">, leaseMs: number, giveUp: AbortSignal): Lease {
   const id = randomUUID();
-  const lease = new AbortController();
-  // Not AbortSignal.any: what it makes of a signal that lives as long as the process is not collected.
-  const onGiveUp = () => lease.abort(giveUp.reason);
-  giveUp.addEventListener("abort", onGiveUp);
-  if (giveUp.aborted) onGiveUp();
-  const startClock = () => setTimeout(() => lease.abort(new Error("the lease ran out")), leaseMs);
-  let clock = startClock();
+  const { controller, unlink } = linkedAbort(giveUp);
+  const startTimer = () => setTimeout(() => controller.abort(new Error("the lease expired")), leaseMs);
+  let timer = startTimer();
   let startedAt = performance.now();
   return {
     id,
-    signal: lease.signal,
+    signal: controller.signal,
     async renew() {
       if (performance.now() - startedAt < leaseMs / 3) return;
-      clearTimeout(clock);
+      clearTimeout(timer);
       startedAt = performance.now();
-      clock = startClock();
+      timer = startTimer();
       await store.renew(id, leaseMs);
     },
     end() {
-      clearTimeout(clock);
-      giveUp.removeEventListener("abort", onGiveUp);
+      clearTimeout(timer);
+      unlink();
     },
   };
 }

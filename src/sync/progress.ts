@@ -1,22 +1,33 @@
-/** How far a bulk sync is. Counts are apps, ids are positions in Steam's id space. */
+/**
+ * Progress of a bulk sync. Counts are apps, ids are positions in Steam's id space.
+ *
+ * Phases, in this order:
+ * - `starting`: waits for the session and for Steam's current change number;
+ * - `sweeping`: requests change numbers only and marks what is missing or changed as pending; the worker pool fetches
+ *   beside it;
+ * - `syncing`: the sweep is over; the worker pool fetches and stores what is left;
+ * - `finishing`: fetches the names of new tags, and records the end of a pass over everything;
+ * - `done`.
+ */
 export interface BulkProgress {
-  /** `sweeping` asks for change numbers only, `syncing` fetches and stores, `finishing` fills in names. */
   phase: "starting" | "sweeping" | "syncing" | "finishing" | "done";
   swept_ids: number;
-  /** Where the sweep is expected to end; null while nobody knows, and where there is no sweep. */
+  /** Where the sweep is expected to end; null while that is unknown, and where there is no sweep. */
   sweep_end: number | null;
-  /** Apps to fetch, as far as they are known: those `done` are stored, `failed`, `unknown` to Steam, or still to come. */
+  /**
+   * Apps to fetch, as far as they are known: those `done` are stored, `failed`, `unknown` to Steam, or still to come.
+   */
   total: number;
   done: number;
   failed: number;
   unknown: number;
-  /** How much of the pass is behind it, 0 to 1: of the id space while it sweeps, then of the apps to fetch. */
+  /** Finished share of the pass, 0 to 1: of the id space while it sweeps, then of the apps to fetch. */
   share: number;
   rate_per_second: number;
   eta_seconds: number | null;
 }
 
-/** {@link BulkProgress.share} of what has been counted. */
+/** Computes {@link BulkProgress.share} from the counts. */
 export function shareOf({
   phase,
   swept_ids,
@@ -27,13 +38,14 @@ export function shareOf({
   unknown,
 }: Omit<BulkProgress, "share">): number {
   if (phase === "done") return 1;
-  const [part, whole] = phase === "sweeping" ? [swept_ids, sweep_end ?? 0] : [done + failed + unknown, total];
-  return whole > 0 ? Math.min(1, part / whole) : 0;
+  const [finished, all] = phase === "sweeping" ? [swept_ids, sweep_end ?? 0] : [done + failed + unknown, total];
+  return all > 0 ? Math.min(1, finished / all) : 0;
 }
 
 /**
- * Seconds that a pass takes yet, or null while nobody can tell: those for the apps that wait, and while it sweeps those for the rest of
- * the ids before them. What that rest holds is fetched beside the sweep, whose pace is slower for it.
+ * Estimated seconds until the pass ends, null while unknown: those for the pending apps and, while it sweeps, those for
+ * the remaining ids before them. Apps that the rest of the sweep finds are not included: they are fetched beside the
+ * sweep, whose rate already is lower for it.
  */
 export function secondsLeft(
   phase: BulkProgress["phase"],
@@ -45,7 +57,7 @@ export function secondsLeft(
   return ofApps === null || ofSweep === null ? null : ofApps + ofSweep;
 }
 
-/** What a bulk sync achieved, and what the catalog holds after it. Lists are in the order in which they are shown. */
+/** The result of a bulk sync, and what the catalog holds after it. Lists are in display order. */
 export interface BulkSummary {
   /** Apps in the catalog. */
   apps_total: number;

@@ -1,17 +1,21 @@
+import { type Backoff, backoffMs } from "../process/backoff.ts";
 import { SteamError } from "../process/errors.ts";
 import { sleep } from "../process/time.ts";
 
-const firstDelayMs = 1_000;
-const maxDelayMs = 60_000;
+const backoff: Backoff = { firstMs: 1_000, maxMs: 60_000 };
 
-/** Asks Steam again, with growing delay, until it answers; for requests that cannot be made smaller or left out. */
-export async function retrySteam<T>(ask: () => Promise<T>, signal: AbortSignal): Promise<T> {
-  for (let attempt = 0; ; attempt++) {
+/**
+ * Retries a request to Steam with exponential backoff until it is answered; for requests that can be neither split nor
+ * left out.
+ */
+export async function retrySteam<T>(request: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  for (let failures = 0; ; ) {
     try {
-      return await ask();
+      return await request();
     } catch (error) {
       if (!(error instanceof SteamError)) throw error;
-      await sleep(Math.min(maxDelayMs, firstDelayMs * 2 ** attempt), signal);
+      failures += 1;
+      await sleep(backoffMs(failures, backoff), signal);
     }
   }
 }

@@ -3,19 +3,22 @@ import type { CatalogStore } from "../db/catalog-store.ts";
 import { SteamError } from "../process/errors.ts";
 import type { Pics } from "../steam/port.ts";
 
-export const tagsPerRequest = 200;
+const tagsPerRequest = 200;
+const intervalMs = 3_600_000;
 
-/**
- * Asks Steam for the names of tags that have none. Tags that it does not name stay without one: a placeholder would be taken
- * for a name. Steam failing here is logged and left for the next time, since the catalog is complete without.
- */
-export async function nameTags(deps: {
+export interface TagNamesDeps {
   pics: Pick<Pics, "tagNames">;
   store: Pick<CatalogStore, "unnamedTags" | "nameTags">;
   logger: Logger;
   signal: AbortSignal;
-}): Promise<void> {
-  const { pics, store, logger, signal } = deps;
+}
+
+/**
+ * Fetches the names of tags that have none, page by page (keyset pagination). Tags that Steam does not name stay
+ * without a name, since a placeholder would be taken for one. A request that fails is logged and left for the next
+ * time, because the catalog is complete without.
+ */
+export async function nameTags({ pics, store, logger, signal }: TagNamesDeps): Promise<void> {
   for (let after: number | undefined = 0; after !== undefined; ) {
     const tagIds = await store.unnamedTags(after, tagsPerRequest);
     after = tagIds.at(-1);
@@ -28,4 +31,38 @@ export async function nameTags(deps: {
       logger.warn({ err: error, tags: tagIds.length }, "Steam did not name these tags; they stay unnamed for now");
     }
   }
+}
+
+export interface TagNameSchedule {
+  /**
+   * Starts naming new tags unless that was done within the last hour; returns at once, so that a poll does not wait for
+   * names.
+   */
+  runIfDue(): void;
+  /** Resolves when no naming is under way. Never rejects. */
+  settled(): Promise<void>;
+}
+
+/** Names new tags once an hour, the first time at once. */
+export function createTagNameSchedule(deps: TagNamesDeps): TagNameSchedule {
+  let startedAt = Number.NEGATIVE_INFINITY;
+  let running: Promise<void> = Promise.resolve();
+
+  async function run(): Promise<void> {
+    try {
+      await nameTags(deps);
+    } catch (error) {
+      if (deps.signal.aborted) return;
+      deps.logger.error({ err: error }, "new tags could not be named; the next attempt is in an hour");
+    }
+  }
+
+  return {
+    runIfDue() {
+      if (performance.now() - startedAt < intervalMs) return;
+      startedAt = performance.now();
+      running = run();
+    },
+    settled: () => running,
+  };
 }

@@ -1,32 +1,43 @@
 import type { ClaimedApp } from "../db/catalog-store.ts";
 import { applyBatch, type BatchDeps, type BatchOutcome } from "./apply-batch.ts";
+import { createIdleWait } from "./idle-wait.ts";
 import { type Lease, startLease } from "./lease.ts";
 
 /**
- * Drains what is pending: several loops, each of which claims a batch under a lease, fetches, extracts and stores it, and
- * claims the next. While one batch waits for Steam, others are extracted and written; nothing is held but those batches.
+ * The worker pool fetches and stores whatever is pending. It holds nothing but the batches in work: what waits stays in
+ * the database.
+ *
+ * States of each of its `concurrency` workers:
+ * - waiting for Steam: the session is not logged on;
+ * - claiming: asks the database for a batch under a new lease;
+ * - working: fetches, extracts and writes the batch. While one waits for Steam, others extract and write;
+ * - idle: nothing was due. Ends with the next due retry, a wake, or after `idleMs`;
+ * - ended: the pool was stopped, or `finish` was called and nothing is left.
  */
-export interface DrainOptions extends BatchDeps {
+export interface WorkerPoolOptions extends BatchDeps {
   leaseMs: number;
-  /** Apps claimed at once. */
+  /** Apps in one claim. */
   batchSize: number;
   /** Batches in work at the same time. */
   concurrency: number;
-  /** Only these apps; null for whatever is pending. */
+  /** Only these apps; null for every pending app. */
   appids: readonly number[] | null;
-  /** Apps that failed so often are left alone; null for never. */
+  /** Apps that failed this often are not claimed again; null for no limit. */
   maxAttempts: number | null;
   onOutcome: (claimed: readonly ClaimedApp[], outcome: BatchOutcome) => void;
-  /** Longest pause before the database is asked again for work that nobody announced here. */
+  /** Longest wait between two claims, for work that other processes announce. */
   idleMs?: number;
 }
 
 export interface WorkerPool {
-  /** Resolves when {@link WorkerPool.finish} was called and nothing is left, or after `stop`; rejects when a loop dies. */
+  /**
+   * Resolves when {@link WorkerPool.finish} was called and nothing is left, or after `stop`; rejects when a worker
+   * fails.
+   */
   run(): Promise<void>;
-  /** There is new work. */
+  /** There is new work: ends the idle wait. */
   wake(): void;
-  /** No more work will be announced: end once everything pending is stored or has failed too often. */
+  /** No more work will be announced: the pool ends once everything pending is stored or has failed too often. */
   finish(): void;
   /** When the database last answered a claim, or a batch came to its end; ISO 8601. */
   lastProgressAt(): string | null;
@@ -36,106 +47,95 @@ export interface WorkerPool {
 
 /** Of the 7 s that a worker gets to stop; giving back what is left takes the rest. */
 const defaultGraceMs = 6_000;
+const minIdleMs = 20;
 
-export function createWorkerPool(options: DrainOptions): WorkerPool {
-  const { pics, store, logger, leaseMs, idleMs = 5_000 } = options;
+export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
+  const { pics, leaseMs, idleMs = 5_000 } = options;
   const stopping = new AbortController();
   const abandoning = new AbortController();
+  const idle = createIdleWait();
   let finishing = false;
   let progressAt: string | null = null;
-  /** Counts the calls of `wake`, so that one that comes during a claim is not slept through. */
-  let wakes = 0;
-  const napping = new Set<() => void>();
   let ended: Promise<void> = Promise.resolve();
 
-  function wake() {
-    wakes += 1;
-    for (const end of napping) end();
-  }
+  const progressed = () => {
+    progressAt = new Date().toISOString();
+  };
 
-  function nap(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const end = () => {
-        clearTimeout(timer);
-        napping.delete(end);
-        resolve();
-      };
-      const timer = setTimeout(end, ms);
-      napping.add(end);
-    });
-  }
-
-  async function loop(): Promise<void> {
+  async function worker(): Promise<void> {
     while (!stopping.signal.aborted) {
       await pics.ready(stopping.signal);
-      // Read before the claim: it may not have seen what is announced while it runs.
-      const lastRound = finishing;
-      const wakesBefore = wakes;
-      let due: number | null = null;
-      const lease = startLease(store, leaseMs, abandoning.signal);
+      // Both are read before the claim, which may not see what is announced while it runs.
+      const isLastRound = finishing;
+      const idleWait = idle.prepare();
+      const lease = startLease(options.store, leaseMs, abandoning.signal);
+      let dueMs: number;
       try {
-        const claim = await store.claim({
-          leaseId: lease.id,
-          max: options.batchSize,
-          leaseMs,
-          appids: options.appids,
-          maxAttempts: options.maxAttempts,
-        });
-        progressAt = new Date().toISOString();
+        const claim = await claimBatch(options, lease);
+        progressed();
         if (claim.apps.length > 0) {
-          await work(lease, claim.apps);
-          progressAt = new Date().toISOString();
-          wake(); // A sibling may be waiting for the last batch to come to an end.
+          await work(options, lease, claim.apps, abandoning.signal);
+          progressed();
+          idle.wake(); // Another worker may be waiting for the last batch to come to an end.
           continue;
         }
-        if (claim.waiting === 0 && lastRound) return;
-        due = claim.due_in_seconds;
+        if (claim.waiting === 0 && isLastRound) return;
+        dueMs = claim.due_in_seconds === null ? idleMs : claim.due_in_seconds * 1_000;
       } finally {
         lease.end();
       }
-      const dueMs = due === null ? idleMs : due * 1_000;
-      if (wakes === wakesBefore) await nap(Math.min(Math.max(dueMs, 20), idleMs));
-    }
-  }
-
-  async function work(lease: Lease, claimed: readonly ClaimedApp[]): Promise<void> {
-    try {
-      options.onOutcome(claimed, await applyBatch(options, lease, claimed));
-    } catch (error) {
-      if (!lease.signal.aborted) throw error;
-      logger.info(
-        { apps: claimed.length },
-        abandoning.signal.aborted ? "batch given back" : "lease ran out; batch given up",
-      );
-      await store.release(lease.id);
+      await idleWait(Math.min(Math.max(dueMs, minIdleMs), idleMs));
     }
   }
 
   return {
     async run() {
-      const loops = Array.from({ length: options.concurrency }, () =>
-        loop().catch((error: unknown) => {
+      const workers = Array.from({ length: options.concurrency }, () =>
+        worker().catch((error: unknown) => {
           if (error === stopping.signal.reason) return;
           stopping.abort(error);
           throw error;
         }),
       );
-      ended = Promise.allSettled(loops).then(() => {});
+      ended = Promise.allSettled(workers).then(() => {});
       await ended;
-      await Promise.all(loops);
+      await Promise.all(workers);
     },
-    wake,
+    wake: idle.wake,
     lastProgressAt: () => progressAt,
     finish() {
       finishing = true;
-      wake();
+      idle.wake();
     },
     async stop(graceMs = defaultGraceMs) {
       stopping.abort(new Error("stopped"));
-      wake();
+      idle.wake();
       const grace = setTimeout(() => abandoning.abort(new Error("stopped")), graceMs);
       await ended;
       clearTimeout(grace);
     },
   };
+}
+
+function claimBatch({ store, batchSize, leaseMs, appids, maxAttempts }: WorkerPoolOptions, lease: Lease) {
+  return store.claim({ leaseId: lease.id, max: batchSize, leaseMs, appids, maxAttempts });
+}
+
+/** One batch under its lease. When the lease aborts, the apps are given back: they stay pending. */
+async function work(
+  options: WorkerPoolOptions,
+  lease: Lease,
+  claimed: readonly ClaimedApp[],
+  abandoned: AbortSignal,
+): Promise<void> {
+  try {
+    options.onOutcome(claimed, await applyBatch(options, lease, claimed));
+  } catch (error) {
+    if (!lease.signal.aborted) throw error;
+    const message = abandoned.aborted
+      ? "stopping: batch given back; another worker, or the next start, fetches these apps"
+      : "lease expired: batch given back; its apps are fetched again";
+    options.logger.info({ apps: claimed.length }, message);
+    await options.store.release(lease.id);
+  }
 }

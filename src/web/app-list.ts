@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { WebError } from "../process/errors.ts";
+import { int32Max } from "../process/limits.ts";
 import type { WebClient } from "./client.ts";
 
 /** Kinds of app that the store lists. Demos, music, tools, playtests and delisted apps are in no list. */
@@ -23,10 +24,7 @@ const shape = z.object({
   response: z.object({
     apps: z.array(
       z.object({
-        appid: z
-          .int()
-          .min(1)
-          .max(2 ** 31 - 1),
+        appid: z.int().min(1).max(int32Max),
         name: z.string().catch(""),
       }),
     ),

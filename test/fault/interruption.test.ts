@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import {
   catalogFor,
   interruptBulkSync,
-  runUndisturbed,
-  type UndisturbedRun,
+  runUninterrupted,
+  type UninterruptedRun,
 } from "../support/interruption/bulk-sync.ts";
 import type { InterruptedDriver } from "../support/interruption/targets.ts";
 import { type ForkedSteam, forkSimulatedSteam } from "../support/steam/child.ts";
@@ -12,28 +12,28 @@ import { type ForkedSteam, forkSimulatedSteam } from "../support/steam/child.ts"
 const seed = Number(process.env.SEED ?? Math.floor(Date.now() / 86_400_000));
 const killsByDriver = { postgres: 4, pglite: 3 } as const satisfies Record<InterruptedDriver, number>;
 
-describe(`a bulk sync killed at any moment (SEED=${seed})`, () => {
+describe(`bulk sync killed at any moment (SEED=${seed})`, () => {
   const cluster = inject("cluster");
   const catalog = catalogFor(killsByDriver.postgres, seed);
   let steam: ForkedSteam;
-  let undisturbed: UndisturbedRun;
+  let uninterrupted: UninterruptedRun;
 
   beforeAll(async () => {
     steam = await forkSimulatedSteam({ generate: catalog, latencyMs: 20 });
-    undisturbed = await runUndisturbed(cluster, steam);
+    uninterrupted = await runUninterrupted(cluster, steam);
   });
   afterAll(() => steam.close());
 
   it.each(["postgres", "pglite"] as const)(
-    "ends as an undisturbed one and fetches nothing twice (%s)",
+    "ends as an uninterrupted one and fetches nothing twice (%s)",
     async (driver) => {
       const kills = killsByDriver[driver];
-      const result = await interruptBulkSync({ driver, cluster, steam, undisturbed, seed, kills });
+      const result = await interruptBulkSync({ driver, cluster, steam, uninterrupted, seed, kills });
 
       expect(result.violations, result.history.join("\n")).toEqual([]);
       expect(result.kills).toBe(kills);
       expect(result.killsMidway).toBeGreaterThan(0);
-      expect(undisturbed.dump.get("apps")).toHaveLength(catalog.count);
+      expect(uninterrupted.dump.get("apps")).toHaveLength(catalog.count);
     },
   );
 });

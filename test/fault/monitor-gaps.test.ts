@@ -8,7 +8,7 @@ import { createRandom } from "../support/steam/random.ts";
 import { type SimulatedSteam, startSimulatedSteam } from "../support/steam/simulated-steam.ts";
 import { differences, startBulk, startMonitor } from "../support/sync.ts";
 
-/** What Steam could not list, and the sweeps that find it. */
+/** Gaps: changes that Steam could not list, and the sweeps that find them. */
 describe("gaps", () => {
   const count = 6_000;
   const maxAppid = 30_000;
@@ -53,7 +53,7 @@ describe("gaps", () => {
   /** The next id from `appid` that no app has. */
   const free = (appid: number): number => (steam.catalog.apps.has(appid) ? free(appid + 1) : appid);
 
-  it("20,000 changes while nobody followed: everything ends right, and each app that changed is fetched once", async () => {
+  it("stores 20,000 changes made during an absence, and fetches each changed app once", async () => {
     const random = createRandom(32);
     const from = await cursor();
     const changed = random.sample(appids(), 1_500);
@@ -89,25 +89,20 @@ describe("gaps", () => {
     expect(await differences(database.sql, steam.catalog)).toEqual([]);
   });
 
-  it.each(["full", "apps", "since"] as const)(
-    "Steam says it cannot list them (%s): a sweep finds them",
-    async (how) => {
-      const from = await cursor();
-      const changed = createRandom(33).sample(appids(), 20);
-      for (const appid of changed) steam.catalog.change(appid);
-      steam.faults.add({ kind: "force", how });
-      const monitor = startMonitor(database.db, steam);
-      await settled();
-      await monitor.stop();
-      expect(await gaps()).toEqual([
-        { from_change: from, to_change: steam.catalog.currentChangeNumber, repaired: true },
-      ]);
-      expect([...steam.log.fetchCounts().keys()].sort()).toEqual([...changed].sort());
-      for (const appid of changed) expect(await stored(appid)).toBe(steam.catalog.apps.get(appid)?.changeNumber);
-    },
-  );
+  it.each(["full", "since"] as const)("sweeps when Steam cannot list changes (%s)", async (how) => {
+    const from = await cursor();
+    const changed = createRandom(33).sample(appids(), 20);
+    for (const appid of changed) steam.catalog.change(appid);
+    steam.faults.add({ kind: "force", how });
+    const monitor = startMonitor(database.db, steam);
+    await settled();
+    await monitor.stop();
+    expect(await gaps()).toEqual([{ from_change: from, to_change: steam.catalog.currentChangeNumber, repaired: true }]);
+    expect([...steam.log.fetchCounts().keys()].sort()).toEqual([...changed].sort());
+    for (const appid of changed) expect(await stored(appid)).toBe(steam.catalog.apps.get(appid)?.changeNumber);
+  });
 
-  it("the flag for packages alone means nothing", async () => {
+  it("ignores the force flag for packages", async () => {
     const appid = appids()[7] as number;
     steam.catalog.change(appid);
     steam.faults.add({ kind: "force", how: "packages" });
@@ -120,7 +115,7 @@ describe("gaps", () => {
     expect(await stored(appid)).toBe(steam.catalog.currentChangeNumber);
   });
 
-  it("a worker killed in the middle of a sweep leaves the gap to the next one, whose polls do not wait for the sweep", async () => {
+  it("leaves the gap of a worker killed during a sweep to the next one, whose polls do not wait for the sweep", async () => {
     const from = await cursor();
     const changed = createRandom(34).sample(appids(), 300);
     for (const appid of changed) steam.catalog.change(appid);

@@ -7,7 +7,9 @@ import { generateCatalog } from "../support/steam/generate.ts";
 import { type SimulatedSteam, startSimulatedSteam } from "../support/steam/simulated-steam.ts";
 import { differences } from "../support/sync.ts";
 
-/** Another seed each day, so that other moments are tried; `SEED=` repeats a run as far as processes can be repeated. */
+/**
+ * Another seed each day, so that other moments are tried; `SEED=` repeats a run as far as processes can be repeated.
+ */
 const seed = Number(process.env.SEED ?? Math.floor(Date.now() / 86_400_000));
 
 /** Of its own, since it is crashed. */
@@ -17,9 +19,9 @@ beforeAll(async () => {
 });
 afterAll(() => cluster.stop());
 
-describe(`the change monitor under everything at once (SEED=${seed})`, () => {
+describe(`change monitor under kills, faults and outages at once (SEED=${seed})`, () => {
   it.each(["postgres", "supabase"] as const)(
-    "stores what Steam has when the noise stops (%s)",
+    "stores what Steam has once the faults stop (%s)",
     async (driver) => {
       const size = { apps: 600, workers: 3, changes: 264, kills: 3, changesPerSecond: 24 };
       const { story, violations, kills, changes } = await soakMonitor({ cluster, driver, seed, ...size });
@@ -31,7 +33,7 @@ describe(`the change monitor under everything at once (SEED=${seed})`, () => {
   );
 });
 
-describe("workers", () => {
+describe("change monitor workers", () => {
   const leaseSeconds = 1.5;
   const pace = {
     MODE: "change_monitor",
@@ -82,15 +84,15 @@ describe("workers", () => {
     for (const appid of [...steam.catalog.apps.keys()].slice(0, 40)) steam.catalog.change(appid);
   };
 
-  it("take over when the one that polls is killed, and one that was frozen moves nothing back", async () => {
+  it("take over from a killed leader, and a frozen leader moves nothing back", async () => {
     const [first, second] = [start(), start()];
     start({ DRAIN_ONLY: "true" });
-    const byLead = async () => {
+    const byLeadership = async () => {
       const leading = await Promise.all([first, second].map(async (each) => (await monitorOf(each))?.leading));
       expect(leading).toContain(true);
       return leading[0] ? ([first, second] as const) : ([second, first] as const);
     };
-    const [leader, other] = await vi.waitFor(byLead, { timeout: 20_000, interval: 50 });
+    const [leader, other] = await vi.waitFor(byLeadership, { timeout: 20_000, interval: 50 });
 
     // Frozen past its lease; the other one leads and follows on.
     leader.kill("SIGSTOP");
@@ -115,7 +117,7 @@ describe("workers", () => {
     expect(await differences(database.sql, steam.catalog)).toEqual([]);
   });
 
-  it("that slept through the whole lead of another go on from the cursor", async () => {
+  it("go on from the cursor after sleeping through the leadership of another", async () => {
     const sleeper = start();
     await leads(sleeper);
     await settled();
@@ -133,7 +135,7 @@ describe("workers", () => {
     expect(await differences(database.sql, steam.catalog)).toEqual([]);
   });
 
-  it("are degraded while Steam or the database is away, and resume by themselves", async () => {
+  it("are degraded while Steam or the database is away, and resume", async () => {
     const service = start();
     const health = (status: string) => service.until("/health", (body) => body.status === status);
     await health("ok");
@@ -150,7 +152,7 @@ describe("workers", () => {
     changeSome();
     await cluster.start();
     await health("ok");
-    // The side door went down with the server; the worker says itself how far it is.
+    // The test's own connection ended with the server, so the worker is asked for its cursor.
     const { currentChangeNumber } = steam.catalog;
     await vi.waitFor(async () => expect((await monitorOf(service))?.last_change_number).toBe(currentChangeNumber), {
       timeout: 20_000,
@@ -159,7 +161,7 @@ describe("workers", () => {
     expect((await service.get("/health")).body.status).toBe("ok");
   });
 
-  it("that make no progress although all is there turn unhealthy, and end with 70", async () => {
+  it("turn unhealthy without progress although all is reachable, and exit with 70", async () => {
     const locked = await openTestDatabase("postgres", { cluster: cluster.address });
     const env = { ...pace, BULK_TIMEOUT: "0.3", LEASE_SECONDS: "0.5", WATCHDOG_SECONDS: "1" };
     const service = startService({ steam, database: locked, env });

@@ -56,13 +56,13 @@ forEachDatabase("change monitor", (open) => {
     }
   }
 
-  it("takes and stores the current change number first, when there is none", async () => {
+  it("stores the current change number first, when there is none", async () => {
     await following(() => {});
     expect(await one("select count(*) from sync_status")).toBe(0);
     expect(steam.log.counts.product_info).toBe(0);
   });
 
-  it("goes on from the number stored before a bulk sync, and fetches what changed, each app once", async () => {
+  it("goes on from the number stored before a bulk sync, and fetches each changed app once", async () => {
     await startBulk(database.db, steam).done;
     const changed = appids().filter((_, index) => index % 10 === 0);
     for (const appid of changed) steam.catalog.change(appid);
@@ -73,7 +73,7 @@ forEachDatabase("change monitor", (open) => {
     expect(steam.log.counts.metadata).toBe(0);
   });
 
-  it("stores changes and new apps as they come, and asks for announced tokens before the app", async () => {
+  it("stores changes and new apps as they come, and requests announced tokens before the app", async () => {
     const monitor = startMonitor(database.db, steam);
     const withToken = [...steam.catalog.apps.values()]
       .filter(({ access }) => access === "token")
@@ -87,7 +87,7 @@ forEachDatabase("change monitor", (open) => {
     for (const appid of withToken) expect(steam.log.fetchCounts().get(appid)).toBe(1);
   });
 
-  it("records what changed on an app, field by field, and nothing for a first insert or an unchanged one", async () => {
+  it("records each changed field of an app, and nothing for a first insert or an unchanged app", async () => {
     const text = (name: string, tags: string) => appText(4_331, name, tags);
     await database.sql("truncate app_changes");
     await following(() => void steam.catalog.add({ appid: 4_331, text: text("Before", '"0" "19"\n"1" "492"\n') }));
@@ -109,7 +109,7 @@ forEachDatabase("change monitor", (open) => {
     expect(await one("select count(*) from app_changes")).toBe(2);
   });
 
-  it("marks an app that Steam no longer knows inactive, brings it back, and records both", async () => {
+  it("marks an app that is unknown to Steam as inactive, restores it, and records both", async () => {
     const { appid, text } = publicApp();
     await database.sql("truncate app_changes");
     await following(() => void steam.catalog.remove(appid));
@@ -123,7 +123,7 @@ forEachDatabase("change monitor", (open) => {
     ]);
   });
 
-  it("past Steam's window sweeps everything, fetches only what really changed, and ends as if it had never slept", async () => {
+  it("sweeps after an absence beyond Steam's window, and fetches only what changed", async () => {
     const from = await cursor();
     const changed = appids().filter((_, index) => index % 7 === 0);
     for (const appid of changed) steam.catalog.change(appid);
@@ -145,7 +145,7 @@ forEachDatabase("change monitor", (open) => {
     expect(await differences(database.sql, steam.catalog)).toEqual([]);
   });
 
-  it("compares everything again every RECONCILE_INTERVAL, counted from the last time", async () => {
+  it("reconciles every RECONCILE_INTERVAL after the last time", async () => {
     const silent = appids()[3] as number;
     await database.sql("update sync_status set pics_change_number = 1 where appid = $1", [silent]);
     await database.sql(
@@ -163,7 +163,7 @@ forEachDatabase("change monitor", (open) => {
     expect(await differences(database.sql, steam.catalog)).toEqual([]);
   });
 
-  it("lets one worker poll and all drain; another takes over, and the old one moves nothing back", async () => {
+  it("lets one worker poll and all drain; another takes over, and the former leader's poll is rejected", async () => {
     const first = startMonitor(database.db, steam);
     await vi.waitFor(() => expect(first.status().leading).toBe(true), { timeout: 20_000 });
     const second = startMonitor(database.db, steam);

@@ -81,7 +81,10 @@ describe("buildServer", () => {
     current = { ...current, mode: "sync" };
     const waiting = await get("/ready");
     expect(waiting.status).toBe(503);
-    expect(await waiting.json()).toEqual({ ready: false, reasons: [expect.stringContaining("bulk sync is not complete")] });
+    expect(await waiting.json()).toEqual({
+      ready: false,
+      reasons: [expect.stringContaining("bulk sync is not complete")],
+    });
   });
 
   it("serves the snapshot, uptime and health at /status", async () => {

@@ -9,7 +9,7 @@ import { it } from "../support/given.ts";
 import type { Service } from "../support/service.ts";
 import { type ForkedSteam, forkSimulatedSteam } from "../support/steam/child.ts";
 
-/** The service as operators see it: its exit codes, what it says, what it answers, what it leaves behind. */
+/** The service as operators see it: exit codes, logs, HTTP, and what remains in the database. */
 
 const catalog = { seed: 5, count: 600, maxAppid: 15_000 };
 let steam: ForkedSteam;
@@ -21,7 +21,7 @@ afterAll(() => steam.close());
 const messages = (service: Service) => service.logs.map(({ message }) => message);
 
 const hurried = { BULK_REQUEST_DELAY: "0" };
-/** So slow that a signal finds it at work. */
+/** Slow enough for a signal to arrive during the work. */
 const slow = { BULK_REQUEST_DELAY: "0.05", BULK_BATCH_SIZE: "10" };
 const doneOf = ({ bulk }: Record<string, unknown>) => (bulk as { done: number } | null)?.done ?? 0;
 const begins = /^bulk sync begins/;
@@ -30,7 +30,7 @@ describe("migrate", () => {
   const migrations = expect.arrayContaining(["20261120000001_catalog.sql", "20261120000003_functions.sql"]);
 
   it.for(["pglite", "postgres"] as const)(
-    "says which migrations it applied, and that none is left (%s)",
+    "logs the migrations it applied, and that the database is up to date (%s)",
     async (kind, { open, start }) => {
       const database = await open(kind, { migrated: false });
       const [first, second] = await database.lend(async () => {
@@ -47,7 +47,7 @@ describe("migrate", () => {
     },
   );
 
-  it("checks a Supabase project and says how to bring it up to date", async ({ open, start }) => {
+  it("checks a Supabase project and says how to update it", async ({ open, start }) => {
     const old = await open("supabase", { migrated: false });
     const service = start({ args: ["migrate"], database: old });
     expect((await service.exited).code).toBe(1);
@@ -61,7 +61,7 @@ describe("migrate", () => {
 });
 
 describe("bulk-sync", () => {
-  it("tells Prometheus what it does, and how it is", async ({ open, start }) => {
+  it("serves Prometheus metrics of its work and health", async ({ open, start }) => {
     const database = await open("postgres");
     const service = start({ args: ["bulk-sync"], steam, database, env: slow });
     await service.until("/status", (status) => doneOf(status) > 0);
@@ -81,7 +81,7 @@ describe("bulk-sync", () => {
     expect(value('steam_requests_total{kind="product_info",result="ok"}')).toBeGreaterThan(0);
   });
 
-  it("stores exactly the apps of a list and sums up", async ({ open, start, folder }) => {
+  it("stores exactly the apps of a list and logs a summary", async ({ open, start, folder }) => {
     const database = await open("postgres");
     const appids = (await steam.call("appids")).slice(100, 130);
     await writeFile(join(folder, "apps.txt"), `${appids.slice(10).join("\n")} # the rest\n`);
@@ -101,8 +101,8 @@ describe("bulk-sync", () => {
     expect(await database.sql("select bulk_completed_at from pics_sync_state")).toEqual([{ bulk_completed_at: null }]);
   });
 
-  describe.concurrent("whose neighbours are away", () => {
-    it("without a network says what it cannot reach and what helps, keeps trying, and gives up in time", async ({
+  describe.concurrent("without Steam or a database", () => {
+    it("logs what it cannot reach and what helps, retries, and gives up after GIVE_UP_AFTER", async ({
       open,
       start,
     }) => {
@@ -123,7 +123,7 @@ describe("bulk-sync", () => {
       });
     });
 
-    it("waits for a database that is away at the start, answers meanwhile, and goes on when it is back", async ({
+    it("waits for a database that is away at the start, serves HTTP meanwhile, and goes on when it is back", async ({
       open,
       start,
       onTestFinished,
@@ -147,7 +147,7 @@ describe("bulk-sync", () => {
       expect(service.logs.at(-1)).toMatchObject({ summary: { apps_total: 5 } });
     });
 
-    it("interrupted while Steam keeps a reply back, gives the batch back within ten seconds", async ({
+    it("releases the batch within ten seconds when interrupted while a reply is missing", async ({
       open,
       start,
       onTestFinished,
@@ -173,7 +173,7 @@ describe("bulk-sync", () => {
     });
   });
 
-  it("interrupted, finishes what is in flight, gives back the rest and says so by its exit code", async ({
+  it("finishes what is in flight and releases the rest when interrupted, and exits with 143", async ({
     open,
     start,
   }) => {
@@ -196,7 +196,7 @@ describe("bulk-sync", () => {
 });
 
 describe("sync", () => {
-  it("answers while it works, keeps its folder to itself, and ends in order on a signal", async ({ open, start }) => {
+  it("serves HTTP while it works, locks its data folder, and shuts down on a signal", async ({ open, start }) => {
     const database = await open("pglite");
     await database.lend(async () => {
       const service = start({ args: ["sync"], steam, database, env: slow });
@@ -231,7 +231,7 @@ describe("sync", () => {
     expect(held).toBe(0);
   });
 
-  it("does not run where its HTTP port is taken, since nobody could probe it", async ({ start, onTestFinished }) => {
+  it("does not run where its HTTP port is taken, since it could not be probed", async ({ start, onTestFinished }) => {
     const server = createServer().listen(0, "127.0.0.1");
     onTestFinished(() => void server.close());
     await once(server, "listening");
@@ -243,7 +243,7 @@ describe("sync", () => {
 });
 
 describe("configuration", () => {
-  it("names every fault at once and no secret", async ({ start }) => {
+  it("reports every fault at once and no secret", async ({ start }) => {
     const service = start({
       env: {
         BULK_BATCH_SIZE: "0",
@@ -259,14 +259,14 @@ describe("configuration", () => {
     expect(service.text).not.toContain("hunter2");
   });
 
-  it("refuses a command or an appid that it does not know", async ({ start }) => {
+  it("rejects an unknown command and an invalid appid", async ({ start }) => {
     const services = [["bulk-snyc"], ["bulk-sync", "--app-ids", "10,x"]].map((args) => start({ args }));
     for (const service of services) expect((await service.exited).code).toBe(2);
     expect(services[0]?.text).toContain("unknown command 'bulk-snyc'");
     expect(services[1]?.text).toContain('Not an appid: "x"');
   });
 
-  it("takes a password that the database refuses for bad configuration", async ({ open, start }) => {
+  it("treats a password that the database refuses as bad configuration", async ({ open, start }) => {
     const database = await open("postgres");
     const url = new URL(database.url ?? "");
     url.password = "another-password";

@@ -11,10 +11,11 @@ import { startSimulatedSteam } from "../support/steam/simulated-steam.ts";
 import { startBulk } from "../support/sync.ts";
 
 /**
- * Real payloads all the way: simulated Steam, steam-user, extraction, Postgres. For each stored field a reading of the raw
- * text that shares no code with the extractor must agree, on every app.
+ * Real payloads all the way: simulated Steam, steam-user, extraction, Postgres. For each stored field a reading of the
+ * raw text that shares no code with the extractor must agree, on every app.
  *
- * The data lies beside the repository and is never part of it; where it is absent, these tests say that they are skipped.
+ * The data lies beside the repository and is never part of it; where it is absent, these tests say that they are
+ * skipped.
  */
 const folder = fileURLToPath(new URL("../../../shared/pics/", import.meta.url));
 const present = existsSync(folder);
@@ -60,7 +61,7 @@ describe.skipIf(!present)(`real payloads${present ? "" : " (skipped: ../shared/p
   afterAll(() => database?.close());
 
   it.each(sources)(
-    "every field of every app in %s is stored as an independent reading has it",
+    "stores every field of every app in %s as an independent reading expects",
     async (_, count, read) => {
       const payloads = read();
       const steam = await startSimulatedSteam({ catalog: fromPayloads(payloads), keepRequests: false });

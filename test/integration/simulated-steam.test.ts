@@ -2,12 +2,11 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import http from "node:http";
 import { gunzipSync } from "node:zlib";
-import SteamUser from "steam-user";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { type Catalog, createCatalog } from "../support/steam/catalog.ts";
 import { forkSimulatedSteam } from "../support/steam/child.ts";
 import { generateCatalog } from "../support/steam/generate.ts";
-import { getThrough, logOnInTest, startAndLogOn, startInTest } from "../support/steam/in-test.ts";
+import { getThrough, startAndLogOn, startInTest } from "../support/steam/in-test.ts";
 import { toKeyValues } from "../support/steam/key-values-writer.ts";
 import { accessTokenOf } from "../support/steam/pics-replies.ts";
 import type { ProductInfo } from "../support/steam/raw-client.ts";
@@ -24,36 +23,8 @@ const wholeText = (catalog: Catalog, appid: number) => {
 };
 const sentText = (app: ProductInfo["apps"][number] | undefined) => Buffer.from(app?.buffer ?? []).toString();
 
-describe("a session", () => {
-  it("logs on and off", async () => {
-    const { steam, client } = await startAndLogOn();
-    expect(steam.sessions).toBe(1);
-    client.user._send(eMsg.clientHeartBeat, {});
-    await client.changes(0);
-    await client.logOff();
-    expect(steam.sessions).toBe(0);
-    expect(steam.log.counts).toMatchObject({ cm_list: 1, logon: 1, heartbeat: 1, changes: 1, logoff: 1 });
-  });
-
-  it("loses its connection, with or without a goodbye", async () => {
-    const { steam, client } = await startAndLogOn();
-    setImmediate(() => steam.disconnectAll());
-    expect(await client.failed()).toBe(SteamUser.EResult.NoConnection);
-    const second = await logOnInTest(steam);
-    setImmediate(() => steam.disconnectAll(SteamUser.EResult.LogonSessionReplaced));
-    expect(await second.failed()).toBe(SteamUser.EResult.LogonSessionReplaced);
-  });
-
-  it("is one of several, each with its own simulation", async () => {
-    const [one, two] = [await startAndLogOn(), await startAndLogOn()];
-    two.steam.catalog.change(10);
-    expect((await one.client.changes(0)).current_change_number).toBe(36_000_000);
-    expect((await two.client.changes(0)).current_change_number).toBe(36_000_001);
-  });
-});
-
-describe("product info", () => {
-  it("comes in several messages, zipped, with the texts of the catalog", async () => {
+describe("simulated Steam: product info", () => {
+  it("is sent in several messages, zipped, with the texts of the catalog", async () => {
     const { steam, client } = await startAndLogOn({ appsPerMessage: 20 });
     const frames: number[] = [];
     client.user.on("debug-traffic-incoming" as never, (_frame: Buffer, emsg: number) => frames.push(emsg));
@@ -75,15 +46,7 @@ describe("product info", () => {
     expect(steam.log.appsServed).toBe(50);
   });
 
-  it("satisfies steam-user's own getProductInfo", async () => {
-    const { steam, client } = await startAndLogOn();
-    const appids = appidsOf(steam.catalog);
-    const { apps, unknownApps } = await client.user.getProductInfo([...appids, 7], []);
-    expect(unknownApps).toEqual([7]);
-    expect(Object.keys(apps).map(Number)).toEqual(appids);
-  });
-
-  it("is metadata only when asked so", async () => {
+  it("is metadata only when requested so", async () => {
     const { steam, client } = await startAndLogOn();
     const [part, ...more] = await client.metadata([...steam.catalog.apps.keys(), 7]);
     expect(more).toEqual([]);
@@ -94,7 +57,7 @@ describe("product info", () => {
     for (const app of part?.apps ?? []) expect(app.buffer).toBeNull();
   });
 
-  it("holds sections back without the access token", async () => {
+  it("withholds sections without the access token", async () => {
     const catalog = generateCatalog({ seed: 5, count: 60, tokenShare: 0.3, deniedShare: 0.3 });
     const { client } = await startAndLogOn({ catalog });
     const [withToken, denied] = [appidsOf(catalog, "token"), appidsOf(catalog, "denied")];
@@ -143,7 +106,7 @@ describe("product info", () => {
   });
 });
 
-describe("changes since", () => {
+describe("simulated Steam: changes since", () => {
   const catalogOf = (...appids: number[]) => {
     const catalog = createCatalog(1_000);
     for (const appid of appids) {
@@ -153,7 +116,7 @@ describe("changes since", () => {
     return catalog;
   };
 
-  it("names each app once with its latest number, removed ones too", async () => {
+  it("lists each app once with its latest number, removed ones too", async () => {
     const { steam, client } = await startAndLogOn({ catalog: catalogOf(10, 20, 30, 40) });
     expect(await client.changes(0)).toMatchObject({ current_change_number: 1_000, app_changes: [] });
     steam.catalog.change(20, textOf(20, "Renamed"));
@@ -178,7 +141,7 @@ describe("changes since", () => {
     expect(part?.unknown_appids).toEqual([40]);
   });
 
-  it("forces a full app update past the window", async () => {
+  it("sets the force flag for apps beyond the window", async () => {
     const { client, steam } = await startAndLogOn({ catalog: catalogOf(10), changeWindow: 50 });
     steam.catalog.change(10);
     expect(await client.changes(951)).toMatchObject({ force_full_app_update: null, app_changes: [{ appid: 10 }] });
@@ -192,10 +155,10 @@ describe("changes since", () => {
   });
 });
 
-describe("web APIs", () => {
+describe("simulated Steam: web APIs", () => {
   const list = "https://api.steampowered.com/IStoreService/GetAppList/v1/";
 
-  it("list apps by kind and page, for who has a key", async () => {
+  it("list apps by kind and page, with a key", async () => {
     const { catalog, env } = await startInTest({ apiKey: "secret" });
     const named = (kind: string) => [...catalog.apps.values()].filter(({ listKind }) => listKind === kind);
     const ids = async (url: string, headers = {}) => {
@@ -214,7 +177,7 @@ describe("web APIs", () => {
     expect([...first.ids, ...rest.ids]).toEqual(games.ids);
   });
 
-  it("name store tags, by message and by page", async () => {
+  it("return names of store tags, by message and by page", async () => {
     const { steam, client } = await startAndLogOn();
     const { tags } = await client.user.getStoreTagNames("english", [19, 492, 4_294_000]);
     expect(tags).toMatchObject({ 19: { name: "Action" }, 492: { englishName: "Indie" } });
@@ -222,19 +185,10 @@ describe("web APIs", () => {
     const page = (await getThrough(steam.env, "https://api.steampowered.com/IStoreService/GetTagList/v1/")).json();
     expect(page).toMatchObject({ response: { tags: expect.arrayContaining([{ tagid: 19, name: "Action" }]) } });
   });
-
-  it("are joined by further ones, found by host and path", async () => {
-    const handle = (request: { url: URL }, response: http.ServerResponse) =>
-      void response.end(request.url.searchParams.get("page"));
-    const { env } = await startInTest({ routes: [{ host: "steamspy.com", path: "/api.php", handle }] });
-    expect((await getThrough(env, "https://steamspy.com/api.php?page=3")).body.toString()).toBe("3");
-    expect((await getThrough(env, "https://steamspy.com/other")).status).toBe(404);
-    expect((await getThrough(env, "https://id.twitch.tv/api.php")).status).toBe(404);
-  });
 });
 
-describe("a simulation in its own process", () => {
-  it("is told what to do and tells what it saw", async () => {
+describe("forkSimulatedSteam", () => {
+  it("is controlled and read from the parent process", async () => {
     const steam = await forkSimulatedSteam({ generate: { seed: 3, count: 40 }, pregenerate: true });
     onTestFinished(() => steam.close());
     const catalog = generateCatalog({ seed: 3, count: 40 });

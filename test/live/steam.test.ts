@@ -13,7 +13,7 @@ import { storeAppids } from "../../src/web/app-list.ts";
 import { openWebClient } from "../support/sync.ts";
 import { silent } from "../support/templates.ts";
 
-/** What the service takes for granted of the real Steam: some twenty requests, a second apart. */
+/** Assumptions of the service about the real Steam: some twenty requests, a second apart. */
 if (existsSync(".env.integration")) process.loadEnvFile(".env.integration");
 const { LIVE_STEAM, STEAM_API_KEY } = process.env;
 const timeoutMs = 30_000;
@@ -46,7 +46,7 @@ describe.skipIf(LIVE_STEAM !== "true")("Steam (skipped unless LIVE_STEAM=true)",
   });
   afterAll(() => session.stop());
 
-  it("tells the current change number, and lists recent changes without force flags", async () => {
+  it("sends the current change number, and lists recent changes without force flags", async () => {
     const { currentChangeNumber, apps } = await pics.changesSince(0);
     expect(currentChangeNumber).toBeGreaterThan(37_000_000);
     expect(apps).toEqual([]);
@@ -62,7 +62,7 @@ describe.skipIf(LIVE_STEAM !== "true")("Steam (skipped unless LIVE_STEAM=true)",
     expect(names.sort()).toEqual(["Dota 2", "Portal 2"]);
   });
 
-  it("is as the service takes for granted: what `doctor` measures", async () => {
+  it("meets the assumptions that `doctor` measures", async () => {
     const { signal } = new AbortController();
     const checks = steamChecks({
       pics,
@@ -77,10 +77,13 @@ describe.skipIf(LIVE_STEAM !== "true")("Steam (skipped unless LIVE_STEAM=true)",
   }, 300_000);
 });
 
-it.skipIf(!STEAM_API_KEY)("the store's app list comes in pages (skipped without STEAM_API_KEY)", async () => {
-  http.setGlobalProxyFromEnv();
-  for await (const page of storeAppids(openWebClient(), STEAM_API_KEY ?? "", AbortSignal.timeout(60_000))) {
-    expect(page.length).toBeGreaterThan(10_000);
-    break;
-  }
-});
+it.skipIf(!STEAM_API_KEY)(
+  "storeAppids pages through the store's app list (skipped without STEAM_API_KEY)",
+  async () => {
+    http.setGlobalProxyFromEnv();
+    for await (const page of storeAppids(openWebClient(), STEAM_API_KEY ?? "", AbortSignal.timeout(60_000))) {
+      expect(page.length).toBeGreaterThan(10_000);
+      break;
+    }
+  },
+);

@@ -16,8 +16,7 @@ export interface CommandResult {
 const mainFile = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 
 /**
- * A command that ends by itself, as somebody runs it who pipes its output away: `node src/main.ts …` with nothing of this process's
- * environment but what is given.
+ * Runs a one-off command with its output piped: `node src/main.ts …`, with only the given environment variables.
  */
 export async function runCommand({ args = [], env = {}, steam, database }: ServiceOptions): Promise<CommandResult> {
   const folder = await mkdtemp(join(tmpdir(), "spsync-command-"));

@@ -1,6 +1,6 @@
 /**
- * The modules of src and what each may import: the one source of the dependency test (test/unit/layout.test.ts) and of the table in
- * docs/architecture.md (`npm run docs`).
+ * The modules of src and what each may import: the one source of the dependency test (test/unit/layout.test.ts) and of
+ * the table in docs/architecture.md (`npm run docs`).
  */
 export interface Module {
   holds: string;
@@ -75,7 +75,7 @@ export const modules: Readonly<Record<string, Module>> = {
       "db",
       "steam/port",
       "sync/sweep",
-      "sync/change-monitor",
+      "sync/poll",
       "library/s3-store",
       "catalog-source",
       "terminal",

@@ -1,12 +1,12 @@
 /**
- * The product as operators run it: `node src/main.ts …` in a process of its own, with nothing of this process's environment
- * but what is given.
+ * The product as operators run it: `node src/main.ts …` in a process of its own, with only the given environment
+ * variables.
  *
  *     const service = startService({ args: ["bulk-sync"], steam, database, env: { BULK_REQUEST_DELAY: "0" } });
  *     await service.logged(/bulk sync begins/);
  *     service.kill("SIGTERM");
  *     const { code } = await service.exited;
- *     await service.stop();                            // in any case: ends what is left of it
+ *     await service.stop();                            // in any case: kills the process if it still runs
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -40,30 +40,30 @@ export interface Exit {
 
 export interface Service {
   readonly pid: number;
-  /** Resolves once the process has ended and all it said has been read. */
+  /** Resolves once the process has ended and all its output has been read. */
   readonly exited: Promise<Exit>;
   /** Its log lines so far. */
   readonly logs: readonly LogLine[];
-  /** What it wrote to standard error so far, and lines of standard output that are no log lines. */
+  /** Standard error so far, and lines of standard output that are no log lines. */
   readonly text: string;
   kill(signal: NodeJS.Signals): void;
-  /** The first log line, said already or still to come, whose message matches. Rejects when the process ends without. */
+  /** The first log line, past or future, whose message matches. Rejects when the process ends without one. */
   logged(message: RegExp): Promise<LogLine>;
-  /** Where it answers HTTP. */
+  /** The address of its HTTP server. */
   url(): Promise<string>;
   get(path: string): Promise<{ status: number; body: Record<string, unknown> }>;
-  /** Asks `path` again until `wanted` holds of the answer. */
+  /** Polls `path` until `wanted` accepts the body. */
   until(path: string, wanted: (body: Record<string, unknown>) => boolean): Promise<Record<string, unknown>>;
-  /** Kills what is left of it. */
+  /** Kills the process if it still runs. */
   stop(): Promise<void>;
 }
 
 const mainFile = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
-const patienceMs = 30_000;
+const timeoutMs = 30_000;
 const pollMs = 25;
 
 export function startService({ args = [], env = {}, steam, database }: ServiceOptions): Service {
-  // A working directory of its own: no .env of the developer's is read, and ./data is nobody's.
+  // A working directory of its own: no .env of the developer is read, and ./data is not shared.
   const folder = mkdtempSync(join(tmpdir(), "spsync-service-"));
   const child = spawn(process.execPath, [mainFile, ...args], {
     cwd: folder,
@@ -102,7 +102,7 @@ export function startService({ args = [], env = {}, steam, database }: ServiceOp
   function logged(message: RegExp): Promise<LogLine> {
     return new Promise((resolve, reject) => {
       let seen = 0;
-      const limit = setTimeout(() => finish(() => reject(new Error(`No ${message} in time. ${said()}`))), patienceMs);
+      const limit = setTimeout(() => finish(() => reject(new Error(`No ${message} in time. ${said()}`))), timeoutMs);
       function finish(settle: () => void): void {
         clearTimeout(limit);
         listeners.delete(look);
@@ -143,7 +143,7 @@ export function startService({ args = [], env = {}, steam, database }: ServiceOp
     url,
     get,
     async until(path, wanted) {
-      const deadline = Date.now() + patienceMs;
+      const deadline = Date.now() + timeoutMs;
       for (;;) {
         const { body } = await get(path);
         if (wanted(body)) return body;

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 /**
- * Bulk sync and change monitor composed as worker.ts composes them, in this process, against a simulated Steam and a test database:
+ * Bulk sync and change monitor composed as commands/pics.ts composes them, in this process, against a simulated Steam
+ * and a test database:
  *
  *     const run = startBulk(database.db, steam, { appids: [10, 20] });
  *     const summary = await run.done;
@@ -55,7 +56,7 @@ export function startBulk(
   });
   session.start();
   const done = bulk.run().finally(() => session.stop());
-  done.catch(() => {}); // Whoever awaits it hears of it.
+  done.catch(() => {}); // Handled where `done` is awaited.
   return { done, stop: () => bulk.stop(), status: bulk.status, requests: () => parts.pics.status().requests };
 }
 
@@ -101,7 +102,7 @@ export function startMonitor(db: Database, steam: Pick<SimulatedSteam, "proxyUrl
   });
   session.start();
   const done = monitor.run();
-  done.catch(() => {}); // Whoever stops it hears of it.
+  done.catch(() => {}); // Handled in `stop`.
   return {
     ...monitor,
     done,
@@ -136,13 +137,12 @@ function compose(
     concurrency,
     upsertBatchSize: 500,
     leaseMs: 90_000,
-    retryMs: 50,
-    retryMaxMs: 500,
+    appBackoff: { firstMs: 50, maxMs: 500 },
     history: true,
   };
 }
 
-/** What the database must hold once everything that an anonymous session may see is stored. */
+/** The rows expected once everything that an anonymous session receives is stored. */
 export function expectedOf(
   catalog: Catalog,
   appids: Iterable<number> = catalog.apps.keys(),
@@ -157,7 +157,7 @@ export function expectedOf(
   return expected;
 }
 
-/** Differences between a catalog and what is stored of it, the first few; empty when all is right. */
+/** The first few differences between a catalog and the database; empty when there are none. */
 export async function differences(
   sql: (query: string, params?: unknown[]) => Promise<Record<string, unknown>[]>,
   catalog: Catalog,

@@ -1,10 +1,11 @@
 import { z } from "zod";
 import type { PageKey } from "../../db/catalog-reader.ts";
+import { int32Max } from "../../process/limits.ts";
 import { Problem } from "../problem.ts";
 
 /** Cursors of keyset pagination: the sort key of a page's last entry, as an opaque text. A cursor is valid for one sort order. */
 
-const id = z.int().min(0).max(2_147_483_647);
+const id = z.int().min(0).max(int32Max);
 /** A timestamp in UTC as Postgres writes it. */
 const time = z.string().regex(/^\d{4,6}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?\+00$/);
 const keys: Record<string, z.ZodType<string | null>> = {

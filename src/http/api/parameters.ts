@@ -1,10 +1,10 @@
 import { z } from "zod";
 import { deckCategories } from "../../catalog/app-record.ts";
 import { appSorts } from "../../catalog/views.ts";
+import { int32Max } from "../../process/limits.ts";
 
 /** Path and query parameters. Each appears in the OpenAPI document with its limits and description. */
 
-const maxId = 2_147_483_647;
 const maxChangeId = Number.MAX_SAFE_INTEGER;
 /** One line of text: Postgres rejects NUL, and no name contains other control characters. */
 const line = z
@@ -23,7 +23,7 @@ const search = line.max(100).optional().meta({ description: "words in the name, 
 const limit = (most: number) =>
   z.int().min(1).max(most).default(50).meta({ description: "maximum number of entries of a page" });
 
-export const appidPath = z.strictObject({ appid: z.int().min(1).max(maxId) });
+export const appidPath = z.strictObject({ appid: z.int().min(1).max(int32Max) });
 
 export const sorts = appSorts.flatMap((sort) => [sort, `-${sort}`] as const);
 
@@ -46,7 +46,7 @@ export const appFilters = z.strictObject({
   parent: z
     .int()
     .min(1)
-    .max(maxId)
+    .max(int32Max)
     .optional()
     .meta({ description: "DLC, demos and other apps that belong to this app" }),
   free: z.boolean().optional(),

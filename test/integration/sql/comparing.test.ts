@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { createCatalogReader } from "../../../src/db/catalog-reader.ts";
-import { differences, canonical, recordOf } from "../../../src/terminal/comparison.ts";
+import { canonical, differences, recordOf } from "../../../src/terminal/comparison.ts";
 import { forEachDatabase } from "../../support/databases.ts";
 import { generateRecords } from "../../support/steam/records.ts";
 import { useCatalog } from "./catalog.ts";

@@ -144,8 +144,7 @@ forEachDatabase("reading", (open) => {
       unknown: [20],
       failed: [{ appid: 30, error: "broken" }],
       tokens: [{ appid: 10, access_token: "7" }],
-      retryMs: 60_000,
-      retryMaxMs: 3_600_000,
+      appBackoff: { firstMs: 60_000, maxMs: 3_600_000 },
       history: true,
     });
     expect(reply).toEqual(applied({ stored: 1, unknown: 1, failed: 1 }));

@@ -10,7 +10,7 @@ const ids = (count: number) => Array.from({ length: count }, (_, i) => (i + 1) *
 const ask = (appids: number[]) => appids.map((appid) => ({ appid }));
 const byId = (apps: AppPayload[]) => new Map(apps.map((app) => [app.appid, app]));
 
-test("changes since a number, each app with its latest", async () => {
+test("lists changes since a number, each app with its latest", async () => {
   await using harness = await startHarness();
   const { pics, steam } = harness;
   const before = steam.catalog.currentChangeNumber;
@@ -34,14 +34,14 @@ test("changes since a number, each app with its latest", async () => {
   expect(pics.status()).toMatchObject({ connected: true, requests: { changes: 2, product_info: 0 } });
 });
 
-test("asked too far back, Steam's force flag comes through", async () => {
+test("passes on the force flag when the number is too old", async () => {
   await using harness = await startHarness({ steam: { catalog: smallCatalog(), changeWindow: 5 } });
   const since = harness.steam.catalog.currentChangeNumber - 20;
   const changes = await harness.pics.changesSince(since);
   expect(changes).toMatchObject({ forceFullAppUpdate: true, apps: [] });
 });
 
-test("product info over several messages, the text as Steam holds it", async () => {
+test("joins product info from several messages, the text unchanged", async () => {
   await using harness = await startHarness({ steam: { catalog: smallCatalog(), appsPerMessage: 7 } });
   const { pics, steam } = harness;
   const { apps, unknown } = await pics.productInfo(ask([...ids(30), 7, 33]));
@@ -60,7 +60,7 @@ test("product info over several messages, the text as Steam holds it", async () 
   expect(pics.status().requests.product_info).toBe(1);
 });
 
-test("ids are made numbers and asked once; what is no id is named", async () => {
+test("converts and deduplicates ids, and rejects anything else with its value", async () => {
   await using harness = await startHarness();
   const { pics, steam } = harness;
   const odd = ["10", 10, 20, "20", 30] as unknown as number[];
@@ -76,7 +76,7 @@ test("ids are made numbers and asked once; what is no id is named", async () => 
   expect(steam.log.counts.product_info).toBe(1);
 });
 
-test("metadata: change numbers without payloads", async () => {
+test("requests change numbers without payloads", async () => {
   await using harness = await startHarness();
   const { pics, steam } = harness;
   steam.faults.add({ kind: "omit", on: "metadata", appids: [20] });
@@ -90,7 +90,7 @@ test("metadata: change numbers without payloads", async () => {
   expect(pics.status().requests).toMatchObject({ metadata: 1, product_info: 0 });
 });
 
-test("access tokens: granted, denied, and used", async () => {
+test("requests access tokens, granted or denied, and sends them", async () => {
   const catalog = smallCatalog(3);
   catalog.add({ appid: 1000, text: appText(1000), access: "token" });
   catalog.add({ appid: 1010, text: appText(1010), access: "denied" });
@@ -110,7 +110,7 @@ test("access tokens: granted, denied, and used", async () => {
   expect(whole.apps).toMatchObject([{ appid: 1000, missingToken: false, text: appText(1000) }]);
 });
 
-test("tag names in groups of 200, unknown ids left out", async () => {
+test("requests tag names in groups of 200, and leaves out unknown ids", async () => {
   await using harness = await startHarness();
   const known = [...storeTags.keys()];
   const names = await harness.pics.tagNames([...known, ...known, 2_000_000_001]);
@@ -120,7 +120,7 @@ test("tag names in groups of 200, unknown ids left out", async () => {
   for (const { count } of requests) expect(count).toBeLessThanOrEqual(200);
 });
 
-test("texts that Steam offers over HTTP are fetched there", async () => {
+test("fetches texts over HTTP where Steam offers them", async () => {
   const catalog = smallCatalog(12);
   await using harness = await startHarness({ steam: { catalog, httpMinSize: 1 } });
   const { pics, steam } = harness;
@@ -133,7 +133,7 @@ test("texts that Steam offers over HTTP are fetched there", async () => {
   expect(pics.status().requests.http_payload).toBe(12);
 });
 
-test("one bad app does not disturb the others of its batch", async () => {
+test("fails one bad app without affecting the others of its batch", async () => {
   await using harness = await startHarness();
   const { pics, steam } = harness;
   steam.faults.add({ kind: "no_buffer", appids: [20] });
@@ -153,7 +153,7 @@ test("one bad app does not disturb the others of its batch", async () => {
   expect(harness.escaped).toEqual([]);
 });
 
-test("a reply that never comes, or never ends, is a time-out for the caller", async () => {
+test("times out when a reply does not come or does not end", async () => {
   await using harness = await startHarness({
     steam: { catalog: smallCatalog(), appsPerMessage: 7 },
     pics: { timeoutMs: 300 },
@@ -167,7 +167,7 @@ test("a reply that never comes, or never ends, is a time-out for the caller", as
   expect(harness.escaped).toEqual([]);
 });
 
-test("requests lost with the connection are sent again, whatever ended it", async () => {
+test("retries requests lost with the connection, whatever ended it", async () => {
   await using harness = await startHarness();
   const { pics, steam } = harness;
   const logoffs = [0, 2, 3, 5, 6, 20, 34, 48, 84];
@@ -183,7 +183,7 @@ test("requests lost with the connection are sent again, whatever ended it", asyn
   expect(harness.escaped).toEqual([]);
 });
 
-test.each(["multi", "body", "frame"] as const)("garbage from Steam (%s) harms nobody", async (how) => {
+test.each(["multi", "body", "frame"] as const)("survives garbage from Steam (%s)", async (how) => {
   await using harness = await startHarness({ pics: { timeoutMs: 500 } });
   const { pics, steam } = harness;
   steam.faults.add({ kind: "garbage", how });
@@ -196,7 +196,7 @@ test.each(["multi", "body", "frame"] as const)("garbage from Steam (%s) harms no
   expect(harness.escaped).toEqual([]);
 });
 
-test("a request whose reply can never be read is given back", async () => {
+test("fails a request whose replies are unreadable every time", async () => {
   await using harness = await startHarness();
   harness.steam.faults.add({ kind: "garbage", how: "body", times: 100, appids: [10] });
   await expect(harness.pics.productInfo([{ appid: 10 }])).rejects.toMatchObject({ fault: "protocol" });
@@ -204,7 +204,7 @@ test("a request whose reply can never be read is given back", async () => {
   expect((await harness.pics.productInfo([{ appid: 20 }])).apps.length).toBe(1);
 });
 
-test("a signal ends the wait for the session, for the queue, and for the reply", async () => {
+test("aborts the wait for the session, for the queue, and for the reply", async () => {
   await using harness = await startHarness({ pics: { concurrency: 1 } });
   const { pics, steam, session } = harness;
   await session.ready();
@@ -232,7 +232,7 @@ test("a signal ends the wait for the session, for the queue, and for the reply",
   expect(harness.escaped).toEqual([]);
 });
 
-test("the pace holds on the wire, and after a reconnect too", async () => {
+test("keeps the rate limit on the wire, also after a reconnect", async () => {
   const requestDelayMs = 30;
   await using harness = await startHarness({ pics: { requestDelayMs } });
   const { pics, steam } = harness;
@@ -243,7 +243,8 @@ test("the pace holds on the wire, and after a reconnect too", async () => {
   lag.disable();
   const sent = steam.log.of("product_info").map(({ at }) => at);
   expect(sent.length).toBeGreaterThan(20);
-  // A request may be seen late, while this process, which both ends live in, is busy; the ones after it then seem to come too soon.
+  // A request may be seen late, while this process, which both ends live in, is busy; the ones after it then seem to
+  // come too soon.
   const toleranceMs = lag.max / 1e6 + requestDelayMs / 2;
   const tooSoon = sent.flatMap((at, j) =>
     sent
@@ -254,7 +255,7 @@ test("the pace holds on the wire, and after a reconnect too", async () => {
   expect(tooSoon).toEqual([]);
 });
 
-test("tokens beyond 2^53 reach Steam unchanged", async () => {
+test("sends access tokens above 2^53 unchanged", async () => {
   const catalog = createCatalog();
   for (let appid = 10; appid <= 500; appid += 10) catalog.add({ appid, text: appText(appid), access: "token" });
   await using harness = await startHarness({ steam: { catalog } });

@@ -4,14 +4,15 @@ import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { SteamError } from "../../../src/process/errors.ts";
-import { createSteamSession, type SteamMessage } from "../../../src/steam/session.ts";
+import type { SteamMessage } from "../../../src/steam/connection.ts";
+import { createSteamSession } from "../../../src/steam/session.ts";
 import { type LogLine, memoryLogger, startHarness, startRelay, warnLevel } from "./harness.ts";
 
 const changesMessage: SteamMessage = { request: 8901, reply: 8902 };
 const changesBody = { since_change_number: 0, send_app_info_changes: true, send_package_info_changes: true };
 const warnings = (lines: LogLine[]) => lines.filter(({ level }) => level === warnLevel);
 
-test("logs on, answers, and logs off when stopped", async () => {
+test("logs on, sends a request, and logs off when stopped", async () => {
   await using harness = await startHarness();
   const { session, steam } = harness;
   expect(session.status()).toMatchObject({ connected: false, connected_since: null, reconnect_attempts: 0 });
@@ -30,7 +31,7 @@ test("logs on, answers, and logs off when stopped", async () => {
   expect(harness.escaped).toEqual([]);
 });
 
-test("keeps trying while the list of servers fails, and says what it cannot reach", async () => {
+test("retries while the server list fails, and logs what it cannot reach", async () => {
   const faults = (["http_500", "empty", "garbage"] as const).map((how) => ({ kind: "cm_list", how }) as const);
   await using harness = await startHarness({ faults });
   const { session, steam } = harness;
@@ -46,7 +47,7 @@ test("keeps trying while the list of servers fails, and says what it cannot reac
   expect(harness.escaped).toEqual([]);
 });
 
-test("names the server that the proxy cannot reach", async () => {
+test("reports the server that the proxy cannot reach", async () => {
   await using harness = await startHarness({ session: { reconnectMinDelayMs: 1 } });
   await harness.session.ready();
   harness.steam.faults.add({ kind: "unreachable", host: "steamserver.net", times: 2 });
@@ -57,7 +58,7 @@ test("names the server that the proxy cannot reach", async () => {
   expect(harness.escaped).toEqual([]);
 });
 
-test("pauses longer after each failure, up to the limit", async () => {
+test("backs off exponentially up to the limit", async () => {
   const lines: LogLine[] = [];
   const session = createSteamSession({
     proxyUrl: "http://127.0.0.1:1",
@@ -75,7 +76,7 @@ test("pauses longer after each failure, up to the limit", async () => {
   expect(session.status()).toMatchObject({ connected: false, last_error: expect.stringContaining("ECONNREFUSED") });
 });
 
-test("tries again after a refused logon, whatever the EResult", async () => {
+test("retries after a refused logon with any EResult", async () => {
   const eresults = [2, 3, 5, 6, 15, 20, 34, 43, 48, 63, 84, 85];
   await using harness = await startHarness();
   await harness.session.ready();
@@ -88,7 +89,7 @@ test("tries again after a refused logon, whatever the EResult", async () => {
   expect(harness.escaped).toEqual([]);
 });
 
-test("comes back after a logoff with any EResult", async () => {
+test("reconnects after a logoff with any EResult", async () => {
   const eresults = [0, 2, 3, 5, 6, 20, 34, 48, 84];
   await using harness = await startHarness();
   for (const [i, eresult] of eresults.entries()) {
@@ -101,7 +102,7 @@ test("comes back after a logoff with any EResult", async () => {
   expect(harness.escaped).toEqual([]);
 });
 
-test("gives up an attempt in which Steam never answers the logon", async () => {
+test("ends an attempt in which Steam does not answer the logon", async () => {
   await using harness = await startHarness({ session: { logonTimeoutMs: 300 } });
   await harness.session.ready();
   harness.steam.faults.add({ kind: "hang", on: "logon", times: 2 });
@@ -111,7 +112,7 @@ test("gives up an attempt in which Steam never answers the logon", async () => {
   expect(harness.session.status().last_error).toContain("no logon within 0.3 s");
 });
 
-test("rejects what is in flight when the connection is lost", async () => {
+test("rejects requests in flight when the connection is lost", async () => {
   await using harness = await startHarness();
   const { session, steam } = harness;
   await session.ready();
@@ -126,7 +127,7 @@ test("rejects what is in flight when the connection is lost", async () => {
   expect(harness.escaped).toEqual([]);
 });
 
-test("a time-out in silence makes the connection anew", async () => {
+test("reconnects after a time-out during which Steam sent nothing", async () => {
   await using harness = await startHarness();
   const { session, steam } = harness;
   await session.ready();
@@ -140,7 +141,7 @@ test("a time-out in silence makes the connection anew", async () => {
   await session.request(changesMessage, changesBody);
 });
 
-test("a time-out while Steam answers others is that request's alone", async () => {
+test("fails only one request when it times out while Steam answers others", async () => {
   await using harness = await startHarness();
   const { session, steam } = harness;
   await session.ready();
@@ -152,7 +153,7 @@ test("a time-out while Steam answers others is that request's alone", async () =
   expect(steam.log.counts.logon).toBe(1);
 });
 
-test("a request and the wait for the logon end when their signal aborts", async () => {
+test("ends a request and the wait for the logon when their signal aborts", async () => {
   await using harness = await startHarness();
   const { session, steam } = harness;
   await session.ready();
@@ -173,7 +174,7 @@ test("a request and the wait for the logon end when their signal aborts", async 
   await expect(ready).rejects.toBe(reason);
 });
 
-test("a reply of the wrong kind is a fault of the protocol", async () => {
+test("rejects a reply of the wrong kind as a protocol fault", async () => {
   await using harness = await startHarness();
   await harness.session.ready();
   const request = harness.session.request({ request: 8901, reply: 9999 }, changesBody);
@@ -181,7 +182,7 @@ test("a reply of the wrong kind is a fault of the protocol", async () => {
   await expect(request).rejects.toMatchObject({ fault: "protocol" });
 });
 
-test("rejects what is in flight when stopped", async () => {
+test("rejects requests in flight when stopped", async () => {
   await using harness = await startHarness();
   await harness.session.ready();
   harness.steam.faults.add({ kind: "hang" });
@@ -190,7 +191,7 @@ test("rejects what is in flight when stopped", async () => {
   expect(result).toMatchObject({ status: "rejected", reason: { fault: "disconnected" } });
 });
 
-test("stopped before it was started, it never starts; a proxy must be a URL", async () => {
+test("does not start after stop, and rejects a proxy that is no URL", async () => {
   const options = { logger: memoryLogger([]), reconnectMaxDelayMs: 1_000, requestTimeoutMs: 1_000 };
   const session = createSteamSession(options);
   await session.stop();
@@ -200,7 +201,7 @@ test("stopped before it was started, it never starts; a proxy must be a URL", as
   expect(() => createSteamSession({ ...options, proxyUrl: "no url" })).toThrow("HTTPS_PROXY");
 });
 
-test("a proxy that accepts and never answers does not hold up the end", async () => {
+test("stops in time although the proxy does not answer", async () => {
   const silent = createServer(() => {}).listen(0, "127.0.0.1");
   await once(silent, "listening");
   const { port } = silent.address() as { port: number };
@@ -220,7 +221,7 @@ test("a proxy that accepts and never answers does not hold up the end", async ()
   silent.close();
 });
 
-test("a half-open connection is noticed, and does not hold up the end", async () => {
+test("detects a half-open connection, and stops in time", async () => {
   await using harness = await startHarness();
   await using relay = await startRelay(harness.steam.proxyUrl);
   const session = createSteamSession({
@@ -244,7 +245,7 @@ test("a half-open connection is noticed, and does not hold up the end", async ()
 });
 
 test.each(["online", "reconnecting"])(
-  "a process ends by itself after stop (%s)",
+  "lets the process end by itself after stop (%s)",
   async (state) => {
     await using harness = await startHarness();
     await harness.session.ready();

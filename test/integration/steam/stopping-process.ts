@@ -1,4 +1,4 @@
-/** Starts a session, stops it, and tells how long the stop took and how long the process lived on afterwards. */
+/** Starts a session, stops it, and prints how long the stop took and how long the process lived afterwards. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { pino } from "pino";
 import { createSteamSession } from "../../../src/steam/session.ts";

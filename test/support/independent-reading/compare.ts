@@ -7,7 +7,10 @@ export type Sql = (query: string, params?: unknown[]) => Promise<Record<string, 
 
 export interface Difference {
   appid: number;
-  /** `apps.<column>`, a relation (`tags`, …, `steam_deck`) or `pics_change_number`; `apps` when the row itself is missing or too many. */
+  /**
+   * `apps.<column>`, a relation (`tags`, …, `steam_deck`) or `pics_change_number`; `apps` when the row itself is
+   * missing or too many.
+   */
   field: string;
   expected: unknown;
   actual: unknown;
@@ -17,7 +20,7 @@ export interface Comparison {
   apps: number;
   /** Values compared: apps × fields. */
   fields: number;
-  /** Field → apps that were expected to hold something there (neither null, false nor empty). */
+  /** Field → apps with an expected value there (neither null, false nor empty). */
   valued: Record<string, number>;
   differences: Difference[];
 }
@@ -26,7 +29,7 @@ const isoTime = (column: string) => `to_char(${column} at time zone 'UTC', 'YYYY
 
 const timeColumns = ["steam_release_date", "original_release_date", "store_asset_mtime", "last_content_update"];
 
-/** One value per app, in the shape that the expectation has. */
+/** One value per app, in the shape of the expectation. */
 const relationQueries = {
   tags: "select appid, jsonb_agg(jsonb_build_array(tag_id, rank) order by rank) as value from app_steam_tags group by appid",
   genres:
@@ -51,8 +54,8 @@ function namesQuery(one: string, many: string): string {
 }
 
 /**
- * Reads the tables in bulk and compares every field of every expected app. An app that is expected and not there, and one
- * that is there and not expected, is one difference in the field `apps`.
+ * Reads the tables in bulk and compares every field of every expected app. A missing app and an unexpected one
+ * are one difference each, in the field `apps`.
  */
 export async function compareWithDatabase(sql: Sql, expected: Map<number, ExpectedRows>): Promise<Comparison> {
   const rows = await readAppRows(sql, expected);

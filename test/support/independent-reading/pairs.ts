@@ -1,8 +1,8 @@
 /**
  * KeyValues text as an ordered list of pairs: nothing is merged, nothing is dropped, repeated keys stay side by side.
  *
- * Only what PICS sends is read (quoted tokens and braces); anything else is an error. It exists to check the product's own
- * parser, so it shares no code with it and prefers being obvious to being fast.
+ * Only what PICS sends is read (quoted tokens and braces); anything else is an error. It exists to check the product's
+ * own parser, so it shares no code with it and is simple rather than fast.
  */
 export type Pairs = [key: string, value: string | Pairs][];
 
@@ -64,7 +64,7 @@ export function at(pairs: Pairs, ...path: string[]): string | Pairs | undefined 
   return value;
 }
 
-/** The block behind a path, each key once with its last value; undefined when nothing or a plain value stands there. */
+/** The block behind a path, each key once with its last value; undefined for no value or a plain one. */
 export function blockAt(pairs: Pairs, ...path: string[]): Pairs | undefined {
   const value = at(pairs, ...path);
   if (value === undefined || typeof value === "string") return undefined;

@@ -1,6 +1,7 @@
 /**
- * What the tables should hold for one raw PICS payload, read from the text by the sentences of the project's contract and
- * by nothing else: no code of the product takes part, and the result has the shape of SQL rows rather than of its records.
+ * An independent oracle: the rows expected for one raw PICS payload, read from the text by the rules of the project's
+ * contract only. It shares no code with the product, and the result has the shape of SQL rows rather than of its
+ * records.
  */
 import { at, blockAt, type Pairs, readPairs } from "./pairs.ts";
 
@@ -23,7 +24,7 @@ export interface ExpectedDeck {
 
 /** The rows of one app, as selects would return them after its payload was loaded into an empty database. */
 export interface ExpectedRows {
-  /** Steam held sections back: what they would have told is null or empty here. */
+  /** Steam withheld sections: the fields that depend on them are null or empty here. */
   partial: boolean;
   changeNumber: number;
   /** Column of `apps` → value; times are ISO 8601 in UTC, jsonb columns are parsed. */
@@ -50,9 +51,9 @@ const maxUnixSeconds = 253_402_300_799;
 const metacriticBase = "https://www.metacritic.com/game/";
 
 /**
- * Reads one payload as if it were the first that an empty database sees.
+ * Reads one payload as if it were the first one stored in an empty database.
  *
- * @param appid the app that the payload was asked for
+ * @param appid the app that was requested
  * @param changeNumber the change number that came with it
  * @param text text KeyValues without the trailing NUL; one that cannot be read throws
  */
@@ -207,7 +208,7 @@ function readDeck(app: Pairs): ExpectedDeck | null {
   };
 }
 
-/** Plain text without NUL and without halves of surrogate pairs, trimmed; null when nothing is left or a block is there. */
+/** Plain text without NUL and without halves of surrogate pairs, trimmed; null when it is empty or a block. */
 function text(value: string | Pairs | undefined): string | null {
   if (typeof value !== "string") return null;
   return value.replaceAll("\0", "").toWellFormed().trim() || null;
@@ -247,13 +248,16 @@ function child(value: string | Pairs, key: string): string | Pairs | undefined {
   return typeof value === "string" ? undefined : at(value, key);
 }
 
-/** The values of a numbered block (`"0" …`, `"1" …`) in numeric order of their keys; other keys are no members of the list. */
+/**
+ * The values of a numbered block (`"0" …`, `"1" …`) in numeric order of their keys; other keys are no members of the
+ * list.
+ */
 function inKeyOrder(block: Pairs): (string | Pairs)[] {
   const numbered = block.filter(([key]) => /^\d+$/.test(key));
   return numbered.sort(([left], [right]) => Number(left) - Number(right)).map(([, value]) => value);
 }
 
-/** Each once, ascending, without nulls. */
+/** Deduplicated, ascending, without nulls. */
 function ascending(ids: (number | null)[]): number[] {
   return [...new Set(ids.filter((value) => value !== null))].sort((left, right) => left - right);
 }

@@ -1,6 +1,6 @@
 import type { ExpectedRows } from "./read.ts";
 
-/** A made-up payload that has every field, most of them with something odd beside it. */
+/** A made-up payload with every field, most of them next to an odd value. */
 export const sampleText = String.raw`
 "appinfo"
 {
@@ -43,7 +43,7 @@ export const sampleText = String.raw`
   "depots" { "621" { } "branches" { "public" { "buildid" "00123" "timeupdated" "1700000000" } } }
 }`;
 
-/** What the tables should hold after {@link sampleText} came with change number 77. */
+/** The rows expected for {@link sampleText} with change number 77. */
 export const sampleRows: ExpectedRows = {
   partial: false,
   changeNumber: 77,

@@ -1,15 +1,15 @@
 /**
- * A bulk sync that is killed again and again (`kill -9`) and started again on the same database, and what must hold of it:
+ * A bulk sync that is killed repeatedly (`kill -9`) and restarted on the same database, and its invariants:
  *
- * - the database ends as that of an undisturbed run;
+ * - the database ends as that of an uninterrupted run;
  * - an app that was stored when the process died is never fetched again;
- * - what the process had reported as done before it died is in the database;
- * - besides what is stored, no more is fetched again than the batches that were in flight;
- * - an app has its row exactly when it counts as stored, and then no work is left for it;
+ * - every app that the process had reported as done before it died is in the database;
+ * - apps not stored are fetched again only if their batch was in flight;
+ * - an app has a row exactly when it counts as stored, and then it is not pending;
  * - the next process can take the embedded database's folder at once.
  *
- * The moments are drawn from a seed and fall into every phase: the start, the logon, the sweep, between a fetch and its write, the names
- * of the tags.
+ * The moments are drawn from a seed and fall into every phase: the start, the logon, the sweep, between a fetch and its
+ * write, the names of the tags.
  */
 import type { ClusterAddress } from "../cluster.ts";
 import { openTestDatabase } from "../databases.ts";
@@ -25,12 +25,14 @@ import { type InterruptedDriver, openTarget } from "./targets.ts";
 export interface InterruptionOptions {
   driver: InterruptedDriver;
   cluster: ClusterAddress;
-  /** Nobody else asks it anything meanwhile. Its latency should be some milliseconds, so that kills hit what is in flight. */
+  /**
+   * Not used by other clients meanwhile. Its latency should be some milliseconds, so that kills hit what is in flight.
+   */
   steam: ForkedSteam;
-  undisturbed: UndisturbedRun;
+  uninterrupted: UninterruptedRun;
   seed: number;
   kills: number;
-  /** Steam misbehaves as well while the killing lasts. */
+  /** Adds faults of Steam while processes are killed. */
   faults?: boolean;
   report?: (line: string) => void;
 }
@@ -40,24 +42,27 @@ export interface Interruption {
   kills: number;
   /** Those of them after which some apps were stored and others were not. */
   killsMidway: number;
-  /** When they were killed and how many apps were stored by then, in words. */
+  /** The moment of each kill and the number of apps stored by then, in words. */
   history: string[];
-  /** Apps that were asked for more often than in an undisturbed run. */
+  /** Apps requested more often than in an uninterrupted run. */
   appsFetchedAgain: number;
   /** From the last start to its first step after the database was open. */
   restartMs: number;
-  /** What did not hold, in words; empty when all did. */
+  /** Violated invariants, in words; empty when all hold. */
   violations: string[];
 }
 
-/** What one bulk sync does when nobody disturbs it. */
-export interface UndisturbedRun {
+/** The result of an uninterrupted bulk sync. */
+export interface UninterruptedRun {
   dump: Dump;
-  /** How often it asked for each app: once, or once more with a token. */
+  /** Requests per app: one, or two with a token. */
   fetches: Map<number, number>;
 }
 
-/** A catalog for so many kills: large enough not to be stored before the last, and spread so that sweep and fetch overlap. */
+/**
+ * A catalog for a number of kills: too large to be stored before the last one, and spread so that sweep and fetch
+ * overlap.
+ */
 export function catalogFor(kills: number, seed: number): GenerateOptions {
   return { seed, count: 300 + 60 * kills, maxAppid: 60_000 };
 }
@@ -89,13 +94,13 @@ faultKinds.push("no_buffer", "truncated", "omit", "logon_refused", "cm_list");
 const faultRate = 0.04;
 
 /** One bulk sync of everything that `steam` has into an empty Postgres. */
-export async function runUndisturbed(cluster: ClusterAddress, steam: ForkedSteam): Promise<UndisturbedRun> {
+export async function runUninterrupted(cluster: ClusterAddress, steam: ForkedSteam): Promise<UninterruptedRun> {
   await steam.call("clearLog");
   const database = await openTestDatabase("postgres", { cluster });
   const service = startService({ args: ["bulk-sync"], steam, database, env: pace });
   try {
     const { code } = await service.exited;
-    if (code !== 0) throw new Error(`the undisturbed run ended with ${code}: ${JSON.stringify(service.logs.at(-1))}`);
+    if (code !== 0) throw new Error(`the uninterrupted run ended with ${code}: ${JSON.stringify(service.logs.at(-1))}`);
     return { dump: await dumpDatabase((query) => database.sql(query)), fetches: await steam.call("fetchCounts") };
   } finally {
     await service.stop();
@@ -103,11 +108,11 @@ export async function runUndisturbed(cluster: ClusterAddress, steam: ForkedSteam
   }
 }
 
-/** Kills a bulk sync so many times, lets the last one finish, and says what did not hold. */
+/** Kills a bulk sync `kills` times, lets the last one finish, and reports violated invariants. */
 export async function interruptBulkSync(options: InterruptionOptions): Promise<Interruption> {
-  const { steam, seed, undisturbed, faults = false, report = () => {} } = options;
+  const { steam, seed, uninterrupted, faults = false, report = () => {} } = options;
   const target = await openTarget(options.driver, options.cluster);
-  const ledger = createLedger(undisturbed.fetches);
+  const ledger = createLedger(uninterrupted.fetches);
   const history: string[] = [];
   const random = createRandom(seed);
   const planned = planMoments(random, options.kills);
@@ -123,7 +128,7 @@ export async function interruptBulkSync(options: InterruptionOptions): Promise<I
       service = start();
       const turn = await runUntil(moment, service, steam);
       if (!turn.killed && turn.code !== 0) throw new Error(`a run ended with ${turn.code}: ${turn.lastWords}`);
-      // When it finished before its moment came, the next one is killed at a moment that every run has.
+      // When it finished before its moment came, the next one is killed at a moment that occurs in every run.
       if (!turn.killed) planned[ledger.kills] = anySweep(random);
       else {
         const { stored, halfDone } = await target.inspect(readStored);
@@ -144,7 +149,7 @@ export async function interruptBulkSync(options: InterruptionOptions): Promise<I
 
     const requested = (await steam.call("requests", "product_info")).map(({ appids }) => appids);
     const appsFetchedAgain = ledger.finished(requested, leasesLostBy(service), faults);
-    const violations = [...ledger.violations, ...differencesOf(undisturbed.dump, await target.inspect(dumpDatabase))];
+    const violations = [...ledger.violations, ...differencesOf(uninterrupted.dump, await target.inspect(dumpDatabase))];
     if (restartMs >= restartLimitMs) violations.push(`the last start took ${Math.round(restartMs)} ms`);
     const { kills, killsMidway } = ledger;
     return { kills, killsMidway, history, appsFetchedAgain, restartMs, violations };
@@ -155,7 +160,7 @@ export async function interruptBulkSync(options: InterruptionOptions): Promise<I
   }
 }
 
-/** Keeps account of what was stored at each kill, and of what may be asked for after it. */
+/** Records what was stored at each kill, and which apps may be requested after it. */
 function createLedger(usualFetches: ReadonlyMap<number, number>) {
   /** Apps that were stored when a process died, with how many product info requests had been made by then. */
   const storedAt = new Map<number, number>();
@@ -178,7 +183,7 @@ function createLedger(usualFetches: ReadonlyMap<number, number>) {
       if (stored.size > 0 && stored.size < usualFetches.size) ledger.killsMidway += 1;
     },
 
-    /** @returns how many apps were asked for more often than usual. */
+    /** @returns the number of apps requested more often than in an uninterrupted run. */
     finished(requests: readonly (readonly number[])[], leasesLostAtLast: number, faults: boolean): number {
       const storedBefore = (appid: number, index: number) => index >= (storedAt.get(appid) ?? Number.POSITIVE_INFINITY);
       const needless = requests.flatMap((appids, index) => appids.filter((appid) => storedBefore(appid, index)));

@@ -6,14 +6,14 @@ import type { SimulatedRequestKind } from "../steam/request-log.ts";
 
 const pollMs = 3;
 
-/** When to kill: so long after the start, or after the n-th request of a kind that the process makes. */
+/** When to kill: `delayMs` after the start, or after the n-th request of a kind that the process makes. */
 export interface Moment {
   after: SimulatedRequestKind | "start";
   count: number;
   delayMs: number;
 }
 
-/** The end comes last: a run that gets there leaves later ones nothing to fetch. */
+/** The moment near the end of a run comes last, since it leaves later runs nothing to fetch. */
 export function planMoments(random: Random, kills: number): Moment[] {
   const moments = Array.from({ length: kills }, () => drawMoment(random));
   if (kills > 1) moments[kills - 1] = { after: "tag_names", count: 1, delayMs: random.int(0, 40) };
@@ -48,7 +48,7 @@ export function describeMoment({ after, count, delayMs }: Moment): string {
 export interface Turn {
   killed: boolean;
   code: number | null;
-  /** Apps that the process said were stored, just before it was killed; 0 when it did not answer. */
+  /** Apps that the process reported as stored just before it was killed; 0 when it did not answer. */
   reportedDone: number;
   leasesLost: number;
   lastWords: string;
@@ -89,8 +89,8 @@ async function doneSoFar(service: Service): Promise<number> {
   }
 }
 
-/** Apps whose time ran out on a slow machine while the process lived; they are fetched again. */
+/** Apps whose lease expired on a slow machine while the process lived; they are fetched again. */
 export function leasesLostBy(service: Service): number {
-  const told = service.logs.filter(({ message }) => /lease had run out|lease ran out/.test(message));
-  return told.reduce((sum, { apps }) => sum + Number(apps), 0);
+  const lines = service.logs.filter(({ message }) => /^(the )?lease (had )?expired/.test(message));
+  return lines.reduce((sum, { apps }) => sum + Number(apps), 0);
 }

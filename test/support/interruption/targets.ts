@@ -12,7 +12,7 @@ export type InterruptedDriver = "postgres" | "pglite";
 
 const pollMs = 3;
 
-/** A database that processes use one after the other, and that can be read after one has been killed. */
+/** A database that processes use one after the other, and that can be inspected after one was killed. */
 export interface Target {
   env: Record<string, string>;
   inspect<T>(read: (sql: Sql) => Promise<T>): Promise<T>;
@@ -31,7 +31,7 @@ async function openPostgresTarget(cluster: ClusterAddress): Promise<Target> {
   return {
     env: database.env,
     async inspect(read) {
-      // The server runs a statement to its end although who sent it is dead.
+      // The server completes a statement although its client is dead.
       while ((await sql(sessions))[0]?.count !== 0) await delay(pollMs);
       return read(sql);
     },
@@ -39,7 +39,7 @@ async function openPostgresTarget(cluster: ClusterAddress): Promise<Target> {
   };
 }
 
-/** Reads copies, so that it is the next process that finds the folder as the killed one left it. */
+/** Inspects copies, so that the next process finds the folder as the killed one left it. */
 async function openPgliteTarget(): Promise<Target> {
   const folder = await mkdtemp(join(tmpdir(), "spsync-interrupted-"));
   const dataDir = join(folder, "data");

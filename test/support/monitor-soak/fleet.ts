@@ -2,21 +2,21 @@ import { setTimeout as delay } from "node:timers/promises";
 import { type Exit, type Service, type ServiceOptions, startService } from "../service.ts";
 import type { Random } from "../steam/random.ts";
 
-/** Several workers, each a process of its own, that are killed, told to stop and frozen, and started again. */
+/** Several workers, each a process of its own, that are killed, stopped, frozen and restarted. */
 export interface Fleet {
   kills: number;
   stops: number;
   freezes: number;
-  /** What workers did that they should not, in words. */
+  /** Invariants that workers violated, in words. */
   readonly violations: string[];
   start(): void;
   /** `kill -9`, and a new process in its place. */
   kill(): Promise<void>;
   /** SIGTERM, and a new process once it has ended. */
   stop(): Promise<void>;
-  /** SIGSTOP, and SIGCONT after so long. */
+  /** SIGSTOP, and SIGCONT after the given time. */
   freeze(ms: number): Promise<void>;
-  /** All run again when this resolves. */
+  /** Resolves when all of them run again. */
   settle(): Promise<void>;
   /** Ends all of them. */
   close(): Promise<void>;
@@ -25,9 +25,9 @@ export interface Fleet {
 interface Seat {
   options: ServiceOptions;
   service: Service | null;
-  /** Something is being done to it. */
+  /** An action on it is under way. */
   busy: Promise<void> | null;
-  /** It is to end, so its end is no surprise. */
+  /** Its end is expected. */
   ending: boolean;
 }
 
@@ -48,7 +48,7 @@ export function createFleet(seats: readonly ServiceOptions[], random: Random): F
     });
   }
 
-  /** Does something to a worker that nothing is done to yet; when there is none, later. */
+  /** Runs an action on an idle worker; waits when there is none. */
   async function toOne(work: (seat: Seat, service: Service) => Promise<void>): Promise<void> {
     const free = all.filter(({ busy }) => busy === null);
     const seat = free.length > 0 ? random.pick(free) : null;

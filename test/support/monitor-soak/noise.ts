@@ -6,11 +6,11 @@ import { createRandom, type Random } from "../steam/random.ts";
 import type { SimulatedSteam } from "../steam/simulated-steam.ts";
 import type { Fleet } from "./fleet.ts";
 
-/** Everything that goes wrong at the same time, each at random moments drawn from the seed. */
+/** Faults of Steam, database and workers at the same time, each at random moments drawn from the seed. */
 export interface Noise {
   steamOutages: number;
   databaseCrashes: number;
-  /** Ends it: when this resolves, Steam and the database are there and every worker runs. */
+  /** Ends the faults: when this resolves, Steam and the database are reachable and every worker runs. */
   stop(): Promise<void>;
 }
 
@@ -21,19 +21,19 @@ export interface NoiseOptions {
   api: SupabaseApi | null;
   fleet: Fleet;
   seed: number;
-  /** So many `kill -9`, at this mean distance. */
+  /** Number of `kill -9`, and the mean time between two. */
   kills: number;
   killEveryMs: number;
 }
 
-/** EResults that anonymous sessions were seen ended with. */
+/** EResults with which anonymous sessions were seen to end. */
 const eresults = [2, 3, 5, 6, 20, 34, 48, 84];
 const faultKinds: FaultKind[] = ["drop", "hang", "slow", "logoff", "garbage", "partial_reply", "force"];
 faultKinds.push("no_buffer", "truncated", "omit", "wrong_older_change_number", "logon_refused", "cm_list");
-/** Of each request. */
+/** Probability of a fault per request. */
 const faultRate = 0.06;
 const gatewayStatuses = [502, 503, 504];
-/** What a lost reply hurts most. */
+/** The calls for which a lost reply does the most harm. */
 const delicateCalls = ["pics_apply", "pics_poll", "pics_claim", "leader_acquire", "pics_finish_sweep"];
 
 export function startNoise({ steam, cluster, api, fleet, seed, kills, killEveryMs }: NoiseOptions): Noise {
@@ -41,7 +41,7 @@ export function startNoise({ steam, cluster, api, fleet, seed, kills, killEveryM
   const noise = { steamOutages: 0, databaseCrashes: 0 };
   const loops: Promise<void>[] = [];
 
-  /** Does `work` again and again with pauses of `everyMs` on average, until the end. */
+  /** Repeats `work` with pauses of `everyMs` on average, until the end. */
   function again(name: number, everyMs: number, work: (random: Random) => Promise<void> | void): void {
     const random = createRandom(seed, 2, name);
     const loop = async () => {

@@ -1,6 +1,7 @@
 /**
- * The change monitor under everything that can go wrong at once, and what must hold when the noise stops: workers as processes
- * of their own, a Steam that announces changes all the time, and faults of Steam, of the database and of the workers at random moments.
+ * A soak test of the change monitor: workers as processes of their own, a Steam that announces changes all the time,
+ * and faults of Steam, of the database and of the workers at random moments. Checks the invariants that must hold once
+ * the faults stop.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
@@ -17,14 +18,14 @@ import { createTraffic } from "./traffic.ts";
 import { audit, judge } from "./verdict.ts";
 
 export interface MonitorSoakOptions {
-  /** Its own: it is crashed. */
+  /** Not shared with other tests, since it is crashed. */
   cluster: Cluster;
   driver: "postgres" | "supabase";
   /** The last of several is DRAIN_ONLY. */
   workers: number;
   seed: number;
   apps: number;
-  /** The noise lasts until so many changes of apps were announced and so many workers were killed. */
+  /** The faults last until this many changes of apps were announced and this many workers were killed. */
   changes: number;
   kills: number;
   /** Steam's real rate is 20,600 a day; a hundred times that are 24 a second. */
@@ -35,11 +36,11 @@ export interface MonitorSoakOptions {
 export interface MonitorSoak {
   changes: number;
   kills: number;
-  /** What happened, in words. */
+  /** A log of what happened. */
   story: string[];
-  /** From the end of the noise until everything announced was stored. */
+  /** From the end of the faults until everything announced was stored. */
   settledMs: number;
-  /** What did not hold, in words; empty when all did. */
+  /** Violated invariants, in words; empty when all hold. */
   violations: string[];
 }
 
@@ -54,9 +55,12 @@ const pace = {
   BULK_TIMEOUT: "1.5",
   RECONNECT_MAX_DELAY: "1",
 };
-/** Besides a lease and two polls: reconnecting to Steam and to the database, a nap of the drain, a sweep if there is a gap. */
+/**
+ * Besides a lease and two polls: reconnecting to Steam and to the database, an idle wait of the worker pool, a sweep if
+ * there is a gap.
+ */
 const reconnectMs = 20_000;
-/** Far less than is drained at this pace. */
+/** Far less than is stored at this rate. */
 const drainedPerSecond = 25;
 const sampleMs = 400;
 
@@ -126,7 +130,7 @@ export async function soakMonitor(options: MonitorSoakOptions): Promise<MonitorS
   return { changes: traffic.changes, kills: fleet.kills, story, settledMs, violations };
 }
 
-/** A bulk sync before anything goes wrong. */
+/** A bulk sync without faults. */
 async function load(steam: SimulatedSteam, database: TestDatabase): Promise<void> {
   const service = startService({ args: ["bulk-sync"], steam, database, env: { BULK_REQUEST_DELAY: "0" } });
   try {
@@ -137,11 +141,11 @@ async function load(steam: SimulatedSteam, database: TestDatabase): Promise<void
   }
 }
 
-/** Through a connection of its own, since the server goes away now and then. */
+/** Through a connection of its own, since the server is restarted. */
 async function inDatabase<T>(cluster: Cluster, { url }: TestDatabase, work: (sql: Sql) => Promise<T>): Promise<T> {
   const name = new URL(url ?? "").pathname.slice(1);
   const client = new pg.Client({ connectionString: urlOf(cluster.address, superuser, name) });
-  client.on("error", () => {}); // The query that it interrupts says so too.
+  client.on("error", () => {}); // The interrupted query rejects as well.
   try {
     await client.connect();
     return await work(async (query, params) => (await client.query(query, params)).rows as Record<string, unknown>[]);
@@ -163,7 +167,10 @@ async function standing(sql: Sql): Promise<Standing> {
   return { cursor: Number(row?.cursor), pending: Number(row?.pending), failing: Number(row?.failing) };
 }
 
-/** Waits until all is stored. Apps in backoff would wait for 30 s and more: their time is made to come. */
+/**
+ * Waits until everything is stored. Apps in backoff would wait for 30 s and more, so their next attempt is moved to
+ * now.
+ */
 async function settle(cluster: Cluster, database: TestDatabase, current: number, limitMs: number) {
   const startedAt = performance.now();
   for (;;) {
@@ -179,7 +186,7 @@ async function settle(cluster: Cluster, database: TestDatabase, current: number,
   }
 }
 
-/** Looks again and again whether the cursor ever goes back. */
+/** Polls the cursor and records whether it ever goes back. */
 function watchCursor(cluster: Cluster, database: TestDatabase) {
   const stopping = new AbortController();
   const violations: string[] = [];

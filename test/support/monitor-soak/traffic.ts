@@ -1,17 +1,17 @@
 import type { Catalog, CatalogApp } from "../steam/catalog.ts";
 import { createRandom } from "../steam/random.ts";
 
-/** What goes on at Steam: apps change, appear, disappear and come back, and packages change. */
+/** Generated changes at Steam: apps change, appear, disappear and reappear, and packages change. */
 export interface Traffic {
-  /** Announces one more change of an app, and now and then one of a package beside it. */
+  /** Announces one more change of an app, and occasionally one of a package as well. */
   step(): void;
   /** Changes of apps so far. */
   readonly changes: number;
-  /** Apps that Steam has no longer. */
+  /** Apps removed from Steam. */
   readonly removed: ReadonlyMap<number, CatalogApp>;
-  /** Apps that were not there at the start. */
+  /** Apps added since the start. */
   readonly added: number;
-  /** Announces so many a second until `stop`. */
+  /** Announces this many changes per second until `stop`. */
   start(perSecond: number): void;
   stop(): void;
 }

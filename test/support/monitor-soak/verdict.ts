@@ -4,10 +4,10 @@ import { expectedOf } from "../sync.ts";
 import type { Traffic } from "./traffic.ts";
 
 /**
- * Run in the database before the first worker. Notes when an app under a valid lease is taken by another one, when an app is stored
- * without a valid lease, and when a mark is cleared although something newer had been announced. (`now()` is when the call's transaction began,
- * which is no later than the moment that the function decides at.) Writes begin with a pause of up to 0.2 s, so that more happens
- * between a fetch and its write.
+ * Triggers installed before the first worker. They record when an app under a valid lease is claimed by another one,
+ * when an app is stored without a valid lease, and when a mark is cleared although something newer had been announced.
+ * (`now()` is when the call's transaction began, which is no later than the moment that the function decides at.)
+ * Writes begin with a pause of up to 0.2 s, so that more happens between a fetch and its write.
  */
 export const audit = `
   create table audit (appid integer, what text, before jsonb, after jsonb, at timestamptz default clock_timestamp());
@@ -36,7 +36,7 @@ export const audit = `
   create trigger dawdle before insert on pics_replies for each row execute function dawdle();
 `;
 
-/** What must hold once everything announced has been stored; in words, empty when all does. */
+/** Checks the invariants once everything announced has been stored. Returns the violations, in words. */
 export async function judge(sql: Sql, catalog: Catalog, traffic: Pick<Traffic, "removed">): Promise<string[]> {
   return [
     ...(await wrongApps(sql, catalog, traffic.removed)),
@@ -50,7 +50,9 @@ export async function judge(sql: Sql, catalog: Catalog, traffic: Pick<Traffic, "
   ];
 }
 
-/** Every app as an independent reading of Steam's text has it, with the right change number; those that are gone inactive. */
+/**
+ * Every app matches an independent reading of Steam's text, with the right change number; removed apps are inactive.
+ */
 async function wrongApps(sql: Sql, catalog: Catalog, removed: ReadonlyMap<number, unknown>): Promise<string[]> {
   const { differences } = await compareWithDatabase(sql, expectedOf(catalog));
   const isGone = (appid: number, field: string) => field === "apps" && removed.has(appid);

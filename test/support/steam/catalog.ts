@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 
 /**
- * The state of a simulated Steam: which apps exist, what PICS says about each, and what changed when.
+ * The state of a simulated Steam: which apps exist, their PICS payloads, and their changes.
  *
  * Texts may be given as functions, so that a catalog of 100,000 apps need not hold them; the SHA-1 and the size of a
- * text are calculated once per change number and kept, the text itself is not (see {@link Catalog.pregenerate}).
+ * text are computed once per change number and cached, the text itself is not (see {@link Catalog.pregenerate}).
  */
 export interface Catalog {
   readonly apps: ReadonlyMap<number, CatalogApp>;
@@ -13,31 +13,36 @@ export interface Catalog {
   readonly currentChangeNumber: number;
 
   add(app: NewApp): CatalogApp;
-  /** A new change number for the app, and a new text: the given one, else the generator's next version, else the same. */
+  /**
+   * A new change number for the app, and a new text: the given one, else the generator's next version, else the same.
+   */
   change(appid: number, newText?: TextSource): number;
-  /** From now on Steam does not know the app; that is a change too. */
+  /** Makes the app unknown to Steam; that is a change too. */
   remove(appid: number): number;
-  /** A package changes: the current number moves, no app is named. */
+  /** Changes a package: the current change number grows, and no app is listed. */
   changePackage(packageid: number): number;
 
   /** The latest change of every app and package after `since`, ascending by id. */
   changesAfter(since: number): { apps: AppChange[]; packages: { packageid: number; changeNumber: number }[] };
-  /** What PICS holds for the app: whole, or what it tells without an access token. */
+  /** The app's text: whole, or the public part sent without an access token. */
   body(app: CatalogApp, scope: Scope): Body;
   sha(app: CatalogApp, scope: Scope): { sha: Buffer; size: number };
-  /** Generates every text now and keeps it as bytes: about 4 KB an app, for benches that must not wait for the generator. */
+  /**
+   * Generates every text now and keeps it as bytes: about 4 KB an app, for benches that must not wait for the
+   * generator.
+   */
   pregenerate(): void;
 }
 
 export type Access =
-  /** Anybody may read everything. */
+  /** Sent in full to every client. */
   | "public"
-  /** Everything with the access token, which Steam grants on request. */
+  /** Sent in full with the access token, which Steam grants on request. */
   | "token"
-  /** Nobody gets a token: public sections only. */
+  /** The token is denied: public sections only. */
   | "denied";
 export type Scope = "whole" | "public";
-/** The text KeyValues without the trailing NUL of the wire. Bytes allow what is not valid UTF-8. */
+/** The text KeyValues without the trailing NUL of the wire. Bytes allow invalid UTF-8. */
 export type TextSource = string | Buffer | ((version: number) => string | Buffer);
 /** The kinds of IStoreService/GetAppList; apps of other types are on no list. */
 export type AppListKind = "games" | "dlc" | "software" | "videos" | "hardware";
@@ -178,7 +183,7 @@ export function createCatalog(firstChangeNumber = 30_000_000): Catalog {
   };
 }
 
-/** A catalog of given texts, such as real payloads. Texts that say `public_only` become apps whose token is denied. */
+/** A catalog of given texts, such as real payloads. Texts with `public_only` become apps whose token is denied. */
 export function fromPayloads(payloads: Iterable<{ appid: number; changeNumber: number; text: string }>): Catalog {
   const list = [...payloads];
   const catalog = createCatalog(list.reduce((most, { changeNumber }) => Math.max(most, changeNumber), 0));
@@ -207,8 +212,8 @@ export function listKindOf(type: string | undefined): AppListKind | null {
 }
 
 /**
- * What PICS tells without a token: `appid` and `public_only`, and for two of three apps the `common` section too (both
- * are found in real answers).
+ * The part of a text sent without a token: `appid` and `public_only`, and for two of three apps the `common` section
+ * too (both occur in real replies).
  */
 function publicPart(appid: number, source: string | Buffer): string {
   const text = source.toString();

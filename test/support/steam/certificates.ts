@@ -12,7 +12,7 @@ export interface Certificates {
 const shared = { keyType: "ec", curve: "P-256", algorithm: "sha256" } as const;
 
 export async function createCertificates(): Promise<Certificates> {
-  // Two authorities of one name in one process would be taken for each other.
+  // Two authorities of the same name in one process would be confused with each other.
   const authority = await generate([{ name: "commonName", value: `Simulated Steam ${randomUUID()}` }], {
     ...shared,
     extensions: [

@@ -1,5 +1,5 @@
 /**
- * The simulated Steam in a process of its own, so that it shares no event loop with what talks to it:
+ * The simulated Steam in a process of its own, so that it shares no event loop with its clients:
  *
  *     const steam = await forkSimulatedSteam({ generate: { seed: 1, count: 100_000 }, keepRequests: false });
  *     spawn(process.execPath, ["src/main.ts"], { env: { ...process.env, ...steam.env } });
@@ -29,9 +29,9 @@ export interface ForkOptions extends Omit<SimulatedSteamOptions, "catalog" | "ro
 /** The methods of {@link ForkedSteam.call}. */
 export interface SteamCalls {
   stats(): SteamStats;
-  /** What was asked, in order; empty with `keepRequests: false`. */
+  /** Requests in order of arrival; empty with `keepRequests: false`. */
   requests(kind?: SimulatedRequestKind): LoggedRequest[];
-  /** How often each app was asked for in product info requests. */
+  /** Product info requests by app. */
   fetchCounts(): Map<number, number>;
   clearLog(): void;
   /** Changes `count` random apps and returns their new change numbers. */
@@ -111,7 +111,7 @@ export async function forkSimulatedSteam(options: ForkOptions = {}): Promise<For
   };
 }
 
-/** What the child does with calls. */
+/** The calls, as the child process handles them. */
 function serve(): void {
   let steam: SimulatedSteam | null = null;
   let calls: SteamCalls | null = null;

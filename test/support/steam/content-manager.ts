@@ -3,10 +3,10 @@ import type { Duplex } from "node:stream";
 import { promisify } from "node:util";
 import { constants, gzip } from "node:zlib";
 import { type WebSocket, WebSocketServer } from "ws";
+import type { SimulationContext } from "./context.ts";
 import type { FaultOf } from "./faults.ts";
 import { type PicsReply, type PicsRequest, picsReply, readPicsRequest } from "./pics-replies.ts";
 import { createRandom } from "./random.ts";
-import type { SimulationContext } from "./simulated-steam.ts";
 import { decodeMessage, eMsg, encodeMessage, encodeMulti, type Header, joinMessages, messages } from "./wire.ts";
 
 /** The websocket side of Steam (`/cmsocket/`): logon, heartbeat, log-off, and PICS requests answered by job id. */
@@ -18,14 +18,14 @@ export interface ContentManager {
 
 interface Connection {
   socket: WebSocket;
-  /** Of the anonymous account; null until logged on. */
+  /** Steam id of the anonymous account; null until logged on. */
   session: { steamid: string; client_sessionid: number } | null;
 }
 
 /** Steam's EResult OK. */
 const eresultOk = 1;
 const zip = promisify(gzip);
-/** Fast rather than small, since loopback has no lack of bandwidth; one output buffer holds the usual reply. */
+/** Fast rather than small, since loopback has bandwidth to spare; one output buffer holds the usual reply. */
 const zipOptions = { level: constants.Z_BEST_SPEED, chunkSize: 256 * 1024 };
 
 export function createContentManager(context: SimulationContext): ContentManager {

@@ -1,17 +1,19 @@
 import { createRandom } from "./random.ts";
 import type { SimulatedRequestKind } from "./request-log.ts";
 
-/** Where and how often a fault strikes. */
+/** Which requests a fault applies to, and how often. */
 export interface FaultScope {
-  /** Strikes this many requests. Default: once; for faults of single apps, for ever. */
+  /** Number of requests. Default: one; for faults of single apps, unlimited. */
   times?: number;
-  /** Strikes until this moment (milliseconds since the epoch), any number of times unless `times` is given. */
+  /** Ends at this time (milliseconds since the epoch); until then unlimited unless `times` is given. */
   until?: number;
-  /** Lets this many matching requests pass first. */
+  /** Skips this many matching requests first. */
   after?: number;
   /** Only these requests. Default: every PICS request and tag names; for faults that fit one request only, that one. */
   on?: SimulatedRequestKind | SimulatedRequestKind[];
-  /** Only requests that name one of these apps; faults of single apps strike only these (else one app of the request). */
+  /**
+   * Only requests for one of these apps; faults of single apps apply to these only (else to one app of the request).
+   */
   appids?: number[];
 }
 
@@ -27,7 +29,7 @@ export type FaultAction =
   /** ClientLogonResponse with any EResult, then the connection closes. */
   | { kind: "logon_refused"; eresult: number }
   /**
-   * A reply that cannot be read: a `multi` whose gzip is corrupt, a right header with random bytes as `body`, or random
+   * An undecodable reply: a `multi` whose gzip is corrupt, a right header with random bytes as `body`, or random
    * bytes as the whole `frame`. On app_list, tag_list: a body that is not JSON.
    */
   | { kind: "garbage"; how?: "multi" | "body" | "frame" }
@@ -40,8 +42,8 @@ export type FaultAction =
   /** Product info and metadata: the app is neither answered nor unknown. */
   | { kind: "omit" }
   /**
-   * ChangesSince: what Steam says when it cannot list the changes. The flags for everything and for apps, or an echo of another
-   * number than was asked, come without changes; the flag for packages alone comes with them.
+   * ChangesSince: Steam's reply when it cannot list the changes. The flags for everything and for apps, or an echo of
+   * another number than the requested one, come without changes; the flag for packages alone comes with them.
    */
   | { kind: "force"; how: "full" | "apps" | "packages" | "since" }
   /** Product info and metadata: the app comes with a lower change number than announced. */
@@ -59,7 +61,7 @@ export type Fault = FaultAction & FaultScope;
 export type FaultKind = Fault["kind"];
 export type FaultOf<K extends FaultKind> = Extract<Fault, { kind: K }>;
 
-/** What strikes one request. */
+/** The faults that apply to one request. */
 export interface Strike {
   /** At most one fault of the whole reply. */
   reply: Fault | null;
@@ -70,13 +72,13 @@ export interface Strike {
 }
 
 export interface Faults {
-  /** Adds a fault; the result takes it away again. Faults are tried in the order in which they were added. */
+  /** Adds a fault; the result removes it. Faults are matched in the order in which they were added. */
   add(fault: Fault): () => void;
-  /** From now on each request is struck with probability `rate` by one of `kinds`; the same seed strikes the same requests. */
+  /** From now on each request gets one of `kinds` with probability `rate`, reproducibly for a seed. */
   random(options: { seed: number; rate: number; kinds: FaultKind[] }): void;
-  /** Takes all faults away, the random ones too. */
+  /** Removes all faults, also the random ones. */
   clear(): void;
-  /** How often each kind has struck. */
+  /** How often each kind was applied. */
   readonly struck: ReadonlyMap<FaultKind, number>;
   /** For the simulation itself. */
   strike(request: SimulatedRequestKind, appids: readonly number[]): Strike;

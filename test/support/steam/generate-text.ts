@@ -1,24 +1,8 @@
+import type { AppPlan, AppType } from "./app-plan.ts";
 import { type KeyValueBlock, toKeyValues } from "./key-values-writer.ts";
 import { distortCommon, distortText } from "./odd-shapes.ts";
 import { createRandom, type Random } from "./random.ts";
 import { namelessTag, storeTags } from "./store-tags.ts";
-
-export type AppType = "game" | "dlc" | "demo" | "music" | "beta" | "tool" | "application" | "config" | "video";
-
-/** What is settled about a generated app before its text is. */
-export interface AppPlan {
-  seed: number;
-  appid: number;
-  type: AppType;
-  name: string;
-  parent: number | null;
-  dlc: number[];
-  demos: number[];
-  developers: string[];
-  publishers: string[];
-  franchise: string | null;
-  isOdd: boolean;
-}
 
 const day = 86_400;
 /** 2 April 2024 and a little: generated times lie around it. */

@@ -1,5 +1,6 @@
+import type { AppPlan, AppType } from "./app-plan.ts";
 import { type Access, type Catalog, createCatalog, listKindOf } from "./catalog.ts";
-import { type AppPlan, type AppType, generateText } from "./generate-text.ts";
+import { generateText } from "./generate-text.ts";
 import { createRandom, type Random } from "./random.ts";
 import { companionTitle, gameTitle, properName, studioName } from "./words.ts";
 
@@ -10,9 +11,11 @@ export interface GenerateOptions {
   maxAppid?: number;
   /** Steam's current change number at the start; the apps' own lie below. Default 36,000,000. */
   changeNumber?: number;
-  /** The share of apps with one of the surprising shapes found in real payloads. Default 0.08. */
+  /** The share of apps with one of the odd shapes found in real payloads. Default 0.08. */
   oddShare?: number;
-  /** The share of apps that answer in full only with a token, and of those whose token is denied. Defaults 0.03, 0.03. */
+  /**
+   * The share of apps that answer in full only with a token, and of those whose token is denied. Defaults 0.03, 0.03.
+   */
   tokenShare?: number;
   deniedShare?: number;
 }
@@ -23,7 +26,7 @@ const changeNumberSpan = 6_000_000;
 
 /**
  * A catalog of made-up apps. The same options give the same apps and, after the same changes, the same texts on every
- * machine; texts are generated when asked for, so that large catalogs stay small in memory.
+ * machine; texts are generated on request, so that large catalogs stay small in memory.
  */
 export function generateCatalog(options: GenerateOptions): Catalog {
   const { seed, changeNumber = defaultChangeNumber, tokenShare = 0.03, deniedShare = 0.03 } = options;
@@ -47,7 +50,7 @@ export function generateCatalog(options: GenerateOptions): Catalog {
   return catalog;
 }
 
-/** Games with what belongs to them behind them, then the occasional app that belongs to none. */
+/** Games, each followed by its DLC, demos and the like, then some apps that belong to no game. */
 function planApps({ seed, count, maxAppid = count * 25, oddShare = 0.08 }: GenerateOptions): AppPlan[] {
   const random = createRandom(seed);
   const appids = spreadAppids(random, count, maxAppid);

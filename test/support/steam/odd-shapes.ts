@@ -1,10 +1,10 @@
-import type { AppPlan } from "./generate-text.ts";
+import type { AppPlan } from "./app-plan.ts";
 import type { KeyValue, KeyValueBlock } from "./key-values-writer.ts";
 import type { Random } from "./random.ts";
 
 /**
- * Surprising shapes, each seen in real payloads or in the logs of other projects. One generated app in some carries one
- * of them; a reader must take none of them amiss.
+ * Odd shapes, each seen in real payloads or in the logs of other projects. A share of the generated apps carries one of
+ * them; a reader must tolerate all of them.
  */
 type Distortion = (plan: AppPlan) => Record<string, KeyValue | undefined>;
 
@@ -53,7 +53,7 @@ const distortions: Distortion[] = [
   () => ({ content_descriptors: { "0": 5, "1": 5, "2": 1, "3": "" } }),
 ];
 
-/** `common` with one field or a few in a surprising shape. */
+/** `common` with one field or a few in an odd shape. */
 export function distortCommon(common: KeyValueBlock, plan: AppPlan, random: Random): KeyValueBlock {
   const changed = random.pick(distortions)(plan);
   const pairs = Array.isArray(common) ? common : Object.entries(common);
@@ -61,7 +61,9 @@ export function distortCommon(common: KeyValueBlock, plan: AppPlan, random: Rand
   return [...rest.slice(0, 2), ...Object.entries(changed), ...rest.slice(2)];
 }
 
-/** Now and then a repeated key, or a byte in the name that is not UTF-8 (0x99, a trade mark sign of old Windows texts). */
+/**
+ * Occasionally a repeated key, or a byte in the name that is not UTF-8 (0x99, a trade mark sign of old Windows texts).
+ */
 export function distortText(text: string, random: Random): string | Buffer {
   if (random.chance(0.06)) return text.replace('\t\t"gameid"', '\t\t"Type"\t\t"Repeated"\n\t\t"gameid"');
   const name = '"name"\t\t"';

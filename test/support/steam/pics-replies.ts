@@ -1,17 +1,17 @@
 import type { CatalogApp, Scope } from "./catalog.ts";
+import type { SimulationContext } from "./context.ts";
 import type { Fault, FaultOf } from "./faults.ts";
 import type { SimulatedRequestKind } from "./request-log.ts";
-import type { SimulationContext } from "./simulated-steam.ts";
 import { storeTags } from "./store-tags.ts";
 import { eMsg, type Header, messages, type ProductInfoApp } from "./wire.ts";
 
-/** Where PICS offers large texts; any host does, since the proxy leads all of them to the simulation. */
+/** The host at which large texts are offered; any will do, since the proxy routes all of them to the simulation. */
 export const payloadHost = "clientconfig.simulated.steamstatic.com";
-/** The least size that metadata replies of the real Steam name. */
+/** `http_min_size` in metadata replies of the real Steam. */
 const usualHttpMinSize = 1024;
 const tagNamesJob = "Store.GetLocalizedNameForTags#1";
 
-/** A request that carries a job id, understood. */
+/** A decoded request with a job id. */
 export interface PicsRequest {
   kind: SimulatedRequestKind;
   /** Appids or tag ids. */
@@ -61,8 +61,8 @@ export function readPicsRequest(emsg: number, header: Header, body: Uint8Array):
 }
 
 /**
- * `faults.apps` distorts single apps; an `incomplete` reply lacks its last part and the message that ends it; `force` is what a list of
- * changes says instead of all of them.
+ * `faults.apps` distorts single apps; an `incomplete` reply lacks its last part and the message that ends it; `force`
+ * replaces the list of changes.
  */
 export function picsReply(
   context: SimulationContext,
@@ -77,7 +77,7 @@ export function picsReply(
   return productInfo(context, request, faults);
 }
 
-/** Unsigned 64-bit and past 2^53, so that a client that reads it as a number is found out. */
+/** Unsigned 64-bit and above 2^53, so that a client that reads it as a number fails. */
 export function accessTokenOf(appid: number): string {
   return (0xf000_0000_0000_0001n + BigInt(appid)).toString();
 }
@@ -170,7 +170,7 @@ function productInfoApp(
     missing_token: !mayReadAll,
     sha,
     only_public: !mayReadAll,
-    // The NUL that the wire adds is counted, though the SHA-1 leaves it out; so in captured replies.
+    // The size includes the NUL that the wire adds, the SHA-1 does not; captured replies show the same.
     size: size + 1,
   };
   if (metadataOnly || fault?.kind === "no_buffer" || info.size >= httpMinSize) return info;

@@ -22,7 +22,7 @@ export interface WebRequest {
 
 export interface ProxyOptions {
   certificates: Certificates;
-  /** The first that fits answers; without one the answer is 404. */
+  /** The first that matches handles the request; without one the status is 404. */
   routes: WebRoute[];
   /** Whether the proxy answers 502 instead of connecting. */
   isRefused(host: string): boolean;

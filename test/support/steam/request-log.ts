@@ -1,4 +1,4 @@
-/** What the simulation was asked, by kind. */
+/** Kinds of request that the simulation logs. */
 export type SimulatedRequestKind =
   | "cm_list"
   | "logon"
@@ -33,7 +33,7 @@ export interface RequestLog {
   appsServed: number;
   /** Bytes of websocket frames sent. */
   bytesSent: number;
-  /** How often each app was asked for in product info requests; empty with `keepRequests: false`. */
+  /** Product info requests by app; empty with `keepRequests: false`. */
   fetchCounts(): Map<number, number>;
   of(kind: SimulatedRequestKind): LoggedRequest[];
   add(kind: SimulatedRequestKind, appids?: readonly number[]): void;

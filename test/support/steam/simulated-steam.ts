@@ -20,27 +20,16 @@ import tls from "node:tls";
 import type { Catalog } from "./catalog.ts";
 import { createCertificates } from "./certificates.ts";
 import { createContentManager } from "./content-manager.ts";
+import type { ReplySettings } from "./context.ts";
 import { createFaults, type Faults } from "./faults.ts";
 import { generateCatalog } from "./generate.ts";
 import { startProxy, type WebRoute } from "./proxy.ts";
 import { createRequestLog, type RequestLog } from "./request-log.ts";
 import { steamWebRoutes } from "./web-routes.ts";
 
-export interface SimulatedSteamOptions {
+export interface SimulatedSteamOptions extends Partial<ReplySettings> {
   /** Default: 2,000 generated apps. */
   catalog?: Catalog;
-  /** Every reply waits this long; 0, the default, answers at once. */
-  latencyMs?: number;
-  /** How many change numbers back ChangesSince answers; past it come the force flags. Default 5,000. */
-  changeWindow?: number;
-  /** Apps in one message of a product info reply; all but the last say `response_pending`. Default 100. */
-  appsPerMessage?: number;
-  /** Texts of at least this many bytes are offered over HTTP instead of in the reply. Default: none. */
-  httpMinSize?: number;
-  /** The Web API key that the app list accepts. Default: any. */
-  apiKey?: string;
-  /** Default 9, as Steam's. */
-  heartbeatSeconds?: number;
   /** false keeps counters only, for long runs. Default true. */
   keepRequests?: boolean;
   /** Further web APIs, tried before Steam's own. */
@@ -71,7 +60,7 @@ export async function startSimulatedSteam(options: SimulatedSteamOptions = {}): 
   const log = createRequestLog(keepRequests);
   const faults = createFaults();
   const certificates = await createCertificates();
-  const context = { catalog, log, faults, ...picsSettings(options) };
+  const context = { catalog, log, faults, ...replySettings(options) };
   const contentManager = createContentManager(context);
   const proxy = await startProxy({
     certificates,
@@ -114,19 +103,7 @@ export async function startSimulatedSteam(options: SimulatedSteamOptions = {}): 
   };
 }
 
-/** What the parts of the simulation share. */
-export interface SimulationContext extends Required<PicsSettings> {
-  catalog: Catalog;
-  log: RequestLog;
-  faults: Faults;
-}
-
-type PicsSettings = Pick<
-  SimulatedSteamOptions,
-  "latencyMs" | "changeWindow" | "appsPerMessage" | "httpMinSize" | "apiKey" | "heartbeatSeconds"
->;
-
-function picsSettings(options: SimulatedSteamOptions): Required<PicsSettings> {
+function replySettings(options: SimulatedSteamOptions): ReplySettings {
   const { latencyMs = 0, changeWindow = 5_000, appsPerMessage = 100, heartbeatSeconds = 9, apiKey = "" } = options;
   const { httpMinSize = Number.POSITIVE_INFINITY } = options;
   return { latencyMs, changeWindow, appsPerMessage, httpMinSize, apiKey, heartbeatSeconds };

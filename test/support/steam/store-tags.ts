@@ -1,4 +1,4 @@
-/** Some of Steam's store tags, by id: those that generated apps carry and that the simulation knows names for. */
+/** Some of Steam's store tags, by id: those that generated apps carry and that the simulation has names for. */
 export const storeTags: ReadonlyMap<number, string> = new Map([
   [9, "Strategy"],
   [19, "Action"],

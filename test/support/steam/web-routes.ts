@@ -1,11 +1,11 @@
 import type { ServerResponse } from "node:http";
 import { gzipSync } from "node:zlib";
+import type { SimulationContext } from "./context.ts";
 import type { Fault } from "./faults.ts";
 import { type KeyValueBlock, toKeyValues } from "./key-values-writer.ts";
 import { payloadHost } from "./pics-replies.ts";
 import type { WebRequest, WebRoute } from "./proxy.ts";
 import type { SimulatedRequestKind } from "./request-log.ts";
-import type { SimulationContext } from "./simulated-steam.ts";
 import { storeTags } from "./store-tags.ts";
 
 const apiHost = "api.steampowered.com";

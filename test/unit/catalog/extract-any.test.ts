@@ -62,8 +62,8 @@ function throughJson(record: AppRecord): unknown {
   return arrived;
 }
 
-describe("any tree", () => {
-  it("becomes a record that the database takes", () => {
+describe("extractApp with any tree (property)", () => {
+  it("returns a record that the database accepts", () => {
     let records = 0;
     fc.assert(
       fc.property(appinfo, fc.boolean(), (tree, partial) => {
@@ -77,7 +77,7 @@ describe("any tree", () => {
     expect(records).toBeGreaterThan(100);
   });
 
-  it("gives every key when it is whole", () => {
+  it("returns every key for a whole payload", () => {
     fc.assert(
       fc.property(
         fc.array(fc.tuple(fc.constantFrom("common", "extended", "depots"), block), { maxLength: 3 }),
@@ -89,7 +89,7 @@ describe("any tree", () => {
     );
   });
 
-  it("tells nothing in a partial payload that it does not tell in a whole one", () => {
+  it("returns nothing for a partial payload that it does not return for the whole one", () => {
     fc.assert(
       fc.property(
         fc.array(fc.tuple(fc.constantFrom("common", "extended", "depots"), block), { maxLength: 3 }),
@@ -102,7 +102,7 @@ describe("any tree", () => {
   });
 });
 
-describe("any damage to a text", () => {
+describe("extractApp with a damaged text (property)", () => {
   const sample = write({
     appinfo: {
       appid: "500",
@@ -113,7 +113,7 @@ describe("any damage to a text", () => {
   });
   const piece = fc.oneof(fc.string({ unit: fc.constantFrom('"', "\\", "{", "}", "\n", "\0", "a", "1"), maxLength: 4 }));
 
-  it("is one of the two errors, or a record that the database takes", () => {
+  it("throws one of the two errors, or returns a record that the database accepts", () => {
     let refused = 0;
     fc.assert(
       fc.property(fc.nat(sample.length), fc.nat(20), piece, (at, cut, inserted) => {
@@ -130,7 +130,7 @@ describe("any damage to a text", () => {
 describe("real payloads (../shared beside the repository)", () => {
   const payloads = readRealPayloads();
 
-  it("all become records that the database takes, whole or partial as they say", (ctx) => {
+  it("become records that the database accepts, whole or partial as flagged", (ctx) => {
     if (payloads === null) return ctx.skip("skipped: ../shared/pics/appinfo.jsonl.gz is absent");
     const counts = { whole: 0, partial: 0 };
     for (const { appid, text } of payloads) {

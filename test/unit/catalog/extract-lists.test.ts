@@ -3,7 +3,7 @@ import { common, extended, whole } from "./sample-app.ts";
 import { numbered, type Tree } from "./writer.ts";
 
 describe("ordered lists", () => {
-  it("are in numeric order of their keys, each id once at its first place", () => {
+  it("are in numeric order of their keys, deduplicated at the first place", () => {
     const unordered: Tree = [
       ["10", "1000"],
       ["2", "200"],
@@ -16,21 +16,21 @@ describe("ordered lists", () => {
     expect(common({ store_tags: unordered, genres: unordered })).toMatchObject({ tags: ordered, genres: ordered });
   });
 
-  it("put keys that are no numbers last", () => {
+  it("put keys that are not numbers last", () => {
     expect(common({ store_tags: { x: "1", "7": "2", "-1": "3" } }).tags).toEqual([2, 1, 3]);
   });
 
-  it("leave out what is no id", () => {
+  it("leave out invalid ids", () => {
     expect(common({ store_tags: numbered("19", "", "x", "0", numbered("5"), "492") }).tags).toEqual([19, 492]);
   });
 
-  it("of content descriptors are ascending, and null when none is valid", () => {
+  it("are ascending for content descriptors, and null when none is valid", () => {
     expect(common({ content_descriptors: numbered("5", "1", "5") }).content_descriptors).toEqual([1, 5]);
     expect(common({ content_descriptors: numbered("x") }).content_descriptors).toBeNull();
     expect(common({ content_descriptors: {} }).content_descriptors).toBeNull();
   });
 
-  it("of DLC are in Steam's order, and never have the app itself", () => {
+  it("are in Steam's order for DLC, without the app itself", () => {
     expect(extended({ listofdlc: "30, 20,500,,x,30,10" }).dlc).toEqual([30, 20, 10]);
     expect(extended({ listofdlc: "7" }).dlc).toEqual([7]);
     expect(extended({ listofdlc: "" }).dlc).toEqual([]);
@@ -38,12 +38,12 @@ describe("ordered lists", () => {
 });
 
 describe("genres and categories", () => {
-  it("the primary genre need not be among the genres, and 0 is none", () => {
+  it("accepts a primary genre outside the genres, and reads 0 as none", () => {
     expect(common({ genres: numbered("1"), primary_genre: "23" })).toMatchObject({ genres: [1], primary_genre: 23 });
     expect(common({ primary_genre: "0" }).primary_genre).toBeNull();
   });
 
-  it("categories are those that are set, ascending", () => {
+  it("returns the categories that are set, ascending", () => {
     const set = { category_22: "1", category_2: "1", category_02: "1" };
     const unset = { category_9: "0", category_30: "", category_41: numbered("1") };
     const odd = { category_0: "1", category_99999999999: "1", category_x: "1", category_: "1", "category_8 ": "1" };
@@ -54,7 +54,7 @@ describe("genres and categories", () => {
 });
 
 describe("companies and franchises", () => {
-  it("are the associations of their type in order, exact after trimming, each once", () => {
+  it("are the associations of their type in order, trimmed and deduplicated", () => {
     const associations = numbered(
       { type: "developer", name: " Studio B " },
       { type: "developer", name: "Studio A" },
@@ -77,7 +77,7 @@ describe("companies and franchises", () => {
 
   it.each<[string, Tree, Tree, object]>([
     [
-      "associations of one kind do not stand for the other",
+      "associations of one kind do not replace those of the other",
       { associations: numbered({ type: "developer", name: "New" }), developer: "Old" },
       { developer: "Old", publisher: " Old Pub " },
       { developers: ["New"], publishers: ["Old Pub"] },
@@ -99,7 +99,7 @@ describe("languages", () => {
   const both = { full_audio: true, subtitles: true };
   const neither = { full_audio: false, subtitles: false };
 
-  it("are those that are supported, with what Steam says of each", () => {
+  it("are the supported ones, with the flags of each", () => {
     const supported = {
       english: { supported: "true", full_audio: "true", subtitles: "true" },
       german: { supported: "1", full_audio: "1", subtitles: "1" },
@@ -114,21 +114,21 @@ describe("languages", () => {
   });
 
   it.each(["#lang_russian*#lang_full_audio", "english (full audio)", "german;", "Korean", "thai ", ""])(
-    "leave the key %j out",
+    "leave out the key %j",
     (key) => {
       expect(common({ supported_languages: { [key]: { supported: "true" } } }).languages).toBeNull();
       expect(common({ languages: { [key]: "1" } }).languages).toBeNull();
     },
   );
 
-  it("come from the older block only when the newer is absent", () => {
+  it("are read from the older block only when the newer is absent", () => {
     const languages = { english: "1", german: "0", greek: numbered("1") };
     expect(common({ languages }).languages).toEqual({ english: neither });
     expect(common({ supported_languages: "", languages }).languages).toEqual({ english: neither });
     expect(common({ supported_languages: {}, languages }).languages).toBeNull();
   });
 
-  it("are null when there is none, and plain data with any key", () => {
+  it("are null when there is none, and plain data for any key", () => {
     expect(common({ languages: { english: "0" } }).languages).toBeNull();
     const { languages } = common({ languages: { ["__proto__"]: "1", constructor: "1" } });
     expect(JSON.stringify(languages)).toBe(
@@ -140,7 +140,7 @@ describe("languages", () => {
 describe("Steam Deck", () => {
   const deck = (inner: Tree) => common({ steam_deck_compatibility: inner }).steam_deck;
 
-  it("has verdicts, the tested build and the tests in order", () => {
+  it("returns verdicts, the tested build and the tests in order", () => {
     const tests: Tree = [
       ["10", { display: "1", token: "#Last" }],
       ["1", { display: "x", token: " #Second " }],
@@ -185,7 +185,7 @@ describe("Steam Deck", () => {
     expect(deck({ steamos_compatibility: raw })?.steamos_category).toBe(expected);
   });
 
-  it("is a row of unknowns when the block says something else, and none when it is empty", () => {
+  it("is a row of unknowns when the block has other content, and null when it is empty", () => {
     expect(deck({ configuration: {} })).toEqual({
       category: "unknown",
       steamos_category: null,

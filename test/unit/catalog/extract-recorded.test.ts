@@ -5,8 +5,8 @@ import { extractApp } from "../../../src/catalog/extract.ts";
 /**
  * Recorded texts (`<name>.vdf`) and the records that they become (`<name>.json`), compared whole.
  *
- * To record: put a text there, run `UPDATE_FIXTURES=1 npx vitest run test/unit/catalog`, then `npm run format`, and read
- * the difference before keeping it.
+ * To record: put a text there, run `UPDATE_FIXTURES=1 npx vitest run test/unit/catalog`, then `npm run format`, and
+ * read the difference before keeping it.
  */
 const folder = new URL("../../fixtures/extract/", import.meta.url);
 const names = readdirSync(folder)
@@ -19,8 +19,8 @@ function extractRecorded(name: string): unknown {
   return JSON.parse(JSON.stringify(extractApp(appid, text, false)));
 }
 
-describe("recorded texts become the recorded records", () => {
-  it("there are some", () => {
+describe("extractApp on recorded texts", () => {
+  it("finds recorded texts", () => {
     expect(names.length).toBeGreaterThanOrEqual(6);
   });
 

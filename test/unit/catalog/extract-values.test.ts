@@ -22,7 +22,7 @@ describe("text", () => {
     expect(common({ name: raw }).name).toBe(expected);
   });
 
-  it("is lower-cased where it is a code, and only there", () => {
+  it("is lower-cased only where it is a code", () => {
     const codes = { name: "NAME", type: " DLC ", releasestate: "Released", controller_support: "FULL" };
     expect(whole({ common: codes, extended: { state: "eStateAvailable" } })).toMatchObject({
       name: "NAME",
@@ -33,12 +33,12 @@ describe("text", () => {
     });
   });
 
-  it("keeps codes that nobody knows yet", () => {
+  it("keeps unknown codes", () => {
     const record = common({ type: "Hologram", releasestate: "preloadonly" });
     expect(record).toMatchObject({ type: "hologram", release_state: "preloadonly" });
   });
 
-  it("of a repeated key is the last one", () => {
+  it("is the last one of a repeated key", () => {
     const twice: Tree = [
       ["releasestate", "prerelease"],
       ["releasestate", "Released"],
@@ -46,7 +46,7 @@ describe("text", () => {
     expect(common(twice).release_state).toBe("released");
   });
 
-  it("of a build is text, however large, and never a number", () => {
+  it("stays text for a build id of any size", () => {
     const build = { branches: { public: { buildid: " 90071992547409931 " } } };
     expect(whole({ depots: build }).current_build_id).toBe("90071992547409931");
   });
@@ -193,7 +193,7 @@ describe("flags", () => {
     expect(common({ category: { category_30: raw } }).has_workshop).toBe(expected);
   });
 
-  it("is_free is read from extended alone", () => {
+  it("reads is_free from extended only", () => {
     expect(common({ isfreeapp: "1" }).is_free).toBe(false);
   });
 });

@@ -5,7 +5,7 @@ import { wholeRecord } from "./record-schema.ts";
 import { partial, whole } from "./sample-app.ts";
 import { numbered, type Tree } from "./writer.ts";
 
-describe("the text as a whole", () => {
+describe("extractApp: root", () => {
   it.each([
     ["another root", '"depots" { "appid" "500" }', 'Expected appinfo of app 500, found "depots"'],
     ["a root in other casing", '"AppInfo" { }', 'Expected appinfo of app 500, found "AppInfo"'],
@@ -16,17 +16,17 @@ describe("the text as a whole", () => {
     expect(() => extractApp(500, text, false)).toThrow(new ExtractError(message));
   });
 
-  it("that is no KeyValues is a KeyValuesError", () => {
+  it("throws KeyValuesError for a text that is not KeyValues", () => {
     expect(() => extractApp(500, '"appinfo" { "appid" "500"', false)).toThrow(KeyValuesError);
   });
 
-  it("may leave the appid out", () => {
+  it("accepts a text without appid", () => {
     expect(extractApp(500, '"appinfo" { "common" { "name" "A" } }', false)).toMatchObject({ appid: 500, name: "A" });
   });
 });
 
-describe("a whole payload", () => {
-  it("gives every key, even with nothing in it", () => {
+describe("extractApp: whole payload", () => {
+  it("returns every key, also for an empty payload", () => {
     const record = whole({});
     expect(Object.keys(record).sort()).toEqual(Object.keys(wholeRecord.shape).sort());
     expect(record).toEqual({
@@ -74,7 +74,7 @@ describe("a whole payload", () => {
     expect(whole(sections)).toEqual(whole({}));
   });
 
-  it("reads like an empty one when every list is a text and every text a block", () => {
+  it("reads a payload with swapped texts and blocks like an empty one", () => {
     const lists = "content_descriptors supported_languages languages category store_tags genres associations";
     const texts = "name type releasestate steam_release_date oslist controller_support review_score parent developer";
     const sections = {
@@ -88,7 +88,7 @@ describe("a whole payload", () => {
   });
 });
 
-describe("a partial payload", () => {
+describe("extractApp: partial payload", () => {
   const ofCommon =
     "categories content_descriptors controller_support franchises genres has_workshop languages metacritic_score " +
     "metacritic_url name original_release_date pics_review_percentage pics_review_score platforms primary_genre " +
@@ -98,7 +98,7 @@ describe("a partial payload", () => {
   const name = { name: "A" };
   const some = { x: "1" };
 
-  it("is one by the wire's flag or by the text's own", () => {
+  it("is recognised by the wire's flag or by the text's own", () => {
     expect(partial({})).toEqual({ appid: 500 });
     expect(whole({ public_only: "1" })).toEqual({ appid: 500 });
     expect(whole({ public_only: "0" })).toHaveProperty("name");
@@ -117,16 +117,16 @@ describe("a partial payload", () => {
     ],
     ["extended and depots", { extended: some, depots: some }, `${ofExtended} ${ofDepots}`],
     ["sections that are empty or texts", { common: {}, extended: "", depots: "1" }, ""],
-    ["sections that nobody reads", { config: some, ufs: some }, ""],
-  ])("with %s tells only what that tells", (_, sections, keys) => {
+    ["sections that are not used", { config: some, ufs: some }, ""],
+  ])("returns only the keys of %s", (_, sections, keys) => {
     expect(Object.keys(partial(sections)).sort()).toEqual(["appid", ...keys.split(" ").filter(Boolean)].sort());
   });
 
-  it("mirrors the sections that it has", () => {
+  it("returns the keys of the sections that it has", () => {
     expect(partial({ common: name })).toMatchObject({ name: "A", type: null, tags: [], steam_deck: null });
   });
 
-  it("knows the parent only when no missing section could", () => {
+  it("determines the parent only when no missing section could", () => {
     expect(partial({ common: { parent: "10" } })).toHaveProperty("parent_appid", 10);
     expect(partial({ common: { parent: "500" } })).not.toHaveProperty("parent_appid");
     expect(partial({ extended: { dlcforappid: "20" } })).not.toHaveProperty("parent_appid");
@@ -134,7 +134,7 @@ describe("a partial payload", () => {
     expect(partial({ common: name, extended: some })).toHaveProperty("parent_appid", null);
   });
 
-  it("knows companies only when no missing section could", () => {
+  it("determines companies only when no missing section could", () => {
     const common = { associations: numbered({ type: "developer", name: "New" }), publisher: "Old" };
     expect(partial({ common })).toHaveProperty("developers", ["New"]);
     expect(partial({ common })).not.toHaveProperty("publishers");

@@ -28,8 +28,8 @@ function toPlain(tree: KeyValues): object {
   return Object.fromEntries([...tree].map(([key, value]) => [key, typeof value === "string" ? value : toPlain(value)]));
 }
 
-describe("a tree", () => {
-  it("has texts, blocks and empty blocks", () => {
+describe("parseKeyValues: tree", () => {
+  it("returns texts, blocks and empty blocks", () => {
     const text =
       '"appinfo"\n{\n\t"appid"\t\t"10"\n\t"common"\n\t{\n\t\t"name"\t\t"A"\n\t\t"list"\n\t\t{\n\t\t}\n\t}\n}\n';
     expect(toPairs(parseKeyValues(text))).toEqual([
@@ -49,7 +49,7 @@ describe("a tree", () => {
     ]);
   });
 
-  it("needs no white space", () => {
+  it("accepts a text without white space", () => {
     expect(toPairs(parseKeyValues('"a"{"b""c""d"{}}'))).toEqual([
       [
         "a",
@@ -61,16 +61,16 @@ describe("a tree", () => {
     ]);
   });
 
-  it("keeps keys in the order of the text, numbers too", () => {
+  it("keeps the order of keys, also of numeric ones", () => {
     const tree = parseKeyValues('"a" { "10" "x" "2" "y" "b" "z" "0" "w" }');
     expect([...(tree.get("a") as KeyValues).keys()]).toEqual(["10", "2", "b", "0"]);
   });
 
-  it("takes empty keys and values", () => {
+  it("accepts empty keys and values", () => {
     expect(toPairs(parseKeyValues('"" { "" "" }'))).toEqual([["", [["", ""]]]]);
   });
 
-  it("takes names of object members as keys like any other", () => {
+  it("accepts names of object members as keys", () => {
     const tree = parseKeyValues('"__proto__" { "__proto__" { "x" "1" } "constructor" "c" "toString" "t" }');
     expect(toPairs(tree)).toEqual([
       [
@@ -85,7 +85,7 @@ describe("a tree", () => {
     expect(({} as Record<string, unknown>).x).toBeUndefined();
   });
 
-  it("keeps the last of repeated keys, at the place of the first", () => {
+  it("keeps the last value of a repeated key, at the place of the first", () => {
     const tree = parseKeyValues('"a" { "k" "1" "m" "2" "k" "3" }');
     expect(toPairs(tree.get("a") as KeyValues)).toEqual([
       ["k", "3"],
@@ -101,18 +101,18 @@ describe("a tree", () => {
     expect(toPairs(parseKeyValues(`"a" { ${inner} }`).get("a") as KeyValues)).toEqual(expected);
   });
 
-  it("takes keys that differ in case as different keys", () => {
+  it("treats keys that differ in case as different keys", () => {
     expect([...(parseKeyValues('"a" { "k" "1" "K" "2" }').get("a") as KeyValues).keys()]).toEqual(["k", "K"]);
   });
 
-  it("ends with NULs or white space", () => {
+  it("accepts trailing NULs and white space", () => {
     for (const end of ["", "\0", "\n\0", "\0\0", "\r\n \t", "\0\n"]) {
       expect(toPairs(parseKeyValues(`"a" {}${end}`))).toEqual([["a", []]]);
     }
   });
 });
 
-describe("a quoted string", () => {
+describe("parseKeyValues: quoted string", () => {
   it.each([
     [String.raw`\"`, '"'],
     [String.raw`\\`, "\\"],
@@ -134,12 +134,12 @@ describe("a quoted string", () => {
     expect(rawValue(raw)).toBe(expected);
   });
 
-  it("is decoded as a key too", () => {
+  it("decodes escapes in keys too", () => {
     expect([...parseKeyValues(String.raw`"a\"\\" {}`).keys()]).toEqual(['a"\\']);
   });
 });
 
-describe("a fault has its position", () => {
+describe("parseKeyValues: position of a fault", () => {
   it.each([
     ["unterminated value: its opening quote", '"a"\n{\n\t"b"\t\t"cut off', "Unterminated string", 12, 3],
     ["unterminated key", '"a"\n{\n\t"b', "Unterminated string", 7, 3],
@@ -168,21 +168,21 @@ describe("a fault has its position", () => {
     });
   });
 
-  it("when cut off anywhere", () => {
+  it("is reported for a text truncated anywhere", () => {
     const text = write([["a", [["b", [["c", 'd "e" \\']]]]]]);
     for (let end = 0; end < text.trimEnd().length; end++) {
       expect(faultOf(text.slice(0, end)).offset).toBeLessThanOrEqual(end);
     }
   });
 
-  it("when nested without end, and does not overflow the stack", () => {
+  it("is reported for unlimited nesting, without a stack overflow", () => {
     expect(faultOf('"a"{'.repeat(100_000)).message).toContain("deeper than 100");
     expect(faultOf('"a" { '.repeat(101) + "}".repeat(101)).offset).toBe(604);
     expect(parseKeyValues('"a" { '.repeat(100) + "}".repeat(100)).size).toBe(1);
   });
 });
 
-describe("any tree", () => {
+describe("parseKeyValues with any tree (property)", () => {
   const token = fc.oneof(
     fc.string({ unit: "binary", maxLength: 12 }),
     fc.string({ unit: fc.constantFrom('"', "\\", "n", "t", "{", "}", "\n", "\0", " ", "a"), maxLength: 8 }),
@@ -192,7 +192,7 @@ describe("any tree", () => {
     block: fc.uniqueArray(fc.tuple(token, tie("value")), { selector: ([key]) => key, maxLength: 5 }),
   }));
 
-  it("comes back from its text", () => {
+  it("parses what was written", () => {
     fc.assert(
       fc.property(token, block, (root, inner) => {
         expect(toPairs(parseKeyValues(write([[root, inner]])))).toEqual([[root, inner]]);
@@ -200,7 +200,7 @@ describe("any tree", () => {
     );
   });
 
-  it("is a tree or a KeyValuesError within the text, whatever the text", () => {
+  it("returns a tree or throws a KeyValuesError with a position inside any text", () => {
     const unit = fc.constantFrom('"', '"', "\\", "{", "}", "\n", "\0", " ", "a");
     fc.assert(
       fc.property(fc.string({ unit, maxLength: 40 }), (text) => {
@@ -220,7 +220,7 @@ describe("any tree", () => {
 describe("real payloads (../shared beside the repository)", () => {
   const payloads = readRealPayloads();
 
-  it("all parse as kvparser reads them", (ctx) => {
+  it("parse as kvparser reads them", (ctx) => {
     if (payloads === null) return ctx.skip("skipped: ../shared/pics/appinfo.jsonl.gz is absent");
     expect(payloads.length).toBeGreaterThan(1000);
     // kvparser is wrong about `\n`, `\t` and unknown escapes; real payloads have `\\` and `\"` only.
@@ -230,7 +230,7 @@ describe("real payloads (../shared beside the repository)", () => {
     expect(differing.map(({ appid }) => appid)).toEqual([]);
   });
 
-  it("are faults with a position when they lose their last brace", (ctx) => {
+  it("throw with a position when they lose their last brace", (ctx) => {
     if (payloads === null) return ctx.skip("skipped: ../shared/pics/appinfo.jsonl.gz is absent");
     for (const { text } of payloads) {
       const cut = text.slice(0, text.lastIndexOf("}"));

@@ -14,13 +14,12 @@ const request: ApplyRequest = {
   unknown: [],
   failed: [{ appid: 10, error: "no reply" }],
   tokens: [],
-  retryMs: 1,
-  retryMaxMs: 1,
+  appBackoff: { firstMs: 1, maxMs: 1 },
   history: true,
 };
 const reply = { stored: 0, stale: 0, unknown: 0, failed: 1, lease_lost: 0 };
 
-/** A database that runs into its time limit twice. */
+/** A database that times out twice. */
 function setUp() {
   let calls = 0;
   const requestIds = new Set<unknown>();
@@ -38,7 +37,7 @@ function setUp() {
   return { store, requestIds, calls: () => calls };
 }
 
-it("retries a write without apps that times out, with the same request id", async () => {
+it("retries a write without apps after a timeout, with the same request id", async () => {
   const { store, requestIds, calls } = setUp();
   const applied = store.apply(request);
   await vi.advanceTimersByTimeAsync(5_000);
@@ -47,7 +46,7 @@ it("retries a write without apps that times out, with the same request id", asyn
   expect(requestIds.size).toBe(1);
 });
 
-it("throws the timeout of a write with apps, so that the caller can split it", async () => {
+it("does not retry a write with apps after a timeout, since the caller can split it", async () => {
   const { store, calls } = setUp();
   const apps = [{ appid: 10 } as StoredRecord];
   await expect(store.apply({ ...request, apps })).rejects.toMatchObject({ fault: "timeout" });

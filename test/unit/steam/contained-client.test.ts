@@ -17,7 +17,7 @@ afterEach(() => {
   process.off("uncaughtException", onEscape);
 });
 
-/** A contained instance that believes itself connected. `hear` is what its socket would call. */
+/** A contained instance in connected state. `hear` delivers bytes as its socket would. */
 function connected() {
   const options = { autoRelogin: false, dataDirectory: null };
   const client = new SteamUser(options) as unknown as ProtectedSteamUser;
@@ -41,7 +41,7 @@ function multi(body: Buffer): Buffer {
   return Buffer.concat([head, Buffer.from([0x12, body.length]), body]);
 }
 
-test("a Multi that ends in the middle of a length ends the connection", async () => {
+test("ends the connection on a truncated Multi", async () => {
   const { ends, hear } = connected();
   hear(multi(Buffer.from([1, 2])));
   await settled();
@@ -49,7 +49,7 @@ test("a Multi that ends in the middle of a length ends the connection", async ()
   expect(escaped).toEqual([]);
 });
 
-test("random bytes end the connection at most once, and nothing escapes", async () => {
+test("ends the connection at most once on random bytes, and no error escapes", async () => {
   const random = createRandom(11);
   let ended = 0;
   for (let i = 0; i < 300; i += 1) {
@@ -69,7 +69,7 @@ test("random bytes end the connection at most once, and nothing escapes", async 
   expect(escaped).toEqual([]);
 });
 
-test("a logoff that came before the close tells why", async () => {
+test("reports the reason of a logoff that came before the close", async () => {
   const { client, connection, ends, hear } = connected();
   // ClientLoggedOff (757), eresult 34, inside a Multi that is still being read when the socket closes.
   const loggedOff = Buffer.from([0xf5, 0x02, 0x00, 0x80, 0, 0, 0, 0, 0x08, 34]);
@@ -81,7 +81,7 @@ test("a logoff that came before the close tells why", async () => {
   expect(ends).toMatchObject([{ fault: "disconnected", eresult: 34 }]);
 });
 
-test("messages that nobody asked for do not run their handlers", () => {
+test("does not run handlers of messages that were not requested", () => {
   const { client, ends, hear } = connected();
   const seen: unknown[] = [];
   client.on("accountInfo", (...args) => seen.push(args));

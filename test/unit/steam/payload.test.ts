@@ -26,26 +26,26 @@ function decode(app: AppInfoMessage, bytes: Buffer) {
   return { text: decodeText(app, bytes, logger), logged };
 }
 
-test("takes off one trailing NUL, and only that", () => {
+test("removes one trailing NUL only", () => {
   const bytes = Buffer.from("a\0b\0\0");
   expect(decode(appInfo({ sha: sha1(Buffer.from("a\0b\0")) }), bytes)).toEqual({ text: "a\0b\0", logged: [] });
   expect(decode(appInfo({}), Buffer.from("no NUL")).text).toBe("no NUL");
   expect(decode(appInfo({}), Buffer.alloc(0)).text).toBe("");
 });
 
-test("hashes bytes, not text: invalid UTF-8 keeps its SHA-1", () => {
+test("hashes bytes, not text, so that invalid UTF-8 keeps its SHA-1", () => {
   const bytes = Buffer.from([0x61, 0x99, 0x62, 0]);
   expect(decode(appInfo({ sha: sha1(bytes.subarray(0, 3)) }), bytes)).toEqual({ text: "a\uFFFDb", logged: [] });
 });
 
-test("a SHA-1 that does not fit is logged, and the text kept", () => {
+test("logs a SHA-1 that differs, and keeps the text", () => {
   const { text, logged } = decode(appInfo({ sha: sha1(Buffer.from("other")) }), Buffer.from("text\0"));
   expect(text).toBe("text");
   expect(logged.length).toBe(1);
   expect(logged[0]).toContain('"appid":10');
 });
 
-test("an app is offered over HTTP from the smallest size on", () => {
+test("builds the URL of a text from the minimum size on", () => {
   const sha = Buffer.from("0123456789abcdef0123456789abcdef01234567", "hex");
   const offer = { host: "clientconfig.example", minSizeBytes: 1024 };
   const url = "http://clientconfig.example/appinfo/10/sha/0123456789abcdef0123456789abcdef01234567.txt.gz";
@@ -55,7 +55,7 @@ test("an app is offered over HTTP from the smallest size on", () => {
   expect(httpPayloadUrl(appInfo({ sha, size: 5000 }), { host: null, minSizeBytes: null })).toBeNull();
 });
 
-test("unzips what is zipped; damage is an error", async () => {
+test("unzips a gzip body, and throws on a damaged one", async () => {
   const body = Buffer.from("text ".repeat(100));
   expect(await unzip(gzipSync(body))).toEqual(body);
   expect(await unzip(body)).toEqual(body);
@@ -75,7 +75,7 @@ async function serve(listener: RequestListener) {
   };
 }
 
-test("fetches over HTTP, also when the transport has already unzipped it", async () => {
+test("fetches over HTTP, also when the transport has unzipped the body", async () => {
   const body = Buffer.from("text ".repeat(100));
   const zipped = gzipSync(body);
   await using server = await serve((request, response) => {
@@ -86,7 +86,7 @@ test("fetches over HTTP, also when the transport has already unzipped it", async
   expect(await unzip(await fetchHttpPayload(`${server.url}encoded`))).toEqual(body);
 });
 
-test("a status that will not pass is an error at once; a signal ends the fetch", async () => {
+test("does not retry a permanent status, and aborts with the signal", async () => {
   let requests = 0;
   await using server = await serve((request, response) => {
     requests += 1;

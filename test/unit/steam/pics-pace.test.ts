@@ -11,7 +11,7 @@ afterEach(() => {
 
 const emptyReply = { apps: [], unknown_appids: [10], app_changes: [], current_change_number: 1 };
 
-/** A session that answers everything after `latencyMs`, and notes when each request started and what it asked. */
+/** A session that answers every request after `latencyMs`, and records the start and the body of each. */
 function fakeSession(latencyMs: number) {
   const started: { atMs: number; body: object }[] = [];
   const session: PicsOptions["session"] = {
@@ -27,7 +27,7 @@ function fakeSession(latencyMs: number) {
 
 const options = { logger: pino({ level: "silent" }), concurrency: 4, timeoutMs: 60_000 };
 
-test("100 batches at 0.5 s with 400 ms latency take 50 s", async () => {
+test("sends 100 batches at 0.5 s with 400 ms latency in 50 s", async () => {
   const { session, started } = fakeSession(400);
   const pics = createPics({ ...options, session, requestDelayMs: 500 });
   const before = performance.now();
@@ -43,7 +43,7 @@ test("100 batches at 0.5 s with 400 ms latency take 50 s", async () => {
   expect(tookMs).toBeLessThanOrEqual(52_000);
 });
 
-test("starts are a delay apart even when replies take longer than the pace allows for", async () => {
+test("keeps the delay between starts when replies take longer than it", async () => {
   const { session, started } = fakeSession(2_300);
   const pics = createPics({ ...options, session, requestDelayMs: 500 });
   const batches = Array.from({ length: 40 }, () => pics.productInfo([{ appid: 10 }]));
@@ -56,7 +56,7 @@ test("starts are a delay apart even when replies take longer than the pace allow
   expect(totalMs).toBeLessThanOrEqual((36 / 4) * 2_300 + 2_000);
 });
 
-test("without a delay only the concurrency holds", async () => {
+test("is limited only by the concurrency without a delay", async () => {
   const { session, started } = fakeSession(100);
   const pics = createPics({ ...options, session, requestDelayMs: 0 });
   const batches = Array.from({ length: 8 }, () => pics.productInfo([{ appid: 10 }]));
@@ -67,7 +67,7 @@ test("without a delay only the concurrency holds", async () => {
   expect(started.length).toBe(8);
 });
 
-test("changes go before payloads, payloads before a sweep", async () => {
+test("sends changes before payloads, and payloads before a sweep", async () => {
   const { session, started } = fakeSession(10);
   const pics = createPics({ ...options, session, requestDelayMs: 500 });
   const first = pics.metadata([1]);

@@ -7,11 +7,11 @@ import { toKeyValues } from "../../support/steam/key-values-writer.ts";
 const texts = (catalog: Catalog) =>
   [...catalog.apps.values()].map((app) => catalog.body(app, "whole").bytes.toString());
 
-describe("a generated catalog", () => {
+describe("generateCatalog", () => {
   const catalog = generateCatalog({ seed: 1, count: 2_000 });
   const parsed = texts(catalog).map((text) => parse(text).appinfo as Record<string, Record<string, unknown>>);
 
-  it("is the same for the same seed, also after the same changes", () => {
+  it("is deterministic for a seed, also after the same changes", () => {
     const again = generateCatalog({ seed: 1, count: 2_000 });
     expect(texts(again)).toEqual(texts(catalog));
     expect(texts(generateCatalog({ seed: 2, count: 50 }))).not.toEqual(texts(catalog).slice(0, 50));
@@ -22,7 +22,7 @@ describe("a generated catalog", () => {
     expect(texts(one)).toEqual(texts(two));
   });
 
-  it("is KeyValues with the appid in it, in sizes like the real ones", () => {
+  it("writes KeyValues with the appid, in realistic sizes", () => {
     const appids = [...catalog.apps.keys()];
     expect(parsed.map(({ appid }) => Number(appid))).toEqual(appids);
     const sizes = texts(catalog)
@@ -40,7 +40,7 @@ describe("a generated catalog", () => {
     expect(appids.filter((appid) => appid % 10 === 0).length).toBeGreaterThan(1_700);
   });
 
-  it("has the types, relations, access and oddities of the real one", () => {
+  it("has the types, relations, access and odd values of the real catalog", () => {
     const types = new Set(parsed.map(({ common }) => String(common?.type).toLowerCase()));
     for (const type of ["game", "dlc", "demo", "music", "tool", "beta", "application", "config", "video"])
       expect(types).toContain(type);
@@ -59,7 +59,7 @@ describe("a generated catalog", () => {
     expect(whole).toContain("🦊");
   });
 
-  it("fits as many apps as ids, and no more", () => {
+  it("rejects more apps than ids", () => {
     expect([...generateCatalog({ seed: 1, count: 40, maxAppid: 40 }).apps.keys()]).toHaveLength(40);
     expect(() => generateCatalog({ seed: 1, count: 41, maxAppid: 40 })).toThrow("do not fit");
   });

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { compareWithDatabase, type Sql } from "../../support/independent-reading/compare.ts";
 import { sampleRows } from "../../support/independent-reading/sample.ts";
 
-describe("the comparison with a database", () => {
+describe("compareWithDatabase", () => {
   const database = new PGlite();
   const sql: Sql = async (query, params) => (await database.query<Record<string, unknown>>(query, params)).rows;
   const expected = new Map([[620, sampleRows]]);
@@ -62,18 +62,21 @@ describe("the comparison with a database", () => {
     }
   }
 
-  it("finds nothing where the rows are right", async () => {
+  it("finds no difference in correct rows", async () => {
     const result = await compareWithDatabase(sql, expected);
     expect(result).toMatchObject({ apps: 1, fields: 33, differences: [] });
     expect(result.valued).toMatchObject({ "apps.name": 1, tags: 1, steam_deck: 1, pics_change_number: 1 });
     expect(result.valued).not.toHaveProperty("apps.original_release_date");
   });
 
-  it.each(Object.keys(sampleRows.apps).filter((column) => column !== "appid"))("notices another %s", async (column) => {
-    const absent = sampleRows.apps[column] === null;
-    const other = !absent ? "null" : column === "pics_review_percentage" ? "0" : "now()";
-    expect(await differencesAfter(`update apps set ${column} = ${other}`)).toEqual([`620 apps.${column}`]);
-  });
+  it.each(Object.keys(sampleRows.apps).filter((column) => column !== "appid"))(
+    "finds a difference in %s",
+    async (column) => {
+      const absent = sampleRows.apps[column] === null;
+      const other = !absent ? "null" : column === "pics_review_percentage" ? "0" : "now()";
+      expect(await differencesAfter(`update apps set ${column} = ${other}`)).toEqual([`620 apps.${column}`]);
+    },
+  );
 
   it.each([
     ["update app_steam_tags set rank = 4 where rank = 3", "620 tags"],
@@ -88,11 +91,11 @@ describe("the comparison with a database", () => {
     ["update sync_status set pics_change_number = 76", "620 pics_change_number"],
     ["update apps set appid = 621", "621 apps,620 apps"],
     ["delete from apps", "620 apps"],
-  ])("notices %s", async (change, found) => {
+  ])("finds the difference after %s", async (change, found) => {
     expect((await differencesAfter(change)).join()).toBe(found);
   });
 
-  it("refuses to compare nothing", async () => {
+  it("throws when nothing is expected", async () => {
     await expect(compareWithDatabase(sql, new Map())).rejects.toThrow("nothing is expected");
   });
 });

@@ -7,7 +7,7 @@ import { at, blockAt, type Pairs, readPairs } from "../../support/independent-re
 import { type ExpectedRows, readIndependently } from "../../support/independent-reading/read.ts";
 import { sampleRows, sampleText } from "../../support/independent-reading/sample.ts";
 
-describe("the tokens of a text", () => {
+describe("readPairs", () => {
   it("keeps order, repeated keys, line breaks and escapes", () => {
     expect(readPairs('"a" { "b" "1\r\n\t2" "b" "x\\n\\t\\\\\\"y" } "c" ""')).toEqual([
       [
@@ -21,17 +21,17 @@ describe("the tokens of a text", () => {
     ]);
   });
 
-  it.each(['"a"', '"a" "b', '"a" {', '"a" "b" }', '{ "a" "b" }', '"a" b', '"a" { "b" }'])("refuses %s", (text) => {
+  it.each(['"a"', '"a" "b', '"a" {', '"a" "b" }', '{ "a" "b" }', '"a" b', '"a" { "b" }'])("throws for %s", (text) => {
     expect(() => readPairs(text)).toThrow();
   });
 });
 
-describe("the rows of a text", () => {
+describe("readIndependently", () => {
   it("reads every field", () => {
     expect(readIndependently(620, 77, sampleText)).toEqual(sampleRows);
   });
 
-  it("reads nothing out of empty sections and misplaced values", () => {
+  it("reads empty sections and misplaced values as null", () => {
     const rows = readIndependently(
       5,
       1,
@@ -50,7 +50,7 @@ describe("the rows of a text", () => {
     expect(new Set(Object.values(others))).toEqual(new Set([null]));
   });
 
-  it("leaves open what a public-only text cannot tell", () => {
+  it("leaves fields undetermined that a public-only text lacks", () => {
     const bare = readIndependently(5, 1, '"appinfo" { "appid" "5" "public_only" "1" }');
     expect(bare).toMatchObject({ partial: true, apps: { is_free: null, has_workshop: null } });
     const common = readIndependently(5, 1, '"appinfo" { "public_only" "1" "common" { "name" "x" } }');
@@ -84,7 +84,7 @@ const picsFolder = fileURLToPath(new URL("../../../../shared/pics/", import.meta
 const hasRealData = existsSync(picsFolder);
 
 describe.skipIf(!hasRealData)("real payloads (skipped without ../shared/pics)", () => {
-  it("writes a common section so that it is read back unchanged, and finds what was counted in them", () => {
+  it("round-trips common sections, with the shares counted in data.md", () => {
     const games = readJsonLines<{ appid: number; common: CommonSection }>("common-2026.jsonl.gz");
     const rows = games.map(({ appid, common }) => {
       const text = commonToText(appid, common);

@@ -24,7 +24,7 @@ const payload = (appid: number, more: Partial<AppPayload> = {}): AppPayload => (
   ...more,
 });
 
-/** A store that takes any batch `refuse` does not throw for, and remembers what it was given. */
+/** A store that accepts every batch for which `refuse` does not throw, and records it. */
 function setUp(
   refuse: (request: ApplyRequest) => void = () => {},
   answer: (apps: readonly AppRequest[]) => AppPayload[] = (apps) => apps.map(({ appid }) => payload(appid)),
@@ -69,8 +69,7 @@ function setUp(
     store: store as CatalogStore,
     logger: silent,
     upsertBatchSize: 500,
-    retryMs: 1,
-    retryMaxMs: 10,
+    appBackoff: { firstMs: 1, maxMs: 10 },
     history: true,
   };
   const run = (apps: ClaimedApp[], more = {}) => applyBatch({ ...deps, ...more }, lease, apps);
@@ -80,8 +79,8 @@ function setUp(
 const sizes = (written: ApplyRequest[]) => written.map((request) => request.apps.length);
 const many = (count: number) => Array.from({ length: count }, (_, index) => claimed(index + 1));
 
-describe("writing", () => {
-  it("halves a batch that the database does not finish in time", async () => {
+describe("applyBatch: write", () => {
+  it("bisects a batch that the database does not finish in time", async () => {
     const { run, written } = setUp((request) => {
       if (request.apps.length > 60) throw new DatabaseError("timeout", "57014", "canceling statement");
     });
@@ -89,7 +88,7 @@ describe("writing", () => {
     expect(sizes(written)).toEqual([50, 50, 50, 50]);
   });
 
-  it("halves until the app that the database refuses is alone, records it and writes all others", async () => {
+  it("bisects until the poison app is alone, records it and writes all others", async () => {
     const { run, written } = setUp((request) => {
       if (request.apps.some((app) => app.appid === 77)) throw new DatabaseError("data", "22003", "out of range");
     });
@@ -100,13 +99,13 @@ describe("writing", () => {
     expect(written.flatMap((request) => request.failed)).toEqual([refused]);
   });
 
-  it("writes at most so many apps at once", async () => {
+  it("writes at most upsertBatchSize apps at once", async () => {
     const { run, written } = setUp();
     await run(many(25), { upsertBatchSize: 10 });
     expect(sizes(written)).toEqual([10, 10, 5]);
   });
 
-  it("does not halve for a reason that fewer apps cannot cure", async () => {
+  it("does not bisect for a fault that does not depend on the apps", async () => {
     const { run } = setUp(() => {
       throw new DatabaseError("denied", "42501", "no");
     });
@@ -114,8 +113,8 @@ describe("writing", () => {
   });
 });
 
-describe("fetching", () => {
-  it("asks once for tokens, again for what they open, and remembers what was denied", async () => {
+describe("applyBatch: fetch", () => {
+  it("requests tokens once, requests the granted apps again, and records denied tokens", async () => {
     const { run, written, asked, renewals } = setUp(undefined, (apps) =>
       apps.map(({ appid, accessToken }) =>
         accessToken
@@ -143,7 +142,7 @@ describe("fetching", () => {
     ]);
   });
 
-  it("asks for tokens first where Steam announced that they are needed", async () => {
+  it("requests tokens first for apps that are known to need one", async () => {
     const { run, asked, written } = setUp();
     await run([
       claimed(1, { needs_token: true }),
@@ -160,7 +159,7 @@ describe("fetching", () => {
     expect(written[0]?.tokens).toHaveLength(2);
   });
 
-  it("fails the apps of a request that Steam does not answer, without failing the batch", async () => {
+  it("fails the apps of an unanswered request, without failing the batch", async () => {
     const { run, written } = setUp(undefined, () => {
       throw new SteamError("timeout", "no reply within 60 s");
     });
@@ -168,7 +167,7 @@ describe("fetching", () => {
     expect(written[0]?.failed.map(({ error }) => error)).toEqual(Array(3).fill("no reply within 60 s"));
   });
 
-  it("fails an app without a text, and one whose text is cut, and stores the others", async () => {
+  it("fails an app without a text and one with a truncated text, and stores the others", async () => {
     const { run, written } = setUp(undefined, (apps) =>
       apps.map(({ appid }) =>
         appid === 1

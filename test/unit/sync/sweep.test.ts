@@ -39,9 +39,9 @@ function setUp({
   return { deps, asked, found, mostInFlight: () => mostInFlight };
 }
 
-describe("the sweep of the id space", () => {
+describe("sweepIdSpace", () => {
   it.each([1, 4, 7])(
-    "makes one request a window, and the trailing empty ones, with %i in flight",
+    "makes one request per window plus the trailing empty ones, with %i in flight",
     async (concurrency) => {
       const { deps, asked, found, mostInFlight } = setUp({ apps: [10, 4_999, 5_000, 5_001, 62_000], concurrency });
       await sweepIdSpace(deps, { end: null, highestKnown: 0 });
@@ -52,7 +52,7 @@ describe("the sweep of the id space", () => {
     },
   );
 
-  it("goes on behind the highest id that is stored, however empty the space before it", async () => {
+  it("continues beyond the highest stored id, however empty the space before it", async () => {
     const beyond = (emptyWindowsAtEnd + 30) * idsPerRequest;
     const { deps, asked, found } = setUp({ apps: [10, beyond] });
     await sweepIdSpace(deps, { end: null, highestKnown: beyond });
@@ -60,14 +60,14 @@ describe("the sweep of the id space", () => {
     expect(asked).toHaveLength(beyond / idsPerRequest + emptyWindowsAtEnd);
   });
 
-  it("ends where it is told to", async () => {
+  it("ends at the given end", async () => {
     const { deps, asked, found } = setUp({ apps: [10, 7_000, 7_001] });
     await sweepIdSpace(deps, { end: 7_000, highestKnown: 99_999 });
     expect(found).toEqual([10, 7_000]);
     expect(asked.at(-1)).toEqual([5_001, 7_000]);
   });
 
-  it("asks in halves what Steam does not answer", async () => {
+  it("bisects a window that Steam does not answer", async () => {
     const { deps, asked, found } = setUp({ apps: [10, 4_000], refuse: (ids) => ids.length > 2_500 });
     await sweepIdSpace(deps, { end: 5_000, highestKnown: 0 });
     expect(found).toEqual([10, 4_000]);
@@ -79,7 +79,7 @@ describe("the sweep of the id space", () => {
   });
 });
 
-it("given ids are asked for 5,000 at a time", async () => {
+it("sweepIds requests 5,000 ids at a time", async () => {
   const ids = Array.from({ length: 12_001 }, (_, index) => (index + 1) * 10);
   const { deps, asked, found } = setUp({ apps: ids });
   await sweepIds(deps, ids);

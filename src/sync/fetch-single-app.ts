@@ -3,10 +3,10 @@ import { extractApp } from "../catalog/extract.ts";
 import { SteamError } from "../process/errors.ts";
 import type { AppPayload, Pics } from "../steam/port.ts";
 
-/** One app as Steam tells it now. */
-export interface AskedApp {
+/** One app as Steam sends it now. */
+export interface FetchedApp {
   changeNumber: number;
-  /** Steam holds sections back, so the record speaks of some fields only. */
+  /** Steam withholds sections, so the record has some fields only. */
   publicOnly: boolean;
   record: AppRecord;
   /** English names of the record's tags. */
@@ -14,12 +14,13 @@ export interface AskedApp {
 }
 
 /**
- * Asks Steam for one app, with an access token where that is needed and granted, and stores nothing. Null when Steam does not know it.
+ * Fetches one app, with an access token where one is needed and granted, and stores nothing. Null when the app is
+ * unknown to Steam.
  *
  * @throws {SteamError} also when Steam sends the app without its text; what {@link extractApp} throws; `signal.reason`.
  */
-export async function askApp(pics: Pics, appid: number, signal: AbortSignal): Promise<AskedApp | null> {
-  const payload = await payloadOf(pics, appid, signal);
+export async function fetchSingleApp(pics: Pics, appid: number, signal: AbortSignal): Promise<FetchedApp | null> {
+  const payload = await fetchPayload(pics, appid, signal);
   if (payload === null) return null;
   if (payload.text === null) throw new SteamError("protocol", `app ${appid}: ${payload.error}`);
   const record = extractApp(appid, payload.text, payload.onlyPublic);
@@ -27,12 +28,12 @@ export async function askApp(pics: Pics, appid: number, signal: AbortSignal): Pr
     changeNumber: payload.changeNumber,
     publicOnly: payload.onlyPublic || payload.missingToken,
     record,
-    tagNames: await tagNamesOf(pics, record, signal),
+    tagNames: await fetchTagNames(pics, record, signal),
   };
 }
 
-/** Ids say enough when Steam does not name them. */
-async function tagNamesOf(pics: Pics, { tags = [] }: AppRecord, signal: AbortSignal): Promise<Map<number, string>> {
+/** Names are optional here: without them the ids are shown. */
+async function fetchTagNames(pics: Pics, { tags = [] }: AppRecord, signal: AbortSignal): Promise<Map<number, string>> {
   try {
     return await pics.tagNames(tags, signal);
   } catch (error) {
@@ -41,7 +42,7 @@ async function tagNamesOf(pics: Pics, { tags = [] }: AppRecord, signal: AbortSig
   }
 }
 
-async function payloadOf(pics: Pics, appid: number, signal: AbortSignal): Promise<AppPayload | null> {
+async function fetchPayload(pics: Pics, appid: number, signal: AbortSignal): Promise<AppPayload | null> {
   const { apps } = await pics.productInfo([{ appid }], signal);
   const [payload] = apps;
   if (!payload?.missingToken) return payload ?? null;

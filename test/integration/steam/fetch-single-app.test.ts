@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { SteamError } from "../../../src/process/errors.ts";
-import { askApp } from "../../../src/sync/ask-app.ts";
+import { fetchSingleApp } from "../../../src/sync/fetch-single-app.ts";
 import { createCatalog } from "../../support/steam/catalog.ts";
 import { toKeyValues } from "../../support/steam/key-values-writer.ts";
 import { startHarness } from "./harness.ts";
@@ -27,10 +27,10 @@ function catalog() {
   return apps;
 }
 
-describe("askApp", () => {
-  it("tells one app, with an access token where that is needed and granted", async () => {
+describe("fetchSingleApp", () => {
+  it("fetches one app, with an access token where one is needed and granted", async () => {
     await using harness = await startHarness({ steam: { catalog: catalog() } });
-    const ask = (appid: number) => askApp(harness.pics, appid, signal);
+    const ask = (appid: number) => fetchSingleApp(harness.pics, appid, signal);
     const whole = (appid: number) => ({
       changeNumber: 400 + appid,
       publicOnly: false,
@@ -47,14 +47,14 @@ describe("askApp", () => {
     expect(await ask(30)).toBeNull();
   });
 
-  it("does without names of tags, and not without a text", async () => {
+  it("succeeds without tag names, and fails without a text", async () => {
     await using harness = await startHarness({ steam: { catalog: catalog() }, pics: { timeoutMs: 200 } });
     harness.steam.faults.add({ kind: "hang", on: "tag_names", times: 1 });
-    expect(await askApp(harness.pics, 10, signal)).toMatchObject({
+    expect(await fetchSingleApp(harness.pics, 10, signal)).toMatchObject({
       record: { tags: [19, 4_294_000] },
       tagNames: new Map(),
     });
     harness.steam.faults.add({ kind: "no_buffer" });
-    await expect(askApp(harness.pics, 10, signal)).rejects.toThrow(SteamError);
+    await expect(fetchSingleApp(harness.pics, 10, signal)).rejects.toThrow(SteamError);
   });
 });

@@ -1,0 +1,130 @@
+/**
+ * Sends PICS requests: one queue with a rate limit and priorities, retry after a reconnect, counts.
+ *
+ * All requests share one queue, so that the rate limit holds for all of them together: it is the time between their
+ * starts, and replies may overlap up to the concurrency.
+ */
+import PQueue from "p-queue";
+import { SteamError } from "../process/errors.ts";
+import type { SteamMessage } from "./connection.ts";
+import type { RequestKind, RequestResult } from "./port.ts";
+import type { SteamSession } from "./session.ts";
+
+export interface RequestsOptions {
+  session: Pick<SteamSession, "ready" | "request" | "status">;
+  /** Between the starts of two requests; 0 = none. */
+  requestDelayMs: number;
+  /** Requests in flight. */
+  concurrency: number;
+  /** Of each attempt. */
+  timeoutMs: number;
+  /** Called with the messages of every reply, as steam-user decodes them, for measurements. */
+  onReply?: (kind: RequestKind, messages: readonly unknown[]) => void;
+  /** Called after every attempt, for metrics. */
+  onAnswer?: (kind: RequestKind, result: RequestResult, seconds: number) => void;
+}
+
+export interface Requests {
+  /**
+   * Sends a request when it is its turn, and retries it for as long as the connection is lost under it. Without a
+   * connection requests wait outside the queue, so that the rate limit holds after the logon too. `more` as in
+   * `SteamRequestOptions`.
+   */
+  send<Reply>(
+    kind: SteamRequestKind,
+    body: object,
+    signal: AbortSignal | undefined,
+    more?: (reply: Reply) => boolean,
+  ): Promise<Reply[]>;
+  /** Fetches a text over HTTP, with a limit of its own: four at a time. */
+  fetchHttp<T>(fetch: () => Promise<T>, signal: AbortSignal | undefined): Promise<T>;
+  /** Attempts so far. */
+  counts(): Record<RequestKind, number>;
+}
+
+export type SteamRequestKind = Exclude<RequestKind, "http_payload">;
+
+const messages: Record<SteamRequestKind, SteamMessage> = {
+  changes: { request: 8901, reply: 8902 },
+  metadata: { request: 8903, reply: 8904 },
+  product_info: { request: 8903, reply: 8904 },
+  access_tokens: { request: 8905, reply: 8906 },
+  tag_names: { method: "Store.GetLocalizedNameForTags#1" },
+};
+/** A poll must not wait behind a backlog of payloads, nor payloads behind a sweep. */
+const priorities: Record<SteamRequestKind, number> = {
+  changes: 2,
+  product_info: 1,
+  access_tokens: 1,
+  tag_names: 1,
+  metadata: 0,
+};
+const httpConcurrency = 4;
+/** A request that was in flight each of this many times when Steam sent something unreadable is at fault, and fails. */
+const maxUnreadableReplies = 3;
+
+export function createRequests(options: RequestsOptions): Requests {
+  const { session, requestDelayMs, concurrency, timeoutMs, onAnswer = () => {}, onReply = () => {} } = options;
+  const queue = new PQueue({
+    concurrency,
+    ...(requestDelayMs > 0 && { interval: requestDelayMs, intervalCap: 1, strict: true }),
+  });
+  const httpQueue = new PQueue({ concurrency: httpConcurrency });
+  const counts: Record<RequestKind, number> = {
+    changes: 0,
+    metadata: 0,
+    product_info: 0,
+    access_tokens: 0,
+    tag_names: 0,
+    http_payload: 0,
+  };
+
+  /** Counts an attempt and its result. */
+  async function counted<T>(kind: RequestKind, signal: AbortSignal | undefined, attempt: () => Promise<T>): Promise<T> {
+    counts[kind] += 1;
+    const startedAt = performance.now();
+    const seconds = () => (performance.now() - startedAt) / 1_000;
+    try {
+      const answer = await attempt();
+      onAnswer(kind, "ok", seconds());
+      return answer;
+    } catch (error) {
+      onAnswer(kind, signal?.aborted ? "aborted" : resultOf(error), seconds());
+      throw error;
+    }
+  }
+
+  return {
+    async send<Reply>(
+      kind: SteamRequestKind,
+      body: object,
+      signal: AbortSignal | undefined,
+      more?: (reply: Reply) => boolean,
+    ) {
+      const request = () => session.request<Reply>(messages[kind], body, { signal, timeoutMs, ...(more && { more }) });
+      // Without a connection nothing is sent, so there is no attempt to count.
+      const attempt = () => (session.status().connected ? counted(kind, signal, request) : request());
+      for (let unreadable = 0; ; ) {
+        await session.ready(signal);
+        try {
+          const replies = await queue.add(attempt, { priority: priorities[kind], signal });
+          onReply(kind, replies);
+          return replies;
+        } catch (error) {
+          if (!(error instanceof SteamError) || error.fault !== "disconnected") throw error;
+          if (error.cause instanceof SteamError && error.cause.fault === "protocol") unreadable += 1;
+          if (unreadable === maxUnreadableReplies) throw error.cause;
+        }
+      }
+    },
+    fetchHttp: (fetch, signal) => httpQueue.add(() => counted("http_payload", signal, fetch), { signal }),
+    counts: () => ({ ...counts }),
+  };
+}
+
+/** A session classifies its own faults; those of an HTTP request are classified here. */
+function resultOf(error: unknown): RequestResult {
+  if (error instanceof SteamError) return error.fault;
+  if (error instanceof Error && error.name === "TimeoutError") return "timeout";
+  return error instanceof TypeError ? "disconnected" : "protocol";
+}

@@ -1,0 +1,85 @@
+import { createRateMeter } from "../process/rate-meter.ts";
+import type { BatchOutcome } from "./apply-batch.ts";
+import { type BulkProgress, secondsLeft, shareOf } from "./progress.ts";
+
+/** Counts what a bulk sync has done, and computes its progress, rate and time left. */
+export interface BulkTracker {
+  enter(phase: BulkProgress["phase"]): void;
+  /** Apps that were pending before the pass. */
+  pendingBefore(apps: number): void;
+  /** One answer of the sweep: ids it covered, apps it marked as pending. */
+  swept(ids: number, marked: number): void;
+  /** The sweep of an app list is over, and that of the id space begins at 0. */
+  restartSweep(): void;
+  sweepEnd(lastId: number): void;
+  batch(appids: readonly number[], outcome: BatchOutcome): void;
+  /** Apps that this run stored, that Steam does not know, and that failed last. */
+  counts(): { stored: number; unknown: number; failing: number };
+  progress(): BulkProgress;
+  /** ISO 8601; null before the first batch or answer. */
+  lastProgressAt(): string | null;
+}
+
+/** @param given how many ids are given to sweep; null for the whole id space. */
+export function createBulkTracker(given: number | null): BulkTracker {
+  const appMeter = createRateMeter();
+  const sweepMeter = createRateMeter();
+  const failing = new Set<number>();
+  const counts = { pendingBefore: 0, marked: 0, stored: 0, unknown: 0, sweptIds: 0 };
+  let sweepEnd: number | null = given;
+  let phase: BulkProgress["phase"] = "starting";
+  let lastProgressAt: string | null = null;
+
+  const progressed = () => {
+    lastProgressAt = new Date().toISOString();
+  };
+
+  return {
+    enter(next) {
+      phase = next;
+    },
+    pendingBefore(apps) {
+      counts.pendingBefore = apps;
+    },
+    swept(ids, marked) {
+      counts.marked += marked;
+      counts.sweptIds += ids;
+      sweepMeter.add(ids);
+      progressed();
+    },
+    restartSweep() {
+      counts.sweptIds = 0;
+    },
+    sweepEnd(lastId) {
+      sweepEnd = lastId;
+    },
+    batch(appids, { failures, stored, unknown }) {
+      for (const appid of appids) failing.delete(appid);
+      for (const { appid } of failures) failing.add(appid);
+      counts.stored += stored;
+      counts.unknown += unknown;
+      appMeter.add(stored + unknown);
+      progressed();
+    },
+    counts: () => ({ stored: counts.stored, unknown: counts.unknown, failing: failing.size }),
+    progress() {
+      const { stored: done, unknown, pendingBefore, marked, sweptIds } = counts;
+      const finished = done + failing.size + unknown;
+      const total = Math.max(pendingBefore + marked, finished);
+      const secondsOfSweep = sweepEnd === null ? null : sweepMeter.etaSeconds(sweepEnd - sweptIds);
+      const progress = {
+        phase,
+        swept_ids: sweptIds,
+        sweep_end: sweepEnd,
+        total,
+        done,
+        failed: failing.size,
+        unknown,
+        rate_per_second: Math.round(appMeter.rate() * 10) / 10,
+        eta_seconds: secondsLeft(phase, appMeter.etaSeconds(total - finished), secondsOfSweep),
+      };
+      return { ...progress, share: shareOf(progress) };
+    },
+    lastProgressAt: () => lastProgressAt,
+  };
+}

@@ -1,0 +1,154 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Claim, ClaimedApp } from "../../../src/db/catalog-store.ts";
+import type { ProductInfo } from "../../../src/steam/port.ts";
+import { createWorkerPool, type WorkerPoolOptions } from "../../../src/sync/worker-pool.ts";
+import { silent } from "../../support/templates.ts";
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+const app: ClaimedApp = {
+  appid: 10,
+  change_number: 1,
+  attempts: 0,
+  access_token: null,
+  needs_token: false,
+  token_denied: false,
+};
+const nothing: Claim = { apps: [], waiting: 0, due_in_seconds: null };
+
+/** A pool of one worker over a stub: claims are answered from `claims`, then with nothing. */
+function setUp(overrides: Partial<WorkerPoolOptions> = {}) {
+  const claims: Claim[] = [];
+  const claimedAt: number[] = [];
+  const released: string[] = [];
+  const hooks = { onClaim: () => {}, productInfo: async (): Promise<ProductInfo> => ({ apps: [], unknown: [10] }) };
+  const store = {
+    async claim() {
+      claimedAt.push(performance.now());
+      hooks.onClaim();
+      return claims.shift() ?? nothing;
+    },
+    async release(leaseId: string) {
+      released.push(leaseId);
+    },
+    apply: async () => ({ stored: 0, stale: 0, unknown: 1, failed: 0, lease_lost: 0 }),
+  };
+  const pics = {
+    ready: async () => {},
+    productInfo: (_: unknown, signal: AbortSignal) =>
+      Promise.race([hooks.productInfo(), new Promise<never>((_, reject) => onAbort(signal, reject))]),
+  };
+  const outcomes: number[] = [];
+  const pool = createWorkerPool({
+    pics,
+    store,
+    logger: silent,
+    upsertBatchSize: 500,
+    appBackoff: { firstMs: 1, maxMs: 1 },
+    history: true,
+    leaseMs: 90_000,
+    batchSize: 100,
+    concurrency: 1,
+    appids: null,
+    maxAttempts: null,
+    onOutcome: (_: unknown, { unknown }: { unknown: number }) => void outcomes.push(unknown),
+    ...overrides,
+  } as unknown as WorkerPoolOptions);
+  return { pool, claims, claimedAt, released, outcomes, hooks };
+}
+
+const onAbort = (signal: AbortSignal, reject: (reason: unknown) => void) =>
+  signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+
+describe("worker pool", () => {
+  it("claims again when the next retry is due, and after 5 s at the latest", async () => {
+    const { pool, claims, claimedAt } = setUp();
+    claims.push({ apps: [], waiting: 1, due_in_seconds: 2 }, { apps: [], waiting: 1, due_in_seconds: 3_600 });
+    const running = pool.run();
+    await vi.advanceTimersByTimeAsync(7_500);
+    const [first = 0, ...later] = claimedAt;
+    expect(later.map((at) => at - first)).toEqual([2_000, 7_000]);
+    await pool.stop();
+    await running;
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("claims at once on wake, also when it is called during a claim", async () => {
+    const { pool, claimedAt, hooks } = setUp();
+    hooks.onClaim = () => {
+      if (claimedAt.length === 1) pool.wake();
+    };
+    const running = pool.run();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(claimedAt).toHaveLength(2);
+    pool.wake();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(claimedAt).toHaveLength(3);
+    await pool.stop();
+    await running;
+  });
+
+  it("ends after finish once nothing is pending, and not while apps wait for a retry", async () => {
+    const { pool, claims, claimedAt, outcomes } = setUp();
+    claims.push({ apps: [app], waiting: 0, due_in_seconds: null }, { apps: [], waiting: 1, due_in_seconds: 1 });
+    pool.finish();
+    const running = pool.run();
+    await vi.advanceTimersByTimeAsync(1_000);
+    await running;
+    expect(claimedAt).toHaveLength(3);
+    expect(outcomes).toEqual([1]);
+  });
+
+  it("lets the batch in flight finish when stopped, and gives it back after the grace period", async () => {
+    const { pool, claims, claimedAt, released, hooks } = setUp();
+    claims.push({ apps: [app], waiting: 0, due_in_seconds: null });
+    hooks.productInfo = () => new Promise(() => {});
+    const running = pool.run();
+    await vi.advanceTimersByTimeAsync(1_000);
+    const stopped = pool.stop(6_000);
+    await vi.advanceTimersByTimeAsync(5_900);
+    expect(released).toEqual([]);
+    await vi.advanceTimersByTimeAsync(200);
+    await stopped;
+    await running;
+    expect(released).toHaveLength(1);
+    expect(claimedAt).toHaveLength(1);
+  });
+
+  it("gives a batch back when its lease expires, and goes on", async () => {
+    const { pool, claims, claimedAt, released, hooks } = setUp({ leaseMs: 1_000 });
+    claims.push({ apps: [app], waiting: 0, due_in_seconds: null });
+    hooks.productInfo = () => new Promise(() => {});
+    const running = pool.run();
+    await vi.advanceTimersByTimeAsync(1_100);
+    expect(released).toHaveLength(1);
+    expect(claimedAt.length).toBeGreaterThan(1);
+    await pool.stop();
+    await running;
+  });
+
+  it("rejects for a fault that a retry does not cure", async () => {
+    const { pool, hooks } = setUp();
+    hooks.onClaim = () => {
+      throw new TypeError("broken");
+    };
+    await expect(pool.run()).rejects.toThrow("broken");
+  });
+
+  it("reports progress with each answer of the database", async () => {
+    const { pool, hooks } = setUp();
+    expect(pool.lastProgressAt()).toBeNull();
+    const running = pool.run();
+    await vi.advanceTimersByTimeAsync(5_000);
+    const at = pool.lastProgressAt();
+    expect(at).not.toBeNull();
+    hooks.onClaim = () => {
+      throw new TypeError("broken");
+    };
+    const rejected = expect(running).rejects.toThrow("broken");
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(pool.lastProgressAt()).toBe(at);
+    await rejected;
+  });
+});
