@@ -2,6 +2,7 @@ import { type Collector, createCollector } from "../collector/collector.ts";
 import type { CollectorProgress } from "../collector/progress.ts";
 import type { CollectorStore } from "../collector/store.ts";
 import type { LeaderLease } from "../db/leader-lease.ts";
+import type { Config } from "../process/config.ts";
 import { sleep } from "../process/time.ts";
 import type { LoopSnapshot } from "../status/snapshot.ts";
 import { formatCollectorLine } from "../terminal/bars.ts";
@@ -46,49 +47,23 @@ const progressLimitMs = 900_000;
 
 export function createCollectorWorker(
   { config, output, logger, lifecycle }: Context,
-  { store, web, lease }: CollectorDeps,
+  deps: CollectorDeps,
 ): CollectorWorker {
   let collector: Collector | null = null;
   let progress: Progress | null = null;
   let nextRunAt: string | null = null;
   let state: LoopSnapshot["state"] = "starting";
 
-  function stopWithTheProcess() {
-    lifecycle.onShutdown("progress", () => progress?.stop());
-    lifecycle.onShutdown("collector", () => collector?.stop(), stopLimitMs);
-  }
-
   async function once(options: CollectOptions): Promise<void> {
-    const { limits } = config.web;
-    const current = createCollector({
-      store,
-      web,
-      lease,
-      logger,
-      apiKey: config.steamApiKey,
-      fullRefresh: options.fullRefresh,
-      updateMetadata: options.updateMetadata,
-      batchSize: options.batchSize ?? config.collector.batchSize,
-      maxDetails: options.maxDetails ?? config.collector.maxDetails,
-      maxShrink: config.collector.maxShrink,
-      workers: config.collector.maxWorkers,
-      paceMs: {
-        page: limits.steamSpyAll.periodMs / limits.steamSpyAll.count,
-        details: limits.steamSpy.periodMs / limits.steamSpy.count,
-      },
-    });
-    if (collector === null) stopWithTheProcess();
+    const current = createCollector({ ...deps, logger, ...collectorSettings(config, options) });
+    if (collector === null) {
+      lifecycle.onShutdown("progress", () => progress?.stop());
+      lifecycle.onShutdown("collector", () => collector?.stop(), stopLimitMs);
+    }
     collector = current;
     nextRunAt = null;
     state = "running";
-    progress = createProgress({
-      line: (width) => formatCollectorLine(current.status(), width),
-      fields: () => ({ collector: current.status() }),
-      message: "collector in progress",
-      linesEveryMs: logEveryMs,
-      output,
-      logger,
-    });
+    progress = createCollectorProgress(current, { output, logger });
     if (options.showProgress) progress.start();
     try {
       reportCollectorSummary(await current.run(), output, logger);
@@ -113,7 +88,7 @@ export function createCollectorWorker(
           waitMs = Math.min(intervalMs, retryAfterMs);
           logger.error(
             { err: error, retryInSeconds: waitMs / 1_000 },
-            "the collector's run failed; the next one goes on where it stopped",
+            "the collector's run failed; the next one resumes where it stopped",
           );
         }
         const nextAt = startedAt + waitMs;
@@ -131,15 +106,38 @@ export function createCollectorWorker(
       const { phase, endpoints } = collector.status();
       // A daily quota may make it wait for a day.
       const isWaiting = nextRunAt !== null || phase === "waiting" || endpoints.some(({ waiting }) => waiting > 0);
+      const progressAt = isWaiting ? new Date().toISOString() : collector.lastProgressAt();
       return [
-        {
-          name: "collector",
-          state,
-          last_progress_at: isWaiting ? new Date().toISOString() : collector.lastProgressAt(),
-          limit_ms: progressLimitMs,
-          needs: ["database"],
-        },
+        { name: "collector", state, last_progress_at: progressAt, limit_ms: progressLimitMs, needs: ["database"] },
       ];
     },
   };
+}
+
+function collectorSettings({ steamApiKey, collector, web }: Config, options: CollectOptions) {
+  const { steamSpyAll, steamSpy } = web.limits;
+  return {
+    apiKey: steamApiKey,
+    fullRefresh: options.fullRefresh,
+    updateMetadata: options.updateMetadata,
+    batchSize: options.batchSize ?? collector.batchSize,
+    maxDetails: options.maxDetails ?? collector.maxDetails,
+    maxShrink: collector.maxShrink,
+    workers: collector.maxWorkers,
+    paceMs: { page: steamSpyAll.periodMs / steamSpyAll.count, details: steamSpy.periodMs / steamSpy.count },
+  };
+}
+
+function createCollectorProgress(
+  collector: Collector,
+  { output, logger }: Pick<Context, "output" | "logger">,
+): Progress {
+  return createProgress({
+    line: (width) => formatCollectorLine(collector.status(), width),
+    fields: () => ({ collector: collector.status() }),
+    message: "collector in progress",
+    linesEveryMs: logEveryMs,
+    output,
+    logger,
+  });
 }

@@ -14,7 +14,7 @@ import type { App } from "./app.ts";
 /** PICS sync as a worker runs it: one Steam session, then a bulk sync, the change monitor, or one after the other. */
 export interface PicsWorker {
   bulkSync(options: { appids: readonly number[] | null; full: boolean }): Promise<void>;
-  /** Runs until the process is told to stop. */
+  /** Runs until the process stops. */
   followChanges(): Promise<void>;
 }
 
