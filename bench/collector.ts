@@ -22,11 +22,11 @@ import { runProgram } from "./support/product.ts";
 import { freshDatabase } from "./support/servers.ts";
 
 /**
- * The collector on Postgres: how many requests all games take and how long these take at SteamSpy's limits, against one request a game;
- * how fast it writes when nothing limits it; how much memory it needs.
+ * Benchmark of the collector on Postgres: requests for all games and their duration at SteamSpy's rate limits, compared with one request
+ * per game; write rate without rate limits; memory.
  *
- * Hours follow from the requests that were counted. That the client keeps to them is measured with all limits shortened by one factor,
- * and one request a game by a sample, through the same client.
+ * The hours are computed from the counted requests. The client is measured with all rate limits shortened by one factor, and one request
+ * per game by a sample through the same client.
  *
  *     node bench/collector.ts [GAMES] [APPS]
  */
@@ -45,7 +45,7 @@ export interface WayResult {
   way: string;
   /** To SteamSpy. */
   requests: number;
-  /** By SteamSpy's limits: a page a minute, a game a second. */
+  /** At SteamSpy's rate limits: a page a minute, a game a second. */
   hours: number;
   /** What it took under the shortened limits, lengthened again; one request a game from the sample's mean. Own work is lengthened, too. */
   measuredHours: number;
@@ -91,7 +91,7 @@ export async function benchCollector({ games = 80_000, apps = 250_000 } = {}): P
   }
 }
 
-/** All numbers and the details of some games under shortened limits, then a sample of one request a game. */
+/** All numbers and the details of some games under shortened rate limits, then a sample of one request per game. */
 async function countRequests(cluster: ClusterAddress, dump: SteamSpyDump, games: number): Promise<WayResult[]> {
   const { url, drop } = await freshDatabase(cluster, "postgres");
   const db = await openPostgres({ url, logger: silent });
@@ -136,7 +136,7 @@ async function countRequests(cluster: ClusterAddress, dump: SteamSpyDump, games:
   ];
 }
 
-/** What is compared: several callers ask for one game after the other. Nothing is written. */
+/** Baseline: several callers fetch one game after the other. Nothing is written. */
 async function oneByOne(web: ReturnType<typeof openWebClient>, appids: number[]): Promise<void> {
   const { signal } = new AbortController();
   const waiting = appids.values();
@@ -155,7 +155,7 @@ function meanGapMs(starts: readonly number[]): number {
   return ((starts.at(-1) ?? 0) - (starts[0] ?? 0)) / (starts.length - 1);
 }
 
-/** The app list and all numbers with limits that nothing reaches; the time spent in each function of the database. */
+/** The app list and all numbers without effective rate limits; the time spent in each SQL function. */
 async function collectUnlimited(cluster: ClusterAddress, dump: SteamSpyDump, otherApps: number) {
   const { url, drop } = await freshDatabase(cluster, "postgres");
   const db = await openPostgres({ url, logger: silent });
@@ -197,7 +197,7 @@ function timed(db: SqlDatabase): { db: Database; ms: Map<string, number> } {
   };
 }
 
-/** Copies what the collector left behind into an empty database: rows a second of the lists' entries, of apps, of games. */
+/** Copies the collected rows into an empty database: rows per second of list entries, apps and games. */
 async function copyAgain(cluster: ClusterAddress, url: string) {
   const target = await freshDatabase(cluster, "postgres");
   const from = new pg.Client({ connectionString: url });

@@ -21,12 +21,13 @@ export interface CollectorStore {
   applyList(request: { run: number; max: number }): Promise<ListCounts>;
   /** Makes the details of the catalog's games due, by keyset pagination. Returns the next cursor; null at the end. */
   enqueue(after: number, max: number): Promise<number | null>;
-  /** Starts a crawl of SteamSpy's pages, or resumes an unfinished one. */
+  /** Starts a crawl of SteamSpy's pages if one is due, or resumes an unfinished one. SQL calls a crawl a pass. */
   beginCrawl(request: { fullRefresh: boolean }): Promise<CrawlState>;
   /** Saves games of a page and moves the cursor of the crawl. */
   savePage(request: PagePart): Promise<void>;
   /** The games whose details are most due. */
   due(request: DueRequest): Promise<DueGames>;
+  /** Saves a batch of details, with the fetch status of each game. */
   saveDetails(games: readonly DetailsResult[]): Promise<void>;
   counts(): Promise<CollectorCounts>;
   reserve: Reserve;

@@ -1,5 +1,5 @@
 /**
- * Two days of the web APIs for a collector on a clock that jumps: the first is collected undisturbed, the second as a test likes it.
+ * Two days of the web APIs for a collector on a fake clock that jumps: the first day is collected undisturbed, the second by the test.
  *
  *     const days = useTwoDays();
  *     const { web, before } = await days.second();
@@ -31,16 +31,16 @@ import type { SteamSpyDump } from "./web/steamspy.ts";
 export type Web = ReturnType<typeof simulateWeb>;
 export type Stored = Awaited<ReturnType<typeof stored>>;
 
-/** Games of both days, without the one that is new in the second list. */
+/** Games of both days, without the new one in the second list. */
 export const gameCount = 100;
-/** Games whose details are asked for on the first day. */
+/** Games whose details are fetched on the first day. */
 export const detailsBefore = 30;
-/** SteamSpy does not know it. */
+/** A new app that SteamSpy does not know. */
 export const newAppid = 1_000_001;
-/** Apps a page of the lists. */
+/** Apps per page of the lists. */
 const listSize = 60;
 
-/** Four pages. All that differs from day to day are the reviews, the same in pages and details. */
+/** Four pages. Only the reviews differ from day to day, in pages and details alike. */
 function dayOf(number: number): SteamSpyDump {
   const dump = generateSteamSpy({ seed: 9, games: gameCount, pageSize: 28 });
   for (const app of new Set(dump.pages.flatMap((page) => Object.values(page)))) {
@@ -55,7 +55,7 @@ export const secondDay = dayOf(2);
 const detailsOfAll = { details: [...appidsOf(firstDay), newAppid] };
 const read = [firstDay, secondDay].map((dump) => readSteamSpyIndependently(dump, detailsOfAll));
 
-/** Of the games two are new on the second day; of the others one has gone. */
+/** Two games are new on the second day, and one DLC has vanished. */
 export const lists = [1, 2].map((day) => {
   const { games = [], dlc = [], ...others } = listsOf(firstDay);
   const isSecond = day === 2;
@@ -66,10 +66,10 @@ export const lists = [1, 2].map((day) => {
   };
 });
 
-/** Where the second page of the games begins. */
+/** The cursor of the second page of games. */
 export const secondListPage = ({ list }: Web) => list.lists.games?.[listSize - 1]?.appid ?? 0;
 
-/** For a test file: a database, empty at the beginning of each test, and a clock. */
+/** Fixture of a test file: a database, empty at the start of each test, and a fake clock. */
 export function useTwoDays() {
   let database: TestDatabase;
   let clock: FakeClock;
@@ -92,7 +92,7 @@ export function useTwoDays() {
     await forgetEverything(sql);
   });
 
-  /** A run within the limits by default; its error in place of a summary where it fails. */
+  /** Runs the collector, with the default limits. `outcome` is the summary, or the error of a failed run. */
   async function collect(web: Web, overrides: CollectorOverrides = {}, db: Database = database.db) {
     const outcome: CollectorSummary | Error = await clock
       .run(() => {
@@ -103,7 +103,7 @@ export function useTwoDays() {
     return { outcome, ...web.asked() };
   }
 
-  /** The first day is collected; a day later the APIs tell of the second. */
+  /** Collects the first day, then switches the APIs to the second. */
   async function second(maxDetails = detailsBefore) {
     const pages = withFullPages(firstDay.pages);
     const web = simulateWeb({ ...firstDay, pages }, { lists: lists[0] ?? {}, pageSize: listSize });
@@ -125,11 +125,11 @@ export function useTwoDays() {
     get clock() {
       return clock;
     },
-    /** What is stored once the second day has been collected without a fault. */
+    /** The stored state after the second day without faults. */
     get undisturbed() {
       return undisturbed;
     },
-    /** Every game is as one of the days says; the apps are as at the end of one of the two. */
+    /** Expects every game in the state of one of the days, and the apps as at the end of one of the two. */
     async expectNothingWrong(before: Stored) {
       const { apps, games, members } = await stored(sql);
       expect([before.apps, undisturbed.apps]).toContainEqual(apps);
@@ -143,7 +143,7 @@ export function useTwoDays() {
         expect(row.fetch_attempts > 0).toBe(row.fetch_status === "failed");
       }
     },
-    /** The games whose details were never asked for. */
+    /** Games whose details were never fetched. */
     async stillPending() {
       const query = "select appid from game_metadata where fetched_at is null order by appid";
       return (await sql<{ appid: number }>(query)).map(({ appid }) => appid);
@@ -152,13 +152,13 @@ export function useTwoDays() {
 }
 
 const wordsOf = ({ genre, languages, tags_json }: ExpectedMetadata) => ({ genre, languages, tags_json });
-/** What pages tell as well. */
+/** Columns that pages contain too. */
 const numbersOf = (row: ExpectedMetadata) =>
   Object.fromEntries(
     Object.entries(row).filter(([column]) => !(column in wordsOf(row)) && !column.startsWith("fetch_")),
   );
 
-/** The database, with `look` at each request to a function before it is made. */
+/** The database, with `look` called before each request to one function. */
 export function onCall(db: Database, name: string, look: (request: Record<string, unknown>) => unknown): Database {
   return {
     ...db,

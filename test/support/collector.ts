@@ -1,5 +1,5 @@
 /**
- * The collector composed as worker-collector.ts composes it, in this process, against simulated web APIs and a test database:
+ * The collector composed as in commands/collect.ts, in this process, against simulated web APIs and a test database:
  *
  *     const run = startCollector(database.db, { fetch: asFetch(spy, list), maxDetails: 100 });
  *     const summary = await run.done;
@@ -39,7 +39,7 @@ export interface CollectorRun {
 
 const minuteMs = 60_000;
 
-/** The limits that the configuration has by default. */
+/** The default limits of the configuration. */
 export const defaultLimits: WebLimits = {
   steamWebApi: { count: 100_000, periodMs: 1_440 * minuteMs },
   steamStoreApi: { count: 200, periodMs: 5 * minuteMs },
@@ -48,7 +48,7 @@ export const defaultLimits: WebLimits = {
   igdb: { count: 4, periodMs: 1_000 },
 };
 
-/** One run, with limits that no test reaches unless it names others. */
+/** Starts one run, by default with limits that no test reaches. */
 export function startCollector(db: Database, overrides: CollectorOverrides = {}): CollectorRun {
   const { leaseMs = 90_000, fetch, limits, retryAttempts, timeoutMs, ...options } = overrides;
   const retry = createDatabaseRetry(db.driver, { logger: silent });
@@ -77,13 +77,13 @@ export function startCollector(db: Database, overrides: CollectorOverrides = {})
     ...options,
   });
   const done = collector.run();
-  done.catch(() => {}); // Whoever awaits it hears of it.
+  done.catch(() => {}); // A caller that awaits it still gets the error.
   return { done, stop: () => collector.stop(), status: collector.status };
 }
 
 type Sql = (query: string, params?: unknown[]) => Promise<Record<string, unknown>[]>;
 
-/** As if nothing had ever been collected. */
+/** Resets the database to the state before the first run. */
 export async function forgetEverything(sql: Sql): Promise<void> {
   await sql("truncate game_metadata, app_list_entries, web_api_usage, apps, sync_status cascade");
   await sql("delete from leader_leases");
@@ -91,7 +91,7 @@ export async function forgetEverything(sql: Sql): Promise<void> {
   await sql("insert into collector_state (id) values (1)");
 }
 
-/** As if so much more time had passed since everything that was collected. */
+/** Moves all that was collected back in time by `interval`. */
 export async function age(sql: Sql, interval: string): Promise<void> {
   await sql(`update game_metadata set fetched_at = fetched_at - interval '${interval}'`);
   await sql(`update collector_state set list_started_at = list_started_at - interval '${interval}',
@@ -99,7 +99,7 @@ export async function age(sql: Sql, interval: string): Promise<void> {
     refresh_since = refresh_since - interval '${interval}'`);
 }
 
-/** All that the collector tells others, without times: equal when nothing was changed. */
+/** Everything that the collector stores, without times: equal if nothing was changed. */
 export async function stored(sql: Sql) {
   const apps = await sql("select appid, name, type, is_known, is_listed, is_active from apps order by appid");
   const games = await sql(
@@ -114,7 +114,7 @@ export function appidsOf({ pages }: Pick<SteamSpyDump, "pages">): number[] {
   return [...new Set(pages.flatMap((page) => Object.keys(page).map(Number)))].sort((a, b) => a - b);
 }
 
-/** Lists in which all games of a dump are, beside `extra` apps of other kinds. */
+/** Lists with all games of a dump and `extra` apps of other kinds. */
 export function listsOf(dump: SteamSpyDump, extra = 40): SimulatedAppList["lists"] {
   const named = (appid: number): AppListEntry => ({ appid, name: `App ${appid}` });
   const others = Array.from({ length: extra }, (_, index) => 2_000_005 + 10 * index);
@@ -126,8 +126,8 @@ export function listsOf(dump: SteamSpyDump, extra = 40): SimulatedAppList["lists
 }
 
 /**
- * Pages of any size made full by what cannot be stored, all but the last: SteamSpy's pages end with one of less than 1,000 entries, and
- * as many games would take long.
+ * Fills all pages but the last with unreadable entries: a page of less than 1,000 entries is the last one, and 1,000 games per page would
+ * be slow.
  */
 export function withFullPages(pages: SteamSpyDump["pages"]): SteamSpyDump["pages"] {
   const filler = { owners: "0 .. 20,000" } as SteamSpyApp;
@@ -137,7 +137,7 @@ export function withFullPages(pages: SteamSpyDump["pages"]): SteamSpyDump["pages
   });
 }
 
-/** SteamSpy and the app list in this process. The list is that of the dump unless `options` has others. */
+/** SteamSpy and the app list in this process. The lists come from the dump unless `options` has others. */
 export function simulateWeb(dump: SteamSpyDump, options: AppListOptions = {}) {
   const spy = createSimulatedSteamSpy(dump);
   const list = createSimulatedAppList({ lists: listsOf(dump), ...options });
@@ -145,7 +145,7 @@ export function simulateWeb(dump: SteamSpyDump, options: AppListOptions = {}) {
     spy,
     list,
     fetch: asFetch(spy, list),
-    /** What was asked since the last call: cursors of the lists, pages, and appids of details. */
+    /** Requests since the last call: cursors of the lists, pages, and appids of details. */
     asked() {
       const asked = {
         lists: list.log.of("app_list").map(({ lastAppid }) => lastAppid ?? 0),

@@ -11,8 +11,8 @@ export interface AppsOfDay {
 }
 
 /**
- * What is stored at a moment of the day and should not be, in words. Nothing is in between: each app is as it was before or as the day's
- * lists say, by how far they are applied; each game is as it was, or as its page says, or as its details say.
+ * Describes the wrong rows at a moment of the day. Each app must be in its state before the day or in that of the day's lists,
+ * according to the progress of their application; each game in its state before, or in that of its page or its details.
  */
 export function faultsOf(stored: Stored, day: Day, apps: AppsOfDay, membersBefore: ReadonlySet<string>): string[] {
   const isApplied = (appid: number) => appid <= stored.appliedUpTo;
@@ -58,7 +58,7 @@ function metadataAllowed({ pages, details }: Stored, day: Day, isApplied: (appid
   };
 }
 
-/** What a process asked for although it was stored when the one before it died. */
+/** Requests of a process whose answers were already stored when the process before it was killed. */
 export function askedAgain(stored: Stored, asked: readonly Asked[]): string[] {
   const needless = asked.filter((request) => {
     if (request.kind === "all") return request.page < stored.pages;
@@ -70,10 +70,10 @@ export function askedAgain(stored: Stored, asked: readonly Asked[]): string[] {
   return needless.length > 0 ? [`asked for again although saved: ${sample(needless)}`] : [];
 }
 
-/** What a process had asked for and lost when it died, where that is more than one page of each kind and one batch of details. */
+/** Answers that a killed process lost, beyond one page of each kind and one batch of details. */
 export function lostBy(stored: Stored, asked: readonly Asked[], batchSize: number): string[] {
   const lost = asked.filter((request) => {
-    // Whoever asks for a page has saved all before it.
+    // A process requests a page only after it has saved all pages before it.
     if (request.kind === "all") return request.page > stored.pages;
     if (request.kind === "appdetails" || stored.listPhase !== "reading") return false;
     const cursor = stored.listCursor[request.list];

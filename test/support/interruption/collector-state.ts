@@ -1,23 +1,23 @@
 import type { Dump, Sql } from "../dump.ts";
 import { emptyMetadata } from "../web/read-steamspy.ts";
 
-/** What a collector has stored by some moment of a day, and how far it says it is. */
+/** The stored rows and the cursors of a collector at a moment of a day. */
 export interface Stored {
-  /** What the reading of the lists is at; null when none was begun or the last one is finished. */
+  /** Phase of the list run; null if none was begun or the last one is finished. */
   listPhase: "reading" | "applying" | null;
   /** While reading. */
   listCursor: Record<string, { after: number; complete: boolean }>;
-  /** Apps up to this one are as the day's lists say, those after it as before. */
+  /** Apps up to this appid are in the state of the day's lists, later ones as before. */
   appliedUpTo: number;
-  /** Apps that the last finished run has seen to; null while one is under way. */
+  /** Apps processed by the last finished run; null during a run. */
   applied: number | null;
-  /** Pages of this day's pass that are saved whole; the next one may be in part. */
+  /** Pages of this day's crawl that are saved completely; the next one may be saved in part. */
   pages: number;
   /** Games whose details were saved on this day. */
   details: Set<number>;
   /** Rows as text, without times. */
   apps: Map<number, string>;
-  /** `kind appid` of what counts as listed. */
+  /** `kind appid` of the listed apps. */
   members: Set<string>;
   /** The columns of {@link emptyMetadata}. */
   metadata: Map<number, Record<string, unknown>>;
@@ -54,7 +54,7 @@ export async function readStored(sql: Sql): Promise<Stored> {
   };
 }
 
-/** The tables that a collector fills, without times and without what speaks of its runs. */
+/** The tables that a collector fills, without times and run state. */
 export async function dumpCollected(sql: Sql): Promise<Dump> {
   const tables: Record<string, string> = {
     apps: appRows,

@@ -9,29 +9,29 @@ import { type InterruptedDriver, openTarget, type Target } from "./targets.ts";
 export interface CollectorTarget extends Target {
   /** Runs a script while no process uses the database. */
   edit(script: string): Promise<void>;
-  /** The lease of a process that was killed lapses. */
+  /** Makes the lease of a killed process lapse. */
   lapse(): Promise<void>;
-  /** Null in the embedded database, of which nothing survives its process. */
+  /** Null for the embedded database, which ends with its process. */
   halts: Halts | null;
 }
 
-/** Where a transaction can be halted when it has done a part of what it does. */
+/** Points at which a transaction can be halted halfway. */
 export type Place =
   /** A part of a list is staged, the cursor not yet moved. */
   | "reading"
   /** New apps are inserted, no other is touched yet. */
   | "applying"
-  /** A pass has moved its cursor, its games are not yet written. */
+  /** The crawl has moved its cursor, its games are not yet written. */
   | "pages"
   /** All of a batch of details is written. */
   | "details";
 
 export interface Halts {
-  /** The `count`-th transaction from now on that comes to this place will halt there. */
+  /** Halts the `count`-th transaction from now on that reaches this place. */
   arm(place: Place, count: number): Promise<void>;
-  /** Waits until it has. */
+  /** Waits until it has halted. */
   halted(signal: AbortSignal): Promise<void>;
-  /** Lets it go on to its end, or rolls it back. Harmless when it never halted. */
+  /** Commits it or rolls it back. Does nothing if it never halted. */
   release(end: "commit" | "rollback"): Promise<void>;
 }
 
@@ -71,7 +71,7 @@ async function openPostgresTarget(cluster: ClusterAddress): Promise<CollectorTar
   const halted =
     "select pid from pg_locks where locktype = 'advisory' and not granted and database = (select oid from pg_database where datname = current_database())";
   async function allGone(): Promise<void> {
-    // The server runs a statement to its end although who sent it is dead.
+    // The server runs a statement to its end although its client is dead.
     while ((await database.sql(sessions))[0]?.count !== 0) await delay(pollMs);
   }
   return {

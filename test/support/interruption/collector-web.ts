@@ -8,7 +8,7 @@ import { asRoutes } from "../web/web-api.ts";
 
 /** A request of the collector. */
 export type Asked =
-  /** `isLast`: no list is asked for after it. */
+  /** `isLast`: the last list request of the run. */
   | { kind: "app_list"; list: string; after: number; isLast: boolean }
   | { kind: "all"; page: number }
   | { kind: "appdetails"; appid: number };
@@ -16,23 +16,23 @@ export type Asked =
 export interface CollectorWebOptions {
   /** The key that the store accepts. Default: any. */
   apiKey?: string;
-  /** What Steam itself has. Default: next to nothing. */
+  /** The catalog of the simulated Steam. Default: almost empty. */
   catalog?: GenerateOptions;
 }
 
-/** The store's app list and SteamSpy behind a simulated Steam, and what was asked of them. */
+/** The store's app list and SteamSpy behind a simulated Steam, with a log of requests. */
 export interface CollectorWeb extends Pick<SimulatedSteam, "env"> {
   list: SimulatedAppList;
   spy: SimulatedSteamSpy;
-  /** What was asked since the last call. */
+  /** Requests since the last call. */
   taken(): Asked[];
-  /** Sees every request from now on. */
+  /** Observes every request from now on. */
   watch(watcher: Watcher | null): void;
   close(): Promise<void>;
 }
 
 export interface Watcher {
-  /** The answer waits for what this returns. */
+  /** The answer waits for the returned promise. */
   asked?(request: Asked): unknown;
   answered?(request: Asked): void;
 }

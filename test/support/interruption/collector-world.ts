@@ -15,17 +15,17 @@ export interface Day {
   dump: SteamSpyDump;
   /** Pages of SteamSpy, as the appids on each. */
   pages: number[][];
-  /** The games whose details are asked for. */
+  /** The games whose details are due. */
   due: number[];
-  /** What `game_metadata` holds at the end of the day, before the first page of it was read, and once all pages but no details were. */
+  /** Expected `game_metadata` at the end of the day, before its first page, and after all pages but no details. */
   metadata: Record<"atEnd" | "before" | "withPages", Map<number, ExpectedMetadata>>;
 }
 
 export const dayCount = 2;
 
 /**
- * At the end of a day: the next pass is due, and the details of some games ({@link isDueAgain}). What has happened so far is more than
- * a day ago.
+ * End of a day: makes the next crawl due, and the details of some games ({@link isDueAgain}). Everything so far is more than a day
+ * ago.
  */
 export const nextDaySql = `
   update collector_state set list_completed_at = list_completed_at - interval '2 days',
@@ -64,7 +64,7 @@ export function createWorld(seed: number, games: number): Day[] {
   return days;
 }
 
-/** All that SteamSpy has are games in the store, but for some; and the store has some that SteamSpy has not. */
+/** Most games of SteamSpy are in the store, and the store has some games that SteamSpy lacks. */
 function firstLists(random: Random, appids: number[]): Lists {
   const entry = (appid: number): AppListEntry => ({ appid, name: random.chance(0.02) ? "" : `App ${appid} ✓` });
   const others = Array.from({ length: 160 }, (_, index) => 1_000_005 + 10 * index);
@@ -78,7 +78,7 @@ function firstLists(random: Random, appids: number[]): Lists {
   };
 }
 
-/** Two in a hundred games go, and some of them to another list. Half of what has gone comes back. */
+/** Two percent of the games vanish, some of them to another list. Half of the vanished games return. */
 function changedLists(random: Random, lists: Lists, everListed: ReadonlySet<number>): Lists {
   const listed = appidsIn(lists);
   const gone = [...everListed].filter((appid) => !listed.has(appid));

@@ -15,12 +15,12 @@ export interface AppListOptions {
   lists?: Partial<Record<AppListKind, AppListEntry[]>>;
   /** The key that is accepted. Default: any. */
   apiKey?: string;
-  /** Cuts pages shorter than asked for, so that small lists have several. */
+  /** Maximum page size, so that small lists have several pages. */
   pageSize?: number;
 }
 
 export interface SimulatedAppList extends SimulatedWebApi {
-  /** What it serves from now on; may be changed and replaced between requests. */
+  /** The served lists; may be changed and replaced between requests. */
   lists: Partial<Record<AppListKind, AppListEntry[]>>;
   log: WebLog;
   faults: WebFaults;

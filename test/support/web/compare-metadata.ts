@@ -3,7 +3,7 @@ import { type ExpectedMetadata, emptyMetadata } from "./read-steamspy.ts";
 
 export interface MetadataDifference {
   appid: number;
-  /** A column of `game_metadata`; `row` when the whole row is missing or too many. */
+  /** A column of `game_metadata`; `row` for a missing or extra row. */
   column: string;
   expected: unknown;
   actual: unknown;
@@ -14,7 +14,7 @@ type Sql = (query: string, params?: unknown[]) => Promise<Record<string, unknown
 
 const columns = Object.keys(emptyMetadata());
 
-/** Compares the whole of `game_metadata` with what is expected; the first `limit` differences, none when equal. */
+/** Compares all of `game_metadata` with the expected rows. Returns the first `limit` differences; none if equal. */
 export async function compareMetadata(
   sql: Sql,
   expected: Map<number, ExpectedMetadata>,

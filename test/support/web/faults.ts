@@ -2,7 +2,7 @@ import { createRandom } from "../steam/random.ts";
 import type { WebCall } from "./request-log.ts";
 import { type Answer, htmlAnswer } from "./web-api.ts";
 
-/** Whole answers fail for any request; the others change what one kind of request holds and strike only that kind. */
+/** Faults of whole answers strike any request; the others change the content of one kind of request and strike only that kind. */
 export type WebFault =
   | "drop"
   | "hang"
@@ -12,17 +12,17 @@ export type WebFault =
   | "html200"
   /** 200 with the first half of the right body. */
   | "truncated"
-  /** 200 with nothing. */
+  /** 200 with an empty body. */
   | "empty200"
   /** `all`: `{}`, as after the last page. */
   | "page_empty"
   /** App list: `{"response":{}}`. */
   | "no_apps"
-  /** App list: the page asked for is skipped, the one after it comes in its place. */
+  /** App list: answers with the page after the requested one. */
   | "missing_page"
   /** App list: `apps` is `[null]`, as Steam sent it on one day. */
   | "null_entry"
-  /** App list: more is promised, with the same `last_appid` as was asked. */
+  /** App list: announces more, with the `last_appid` of the request. */
   | "no_progress"
   /** App list and `all`: this share of the apps (0 to 1) is missing, the same ones on every page. */
   | { fewer: number };
@@ -38,14 +38,14 @@ export interface ScriptedWebFault {
 }
 
 export interface WebFaults {
-  /** Adds a fault; the result takes it away again. The first that fits a request strikes it. */
+  /** Adds a fault; the returned function removes it. The first fault that matches a request strikes it. */
   add(fault: ScriptedWebFault): () => void;
   /**
-   * From now on each request that no scripted fault strikes is struck with probability `rate`. The same seed strikes the same
-   * requests in the same way whatever their order: a request is known by what it asks for and how often that was asked before.
+   * Strikes each request without a scripted fault with probability `rate`. The same seed strikes the same requests in the same way,
+   * in any order: a request is identified by its parameters and the number of earlier requests with them.
    */
   random(options: { seed: number; rate: number; faults: WebFault[] }): void;
-  /** Takes all faults away, the random ones too; `struck` stays. */
+  /** Removes all faults, random ones too; keeps `struck`. */
   clear(): void;
   /** How often each fault has struck, by {@link faultName}. */
   readonly struck: Readonly<Record<string, number>>;
@@ -128,7 +128,7 @@ function matches(on: ScriptedWebFault["on"], call: WebCall): boolean {
   return Object.entries(on ?? {}).every(([key, value]) => call[key as keyof WebCall] === value);
 }
 
-/** The right answer, or what a fault of whole answers makes of it. */
+/** The right answer, or the one with a fault of whole answers. */
 export function spoil(fault: WebFault | null, right: Answer): Answer {
   if (fault === "drop" || fault === "hang") return fault;
   if (fault === "html200") return htmlAnswer(200, "Checking your browser");

@@ -12,9 +12,9 @@ import type {
 
 export interface GenerateSteamSpyOptions {
   seed: number;
-  /** Different apps. */
+  /** Number of distinct apps. */
   games: number;
-  /** Default 1,000, as SteamSpy's. */
+  /** Default 1,000, like SteamSpy. */
   pageSize?: number;
   /** The share of rows that repeat an app of an earlier page, with the same values. Default 0.05. */
   repeatShare?: number;
@@ -40,7 +40,7 @@ const ownersBuckets: [weight: number, owners: string][] = [
   [3_700, "0 .. 20,000"],
 ];
 
-/** What is odd about an app in `all`, and in its details too. Of any {@link oddEvery} apps in a row each comes once. */
+/** Oddities of an app in `all` and in its details. Each occurs once in {@link oddEvery} consecutive apps. */
 const oddities: ((app: SteamSpyApp) => void)[] = [
   (app) => Object.assign(app, { name: "" }),
   (app) => Object.assign(app, { developer: "", publisher: "" }),
@@ -82,10 +82,10 @@ const unknownStyles: UnknownStyle[] = ["empty", "null_name", "blank_name", "hidd
 const prices = ["0", "99", "199", "499", "999", "1499", "1999", "2999", "5999"];
 
 /**
- * A dump in the shapes of SteamSpy with everything odd that real ones hold and the database cannot: names with quotes, emoji and NUL,
- * blanks, numbers out of range. The same seed makes the same dump.
+ * Generates a dump in SteamSpy's format, with the oddities of real dumps that a database cannot store: names with quotes, emoji and
+ * NUL, blanks, numbers out of range. Deterministic by seed.
  *
- * Details are made when asked for, so that 80,000 games take little memory; `details.set` changes an app for good.
+ * Details are generated on access, so that 80,000 games take little memory; `details.set` changes an app permanently.
  */
 export function generateSteamSpy(options: GenerateSteamSpyOptions): SteamSpyDump {
   const { seed, games, pageSize = 1_000, repeatShare = 0.05, unknownShare = 0.02 } = options;
@@ -137,7 +137,7 @@ function makeApp(random: Random, appid: number, owners: string): SteamSpyApp {
   };
 }
 
-/** The app again, in part with newer numbers, and with what only details hold. The fields are in SteamSpy's order. */
+/** The app with partly newer numbers and with the fields of details. The fields are in SteamSpy's order. */
 function makeDetails(random: Random, app: SteamSpyApp, index: number): SteamSpyDetails {
   const { ccu, ...same } = app;
   const newer = random.chance(0.5) && app.positive < 1_000_000 ? random.int(1, 50) : 0;
@@ -153,7 +153,7 @@ function makeDetails(random: Random, app: SteamSpyApp, index: number): SteamSpyD
     ccu,
     tags: tags.length > 0 ? Object.fromEntries(tags) : [],
   };
-  // Not those of the oddities of the app, so that each can be seen alone.
+  // Not the fields with oddities, so that each is visible alone.
   detailOddities[(index % oddEvery) - oddities.length]?.(details);
   return details;
 }

@@ -1,6 +1,6 @@
 /**
- * What `game_metadata` must hold after SteamSpy's answers, read from the raw answers. It shares no code with the collector, so that
- * both are wrong in the same way only by chance.
+ * Test oracle: the expected rows of `game_metadata`, computed from SteamSpy's raw answers. It shares no code with the collector, so
+ * that both have the same fault only by chance.
  */
 import { detailsAnswer, type SteamSpyDump } from "./steamspy.ts";
 
@@ -27,7 +27,7 @@ export interface ReadingOptions {
   pages?: Iterable<number>;
   /** The apps whose `appdetails` were read after the pages. Default: none. */
   details?: Iterable<number>;
-  /** What was there before; it is changed and returned. Default: nothing. */
+  /** Rows from before; changed and returned. Default: none. */
   onto?: Map<number, ExpectedMetadata>;
 }
 
@@ -90,7 +90,7 @@ function rowOf(rows: Map<number, ExpectedMetadata>, appid: number): ExpectedMeta
   return row;
 }
 
-/** A row of which nothing is known but its appid. */
+/** A row with only its appid known. */
 export function emptyMetadata(): ExpectedMetadata {
   return {
     developer: null,

@@ -1,4 +1,4 @@
-/** Real answers, which lie in `../shared` beside the repository where they are available and are never copied into it. */
+/** Real answers from `../shared` beside the repository, if present. They are never copied into it. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import type { AppListEntry } from "./app-list.ts";
@@ -22,7 +22,7 @@ export function loadRealSteamSpy(): SteamSpyDump | null {
 export interface RealAppLists {
   /** The apps of the kind `software` on several days, oldest first. */
   days: { day: string; apps: AppListEntry[] }[];
-  /** What stood in place of the apps on a day when Steam failed: `[null]`. */
+  /** The apps of a day when Steam failed: `[null]`. */
   brokenDay: unknown[];
 }
 

@@ -1,4 +1,4 @@
-/** What one request to a simulated web API asks for. */
+/** Parameters of a request to a simulated web API. */
 export interface WebCall {
   /** `all` and `appdetails` at SteamSpy, `app_list` at Steam; `other` is refused by the API. */
   kind: string;
@@ -11,9 +11,9 @@ export interface WebCall {
 }
 
 export interface LoggedCall extends WebCall {
-  /** `performance.now()` when the request came, for distances. */
+  /** `performance.now()` of the request, for durations. */
   at: number;
-  /** `Date.now()` when the request came. Both follow a fake clock. */
+  /** `Date.now()` of the request. Both follow a fake clock. */
   time: number;
   /** The name of the fault that struck it. */
   fault: string | null;
@@ -50,7 +50,7 @@ export function createWebLog(): WebLog {
   };
 }
 
-/** The most calls that any window of this length holds: from one call on, up to but without a call exactly `windowMs` later. */
+/** Maximum number of calls in any window of this length: from a call inclusive to `windowMs` later exclusive. */
 export function busiestWindow(calls: readonly Pick<LoggedCall, "at">[], windowMs: number): number {
   const times = calls.map(({ at }) => at).sort((a, b) => a - b);
   let most = 0;
@@ -62,7 +62,7 @@ export function busiestWindow(calls: readonly Pick<LoggedCall, "at">[], windowMs
   return most;
 }
 
-/** The least time between two calls; infinite for fewer than two. */
+/** Minimum time between two calls; infinite for fewer than two. */
 export function smallestGapMs(calls: readonly Pick<LoggedCall, "at">[]): number {
   const times = calls.map(({ at }) => at).sort((a, b) => a - b);
   return Math.min(Number.POSITIVE_INFINITY, ...times.slice(1).map((at, i) => at - (times[i] as number)));

@@ -58,12 +58,12 @@ export interface DetailsSource {
 export interface SteamSpyDump {
   pages: SteamSpyPage[];
   details: DetailsSource;
-  /** Apps that `appdetails` does not know, with the way it says so. All others without details are `empty`. */
+  /** Apps that `appdetails` does not know, with the form of the answer. All others without details are `empty`. */
   unknown: Map<number, UnknownStyle>;
 }
 
 export interface SimulatedSteamSpy extends SimulatedWebApi {
-  /** What it serves from now on; may be changed and replaced between requests. */
+  /** The served dump; may be changed and replaced between requests. */
   dump: SteamSpyDump;
   log: WebLog;
   faults: WebFaults;
@@ -71,7 +71,7 @@ export interface SimulatedSteamSpy extends SimulatedWebApi {
 
 /**
  * SteamSpy: `https://steamspy.com/api.php?request=all&page=N` (`{}` after the last page) and `request=appdetails&appid=N`. It has no
- * limits of its own: whether a client keeps them is read from the log.
+ * rate limits: tests check from the log whether a client keeps them.
  */
 export function createSimulatedSteamSpy(parts: Partial<SteamSpyDump> = {}): SimulatedSteamSpy {
   const log = createWebLog();

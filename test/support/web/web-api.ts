@@ -13,7 +13,7 @@ export type Answer =
   | { status: number; headers?: Record<string, string>; body: string }
   /** The connection breaks instead of an answer. */
   | "drop"
-  /** The connection stays and nothing ever comes. */
+  /** The connection stays open without an answer. */
   | "hang";
 
 export interface SimulatedWebApi {
@@ -51,11 +51,11 @@ export function asRoutes(...apis: SimulatedWebApi[]): WebRoute[] {
   }));
 }
 
-/** Promises of `asFetch` that only an abort will ever settle. A driver of the clock does not wait for them. */
+/** Promises of `asFetch` that only an abort settles. A driver of the clock does not wait for them. */
 export const unanswered = new WeakSet<Promise<unknown>>();
 
 /**
- * A `fetch` that asks the APIs in this process, without sockets and without timers. Other hosts and paths cannot be reached
+ * A `fetch` that calls the APIs in this process, without sockets and timers. Other hosts and paths are unreachable
  * (`ENOTFOUND`), a dropped connection is `ECONNRESET`, both as undici reports them: a `TypeError` with the system error as its cause.
  */
 export function asFetch(...apis: SimulatedWebApi[]): typeof fetch {

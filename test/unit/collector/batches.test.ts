@@ -30,7 +30,7 @@ describe("batches", () => {
         [[2], true],
       ],
     ],
-  ])("cuts %j into parts of %i", (items: number[], size, parts) => {
+  ])("splits %j into batches of %i", (items: number[], size, parts) => {
     expect([...batches(items, size)]).toEqual(parts);
   });
 });

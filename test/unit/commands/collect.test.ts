@@ -81,8 +81,8 @@ function setUp(change: Partial<CollectorStore> = {}, leading: boolean = true) {
   return { worker, endpoints, asked, lines, lifecycle, health };
 }
 
-describe("once", () => {
-  it("is starting before the run and done after it", async () => {
+describe("createCollectorWorker.once", () => {
+  it("reports starting before the run and done after it", async () => {
     const { worker, asked, lines, health } = setUp();
     expect(worker.status()).toBeNull();
     expect(health()).toEqual({ status: "starting", reasons: [] });
@@ -95,7 +95,7 @@ describe("once", () => {
     expect(lines).toContainEqual(expect.objectContaining({ msg: "collector run finished" }));
   });
 
-  it("prefers its options to the configuration", async () => {
+  it("prefers options to the configuration", async () => {
     const { worker, asked } = setUp();
     await worker.once({ ...options, updateMetadata: true, batchSize: 20, maxDetails: 30 });
     await worker.once({ ...options, maxDetails: 5 });
@@ -107,16 +107,16 @@ describe("once", () => {
     ]);
   });
 
-  it("is well while another worker collects, tells so every half minute, and stops with the process", async () => {
+  it("is healthy while another worker collects, logs progress every 30 s, and stops with the process", async () => {
     const { worker, lines, lifecycle, health } = setUp({}, false);
     const running = worker.once({ ...options, showProgress: true });
     const ended = expect(running).rejects.toThrow("stopped");
     await vi.advanceTimersByTimeAsync(2 * hourMs);
     expect(worker.status()).toMatchObject({ phase: "waiting" });
     expect(health()).toEqual({ status: "ok", reasons: [] });
-    const told = lines.filter(({ msg }) => msg === "collector in progress");
-    expect(told).toHaveLength(240);
-    expect(told[0]).toMatchObject({ collector: { phase: "waiting" } });
+    const progress = lines.filter(({ msg }) => msg === "collector in progress");
+    expect(progress).toHaveLength(240);
+    expect(progress[0]).toMatchObject({ collector: { phase: "waiting" } });
     await lifecycle.exitWith(0);
     await ended;
     const count = lines.length;
@@ -124,7 +124,7 @@ describe("once", () => {
     expect(lines).toHaveLength(count);
   });
 
-  it("is unhealthy after a quarter of an hour without progress, unless a limit makes it wait", async () => {
+  it("is unhealthy after 15 minutes without progress, unless it waits for a rate limit", async () => {
     const { worker, endpoints, lifecycle, health } = setUp({ due: () => new Promise(() => {}) });
     void worker.once(options).catch(() => {});
     await vi.advanceTimersByTimeAsync(15 * minuteMs);
@@ -141,8 +141,8 @@ describe("once", () => {
   });
 });
 
-describe("every", () => {
-  it("runs once an interval and is idle in between, until the process stops", async () => {
+describe("createCollectorWorker.every", () => {
+  it("runs once per interval and is idle in between, until the process stops", async () => {
     const { worker, asked, lifecycle, health } = setUp();
     const running = worker.every(24 * hourMs, options);
     await vi.advanceTimersByTimeAsync(23 * hourMs);
@@ -156,7 +156,7 @@ describe("every", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("begins at once where the last run took longer than the interval", async () => {
+  it("starts the next run at once if the last one took longer than the interval", async () => {
     const { worker, asked, lifecycle } = setUp({
       enqueue: () => new Promise((resolve) => setTimeout(resolve, 3 * minuteMs, null)),
     });
@@ -176,7 +176,7 @@ describe("every", () => {
   it.each([
     [24 * hourMs, hourMs],
     [10 * minuteMs, 10 * minuteMs],
-  ])("of %i ms runs again after %i ms when a run failed, and says why", async (intervalMs, waitMs) => {
+  ])("with an interval of %i ms retries a failed run after %i ms, and logs the error", async (intervalMs, waitMs) => {
     let runs = 0;
     const { worker, asked, lines, lifecycle, health } = setUp({
       enqueue: async () => {

@@ -10,7 +10,7 @@ import type { SteamSpyApp } from "../../support/web/steamspy.ts";
 
 const generated = generateSteamSpy({ seed: 1, games: 2_500 });
 
-describe("the independent reading", () => {
+describe("readSteamSpyIndependently", () => {
   const app: SteamSpyApp = {
     ...(Object.values(generated.pages[0] ?? {})[0] as SteamSpyApp),
     ...{
@@ -36,7 +36,7 @@ describe("the independent reading", () => {
   };
   const details = { ...app, price: null, score_rank: "98", languages: "", genre: " RPG, Indie", tags: { RPG: 3 } };
 
-  it("of a page keeps what only details hold", () => {
+  it("keeps the columns of details when it reads a page", () => {
     const rows = new Map([[10, { ...emptyMetadata(), genre: "RPG", fetch_status: "success" as const, price: 1 }]]);
     expectPage(rows, { 10: app, 20: { ...app, price: "1.5", score_rank: 9, owners: "" } });
     expect(Object.fromEntries(rows)).toEqual({
@@ -45,7 +45,7 @@ describe("the independent reading", () => {
     });
   });
 
-  it("of details replaces everything", () => {
+  it("replaces all columns when it reads details", () => {
     const rows = new Map([[10, { ...emptyMetadata(), languages: "English", fetch_attempts: 2 }]]);
     expectDetails(rows, 10, details);
     const known = { ...read, price: null, score_rank: 98, genre: "RPG, Indie", fetch_status: "success" };
@@ -57,7 +57,7 @@ describe("the independent reading", () => {
   });
 
   it.each([{}, { ...details, appid: 999_999 }, { ...details, name: null, developer: " " }])(
-    "of an unknown app changes its status only: %j",
+    "changes only the status of an unknown app: %j",
     (answer) => {
       const rows = new Map([[10, { ...emptyMetadata(), genre: "RPG" }]]);
       expectDetails(rows, 10, answer);
@@ -67,7 +67,7 @@ describe("the independent reading", () => {
     },
   );
 
-  it("of a whole dump holds every state", () => {
+  it("reads a dump with all states", () => {
     const [known] = generated.details.keys();
     const [unknown] = generated.unknown.keys();
     const rows = readSteamSpyIndependently(generated, { details: [known ?? 0, unknown ?? 0, 7] });

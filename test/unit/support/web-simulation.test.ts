@@ -20,11 +20,11 @@ async function ask(fetch: typeof globalThis.fetch, url: string, init?: RequestIn
 
 const parsed = async (fetch: typeof globalThis.fetch, url: string) => JSON.parse((await ask(fetch, url)).text);
 
-describe("generated dumps of SteamSpy", () => {
+describe("generateSteamSpy", () => {
   const rows = generated.pages.flatMap((page) => Object.values(page));
   const details = [...generated.details.keys()].map((appid) => detailsAnswer(generated, appid));
 
-  it("have pages of a size, most owned first, with apps that come again unchanged", () => {
+  it("makes full pages, most owned first, with repeated apps", () => {
     expect(generated.pages.map((page) => Object.keys(page).length)).toEqual([1_000, 1_000, rows.length - 2_000]);
     expect(rows.length - 2_000).toBeGreaterThan(500);
     const distinct = new Map(rows.map((app) => [app.appid, app]));
@@ -40,7 +40,7 @@ describe("generated dumps of SteamSpy", () => {
     expect(owned(last).filter((owners) => owners > 0).length).toBeLessThan(owned(last).length / 10);
   });
 
-  it("know details of every app but a share", () => {
+  it("has details of all apps but a share", () => {
     const appids = new Set(rows.map(({ appid }) => appid));
     expect(generated.unknown.size).toBe(50);
     expect(generated.details.size).toBe(2_450);
@@ -49,7 +49,7 @@ describe("generated dumps of SteamSpy", () => {
     expect(new Set(generated.unknown.values()).size).toBe(4);
   });
 
-  it("are the same for a seed and differ between seeds", () => {
+  it("is deterministic by seed", () => {
     const text = (seed: number) => {
       const dump = generateSteamSpy({ seed, games: 400, pageSize: 100 });
       return JSON.stringify([
@@ -62,7 +62,7 @@ describe("generated dumps of SteamSpy", () => {
     expect(text(5)).not.toBe(text(6));
   });
 
-  it("take changed details", () => {
+  it("accepts changed details", () => {
     const dump = generateSteamSpy({ seed: 1, games: 20, unknownShare: 0 });
     const appid = [...dump.details.keys()][0] as number;
     const changed = { ...(dump.details.get(appid) ?? expect.unreachable()), positive: 77 };
@@ -72,7 +72,7 @@ describe("generated dumps of SteamSpy", () => {
     expect([dump.details.get(appid), dump.details.has(appid), dump.details.size]).toEqual([undefined, false, 19]);
   });
 
-  it.skipIf(real === null)("have the fields and types of real ones, and odd ones (skipped without ../shared)", () => {
+  it.skipIf(real === null)("has the fields and types of real dumps, and odd ones (skipped without ../shared)", () => {
     const realRows = real?.pages.flatMap((page) => Object.values(page)) ?? [];
     const realDetails = [...(real?.details.keys() ?? [])].map((appid) => real?.details.get(appid) ?? {});
     for (const [made, found] of [
@@ -109,7 +109,7 @@ describe("generated dumps of SteamSpy", () => {
   }
 });
 
-describe("the simulated SteamSpy", () => {
+describe("createSimulatedSteamSpy", () => {
   it("serves pages up to an empty one, and details", async () => {
     const spy = createSimulatedSteamSpy(generated);
     const fetch = asFetch(spy);
@@ -132,7 +132,7 @@ describe("the simulated SteamSpy", () => {
     expect(owners).toEqual(owners.toSorted((a, b) => b - a));
   });
 
-  it("says in four ways that it does not know an app", async () => {
+  it("answers unknown apps in four ways", async () => {
     const unknown = new Map([
       [10, "null_name"],
       [20, "blank_name"],
@@ -163,7 +163,7 @@ describe("the simulated SteamSpy", () => {
   });
 });
 
-describe("the simulated app list", () => {
+describe("createSimulatedAppList", () => {
   const named = (...appids: number[]) => appids.map((appid) => ({ appid, name: `App ${appid}` }));
   const lists = { games: named(50, 10, 30), dlc: named(20, 60), software: named(40) };
 
@@ -181,7 +181,7 @@ describe("the simulated app list", () => {
     }
   }
 
-  it("serves the kinds asked for, by pages", async () => {
+  it("serves the requested kinds, page by page", async () => {
     const list = createSimulatedAppList({ lists, pageSize: 2 });
     expect(await walk(list, "")).toEqual([[10, 30], [50]]);
     expect(await walk(list, "include_dlc=true&include_software=1")).toEqual([
@@ -195,7 +195,7 @@ describe("the simulated app list", () => {
     expect(await walk(list, "")).toEqual([[7]]);
   });
 
-  it("wants its key, in the address or the header", async () => {
+  it("requires the key, in the address or a header", async () => {
     const fetch = asFetch(createSimulatedAppList({ lists, apiKey: "right" }));
     const refused = await ask(fetch, listUrl("key=wrong"));
     expect([refused.status, refused.text]).toEqual([401, expect.stringContaining("<html")]);
@@ -209,7 +209,7 @@ describe("the simulated app list", () => {
     ["missing_page", { apps: [{ appid: 50 }] }],
     ["no_progress", { apps: [{ appid: 10 }, { appid: 30 }], have_more_results: true, last_appid: 0 }],
     [{ fewer: 0.5 }, { apps: [{ appid: 10 }, { appid: 50 }] }],
-  ])("fails by %j", async (fault, response) => {
+  ])("answers with fault %j", async (fault, response) => {
     const list = createSimulatedAppList({ lists, pageSize: 2 });
     list.faults.add({ fault });
     const reply = await parsed(asFetch(list), listUrl("key=k"));
@@ -229,7 +229,7 @@ describe("the simulated app list", () => {
   });
 });
 
-describe("faults", () => {
+describe("createWebFaults", () => {
   const page = spyUrl("request=all&page=0");
   const onePage = { pages: [{ 10: generated.pages[0]?.[Object.keys(generated.pages[0])[0] ?? ""] as SteamSpyApp }] };
 
@@ -239,7 +239,7 @@ describe("faults", () => {
     return ask(asFetch(spy), page);
   }
 
-  it("spoil whole answers", async () => {
+  it("replaces answers", async () => {
     const { text: right } = await ask(asFetch(createSimulatedSteamSpy(onePage)), page);
     expect(await struckBy({ status: 429, retryAfter: "7" })).toMatchObject({ status: 429, text: "" });
     expect((await struckBy({ status: 429, retryAfter: "7" })).headers.get("retry-after")).toBe("7");
@@ -255,7 +255,7 @@ describe("faults", () => {
     expect(() => JSON.parse(text)).toThrow(SyntaxError);
   });
 
-  it("break connections", async () => {
+  it("breaks connections", async () => {
     await expect(struckBy("drop")).rejects.toMatchObject({ message: "fetch failed", cause: { code: "ECONNRESET" } });
     await expect(ask(asFetch(), page)).rejects.toMatchObject({ message: "fetch failed", cause: { code: "ENOTFOUND" } });
     const spy = createSimulatedSteamSpy(onePage);
@@ -268,7 +268,7 @@ describe("faults", () => {
     expect((await ask(asFetch(spy), page)).status).toBe(200);
   });
 
-  it("leave out the same apps on every page", async () => {
+  it("omits the same apps on every page", async () => {
     const spy = createSimulatedSteamSpy(generated);
     spy.faults.add({ fault: { fewer: 0.1 } });
     const shown = new Set<string>();
@@ -279,7 +279,7 @@ describe("faults", () => {
     expect(shown.size).toBe(2_250);
   });
 
-  it("strike what they are aimed at, after some, so often", () => {
+  it("strikes matching requests, after a number of them and a limited number of times", () => {
     const faults = createWebFaults();
     const all = (page: number) => faults.strike({ kind: "all", page });
     faults.add({ on: { kind: "all", page: 1 }, fault: "drop" });
@@ -295,7 +295,7 @@ describe("faults", () => {
     expect(all(0)).toBe(null);
   });
 
-  it("strike at random, the same for a seed in any order", () => {
+  it("strikes random requests, the same for a seed in any order", () => {
     const calls = Array.from({ length: 400 }, (_, i) => ({ kind: "appdetails", appid: 10 * (1 + (i % 200)) }));
     const strikes = (seed: number, order: typeof calls) => {
       const faults = createWebFaults();
@@ -311,8 +311,8 @@ describe("faults", () => {
   });
 });
 
-describe("paces", () => {
-  it("are the busiest window and the smallest gap", () => {
+describe("busiestWindow and smallestGapMs", () => {
+  it("measure calls", () => {
     const calls = [0, 10, 20, 60, 61, 120].map((at) => ({ at }));
     expect(busiestWindow(calls, 60)).toBe(4);
     expect(busiestWindow(calls, 61)).toBe(4);
