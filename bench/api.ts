@@ -9,10 +9,10 @@ import { createRandom } from "../test/support/steam/random.ts";
 import { table } from "./support/figures.ts";
 
 /**
- * What readers cost a bulk sync on the embedded database, and what it costs them: 50 clients, each of which asks again as soon as it
- * has its answer, for a single app (a random one) or a list filtered by tag. The sync fetches a catalog that is stored already
- * (`--full`), first alone, then beside them, then alone again; its pace beside them is compared with the mean of both. At the default pace,
- * and as fast as it can. Without readers, the time that `/health` takes.
+ * Load test of the read API during a bulk sync on the embedded database: throughput of the sync and latency of the readers. 50 clients
+ * in a closed loop (each sends its next request after the answer) read a random single app or a list filtered by tag. The sync fetches a
+ * catalog that is already stored (`--full`), first alone, then with readers, then alone again; its throughput with readers is compared
+ * with the mean of the other two. Runs at the default pace and at full speed. Measures the latency of `/health` without readers.
  *
  *     node bench/api.ts [APPS] [SECONDS]
  */
@@ -26,7 +26,7 @@ export interface ApiBench {
 interface PaceFigures {
   pace: string;
   aloneAppsPerSecond: number;
-  besideAppsPerSecond: number;
+  withReadersAppsPerSecond: number;
   requests: number;
   requestsPerSecond: number;
   errors: number;
@@ -43,10 +43,10 @@ interface Percentiles {
 }
 
 const clients = 50;
-/** The faster one runs out of apps sooner. */
+/** Full speed gets a shorter run, because it finishes the apps sooner. */
 const paces = [
   { pace: "default (0.5 s between requests)", env: {}, share: 1 },
-  { pace: "as fast as it can", env: { BULK_REQUEST_DELAY: "0" }, share: 1 / 3 },
+  { pace: "full speed", env: { BULK_REQUEST_DELAY: "0" }, share: 1 / 3 },
 ];
 
 export async function benchApi({ apps = 100_000, seconds = 60 } = {}): Promise<ApiBench> {
@@ -80,21 +80,21 @@ export async function benchApi({ apps = 100_000, seconds = 60 } = {}): Promise<A
 }
 
 async function measure(service: Service, steam: ForkedSteam, seconds: number): Promise<Omit<PaceFigures, "pace">> {
-  // Past the first batches.
+  // Warm-up: skips the first batches.
   await service.until("/status", (status) => doneOf(status) >= 1_000);
   const base = await service.url();
   const half = seconds / 2;
-  const [before, health] = await Promise.all([paceOver(service, half), askHealth(base, half)]);
-  const [beside, app, list] = await Promise.all([
-    paceOver(service, seconds),
+  const [before, health] = await Promise.all([throughput(service, half), measureHealth(base, half)]);
+  const [withReaders, app, list] = await Promise.all([
+    throughput(service, seconds),
     load(base, await appPaths(steam), seconds),
     load(base, ["/v1/apps?tag=19&limit=50", "/v1/apps?tag=492&type=game&limit=50"], seconds),
   ]);
-  const after = await paceOver(service, half);
+  const after = await throughput(service, half);
   const requests = app.requests.total + list.requests.total;
   return {
     aloneAppsPerSecond: (before + after) / 2,
-    besideAppsPerSecond: beside,
+    withReadersAppsPerSecond: withReaders,
     requests,
     requestsPerSecond: requests / seconds,
     errors: app.errors + app.non2xx + list.errors + list.non2xx,
@@ -106,13 +106,13 @@ async function measure(service: Service, steam: ForkedSteam, seconds: number): P
 
 const doneOf = ({ bulk }: Record<string, unknown>) => (bulk as { done: number } | null)?.done ?? 0;
 
-/** Apps a second that the sync stores, over so long. */
-async function paceOver(service: Service, seconds: number): Promise<number> {
+/** Apps per second that the sync stores, measured over `seconds`. */
+async function throughput(service: Service, seconds: number): Promise<number> {
   const [startedAt, from] = [performance.now(), doneOf((await service.get("/status")).body)];
   await delay(seconds * 1_000);
   const { body } = await service.get("/status");
   if ((body.bulk as { phase: string }).phase === "done")
-    throw new Error("the bulk sync ended too soon: more apps, or less time");
+    throw new Error("the bulk sync ended before the measurement: run with more APPS or fewer SECONDS");
   return ((doneOf(body) - from) / (performance.now() - startedAt)) * 1_000;
 }
 
@@ -121,7 +121,7 @@ async function appPaths(steam: ForkedSteam): Promise<string[]> {
   return random.sample(await steam.call("appids"), 5_000).map((appid) => `/v1/apps/${appid}`);
 }
 
-/** Half of the clients, on a thread of their own. */
+/** Closed-loop load by half of the clients. */
 function load(url: string, paths: string[], seconds: number): Promise<autocannon.Result> {
   return autocannon({
     url,
@@ -132,18 +132,18 @@ function load(url: string, paths: string[], seconds: number): Promise<autocannon
   });
 }
 
-/** `/health`, a hundred times a second, each on its own schedule: one slow answer delays no other question. */
-async function askHealth(base: string, seconds: number): Promise<Percentiles> {
+/** Latency of `/health` at a hundred requests a second on a fixed schedule (open loop): a slow answer delays no other request. */
+async function measureHealth(base: string, seconds: number): Promise<Percentiles> {
   const answers: Promise<number>[] = [];
   const startedAt = performance.now();
-  for (let ask = 0; ask < seconds * 100; ask++) {
-    await delay(Math.max(0, startedAt + ask * 10 - performance.now()));
-    const askedAt = performance.now();
+  for (let request = 0; request < seconds * 100; request++) {
+    await delay(Math.max(0, startedAt + request * 10 - performance.now()));
+    const sentAt = performance.now();
     answers.push(
       fetch(`${base}/health`).then(async (answer) => {
         await answer.text();
         if (!answer.ok) throw new Error(`/health answered ${answer.status}`);
-        return performance.now() - askedAt;
+        return performance.now() - sentAt;
       }),
     );
   }
@@ -155,15 +155,15 @@ async function askHealth(base: string, seconds: number): Promise<Percentiles> {
 export function formatApi({ apps, clients, seconds, paces }: ApiBench): string {
   const ms = ({ p50, p99, max }: Percentiles) => `${p50.toFixed(0)} / ${p99.toFixed(0)} / ${max.toFixed(0)}`;
   return [
-    `PGlite with ${apps.toLocaleString("en-US")} apps, ${clients} clients for ${seconds} s, at the faster pace for ${Math.round(seconds / 3)} s.`,
+    `PGlite with ${apps.toLocaleString("en-US")} apps, ${clients} clients for ${seconds} s, at full speed for ${Math.round(seconds / 3)} s.`,
     "",
     table(
-      ["pace of the sync", "alone, apps/s", "beside readers", "kept", "requests/s", "errors"],
+      ["pace of the sync", "alone, apps/s", "with readers", "kept", "requests/s", "errors"],
       paces.map((row) => [
         row.pace,
         row.aloneAppsPerSecond,
-        row.besideAppsPerSecond,
-        `${((100 * row.besideAppsPerSecond) / row.aloneAppsPerSecond).toFixed(1)} %`,
+        row.withReadersAppsPerSecond,
+        `${((100 * row.withReadersAppsPerSecond) / row.aloneAppsPerSecond).toFixed(1)} %`,
         row.requestsPerSecond,
         String(row.errors),
       ]),

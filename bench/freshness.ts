@@ -8,10 +8,10 @@ import { table } from "./support/figures.ts";
 import { freshDatabase } from "./support/servers.ts";
 
 /**
- * How long a change takes from Steam's announcement to the row, in real time: the product as a process with a poll every 5 s and its
- * defaults otherwise, on Postgres. Single changes come at random moments, twenty times as often as on Steam so that a few minutes show
- * enough of them: how long one takes does not depend on how many come with it, as long as they fit into one request. Bursts of 500
- * come at random moments between. At the end 10,000 apps change within 12.5 s.
+ * Latency of a change from Steam's announcement to the stored row, in real time: the service as a process with a poll every 5 s and
+ * otherwise default settings, on Postgres. Single changes arrive at random times (Poisson), at twenty times Steam's rate, so that a few
+ * minutes give enough samples: their latency does not depend on the rate as long as they fit into one request. Bursts of 500 arrive
+ * at random times between them. At the end 10,000 apps change within 12.5 s.
  *
  *     node bench/freshness.ts [SECONDS]
  */
@@ -24,7 +24,7 @@ export interface FreshnessBench {
   drain: { apps: number; seconds: number };
 }
 
-/** Of 2026: 20,600 changes a day. */
+/** Steam's rate in 2026: 20,600 changes a day. */
 const realChangesPerSecond = 20_600 / 86_400;
 const timesReal = 20;
 const burstSize = 500;
@@ -91,7 +91,7 @@ interface Watch {
   stop(): Promise<void>;
 }
 
-/** Looks every {@link sampleMs} at the rows that somebody waits for. */
+/** Polls the rows of the awaited changes every {@link sampleMs}. */
 async function watchRows(url: string): Promise<Watch> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
@@ -125,7 +125,7 @@ async function watchRows(url: string): Promise<Watch> {
   };
 }
 
-/** Changes so many apps that nobody waits for yet. */
+/** Announces a change of `count` apps that have no change in flight. */
 function createAnnouncer(steam: ForkedSteam, watch: Watch, appids: readonly number[]) {
   let next = 0;
   return async (count: number): Promise<Promise<number>[]> => {
@@ -152,9 +152,9 @@ export function formatFreshness({ seconds, single, burst, drain }: FreshnessBenc
     return [name, String(values.length), ...at, `${(100 * within).toFixed(1)} %`];
   });
   return [
-    `${seconds} s with a poll every 5 s; Steam answers after ${latencyMs} ms. Seconds from the announcement to the stored row:`,
+    `${seconds} s with a poll every 5 s; Steam's latency is ${latencyMs} ms. Seconds from the announcement to the stored row:`,
     "",
-    table(["", "changes", "half within", "90 %", "99 %", "all", "within 7 s"], cells),
+    table(["", "changes", "p50", "p90", "p99", "max", "within 7 s"], cells),
     "",
     `${drain.apps} apps that change within 12.5 s are stored ${drain.seconds.toFixed(0)} s after the first announcement: ` +
       `${Math.round(drain.apps / drain.seconds)} apps/s; the pace of a bulk sync with batches of 100 every 0.5 s is 200 apps/s.`,

@@ -3,7 +3,7 @@ import { extractApp } from "../src/catalog/extract.ts";
 import { parseKeyValues } from "../src/catalog/key-values.ts";
 import { readRealPayloads } from "../test/unit/catalog/real-payloads.ts";
 
-/** Run alone: `node bench/key-values.ts`. */
+/** Throughput of the KeyValues parser and of the extractor, compared with kvparser: `node bench/key-values.ts`. */
 
 export interface KeyValuesBench {
   /** Where the texts come from. */
@@ -15,7 +15,7 @@ export interface KeyValuesBench {
   kvparserMegabytesPerSecond: number;
   /** The parser's speed over kvparser's, in the same run. */
   timesKvparser: number;
-  /** Parsing and reading the record, on one core. */
+  /** Parsing and extracting the record, on one core. */
   extractAppsPerSecond: number;
 }
 
@@ -27,7 +27,7 @@ interface Payload {
 const warmUpRounds = 3;
 const measuredRounds = 9;
 
-/** Measures the contenders in turn, so that a busy machine slows all of them, and compares medians. Takes a few seconds. */
+/** Runs the contenders alternately, so that other load slows all of them, and compares medians. Takes a few seconds. */
 export async function benchKeyValues(): Promise<KeyValuesBench> {
   const { source, payloads } = await readPayloads();
   const megabytes = payloads.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0) / 1e6;

@@ -5,7 +5,7 @@ import { runBulkSync } from "./support/product.ts";
 import { freshDatabase } from "./support/servers.ts";
 
 /**
- * Resident memory of a bulk sync of 100,000 apps into Postgres, started as `npm start` does it.
+ * Resident memory of a bulk sync of 100,000 apps into Postgres, started with the options of `npm start`.
  *
  *     node bench/memory.ts [APPS]
  */

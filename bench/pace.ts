@@ -6,8 +6,8 @@ import { forkSimulatedSteam } from "../test/support/steam/child.ts";
 import { silent } from "../test/support/templates.ts";
 
 /**
- * The pace of requests in real time: 100 batches of 200 apps, one every 0.5 s, from a Steam that takes 400 ms to answer.
- * Kept, it takes 50 s; one request after the other would take 90 s.
+ * Rate of requests to Steam in real time: 100 batches of 200 apps, one every 0.5 s, with a latency of 400 ms. Overlapping requests
+ * take 50 s; sequential ones would take 90 s.
  *
  *     node bench/pace.ts
  */

@@ -10,8 +10,8 @@ import { benchWire, formatWire } from "./wire.ts";
 import { benchWritePath, formatWritePath } from "./write-path.ts";
 
 /**
- * All benchmarks, or those named, one after the other: `npm run bench [-- wire write-path key-values memory pace collector library api]`.
- * Prints Markdown. Takes about sixteen minutes; nothing else should run meanwhile.
+ * Runs all benchmarks, or the named ones, in sequence: `npm run bench [-- wire write-path key-values memory pace collector library api]`.
+ * Prints Markdown. All take about sixteen minutes; other load on the machine distorts the figures.
  */
 const benches: Record<string, { title: string; run: () => Promise<string> }> = {
   wire: { title: "From the wire to the tables", run: async () => formatWire(await benchWire()) },
@@ -19,20 +19,20 @@ const benches: Record<string, { title: string; run: () => Promise<string> }> = {
   "key-values": { title: "Parsing KeyValues", run: async () => formatKeyValues(await benchKeyValues()) },
   memory: { title: "Memory", run: async () => formatMemory(await benchMemory()) },
   pace: { title: "Pace", run: async () => formatPace(await benchPace()) },
-  collector: { title: "Collecting", run: async () => formatCollector(await benchCollector()) },
+  collector: { title: "Collector", run: async () => formatCollector(await benchCollector()) },
   api: { title: "Readers beside a bulk sync", run: async () => formatApi(await benchApi()) },
   library: { title: "Matching a library", run: async () => formatLibrary(await benchLibrary()) },
 };
 
-const asked = process.argv.slice(2);
-const unknown = asked.filter((name) => !(name in benches));
+const selected = process.argv.slice(2);
+const unknown = selected.filter((name) => !(name in benches));
 if (unknown.length > 0) {
-  console.error(`no such benchmark: ${unknown.join(", ")}; there are ${Object.keys(benches).join(", ")}`);
+  console.error(`unknown benchmark: ${unknown.join(", ")}; choose from ${Object.keys(benches).join(", ")}`);
   process.exit(2);
 }
 console.log(`Node ${process.version} on ${cpus().length} cores (${cpus()[0]?.model}).\n`);
 for (const [name, { title, run }] of Object.entries(benches)) {
-  if (asked.length > 0 && !asked.includes(name)) continue;
+  if (selected.length > 0 && !selected.includes(name)) continue;
   console.log(`## ${title}\n\n${await run()}\n`);
 }
 
@@ -42,6 +42,6 @@ function formatKeyValues(result: KeyValuesBench): string {
     ["this parser", parseMegabytesPerSecond, timesKvparser],
     ["kvparser", kvparserMegabytesPerSecond, 1],
   ];
-  const about = `${texts.toLocaleString("en-US")} ${source}, ${megabytes.toFixed(1)} MB; parsing and reading the record: ${Math.round(result.extractAppsPerSecond).toLocaleString("en-US")} apps/s on one core.`;
+  const about = `${texts.toLocaleString("en-US")} ${source}, ${megabytes.toFixed(1)} MB; parsing and extracting the record: ${Math.round(result.extractAppsPerSecond).toLocaleString("en-US")} apps/s on one core.`;
   return [about, "", table(["parser", "MB/s", "of kvparser"], rows)].join("\n");
 }

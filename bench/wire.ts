@@ -11,9 +11,9 @@ import { type ProgramRun, runBulkSync, runProgram } from "./support/product.ts";
 import { freshDatabase } from "./support/servers.ts";
 
 /**
- * From the wire to the tables: the product's `bulk-sync` without a pause between requests, as a process of its own, on each
- * database, and the plain program (bench/plain) through the same PostgREST. The simulated Steam is a third process; all of
- * them share the machine, so what one spends the others lack.
+ * End-to-end throughput, from Steam's replies to the tables: the service's `bulk-sync` without a delay between requests, as a process of
+ * its own, on each database, and the baseline (bench/plain) through the same PostgREST. The simulated Steam is a separate process. All
+ * processes share the machine's CPU.
  *
  *     node bench/wire.ts [APPS] [ROUNDS] [WAY …]
  */
@@ -30,9 +30,9 @@ export type Way = (typeof ways)[number];
 export interface WireBench {
   apps: number;
   results: WayResult[];
-  /** The product through PostgREST to the plain program: medians over the rounds of how many times as fast. */
+  /** Speedup of the service through PostgREST over the plain program: medians over the rounds. */
   comparisons: { product: Way; plain: Way; times: number }[];
-  /** Apps about which the database says something else after the plain program. */
+  /** Apps whose stored data differ between service and plain program; null when one of them did not run. */
   differingApps: number | null;
 }
 
@@ -40,7 +40,7 @@ export interface WayResult {
   way: Way;
   appsPerSecond: number;
   bestAppsPerSecond: number;
-  /** CPU milliseconds an app, by program: medians. */
+  /** CPU in milliseconds per app, by program: medians. */
   cpu: Record<Program, number>;
   peakMegabytes: number;
 }
@@ -98,14 +98,14 @@ export async function benchWire({
   }
 }
 
-interface Surroundings {
+interface Setup {
   cluster: ClusterAddress;
   steam: ForkedSteam;
   appidFile: string;
   withFacts: boolean;
 }
 
-async function measure(way: Way, { cluster, steam, appidFile, withFacts }: Surroundings): Promise<Measured> {
+async function measure(way: Way, { cluster, steam, appidFile, withFacts }: Setup): Promise<Measured> {
   if (way === "pglite") {
     const folder = await mkdtemp(join(tmpdir(), "spsync-bench-"));
     try {
@@ -138,7 +138,7 @@ async function measure(way: Way, { cluster, steam, appidFile, withFacts }: Surro
   }
 }
 
-/** Runs `work` and adds what CPU the others spent meanwhile. */
+/** Runs `work` and adds the CPU time that the other processes used meanwhile. */
 async function metered(steam: ForkedSteam, work: () => Promise<ProgramRun>): Promise<Measured> {
   const before = cpuByProgram();
   const steamBefore = (await steam.call("stats")).cpuMs;
@@ -160,7 +160,7 @@ async function metered(steam: ForkedSteam, work: () => Promise<ProgramRun>): Pro
   };
 }
 
-/** A digest of everything that the tables say about each app, with names in the place of made-up ids. */
+/** Digest of all stored data of each app, with names in place of generated ids. */
 async function factsIn(cluster: ClusterAddress, name: string): Promise<Map<number, string>> {
   const names = (kind: string, id: string) =>
     `(select array_agg(n.name order by n.name) from app_${kind} r join ${kind} n on n.id = r.${id} where r.appid = a.appid)`;
@@ -219,14 +219,14 @@ export function formatWire({ apps, results, comparisons, differingApps }: WireBe
   ]);
   const header = ["way", "apps/s", "best", "worker", "Postgres", "PostgREST", "Steam", "gateway", "peak MB"];
   const lines = [
-    `${apps.toLocaleString("en-US")} apps; CPU in ms an app, the start of the worker included.`,
+    `${apps.toLocaleString("en-US")} apps; CPU in ms per app, including the start of the worker.`,
     "",
     table(header, rows),
     "",
   ];
   const times = comparisons.map(({ product, plain, times }) => [product, plain, times]);
-  if (times.length > 0) lines.push(table(["product", "against", "times as fast"], times), "");
-  if (differingApps !== null) lines.push(`Apps about which the two disagree afterwards: ${differingApps}.`);
+  if (times.length > 0) lines.push(table(["product", "compared with", "times as fast"], times), "");
+  if (differingApps !== null) lines.push(`Apps whose stored data differ: ${differingApps}.`);
   return lines.join("\n");
 }
 

@@ -8,8 +8,8 @@ import { median, table } from "./support/figures.ts";
 import { freshDatabase, openStore } from "./support/servers.ts";
 
 /**
- * The write path alone, on Postgres with its default settings: `pics_apply` with 500 apps a call, into an empty catalog,
- * against `COPY` of the finished rows into the same tables, with the same indexes and constraints.
+ * Throughput of the write path alone, on Postgres with default settings: `pics_apply` with 500 apps per call into an empty catalog,
+ * compared with `COPY` of the finished rows into the same tables, with the same indexes and constraints.
  *
  *     node bench/write-path.ts [APPS] [ROUNDS]
  */
@@ -20,15 +20,15 @@ export interface WritePathBench {
     way: Way;
     /** Median. */
     appsPerSecond: number;
-    /** Its speed over that of COPY: the median of the rounds, since the machine is as busy for both. */
+    /** Throughput relative to COPY: median of the ratios per round, since other load affects both alike. */
     ofCopy: number;
   }[];
 }
 
 const ways = {
-  apply: "`pics_apply`, 500 apps a call",
+  apply: "`pics_apply`, 500 apps per call",
   full: "… with `pics_mark` and `pics_claim`",
-  copy: "`COPY`, 500 apps a transaction",
+  copy: "`COPY`, 500 apps per transaction",
   copyWhole: "`COPY`, everything in one transaction",
   applyFree: "`pics_apply` without foreign keys",
   copyFree: "`COPY` without foreign keys",
@@ -38,7 +38,7 @@ type Way = keyof typeof ways;
 const batchSize = 500;
 const leaseMs = 600_000;
 
-/** In an order that foreign keys allow. Genres and categories that have a name are there already. */
+/** In an order that foreign keys allow. Migrations insert the genres and categories that have a name. */
 const references = [
   { table: "steam_tags", key: "tag_id", junction: "app_steam_tags", foreign: "tag_id", where: "" },
   { table: "steam_genres", key: "genre_id", junction: "app_genres", foreign: "genre_id", where: "where name is null" },
@@ -65,7 +65,7 @@ const perApp = [
   "sync_status",
 ];
 
-/** Not for use: it shows what the foreign keys cost. */
+/** Only for measuring the cost of foreign keys. */
 const dropForeignKeys = `
   do $$
   declare
@@ -123,7 +123,7 @@ async function timeApply(cluster: ClusterAddress, batches: readonly StoredRecord
 }
 
 interface ApplyOptions {
-  /** Counts marking and claiming, too. */
+  /** Includes marking and claiming in the measured time. */
   timeAll?: boolean;
   prepare?: string;
 }
@@ -184,7 +184,7 @@ async function loadByCopy(cluster: ClusterAddress, transactions: readonly Copies
   return seconds;
 }
 
-/** What the product wrote, as the text of COPY, batch by batch: a reference goes with the first app that needs it. */
+/** The rows that `pics_apply` wrote, as COPY text per batch. A reference row belongs to the batch of the first app that needs it. */
 async function copiesOf(cluster: ClusterAddress, name: string, batches: readonly StoredRecord[][]): Promise<Copies[]> {
   return asSuperuser(cluster, name, async (client) => {
     const all: Copies[] = [];
@@ -209,7 +209,7 @@ async function copiesOf(cluster: ClusterAddress, name: string, batches: readonly
   });
 }
 
-/** All batches as one. */
+/** Concatenates all batches into one. */
 function joined(copies: readonly Copies[]): Copies {
   return ["apps", ...references.map(({ table }) => table), ...perApp].map((table) => ({
     table,
@@ -230,7 +230,7 @@ function chunks<T>(list: readonly T[], size: number): T[][] {
 }
 
 export function formatWritePath({ apps, rowsPerApp, ways: measured }: WritePathBench): string {
-  const about = `${apps.toLocaleString("en-US")} apps, ${rowsPerApp.toFixed(1)} rows an app.`;
+  const about = `${apps.toLocaleString("en-US")} apps, ${rowsPerApp.toFixed(1)} rows per app.`;
   const rows = measured.map(({ way, appsPerSecond, ofCopy }) => [ways[way], appsPerSecond, ofCopy]);
   return [about, "", table(["way", "apps/s", "of COPY"], rows)].join("\n");
 }

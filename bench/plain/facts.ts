@@ -1,6 +1,6 @@
 /**
- * The facts of one app as the plain program reads them out of steam-user's parsed `appinfo`: the same columns and relations
- * that the product stores.
+ * Extractor of the plain program: reads the data of one app out of steam-user's parsed `appinfo`, for the same columns and relations
+ * that the service stores.
  */
 
 type Json = string | { [key: string]: Json } | undefined;
@@ -20,7 +20,7 @@ export interface Facts {
 
 export function factsOf(appid: number, appinfo: unknown): Facts {
   const info = block(appinfo as Json);
-  // Without an access token Steam tells less, and what is absent is unknown.
+  // Without an access token Steam sends fewer sections; absent values are unknown.
   const isPartial = info.public_only === "1";
   const common = block(info.common);
   const extended = block(info.extended);
@@ -40,9 +40,9 @@ export function factsOf(appid: number, appinfo: unknown): Facts {
       store_asset_mtime: time(common.store_asset_mtime),
       platforms: platforms(common.oslist),
       controller_support: lower(common.controller_support),
-      pics_review_score: whole(common.review_score, 0, 9),
-      pics_review_percentage: whole(common.review_percentage, 0, 100),
-      metacritic_score: whole(common.metacritic_score, 0, 100),
+      pics_review_score: int(common.review_score, 0, 9),
+      pics_review_percentage: int(common.review_percentage, 0, 100),
+      metacritic_score: int(common.metacritic_score, 0, 100),
       metacritic_url: text(common.metacritic_fullurl) ?? metacriticUrl(text(common.metacritic_url)),
       parent_appid: parents.find((parent) => parent !== null && parent !== appid) ?? null,
       homepage_url: text(extended.homepage) ?? text(extended.developer_url),
@@ -102,13 +102,13 @@ function languages(common: Record<string, Json>): Record<string, unknown> | null
 function steamDeck(deck: Record<string, Json>): Record<string, unknown> | null {
   if (Object.keys(deck).length === 0) return null;
   const tests = list(deck.tests).map((item) => ({
-    display: whole(block(item).display, 0, 99),
+    display: int(block(item).display, 0, 99),
     token: text(block(item).token),
   }));
   const steamos = text(deck.steamos_compatibility);
   return {
-    category: ["unknown", "unsupported", "playable", "verified"][whole(deck.category, 0, 3) ?? 0],
-    steamos_category: steamos && ["unknown", "unsupported", "compatible"][whole(steamos, 0, 2) ?? 0],
+    category: ["unknown", "unsupported", "playable", "verified"][int(deck.category, 0, 3) ?? 0],
+    steamos_category: steamos && ["unknown", "unsupported", "compatible"][int(steamos, 0, 2) ?? 0],
     test_timestamp: time(deck.test_timestamp),
     tested_build_id: text(deck.tested_build_id),
     tests: tests.length > 0 ? tests : null,
@@ -116,21 +116,21 @@ function steamDeck(deck: Record<string, Json>): Record<string, unknown> | null {
 }
 
 const block = (value: Json): Record<string, Json> => (typeof value === "object" ? value : {});
-/** A JavaScript object has its numeric keys in order. */
+/** A JavaScript object iterates its integer keys in ascending order. */
 const list = (value: Json): Json[] => Object.values(block(value));
 const text = (value: Json): string | null =>
   typeof value === "string" ? value.replaceAll("\0", "").toWellFormed().trim() || null : null;
 const lower = (value: Json): string | null => text(value)?.toLowerCase() ?? null;
-const id = (value: Json): number | null => whole(value, 1, 2_147_483_647);
+const id = (value: Json): number | null => int(value, 1, 2_147_483_647);
 const ids = (values: Json[]): number[] => [...new Set(values.map(id).filter((value) => value !== null))];
 
-function whole(value: Json, min: number, max: number): number | null {
+function int(value: Json, min: number, max: number): number | null {
   const digits = text(value);
   const number = digits !== null && /^\d+$/.test(digits) ? Number(digits) : Number.NaN;
   return number >= min && number <= max ? number : null;
 }
 
 function time(value: Json): string | null {
-  const seconds = whole(value, 1, 253_402_300_799);
+  const seconds = int(value, 1, 253_402_300_799);
   return seconds === null ? null : new Date(seconds * 1_000).toISOString();
 }

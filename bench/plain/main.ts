@@ -1,7 +1,7 @@
 /**
- * The bulk sync as one would write it with what the packages offer: steam-user's `getProductInfo` (its own KeyValues
- * parser and access tokens included), one batch after the other, and supabase-js table by table. It has no resume, no time
- * limits and no way around an app that is refused; it exists to be measured against.
+ * Baseline of the benchmark: a bulk sync with the public API of the packages. steam-user's `getProductInfo` (including its KeyValues
+ * parser and access tokens), one batch after the other, and supabase-js table by table. It has no resume, no timeouts and no
+ * isolation of an app that the database rejects.
  *
  *     node bench/plain/main.ts APPIDS.json [--side-by-side]
  *

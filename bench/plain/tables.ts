@@ -2,8 +2,8 @@ import type { SupabaseClient } from "@supabase/supabase-js";
 import type { Facts } from "./facts.ts";
 
 /**
- * Writes a batch table by table with supabase-js, as one does without SQL functions: rows are upserted, relations are
- * deleted and upserted anew, and the ids of names are looked up once and remembered.
+ * Writes a batch table by table with supabase-js, without SQL functions: rows are upserted, relations are deleted and upserted again,
+ * and the ids of names are cached.
  */
 export interface FetchedFacts extends Facts {
   changeNumber: number;
@@ -28,7 +28,7 @@ export function createTables(supabase: SupabaseClient, { sideBySide }: { sideByS
     if (rows.length > 0) await supabase.from(table).upsert(rows, options).throwOnError();
   }
 
-  /** Ids of tags, genres and categories need a row before anything can refer to them. */
+  /** Inserts tags, genres and categories before the relations that reference them (foreign keys). */
   async function addIds(table: keyof typeof knownIds, column: string, ids: readonly number[]) {
     const known = knownIds[table];
     const fresh = [...new Set(ids)].filter((id) => !known.has(id));
@@ -46,7 +46,7 @@ export function createTables(supabase: SupabaseClient, { sideBySide }: { sideByS
     if (fresh.length > 0) {
       const rows = fresh.map((name) => ({ name }));
       await upsert(table, rows, { onConflict: "name", ignoreDuplicates: true });
-      // A URL holds only so many names.
+      // The length of a URL is limited.
       for (let start = 0; start < fresh.length; start += 50) {
         const page = fresh.slice(start, start + 50);
         const { data } = await supabase.from(table).select("id, name").in("name", page).throwOnError();
@@ -56,7 +56,7 @@ export function createTables(supabase: SupabaseClient, { sideBySide }: { sideByS
     return known;
   }
 
-  /** What an app no longer has must go, so all its rows go first. */
+  /** Replaces all rows of the apps, so that relations that an app no longer has are deleted. */
   async function replace(table: string, appids: readonly number[], rows: Row[]) {
     await supabase.from(table).delete().in("appid", appids).throwOnError();
     await upsert(table, rows);

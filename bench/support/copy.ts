@@ -1,6 +1,6 @@
 import pg from "pg";
 
-/** What pg's connection does during a COPY and its types leave out. */
+/** Methods of pg's connection during a COPY, which its types lack. */
 interface CopyConnection {
   sendCopyFromChunk(chunk: Buffer): void;
   endCopyFrom(): void;
@@ -11,7 +11,7 @@ interface CopyHandlers {
   handleCopyData(message: { chunk: Buffer }): void;
 }
 
-/** Runs `copy … from stdin` with `rows`, the whole text at once. */
+/** Runs `copy … from stdin` with `rows`, sent as one chunk. */
 export async function copyFrom(client: pg.Client, sql: string, rows: Buffer): Promise<void> {
   await copy(client, sql, {
     handleCopyInResponse(connection) {

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 
 /**
- * CPU time and memory of processes, as Linux counts them under /proc. Elsewhere there are no figures.
+ * CPU time and memory of processes, from Linux's /proc. Other systems return no figures.
  */
 
 const ticksPerSecond = 100;
@@ -10,7 +10,7 @@ interface ProcessTimes {
   pid: number;
   parent: number;
   name: string;
-  /** Its own and that of its children that have ended. */
+  /** Of the process and of its children that have ended. */
   cpuSeconds: number;
 }
 
@@ -39,7 +39,7 @@ export function residentMegabytes(pid: number): number | null {
   return memoryLine(pid, "VmRSS");
 }
 
-/** The most memory that was resident at any time, in MB. */
+/** Peak resident memory, in MB (10^6 bytes); null when the process has ended. */
 export function peakMegabytes(pid: number): number | null {
   return memoryLine(pid, "VmHWM");
 }

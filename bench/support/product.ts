@@ -8,10 +8,10 @@ import { fileURLToPath } from "node:url";
 import { cpuOf, peakMegabytes, residentMegabytes } from "./process-meter.ts";
 
 export interface ProgramRun {
-  /** As the program says: from the begin of its work to the end, without the start of the process. */
+  /** Reported by the program: duration of its work, without the start of the process. */
   seconds: number;
   stored: number;
-  /** Last reading before its end. */
+  /** Last sample before its end. */
   cpuSeconds: number;
   peakMegabytes: number;
   /** Resident memory, sampled four times a second. */
@@ -21,7 +21,7 @@ export interface ProgramRun {
 const sampleIntervalMs = 250;
 const infoLevel = 30;
 
-/** Runs a program (`node …`) as a child with exactly this environment; `read` finds the result among its lines of JSON. */
+/** Runs a program (`node …`) as a child process with exactly this environment; `read` extracts the result from its JSON log lines. */
 export async function runProgram(
   args: readonly string[],
   env: Record<string, string>,
@@ -43,10 +43,10 @@ export async function runProgram(
   }, sampleIntervalMs);
   const warnings: string[] = [];
   createInterface(child.stdout).on("line", (line) => {
-    const said = parsed(line);
-    const result = said ? read(said) : null;
+    const entry = parsed(line);
+    const result = entry ? read(entry) : null;
     if (result) Object.assign(run, result, { cpuSeconds: cpuOf(pid) ?? run.cpuSeconds });
-    if (!said || Number(said.level) > infoLevel) warnings.push(line);
+    if (!entry || Number(entry.level) > infoLevel) warnings.push(line);
   });
   const [code] = (await once(child, "close")) as [number | null];
   clearInterval(sampling);
@@ -55,7 +55,7 @@ export async function runProgram(
   return run;
 }
 
-/** `bulk-sync` as `npm start` runs it, without a pause between requests. */
+/** Runs `bulk-sync` with the options of `npm start`, without a delay between requests. */
 export async function runBulkSync(env: Record<string, string>, args: readonly string[] = []): Promise<ProgramRun> {
   const { scripts } = JSON.parse(await readFile(new URL("../../package.json", import.meta.url), "utf8")) as {
     scripts: { start: string };

@@ -5,7 +5,7 @@ import type { ClusterAddress } from "../../test/support/cluster.ts";
 import { asSuperuser, urlOf } from "../../test/support/cluster.ts";
 import { ownerOf, serverTemplate, silent } from "../../test/support/templates.ts";
 
-/** A new, migrated database in the cluster; the URL is for its owner. A checkpoint before it, so that runs begin alike. */
+/** Creates a migrated database in the cluster; the URL is for its owner. A checkpoint first gives every run the same start. */
 export async function freshDatabase(
   cluster: ClusterAddress,
   kind: "postgres" | "supabase",
@@ -29,7 +29,7 @@ export async function freshDatabase(
 
 let databases = 0;
 
-/** The product's store over a Postgres. */
+/** The service's catalog store over a Postgres database. */
 export async function openStore(url: string) {
   const db = await openPostgres({ url, logger: silent, maxConnections: 1 });
   return { store: createCatalogStore(db, createDatabaseRetry("postgres", { logger: silent })), db };
