@@ -216,7 +216,7 @@ describe("through Supabase", () => {
   test("no function runs with its owner's rights, or with somebody else's search path", async () => {
     const loose = await database.sql(
       `select proname from pg_proc where pronamespace = 'public'::regnamespace
-         and (prosecdef or proconfig is null or not 'search_path=public, pg_temp' = any (proconfig))`,
+         and (prosecdef or proconfig is null or not 'search_path=pg_catalog, pg_temp' = any (proconfig))`,
     );
     expect(loose).toEqual([]);
   });
