@@ -101,9 +101,9 @@ function differingRoutines(
     "-- Generated from supabase/routines by `npm run migration`: only what differs from the migrations before.\n",
     schemaVersion(version),
     ...gone.map(({ drop }) => `${drop}\n`),
-    ...changed.map(({ comment, sql }) => `${comment}${sql}\n`),
+    ...changed.map(({ comment, sql }) => `${comment}${sql}`),
     // Statements that define nothing: the call that sets the privileges of functions.
-    ...wanted.filter(({ drop }) => drop === null).map(({ sql }) => `${sql}\n`),
+    ...wanted.filter(({ drop }) => drop === null).map(({ sql }) => sql),
   ].join("\n");
 }
 

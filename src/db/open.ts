@@ -29,11 +29,12 @@ export function openDatabase(config: DatabaseConfig, options: OpenOptions): Prom
 }
 
 /**
- * Brings the schema up to date where plain SQL can be sent; through Supabase's REST interface only checks it. Waits for a
- * database that is away.
+ * Migrates the schema where plain SQL can be sent; through Supabase's REST interface only checks its version. Waits for an unreachable
+ * database.
  *
  * @returns the files that were applied now.
- * @throws {DatabaseError} `schema` when it is missing or old and cannot be brought up to date from here.
+ * @throws {ConfigError} when another version of this program created the database.
+ * @throws {DatabaseError} `schema` when it is missing or old and cannot be migrated from here.
  */
 export async function prepareSchema(
   db: Database | SqlDatabase,
