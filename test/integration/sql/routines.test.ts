@@ -47,7 +47,11 @@ const shadowSql = `
   set role intruder_%s;
   ${shadows
     .map((signature) => {
-      const result = signature.startsWith("unnest") ? "setof integer" : "jsonb";
+      const result = signature.startsWith("unnest")
+        ? "setof integer"
+        : signature.startsWith("hash")
+          ? "bigint"
+          : "jsonb";
       return `create function public.${signature} returns ${result} language plpgsql
                 as $$ begin raise exception 'a shadow of ${signature} was called'; end $$;`;
     })
