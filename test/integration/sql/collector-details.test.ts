@@ -1,8 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { DueRequest, GameDetails, GameNumbers } from "../../../src/collector/store.ts";
-import { forEachDatabase } from "../../support/databases.ts";
-import { record, useCatalog } from "./catalog.ts";
-import { useCollecting } from "./collecting.ts";
+import { forEachSqlDatabase, record, useCatalog } from "./catalog.ts";
+import { useCollecting } from "./collector.ts";
 
 /** Numbers of which none is empty. */
 const numbers = (appid: number, given: Partial<GameNumbers> = {}): GameNumbers => ({
@@ -39,7 +38,7 @@ const empty = (appid: number): GameNumbers => ({
   price: null,
 });
 
-forEachDatabase("collecting SteamSpy's numbers", (open) => {
+forEachSqlDatabase("the collector's SteamSpy functions", (open) => {
   const catalog = useCatalog(open);
   const { sql, call, store, mark, claim, apply, status } = catalog;
   const collecting = useCollecting(catalog);
@@ -62,8 +61,8 @@ forEachDatabase("collecting SteamSpy's numbers", (open) => {
       [ago],
     );
 
-  describe("games of the catalog", () => {
-    test("that are active become games whose details are due, by key", async () => {
+  describe("collector_enqueue", () => {
+    test("enqueues active games, by key", async () => {
       await store(
         record(10, 500),
         record(20, 500, { type: "dlc" }),
@@ -95,8 +94,8 @@ forEachDatabase("collecting SteamSpy's numbers", (open) => {
     });
   });
 
-  describe("a pass over the pages of all games", () => {
-    test("begins at the first page, goes on where it stopped, and ends", async () => {
+  describe("collector_begin_pass and collector_save_page", () => {
+    test("begin at the first page, resume, and complete", async () => {
       const first = await beginPass();
       expect(first).toEqual({ page: 0, missed: [], expected_pages: null, now: expect.any(String) });
       expect(Math.abs(Date.now() - Date.parse(first.now))).toBeLessThan(60_000);
@@ -121,19 +120,22 @@ forEachDatabase("collecting SteamSpy's numbers", (open) => {
       { complete: false, ago: "23 hours 59 minutes", page: 2 },
       { complete: false, ago: "24 hours 1 minute", page: 0 },
     ];
-    test.each(ages)("begun $ago ago, complete: $complete, goes on with page $page", async ({ complete, ago, page }) => {
-      await beginPass();
-      await savePage(3, [], [], true);
-      await age("2 days");
-      await beginPass();
-      await savePage(2, [numbers(10)], [1], complete);
-      await age(ago);
-      const again = await beginPass();
-      expect(again).toMatchObject({ page, missed: page === 0 ? [] : [1], expected_pages: complete ? 2 : 3 });
-      if (page === 0) expect(await state()).toMatchObject({ pass_completed_at: null, pass_page: 0, pass_missed: [] });
-    });
+    test.each(ages)(
+      "continue with page $page when begun $ago ago, complete: $complete",
+      async ({ complete, ago, page }) => {
+        await beginPass();
+        await savePage(3, [], [], true);
+        await age("2 days");
+        await beginPass();
+        await savePage(2, [numbers(10)], [1], complete);
+        await age(ago);
+        const again = await beginPass();
+        expect(again).toMatchObject({ page, missed: page === 0 ? [] : [1], expected_pages: complete ? 2 : 3 });
+        if (page === 0) expect(await state()).toMatchObject({ pass_completed_at: null, pass_page: 0, pass_missed: [] });
+      },
+    );
 
-    test("is due at once for a full refresh, which begins only once", async () => {
+    test("begin a pass at once for a full refresh, which begins once", async () => {
       await beginPass();
       await savePage(3, [], [], true);
       await age();
@@ -148,7 +150,7 @@ forEachDatabase("collecting SteamSpy's numbers", (open) => {
       expect(await state()).toMatchObject({ refresh_since });
     });
 
-    test("writes every number, over what was there, and nothing that only details tell", async () => {
+    test("overwrite every number, and no column of the details", async () => {
       await saveDetails(details(10), { status: "failed", appid: 20, attempts: 2, error: "broken" });
       await sql("update game_metadata set last_updated = now() - interval '1 day' where appid = 10");
       const before = { 10: await metadata(10), 20: await metadata(20) };
@@ -174,7 +176,7 @@ forEachDatabase("collecting SteamSpy's numbers", (open) => {
     });
   });
 
-  describe("what is due", () => {
+  describe("collector_due", () => {
     interface Known {
       status: "pending" | "success" | "failed" | "not_found";
       /** When it was last asked for; never by default. */
@@ -207,7 +209,7 @@ forEachDatabase("collecting SteamSpy's numbers", (open) => {
       { known: { status: "failed", ago: "1 minute", attempts: 2 }, usually: true, staleFirst: true },
       { known: { status: "failed", ago: "40 days", attempts: 3 }, usually: false, staleFirst: true },
     ];
-    test("follows from how the last attempt ended, and when", async () => {
+    test("depends on status and age of the last attempt", async () => {
       const all = states.map((each, index) => ({ appid: 10 + index, ...each }));
       await know(Object.fromEntries(all.map(({ appid, known }) => [appid, known])));
       for (const mode of ["usually", "staleFirst"] as const) {
@@ -223,7 +225,7 @@ forEachDatabase("collecting SteamSpy's numbers", (open) => {
       }
     });
 
-    test("is nothing that this run has asked for, however that ended", async () => {
+    test("excludes games fetched in this run", async () => {
       await know({ 10: { status: "pending" }, 20: { status: "pending" }, 30: { status: "success", ago: "40 days" } });
       for (const staleFirst of [false, true]) {
         const { now: runStartedAt } = await beginPass(true);
@@ -239,7 +241,7 @@ forEachDatabase("collecting SteamSpy's numbers", (open) => {
       expect(await due()).toEqual({ games: [{ appid: 10, attempts: 1 }], due: 1 });
     });
 
-    test("is no app that is gone, but what only SteamSpy knows", async () => {
+    test("excludes inactive apps, includes games that only SteamSpy knows", async () => {
       await store(record(10, 500), record(20, 500));
       await collect({ games: [10, 20, 30] });
       await collect({ games: [10, 20] });
@@ -251,7 +253,7 @@ forEachDatabase("collecting SteamSpy's numbers", (open) => {
       expect(await dueAppids()).toEqual([40, 10]);
     });
 
-    test("comes in order: never asked first, then the most owned, then those asked longest ago", async () => {
+    test("orders by never fetched, most owned, fetched longest ago", async () => {
       await know({
         1: { status: "pending", owners: null },
         2: { status: "pending", owners: "0 .. 20,000" },
@@ -274,7 +276,7 @@ forEachDatabase("collecting SteamSpy's numbers", (open) => {
       expect(await dueAppids({ staleFirst: true })).toEqual([15, 11, 14, 13, 12, 16, 3, 5, 4, 6, 2, 1]);
     });
 
-    test("is everything while a full refresh lasts, which ends when all was asked since it began", async () => {
+    test("returns every game during a full refresh, which ends when all were fetched", async () => {
       await know({
         10: { status: "success", ago: "1 day" },
         20: { status: "not_found", ago: "2 days" },
@@ -304,7 +306,7 @@ forEachDatabase("collecting SteamSpy's numbers", (open) => {
       expect(await due()).toMatchObject({ due: 5 });
     });
 
-    test("a full refresh ends though there is always something that is due for other reasons", async () => {
+    test("ends a full refresh although games are due for other reasons", async () => {
       await know({ 10: { status: "success", ago: "1 day" }, 20: { status: "failed", ago: "1 day", attempts: 1 } });
       await beginPass(true);
       await saveDetails(details(10), { status: "failed", appid: 20, attempts: 2, error: "broken" });
@@ -314,8 +316,8 @@ forEachDatabase("collecting SteamSpy's numbers", (open) => {
     });
   });
 
-  describe("details", () => {
-    test("are written whole, and again, with what they say of their fetching", async () => {
+  describe("collector_save_details", () => {
+    test("writes details with status and attempts, and is idempotent", async () => {
       for (const given of [{}, {}, { developer: "Other", score_rank: null, tags_json: {}, languages: null }]) {
         await saveDetails(details(10, given));
         const { status: fetch_status, ...columns } = details(10, given);
@@ -330,7 +332,7 @@ forEachDatabase("collecting SteamSpy's numbers", (open) => {
       }
     });
 
-    test("of a game that SteamSpy does not know, or that failed, leave what is stored", async () => {
+    test("keeps stored details of not_found and failed games", async () => {
       await saveDetails(details(10), details(20));
       await sql(
         "update game_metadata set last_updated = now() - interval '1 day', fetched_at = now() - interval '1 day'",
@@ -367,7 +369,7 @@ forEachDatabase("collecting SteamSpy's numbers", (open) => {
       });
     });
 
-    test("that were answered say so in sync_status, and touch nothing else there", async () => {
+    test("sets last_steamspy_sync of answered games, and nothing else of sync_status", async () => {
       await store(record(10, 500), record(20, 500));
       await mark([
         [10, 600],
@@ -391,7 +393,7 @@ forEachDatabase("collecting SteamSpy's numbers", (open) => {
       expect(await status(50)).toEqual({});
     });
 
-    test("make no work for PICS, and hide none from it", async () => {
+    test("neither creates nor hides pending apps of PICS", async () => {
       await saveDetails(details(10), details(20));
       expect(await call("pics_state")).toMatchObject({ pending: 0, failing: 0 });
       expect((await claim()).apps).toEqual([]);
@@ -402,7 +404,7 @@ forEachDatabase("collecting SteamSpy's numbers", (open) => {
       expect(await status(10)).toMatchObject({ pics_change_number: 500, last_steamspy_sync: expect.anything() });
     });
 
-    test("are what get_apps_for_sync goes by", async () => {
+    test("moves games to the end of get_apps_for_sync", async () => {
       await sql("insert into apps (appid) values (10), (20), (30), (40)");
       const next = async (max: number) =>
         (await catalog.database.db.rpc("get_apps_for_sync", { source: "steamspy", max_apps: max })) as number[];
@@ -417,7 +419,7 @@ forEachDatabase("collecting SteamSpy's numbers", (open) => {
       expect(await next(3)).toEqual([30, 40, 10]);
     });
 
-    test("that no column holds are a fault of the data, and nothing of the call is kept", async () => {
+    test("rolls back for a value out of range, as a fault of the data", async () => {
       const bad = details(20, { price: 2 ** 31 });
       await expect(saveDetails(details(10), bad)).rejects.toMatchObject({ fault: "data" });
       expect(await games()).toEqual([]);

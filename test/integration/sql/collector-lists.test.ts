@@ -1,13 +1,12 @@
 import pg from "pg";
 import { describe, expect, test } from "vitest";
 import { LeaseLostError } from "../../../src/db/leader-lease.ts";
-import { forEachDatabase } from "../../support/databases.ts";
-import { record, useCatalog } from "./catalog.ts";
-import { type Lists, useCollecting } from "./collecting.ts";
+import { forEachSqlDatabase, record, useCatalog } from "./catalog.ts";
+import { type Lists, useCollecting } from "./collector.ts";
 
 const range = (first: number, count: number) => Array.from({ length: count }, (_, index) => first + index);
 
-forEachDatabase("collecting app lists", (open, kind) => {
+forEachSqlDatabase("the collector's app lists", (open, kind) => {
   const catalog = useCatalog(open);
   const { sql, call, mark, claim, apply, store, app } = catalog;
   const collecting = useCollecting(catalog);
@@ -30,10 +29,10 @@ forEachDatabase("collecting app lists", (open, kind) => {
   const listed = (appid: number, name = `List ${appid}`) => [true, true, name];
   const unlisted = (appid: number, name = `List ${appid}`) => [false, false, name];
 
-  describe("reading", () => {
+  describe("collector_begin_list and collector_save_list", () => {
     const blank = { games: { after: 0, complete: false }, dlc: { after: 0, complete: false } };
 
-    test("begins once, however often it is begun, and goes on where it stopped, also in other hands", async () => {
+    test("resume an unfinished run, by another leader too", async () => {
       const first = await begin();
       expect(first).toEqual({ run: 1, phase: "reading", cursor: blank, age_seconds: expect.any(Number) });
       expect(await begin()).toMatchObject({ run: 1, phase: "reading", cursor: blank });
@@ -50,7 +49,7 @@ forEachDatabase("collecting app lists", (open, kind) => {
       { why: "when a kind is no longer asked for", kinds: ["games"], fresh: false, age: "0 s" },
       { why: "when another kind is asked for", kinds: ["games", "dlc", "videos"], fresh: false, age: "0 s" },
     ];
-    test.each(anew)("begins anew $why", async ({ kinds, fresh, age }) => {
+    test.each(anew)("begin a new run $why", async ({ kinds, fresh, age }) => {
       await begin();
       await save(1, [10, 20], true);
       await save(1, [30], true, "dlc");
@@ -66,7 +65,7 @@ forEachDatabase("collecting app lists", (open, kind) => {
       );
     });
 
-    test("goes on for an hour", async () => {
+    test("resume a run for an hour", async () => {
       await begin();
       await save(1, [10]);
       await sql("update collector_state set list_started_at = now() - interval '59 minutes'");
@@ -75,14 +74,14 @@ forEachDatabase("collecting app lists", (open, kind) => {
       expect(age_seconds).toBeGreaterThanOrEqual(59 * 60);
     });
 
-    test("begun anew twice, because a reply was lost, is as blank as before", async () => {
+    test("are idempotent for a new run", async () => {
       await begin();
       await save(1, [10], true);
       await begin(true);
       expect(await begin(true)).toMatchObject({ phase: "reading", cursor: blank });
     });
 
-    test("takes a part twice, and an app twice in a part", async () => {
+    test("accept a page twice, and an app twice in a page", async () => {
       const { run } = await begin(false, ["games"]);
       await save(run, [10, 20, 20, 30]);
       await save(run, [10, 20, 20, 30]);
@@ -91,7 +90,7 @@ forEachDatabase("collecting app lists", (open, kind) => {
       expect((await accept(run)).lists).toEqual([{ kind: "games", before: 0, now: 3, vanished: 0, fault: null }]);
     });
 
-    test("changes nothing that others see, and cannot be applied before it is accepted", async () => {
+    test("change no other table before the run is accepted", async () => {
       await collect({ games: [10, 20], dlc: [30] });
       const before = [await rows("apps"), await rows("game_metadata")];
       const { run } = await read({ games: [10, 40], dlc: [30] });
@@ -100,7 +99,7 @@ forEachDatabase("collecting app lists", (open, kind) => {
       expect(await begin()).toMatchObject({ run, phase: "reading" });
     });
 
-    test("is over once it is accepted: later parts are refused, and a new one waits until it is applied", async () => {
+    test("reject pages of an accepted run, and resume its application", async () => {
       const { run } = await read({ games: [10, 20], dlc: [30] });
       await accept(run);
       await expect(save(run, [50])).rejects.toThrow(LeaseLostError);
@@ -113,7 +112,7 @@ forEachDatabase("collecting app lists", (open, kind) => {
     });
   });
 
-  describe("accepting", () => {
+  describe("collector_accept_list", () => {
     /** Apps that a list had, how many of them are left, how many are new, and from which share on that is accepted. */
     const lengths: { had: number; has: number; fresh?: number; from: 0 | 0.05 | 0.5 | 1 | "never" }[] = [
       { had: 100, has: 100, from: 0 },
@@ -134,7 +133,7 @@ forEachDatabase("collecting app lists", (open, kind) => {
       { had: 0, has: 0, fresh: 5, from: 0 },
     ];
 
-    test("a list may lose one app, or so large a share, but never all that it has", async () => {
+    test("accepts a list that lost one app or max_shrink, never all of them", async () => {
       const kinds = lengths.map((given) => ({ fresh: 0, ...given, kind: JSON.stringify(given) }));
       await collect(Object.fromEntries(kinds.map((each) => [each.kind, range(1, each.had)])));
       const now: Lists = Object.fromEntries(
@@ -151,7 +150,7 @@ forEachDatabase("collecting app lists", (open, kind) => {
       }
     });
 
-    test("an incomplete list refuses", async () => {
+    test("rejects an incomplete list", async () => {
       const { run } = await begin();
       await save(run, [10, 20]);
       await save(run, [30], true, "dlc");
@@ -166,7 +165,7 @@ forEachDatabase("collecting app lists", (open, kind) => {
       expect(await begin()).toMatchObject({ run: run + 1, phase: "reading" });
     });
 
-    test("one refused list refuses all, and nothing is changed", async () => {
+    test("rejects the whole run for one rejected list, changing nothing", async () => {
       await store(record(500, 1), record(600, 1));
       await collect({ games: range(1, 40), dlc: range(100, 40), videos: [500] });
       const before = [await rows("apps"), await rows("game_metadata")];
@@ -191,7 +190,7 @@ forEachDatabase("collecting app lists", (open, kind) => {
       expect([await rows("apps"), await rows("game_metadata")]).toEqual(before);
     });
 
-    test("asked again gives the same verdict", async () => {
+    test("returns the same result when repeated", async () => {
       const first = await read({ games: [10, 20] });
       const accepted = await accept(first.run);
       expect(accepted).toMatchObject({ accepted: true });
@@ -211,8 +210,8 @@ forEachDatabase("collecting app lists", (open, kind) => {
     });
   });
 
-  describe("applying", () => {
-    test("inserts new apps; games wait for their details", async () => {
+  describe("collector_apply_list", () => {
+    test("inserts new apps, and games as pending in game_metadata", async () => {
       const { counts } = await collect({ games: [10, [20, ""]], dlc: [30], videos: [] });
       expect(counts).toEqual({
         done: true,
@@ -236,7 +235,7 @@ forEachDatabase("collecting app lists", (open, kind) => {
       ]);
     });
 
-    test("vanished apps are unlisted, those that only PICS knows stay as they were, returning ones are listed", async () => {
+    test("clears is_listed of vanished apps, sets it for returning ones, leaves apps of PICS alone", async () => {
       await store(record(10, 500, { name: "PICS 10" }), record(77, 500, { name: "Demo" }));
       await collect({ games: [10, 20, 30], dlc: [40] });
       expect((await collect({ games: [20, 30], dlc: [40] })).counts).toMatchObject({ delisted: 1, relisted: 0 });
@@ -257,7 +256,7 @@ forEachDatabase("collecting app lists", (open, kind) => {
       expect(await gamesAsked()).toEqual([10, 20, 30]);
     });
 
-    test("an app that was only read by a reading that came to nothing is not taken for gone", async () => {
+    test("does not delist an app that only an abandoned run listed", async () => {
       await store(record(77, 500, { name: "Demo" }));
       await collect({ games: [10] });
       await read({ games: [10, 20, 77] });
@@ -265,7 +264,7 @@ forEachDatabase("collecting app lists", (open, kind) => {
       expect(await apps()).toEqual({ 10: listed(10), 77: [null, true, "Demo"] });
     });
 
-    test("an app that moves from one kind to another is never unlisted", async () => {
+    test("never delists an app that moves to another kind", async () => {
       await collect({ games: [10, 20], software: [30] });
       for (const lists of [
         { games: [20], software: [10, 30] },
@@ -286,7 +285,7 @@ forEachDatabase("collecting app lists", (open, kind) => {
       expect(await apps()).toMatchObject({ 10: unlisted(10) });
     });
 
-    test("a list that is no longer asked for keeps its apps listed", async () => {
+    test("keeps apps listed whose list is no longer read", async () => {
       await collect({ games: [10, 20, 30], videos: [30, 40, 50] });
       await collect({ games: [10, 20] });
       expect(await apps()).toEqual({ 10: listed(10), 20: listed(20), 30: listed(30), 40: listed(40), 50: listed(50) });
@@ -298,7 +297,7 @@ forEachDatabase("collecting app lists", (open, kind) => {
       expect(await apps()).toMatchObject({ 30: unlisted(30), 40: listed(40) });
     });
 
-    test("names are the list's until PICS has stored the app", async () => {
+    test("sets names until PICS has stored the app", async () => {
       await store(record(10, 500, { name: "PICS 10" }));
       await mark([[20, 500]]);
       await collect({ games: [10, 20, 30] });
@@ -317,7 +316,7 @@ forEachDatabase("collecting app lists", (open, kind) => {
       expect(await apps()).toEqual({ 10: listed(10, "PICS 10"), 20: listed(20, "PICS 20"), 30: [true, true, null] });
     });
 
-    test("an app that Steam does not know stays inactive though it is listed, until Steam knows it", async () => {
+    test("keeps a listed app inactive while it is unknown to Steam", async () => {
       await store(record(10, 500), record(20, 500));
       await forget(10, 20);
       await collect({ games: [10] });
@@ -330,7 +329,7 @@ forEachDatabase("collecting app lists", (open, kind) => {
       expect(await apps()).toMatchObject({ 10: [true, true, "App 10"] });
     });
 
-    test("what PICS stores of an app that is no longer listed leaves it inactive", async () => {
+    test("leaves a delisted app inactive when PICS stores it", async () => {
       await collect({ games: [10, 20] });
       await collect({ games: [20] });
       await store(record(10, 500, { name: "PICS 10" }));
@@ -345,7 +344,7 @@ forEachDatabase("collecting app lists", (open, kind) => {
       expect(await app(20)).toMatchObject({ is_known: true });
     });
 
-    test("rows that do not change are not written", async () => {
+    test("does not write unchanged rows", async () => {
       await store(record(10, 500));
       await collect({ games: [10, 20, [30, "Thirty"]], dlc: [40] });
       const before = [await rows("apps"), await rows("game_metadata")];
@@ -356,7 +355,7 @@ forEachDatabase("collecting app lists", (open, kind) => {
       expect(after.filter((row) => !before[0]?.includes(row))).toEqual([expect.stringContaining("Dreißig")]);
     });
 
-    test("a row that somebody deleted comes back while it is listed", async () => {
+    test("inserts a deleted row again while it is listed", async () => {
       await collect({ games: [10, 20] });
       await sql("delete from apps where appid = 10");
       expect((await collect({ games: [10, 20] })).counts).toMatchObject({ inserted: 1 });
@@ -365,7 +364,7 @@ forEachDatabase("collecting app lists", (open, kind) => {
 
     const changes: Lists = { games: [...range(1, 9), ...range(30, 4)], dlc: [...range(10, 11), 40, 41], videos: [30] };
     // Of 27 apps in all.
-    test.each([2, 9, 1_000])("in batches of %i it comes to the same", async (max) => {
+    test.each([2, 9, 1_000])("has the same result in batches of %i", async (max) => {
       await store(record(5, 500, { name: "PICS 5" }), record(33, 500, { name: "PICS 33" }));
       await collect({ games: range(1, 10), dlc: range(10, 12), videos: [21] }, { max });
       const { counts } = await collect(changes, { max, maxShrink: 1 });
@@ -380,7 +379,7 @@ forEachDatabase("collecting app lists", (open, kind) => {
       expect(await gamesAsked()).toEqual([...range(1, 10), ...range(30, 4)]);
     });
 
-    test("a call whose reply was lost is simply repeated, also the last one", async () => {
+    test("is idempotent, the last call included", async () => {
       await collect({ games: range(1, 10) });
       const { run } = await read({ games: [...range(3, 8), 50] });
       await accept(run, 0.5);
@@ -396,7 +395,7 @@ forEachDatabase("collecting app lists", (open, kind) => {
 
     // PGlite has one connection and runs one call after the other.
     if (kind !== "pglite") {
-      test("a name that PICS is storing at this moment is not overwritten", async () => {
+      test("does not overwrite a name that PICS is storing concurrently", async () => {
         /** So many wait for somebody's rows, or one of them has ended. */
         async function waiting(count: number, one?: Promise<unknown>) {
           let ended = false;
@@ -435,7 +434,7 @@ forEachDatabase("collecting app lists", (open, kind) => {
     }
   });
 
-  test("counts say when a list was last applied", async () => {
+  test("collector_counts returns when a list was last applied", async () => {
     expect(await collecting.worker.counts()).toMatchObject({ list_completed_at: null });
     await read({ games: [10] });
     expect(await collecting.worker.counts()).toMatchObject({ list_completed_at: null });

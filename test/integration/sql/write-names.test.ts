@@ -1,8 +1,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { expect, test } from "vitest";
 import type { StoredRecord } from "../../../src/db/catalog-store.ts";
-import { forEachDatabase } from "../../support/databases.ts";
-import { applied, fullRecord, record, useCatalog } from "./catalog.ts";
+import { applied, forEachSqlDatabase, fullRecord, record, useCatalog } from "./catalog.ts";
 
 const relations = ["developers", "publishers", "franchises"] as const;
 
@@ -13,12 +12,12 @@ function noise(length: number): string {
   return text.slice(0, length);
 }
 
-forEachDatabase("names", (open, kind) => {
+forEachSqlDatabase("pics_mirror_names", (open, kind) => {
   const { store, mark, claim, apply, sql, relations: of } = useCatalog(open);
   const all = async (relation: string) =>
     (await sql<{ name: string }>(`select name from ${relation} order by name collate "C"`)).map(({ name }) => name);
 
-  test.each(relations)("%s are exact, one row each, shared by their apps", async (relation) => {
+  test.each(relations)("stores %s exactly, one row each, shared by their apps", async (relation) => {
     const odd = [
       "Valve",
       "valve",
@@ -46,21 +45,21 @@ forEachDatabase("names", (open, kind) => {
     for (const other of relations) if (other !== relation) expect(await all(other)).toEqual([]);
   });
 
-  test("a known name is found again and keeps its id", async () => {
+  test("reuses the row of a known name", async () => {
     await store(fullRecord(10, 500));
     const before = await sql("select * from developers");
     await store(fullRecord(20, 500), record(30, 500, { developers: ["Other"] }));
     expect(await sql("select * from developers where name = 'Valve'")).toEqual(before);
   });
 
-  test("an app changes hands", async () => {
+  test("moves an app to other names", async () => {
     await store(record(10, 500, { developers: ["Old", "Both"] }), record(20, 500, { developers: ["Old"] }));
     await store(record(10, 501, { developers: ["Both", "New"] }));
     expect(await of(10)).toMatchObject({ developers: ["Both", "New"] });
     expect(await of(20)).toMatchObject({ developers: ["Old"] });
   });
 
-  test("a name that no index holds is a fault of the data and leaves no trace", async () => {
+  test("rolls back for a name too long for the index, as a fault of the data", async () => {
     await store(record(10, 500, { developers: [noise(2_600), "x".repeat(3_000)] }));
     await mark([
       [20, 500],
@@ -87,7 +86,7 @@ forEachDatabase("names", (open, kind) => {
       { relation: "categories", list: ids, column: "steam_categories (category_id)", links: "app_categories" },
     ];
     // Each alone: whatever is written first keeps the batches apart from then on.
-    test.each(lists)("new $relation in opposite order at the same time block nobody", async (given) => {
+    test.each(lists)("does not deadlock for new $relation in opposite order", async (given) => {
       const { relation, list, column, links } = given;
       const batch = (first: number, values: (string | number)[]): StoredRecord[] =>
         Array.from({ length: 10 }, (_, index) =>

@@ -1,61 +1,15 @@
 import { describe, expect, test } from "vitest";
 import { LeaseLostError } from "../../../src/db/leader-lease.ts";
-import { forEachDatabase } from "../../support/databases.ts";
-import { useCatalog } from "./catalog.ts";
-import { useCollecting, type Worker } from "./collecting.ts";
+import { forEachSqlDatabase, useCatalog } from "./catalog.ts";
+import { useCollecting, type Worker } from "./collector.ts";
 
-forEachDatabase("collecting: who may", (open, kind) => {
+forEachSqlDatabase("the collector's lease and quotas", (open, kind) => {
   const catalog = useCatalog(open);
   const { sql } = catalog;
   const collecting = useCollecting(catalog);
   const { newWorker, lapse, takeOver, read, collect, rows } = collecting;
 
-  describe("the lead", () => {
-    test("is kept, and others hear when it is free", async () => {
-      const { worker } = collecting;
-      const other = newWorker();
-      const refused = await other.acquire(60_000);
-      expect(refused).toEqual({ leading: false, freeInMs: expect.any(Number) });
-      expect(refused.freeInMs).toBeGreaterThan(50_000);
-      expect(refused.freeInMs).toBeLessThanOrEqual(60_000);
-      expect(await worker.acquire(90_000)).toEqual({ leading: true, freeInMs: null });
-      expect((await other.acquire(60_000)).freeInMs).toBeGreaterThan(80_000);
-    });
-
-    test("that has lapsed is anybody's, and the old leader hears of it", async () => {
-      const { worker } = collecting;
-      const other = newWorker();
-      await worker.acquire(0);
-      expect(await other.acquire(60_000)).toEqual({ leading: true, freeInMs: null });
-      expect((await worker.acquire(60_000)).leading).toBe(false);
-    });
-
-    test("that nobody took meanwhile is taken up again", async () => {
-      const { worker } = collecting;
-      await lapse();
-      expect((await worker.acquire(60_000)).leading).toBe(true);
-      await worker.beginPass({ fullRefresh: false });
-    });
-
-    test("of several workers that ask at the same time goes to one", async () => {
-      await collecting.worker.release();
-      const replies = await Promise.all(Array.from({ length: 6 }, () => newWorker().acquire(60_000)));
-      expect(replies.filter(({ leading }) => leading)).toHaveLength(1);
-    });
-
-    test("is given up by nobody but the leader, who may say so twice", async () => {
-      const { worker } = collecting;
-      const other = newWorker();
-      await other.release();
-      expect((await other.acquire(60_000)).leading).toBe(false);
-      await worker.release();
-      expect((await other.acquire(60_000)).leading).toBe(true);
-      await worker.release();
-      expect((await newWorker().acquire(60_000)).leading).toBe(false);
-    });
-  });
-
-  describe("without the lease", () => {
+  describe("a worker without the lease", () => {
     const game = { appid: 10, status: "failed", attempts: 7, error: "broken" } as const;
     /** Everything that needs it, in a state in which the leader would change something. */
     const calls: Record<string, (worker: Worker, run: number) => Promise<unknown>> = {
@@ -84,7 +38,7 @@ forEachDatabase("collecting: who may", (open, kind) => {
       { when: "it has lapsed", lose: lapse },
       { when: "nobody leads", lose: () => collecting.worker.release() },
     ];
-    test.each(lost)("when $when, every call is refused and changes nothing", async ({ lose }) => {
+    test.each(lost)("is rejected by every function when $when", async ({ lose }) => {
       const { worker } = collecting;
       await collect({ games: [10, 20] });
       await sql("insert into apps (appid, type) values (30, 'game')");
@@ -101,7 +55,7 @@ forEachDatabase("collecting: who may", (open, kind) => {
       }
     });
 
-    test("there is something to refuse: with it, every call changes something", async () => {
+    test("(control) every function changes something with the lease", async () => {
       await collect({ games: [10, 20] });
       for (const [name, call] of Object.entries(calls)) {
         await sql("insert into apps (appid, type) values (30, 'game') on conflict do nothing");
@@ -118,7 +72,7 @@ forEachDatabase("collecting: who may", (open, kind) => {
       }
     });
 
-    test("a list that others began meanwhile is no longer the old one's", async () => {
+    test("is rejected for a run that a new leader replaced", async () => {
       const { run } = await read({ games: [10] });
       const heir = await takeOver();
       await heir.beginList({ kinds: ["games"], fresh: true });
@@ -130,13 +84,13 @@ forEachDatabase("collecting: who may", (open, kind) => {
     });
   });
 
-  describe("a daily quota", () => {
+  describe("web_reserve", () => {
     const today = "2026-11-20T00:00:00.000Z";
     const tomorrow = "2026-11-21T00:00:00.000Z";
     const reserve = (block: number, given: { endpoint?: string; periodStart?: string; limit?: number } = {}) =>
       newWorker().reserve({ endpoint: "steam", periodStart: today, limit: 1_000, block, ...given });
 
-    test("is granted in blocks until it is used up, whoever asks", async () => {
+    test("grants blocks of all workers until the quota is used up", async () => {
       expect(await reserve(400)).toBe(400);
       expect(await reserve(400)).toBe(400);
       expect(await reserve(400)).toBe(200);
@@ -148,14 +102,14 @@ forEachDatabase("collecting: who may", (open, kind) => {
       expect(await sql("select used from web_api_usage")).toEqual([{ used: 1_100 }]);
     });
 
-    test("is each endpoint's own, and each day's", async () => {
+    test("counts per endpoint and period", async () => {
       await reserve(1_000);
       expect(await reserve(10, { endpoint: "store" })).toBe(10);
       expect(await reserve(10, { periodStart: tomorrow })).toBe(10);
       expect(await reserve(10)).toBe(0);
     });
 
-    test("is never granted twice to several that ask at the same time", async () => {
+    test("never exceeds the limit for concurrent workers", async () => {
       const granted = await Promise.all(Array.from({ length: 24 }, () => reserve(70)));
       expect(granted.reduce((sum, each) => sum + each, 0)).toBe(1_000);
       expect(granted.filter((each) => each > 0)).toHaveLength(15);
@@ -163,7 +117,7 @@ forEachDatabase("collecting: who may", (open, kind) => {
 
     // PGlite has one connection and runs one call after the other.
     if (kind !== "pglite") {
-      test("has its last block for one of several that waited for it", async () => {
+      test("grants the last block to one of several waiting workers", async () => {
         for (const endpoint of ["steam", "store", "steamspy", "igdb"]) {
           await reserve(930, { endpoint });
           await sql("begin");
@@ -178,7 +132,7 @@ forEachDatabase("collecting: who may", (open, kind) => {
       });
     }
 
-    test("of long ago is forgotten, and that of yesterday is not", async () => {
+    test("deletes periods older than 60 days", async () => {
       await reserve(10, { periodStart: "2026-09-01T00:00:00.000Z" });
       await reserve(10);
       await reserve(10, { periodStart: tomorrow });
