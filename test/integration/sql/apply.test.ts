@@ -218,7 +218,7 @@ forEachDatabase("pics_apply", (open, kind) => {
         },
       ],
       ["another holds it", async () => (await claim()) && randomUUID()],
-      ["nobody claimed", async () => randomUUID()],
+      ["was never claimed", async () => randomUUID()],
     ])("%s", async (_, leaseOf) => {
       await store(record(10, 400), record(20, 400), record(30, 400));
       await mark([
@@ -268,7 +268,7 @@ forEachDatabase("pics_apply", (open, kind) => {
     test("waits for the first call while it is running", async () => {
       const lease = await claimed([10, 500]);
       const options = { request: randomUUID(), failed: [{ appid: 10, error: "broken" }] };
-      // On a server: the first cannot end before the second has come.
+      // On a server, a lock holds the first call until the second has started.
       if (kind !== "pglite") await sql("begin; select from sync_status where appid = 10 for update");
       const both = [apply(lease, options), apply(lease, options)];
       if (kind !== "pglite") {

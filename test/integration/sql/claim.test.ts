@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { forEachDatabase } from "../../support/databases.ts";
 import { record, useCatalog } from "./catalog.ts";
 
-/** Over before anybody can ask again. */
+/** Lapsed before the next call. */
 const instantSeconds = 0;
 
 forEachDatabase("pics_claim", (open, kind) => {
@@ -62,7 +62,7 @@ forEachDatabase("pics_claim", (open, kind) => {
   test("claims one batch for two concurrent calls with the same lease id", async () => {
     await markAll(range(6));
     const lease = randomUUID();
-    // On a server: nobody can take a row until both calls have looked whether the lease exists.
+    // On a server, a lock holds both calls until each has checked whether the lease exists.
     if (kind !== "pglite") await sql("begin; lock table sync_status in exclusive mode");
     const both = [claim({ lease, max: 2 }), claim({ lease, max: 2 })];
     if (kind !== "pglite") {
@@ -83,12 +83,12 @@ forEachDatabase("pics_claim", (open, kind) => {
     const claims = await Promise.all(range(6).map(() => claim({ max: 10 })));
     const taken = claims.flatMap(({ appids }) => appids);
     expect(new Set(taken).size).toBe(taken.length);
-    // A row that another claim has just looked at is passed over, not waited for; the next claim gets it.
+    // `skip locked` passes over a row that another claim holds; the next claim gets it.
     const rest = await claim({ max: 60 });
     expect([...taken, ...rest.appids].sort((a, b) => a - b)).toEqual(range(60));
   });
 
-  // PGlite has one connection, and nobody to wait for.
+  // PGlite has one connection, so no concurrent transaction.
   if (kind !== "pglite") {
     test("skips rows locked by another transaction", async () => {
       await markAll([10, 20]);
@@ -151,7 +151,7 @@ forEachDatabase("pics_claim", (open, kind) => {
       for (let attempt = 0; attempt < 4; attempt++) {
         let claimed = await claim({ max: 40 });
         sizes.push(claimed.appids.length);
-        // One by one to the same number of attempts, as if every request failed.
+        // Each app to the same number of attempts, as if every request failed.
         for (; claimed.appids.length > 0; claimed = await claim({ max: 40, maxAttempts: attempt + 1 })) {
           expect(claimed.apps.every((app) => app.attempts === attempt)).toBe(true);
           await failAll(claimed.lease, claimed.appids);

@@ -3,7 +3,7 @@ import type { DueRequest, GameDetails, GameNumbers } from "../../../src/collecto
 import { forEachSqlDatabase, record, useCatalog } from "./catalog.ts";
 import { useCollecting } from "./collector.ts";
 
-/** Numbers of which none is empty. */
+/** A page's numbers, none of them empty. */
 const numbers = (appid: number, given: Partial<GameNumbers> = {}): GameNumbers => ({
   appid,
   developer: `Developer ${appid}`,
@@ -53,7 +53,7 @@ forEachSqlDatabase("the collector's SteamSpy functions", (open) => {
   const state = async () => (await sql("select * from collector_state"))[0];
   const games = async () =>
     (await sql<{ appid: number }>("select appid from game_metadata order by appid")).map((row) => row.appid);
-  /** What was begun or asked for was so long ago. PGlite's clock counts milliseconds, and several calls fit into one. */
+  /** Moves times into the past. PGlite's clock counts milliseconds, and several calls fit into one. */
   const age = (ago = "1 second") =>
     sql(
       `with fetched as (update game_metadata set fetched_at = fetched_at - $1::interval)
@@ -179,7 +179,7 @@ forEachSqlDatabase("the collector's SteamSpy functions", (open) => {
   describe("collector_due", () => {
     interface Known {
       status: "pending" | "success" | "failed" | "not_found";
-      /** When it was last asked for; never by default. */
+      /** When it was last fetched; never by default. */
       ago?: string;
       attempts?: number;
       owners?: string | null;
@@ -237,7 +237,7 @@ forEachSqlDatabase("the collector's SteamSpy functions", (open) => {
         expect(await due({ runStartedAt, staleFirst })).toEqual({ games: [], due: 0 });
         await age();
       }
-      // The next run tries the failed one again.
+      // The next run retries the failed one.
       expect(await due()).toEqual({ games: [{ appid: 10, attempts: 1 }], due: 1 });
     });
 
@@ -272,7 +272,7 @@ forEachSqlDatabase("the collector's SteamSpy functions", (open) => {
       expect(await dueAppids()).toEqual(inOrder);
       expect(await due({ max: 2 })).toEqual({ games: [3, 5].map((appid) => ({ appid, attempts: 0 })), due: 11 });
       expect(await dueAppids({ max: 8 })).toEqual(inOrder.slice(0, 8));
-      // Stale ones first: the longest ago, whatever they are; never asked ones last.
+      // stale_first: fetched longest ago first, never fetched last.
       expect(await dueAppids({ staleFirst: true })).toEqual([15, 11, 14, 13, 12, 16, 3, 5, 4, 6, 2, 1]);
     });
 

@@ -11,7 +11,7 @@ forEachSqlDatabase("the collector's lease and quotas", (open, kind) => {
 
   describe("a worker without the lease", () => {
     const game = { appid: 10, status: "failed", attempts: 7, error: "broken" } as const;
-    /** Everything that needs it, in a state in which the leader would change something. */
+    /** Every function that needs the lease, in a state in which the leader would change something. */
     const calls: Record<string, (worker: Worker, run: number) => Promise<unknown>> = {
       beginList: (worker) => worker.beginList({ kinds: ["games"], fresh: true }),
       saveList: (worker, run) =>
@@ -36,7 +36,7 @@ forEachSqlDatabase("the collector's lease and quotas", (open, kind) => {
     const lost = [
       { when: "another worker leads", lose: takeOver },
       { when: "it has lapsed", lose: lapse },
-      { when: "nobody leads", lose: () => collecting.worker.release() },
+      { when: "no worker leads", lose: () => collecting.worker.release() },
     ];
     test.each(lost)("is rejected by every function when $when", async ({ lose }) => {
       const { worker } = collecting;
@@ -115,7 +115,7 @@ forEachSqlDatabase("the collector's lease and quotas", (open, kind) => {
       expect(granted.filter((each) => each > 0)).toHaveLength(15);
     });
 
-    // PGlite has one connection and runs one call after the other.
+    // PGlite has one connection and runs calls one after the other.
     if (kind !== "pglite") {
       test("grants the last block to one of several waiting workers", async () => {
         for (const endpoint of ["steam", "store", "steamspy", "igdb"]) {

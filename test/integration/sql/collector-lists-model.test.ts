@@ -13,22 +13,22 @@ const maxShrink = 0.5;
 const allKinds = ["dlc", "games", "videos"];
 const appids = Array.from({ length: 14 }, (_, index) => index + 1);
 
-/** What happens between two looks at the catalog. */
+/** One step: changes of the lists and of PICS, then one run. */
 interface Step {
-  /** What Steam takes from its lists and puts on them. */
+  /** Apps removed from and added to Steam's lists. */
   lists: Record<string, { without: number[]; with: number[] }>;
-  /** Which of them are asked for. */
+  /** The kinds that the run reads. */
   kinds: string[];
-  /** The lists' names change from time to time. */
+  /** Names in the lists change with it. */
   version: number;
-  /** Apps a part while reading, and a batch while applying. */
+  /** Apps per page while reading, and per batch while applying. */
   part: number;
   max: number;
-  /** Workers are killed after so many calls: before the next one, or while its reply is on its way. */
+  /** Workers are killed after this number of calls: before the next one, or with its reply lost. */
   kills: { after: number; replyLost: boolean }[];
-  /** Read, and neither accepted nor gone on with. */
+  /** The run is read, and neither accepted nor resumed. */
   isAbandoned: boolean;
-  /** What PICS stores, and then what Steam does not know, before the lists are read. */
+  /** Apps that PICS stores, and then apps unknown to Steam, before the lists are read. */
   stored: number[];
   unknown: number[];
 }
@@ -47,7 +47,7 @@ const step: fc.Arbitrary<Step> = fc.record({
   unknown: some(2),
 });
 
-/** The rules in the simplest words: what each list had when one was last accepted, and what follows for every app. */
+/** Reference model: what each list had when one was last accepted, and what follows for every app. */
 function createModel() {
   const members = new Map<string, number[]>();
   const apps = new Map<number, { listed: boolean | null; known: boolean; name: string; byPics: boolean }>();
@@ -61,14 +61,14 @@ function createModel() {
     store(appid: number, name: string) {
       apps.set(appid, { listed: apps.get(appid)?.listed ?? null, known: true, name, byPics: true });
     },
-    /** Whether that is news about an app that PICS had stored. */
+    /** Whether it changes an app that PICS had stored. */
     forget(appid: number): boolean {
       const app = apps.get(appid);
       if (!app?.byPics || !app.known) return false;
       app.known = false;
       return true;
     },
-    /** Whether the lists are accepted. */
+    /** Whether the run is accepted. */
     read(lists: Record<string, number[]>, nameOf: (appid: number) => string): boolean {
       if (Object.entries(lists).some(([kind, now]) => isRefused(kind, now))) return false;
       for (const [kind, now] of Object.entries(lists)) members.set(kind, now);
@@ -89,7 +89,7 @@ function createModel() {
 
 class Killed extends Error {}
 
-/** Dies after so many calls. */
+/** A worker that is killed after a number of calls. */
 function mortal(worker: Worker, { after, replyLost }: Step["kills"][number]): Worker {
   let left = after;
   const limited =
@@ -115,7 +115,7 @@ forEachSqlDatabase(`the collector's app lists against a model (SEED=${seed})`, (
   const { store, mark, claim, apply, sql } = catalog;
   const collecting = useCollecting(catalog);
 
-  /** One worker after the other, until the lists are refused or applied. Null: abandoned. */
+  /** Successive workers, until the run is rejected or applied. Null: abandoned. */
   async function collect({ part, max, kills, isAbandoned }: Step, lists: Record<string, [number, string][]>) {
     let fresh = true;
     for (const kill of [...kills, null]) {
@@ -130,7 +130,7 @@ forEachSqlDatabase(`the collector's app lists against a model (SEED=${seed})`, (
         return accepted;
       } catch (error) {
         if (!(error instanceof Killed)) throw error;
-        // What it had read is gone on with, unless it died before it began.
+        // The next worker resumes what it read, unless it was killed before it began.
         fresh = fresh && kill?.after === 0;
         await collecting.takeOver();
       }

@@ -20,7 +20,7 @@ forEachSqlDatabase("the collector's app lists", (open, kind) => {
   const applyNext = (run: number, max = 1_000) => collecting.worker.applyList({ run, max });
   const gamesAsked = async () =>
     (await sql<{ appid: number }>("select appid from game_metadata order by appid")).map(({ appid }) => appid);
-  /** Steam says that it does not know these. */
+  /** Steam answers that it does not know these. */
   async function forget(...appids: number[]) {
     await mark([], { unknown: appids });
     const { lease } = await claim({ appids });
@@ -58,7 +58,7 @@ forEachSqlDatabase("the collector's app lists", (open, kind) => {
       const cursor = Object.fromEntries(kinds.map((each) => [each, { after: 0, complete: false }]));
       expect(again).toMatchObject({ run: 2, phase: "reading", cursor });
       expect(again.age_seconds).toBeLessThan(60);
-      // What was staged before does not count.
+      // Pages of the earlier run do not count.
       for (const each of kinds) await save(2, [], true, each);
       expect((await accept(2)).lists).toEqual(
         [...kinds].sort().map((each) => ({ kind: each, before: 0, now: 0, vanished: 0, fault: null })),
@@ -113,7 +113,7 @@ forEachSqlDatabase("the collector's app lists", (open, kind) => {
   });
 
   describe("collector_accept_list", () => {
-    /** Apps that a list had, how many of them are left, how many are new, and from which share on that is accepted. */
+    /** Apps of a list: before, left of them, new, and the lowest max_shrink that accepts it. */
     const lengths: { had: number; has: number; fresh?: number; from: 0 | 0.05 | 0.5 | 1 | "never" }[] = [
       { had: 100, has: 100, from: 0 },
       { had: 100, has: 95, from: 0.05 },
@@ -179,7 +179,7 @@ forEachSqlDatabase("the collector's app lists", (open, kind) => {
       ]);
       expect([await rows("apps"), await rows("game_metadata")]).toEqual(before);
 
-      // Nor does it count as a list that had its apps, or had not the others'.
+      // A rejected run changes the membership of no list.
       expect((await collect(bad)).verdict).toEqual(verdict);
       const good = await collect({ games: range(1, 40), dlc: range(100, 40), videos: [500] });
       expect(good.verdict.lists.map(({ before, now, vanished }) => [before, now, vanished])).toEqual([
@@ -248,7 +248,7 @@ forEachSqlDatabase("the collector's app lists", (open, kind) => {
         40: listed(40),
         77: [null, true, "Demo"],
       });
-      // Once gone, gone: it is not counted again.
+      // A delisted app is not counted again.
       expect((await collect({ games: [20], dlc: [40] })).counts).toMatchObject({ delisted: 0 });
       const back = await collect({ games: [10, 20], dlc: [40] });
       expect(back.counts).toMatchObject({ applied: 3, inserted: 0, relisted: 1, delisted: 0 });
@@ -277,7 +277,7 @@ forEachSqlDatabase("the collector's app lists", (open, kind) => {
       const writes = await rows("apps");
       await collect({ games: [20], software: [10, 30] });
       expect(await rows("apps")).toEqual(writes);
-      // It is in both lists, and goes from both.
+      // It is in both lists, and vanishes from both.
       await collect({ games: [10, 20], software: [10, 30] });
       await collect({ games: [20], software: [10, 30] });
       expect(await apps()).toMatchObject({ 10: listed(10) });
@@ -393,10 +393,10 @@ forEachSqlDatabase("the collector's app lists", (open, kind) => {
       expect([await rows("apps"), await rows("app_list_entries"), await rows("collector_state")]).toEqual(written);
     });
 
-    // PGlite has one connection and runs one call after the other.
+    // PGlite has one connection and runs calls one after the other.
     if (kind !== "pglite") {
       test("does not overwrite a name that PICS is storing concurrently", async () => {
-        /** So many wait for somebody's rows, or one of them has ended. */
+        /** Resolves when this number of calls waits for row locks, or one has ended. */
         async function waiting(count: number, one?: Promise<unknown>) {
           let ended = false;
           const end = () => {
@@ -412,7 +412,7 @@ forEachSqlDatabase("the collector's app lists", (open, kind) => {
         const { run } = await read({ games: [[10, "Renamed"], 20] });
         await accept(run);
 
-        // Somebody else writes app 20, which holds the list up; meanwhile PICS stores app 10, and commits last.
+        // Another transaction locks app 20, which blocks the list; meanwhile PICS stores app 10, and commits last.
         await sql("begin");
         await sql("update apps set updated_at = now() where appid = 20");
         const applying = applyNext(run);

@@ -5,7 +5,7 @@ import { forEachDatabase } from "../../support/databases.ts";
 import { generateRecords } from "../../support/steam/records.ts";
 import { useCatalog } from "./catalog.ts";
 
-/** What is stored and what Steam says, brought into one form: whatever differs there must have changed. */
+/** Normal form of stored and fetched apps: a difference in it is a change. */
 forEachDatabase(
   "comparison of stored and fetched apps",
   (open) => {

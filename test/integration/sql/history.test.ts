@@ -49,7 +49,7 @@ forEachSqlDatabase("app_changes", (open) => {
     const after = await fields();
     const columns = Object.keys(fullColumns);
     expect(Object.keys(after)).toEqual(expect.arrayContaining(columns));
-    // What was false or named is no null.
+    // Columns that had a value have it as old.
     const hadValue = ["name", "type", "is_free", "has_workshop"];
     for (const column of columns.filter((name) => !hadValue.includes(name))) expect(after[column]?.[0]).toBeNull();
     expect(after.platforms?.[1]).toBe(fullColumns.platforms);

@@ -100,7 +100,7 @@ forEachSqlDatabase("pics_mark", (open, kind) => {
     expect((await claim()).appids).toEqual([]);
   });
 
-  // PGlite has one connection, so nothing happens in between.
+  // PGlite has one connection, so no concurrent transaction.
   if (kind !== "pglite") {
     test("does not mark an app that is stored during the call", async () => {
       await mark([[10, 500]]);

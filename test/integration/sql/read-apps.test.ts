@@ -7,7 +7,7 @@ import type { TestDatabase } from "../../support/databases.ts";
 import { createRandom, type Random } from "../../support/steam/random.ts";
 import { catalogOf, forEachSqlDatabase, fullColumns, fullRecord, record, useCatalog } from "./catalog.ts";
 
-/** What the read functions find, compared with what a plain loop over the records finds. */
+/** Results of the read functions, compared with a plain loop over the records. */
 
 forEachSqlDatabase("catalog_app", (open) => {
   const catalog = useCatalog(open);
@@ -76,7 +76,7 @@ forEachSqlDatabase("catalog_app", (open) => {
 
     await mark([[10, 501]]);
     expect(await reader().app(10)).toMatchObject({ change_number: 500, is_pending: true });
-    // What another application stored before this one came is of no known age.
+    // The age of rows that another application stored is unknown.
     await sql("update pics_sync_state set installed_at = now() + interval '1 hour'");
     expect(await reader().app(10)).toMatchObject({ synced_at: null });
   });
@@ -121,7 +121,7 @@ function randomRecord(appid: number, random: Random): StoredRecord {
   });
 }
 
-/** Ids that a request may name in words, by relation. */
+/** Ids that a filter may name, by relation. */
 const words: Record<AppRelation, [string, (app: StoredRecord) => boolean][]> = {
   tag: tagNames.flatMap((name, index): [string, (app: StoredRecord) => boolean][] => {
     const has = ({ tags }: StoredRecord) => tags?.includes(index + 1) ?? false;
@@ -145,7 +145,7 @@ const words: Record<AppRelation, [string, (app: StoredRecord) => boolean][]> = {
 
 type Condition = (app: StoredRecord) => boolean;
 
-/** A request, and what it means. */
+/** A request, and the predicate that it stands for. */
 function randomQuery(random: Random): { query: Omit<AppQuery, "max">; holds: Condition } {
   const conditions: Condition[] = [];
   const query: Omit<AppQuery, "max"> = { sort: random.pick(appSorts), descending: random.chance(0.5) };
@@ -201,7 +201,7 @@ function randomQuery(random: Random): { query: Omit<AppQuery, "max">; holds: Con
   return { query, holds: (app) => conditions.every((condition) => condition(app)) };
 }
 
-/** What an app is sorted by, as the model compares it; names are compared by the database alone. */
+/** Sort key of an app, as the model compares it; names are compared by the database alone. */
 const keyOf: Record<Exclude<AppSort, "name" | "updated">, (app: StoredRecord) => number | string | null> = {
   appid: ({ appid }) => appid,
   release_date: ({ steam_release_date }) => steam_release_date ?? null,
@@ -249,7 +249,7 @@ forEachSqlDatabase("catalog_apps", (open) => {
       ).toEqual(expected.map(({ appid }) => appid));
       nonEmpty += found.length > 0 ? 1 : 0;
       if (query.sort === "name" || query.sort === "updated") {
-        // In one go they come in the same order as in pages.
+        // One page has the same order as several.
         expect(await allPages(query, 200), told).toEqual(found);
         continue;
       }

@@ -4,7 +4,7 @@ import { type ChangePage, createCatalogReader } from "../../../src/db/catalog-re
 import { createRandom } from "../../support/steam/random.ts";
 import { forEachSqlDatabase, record, useCatalog } from "./catalog.ts";
 
-/** Reading app_changes by id, so that nothing is missed. */
+/** Reading app_changes by id without missing a change. */
 
 forEachSqlDatabase("catalog_changes", (open, kind) => {
   const catalog = useCatalog(open);
@@ -12,7 +12,7 @@ forEachSqlDatabase("catalog_changes", (open, kind) => {
   const reader = () => createCatalogReader(catalog.database.db);
   const idsOf = ({ changes }: ChangePage) => changes.map(({ id }) => id);
   const rows = async () => (await sql<{ id: number }>("select id from app_changes order by id")).map(({ id }) => id);
-  /** As far as the feed is at the begin of the test: ids go on from test to test. */
+  /** Last id at the begin of the test: ids continue from test to test. */
   let start = 0;
   beforeEach(async () => {
     start = (await reader().changes({ max: 1 })).last_id;
@@ -82,7 +82,7 @@ forEachSqlDatabase("catalog_changes", (open, kind) => {
     expect(minutes.filter(({ changes }) => changes > 0)).toEqual([{ minute: expect.any(String), apps: 2, changes: 6 }]);
   });
 
-  // PGlite has one connection, so no two transactions.
+  // PGlite has one connection, so no concurrent transaction.
   describe.skipIf(kind === "pglite")("while transactions are open", () => {
     /** A connection of its own, as the owner of the tables. */
     async function connect() {
@@ -106,7 +106,7 @@ forEachSqlDatabase("catalog_changes", (open, kind) => {
       await early.insert(3);
       const before = await appids(start);
       expect(before.appids).toEqual([1]);
-      // Whoever goes on from there waits, whatever else comes.
+      // A consumer that resumes there gets nothing yet, whatever commits meanwhile.
       await early.insert(4);
       expect(await appids(before.last)).toEqual({ appids: [], last: before.last });
       await late.query("commit");
@@ -128,7 +128,7 @@ forEachSqlDatabase("catalog_changes", (open, kind) => {
     test("waits for an open transaction that only took ids", async () => {
       const [late, early] = [await connect(), await connect()];
       await late.query("begin");
-      // Nothing is inserted, yet the statement has begun and may have taken ids.
+      // No row is inserted, but the statement may have taken ids.
       await late.query("insert into app_changes (appid, change_number, field) select 1, 1, 'name' where false");
       await early.insert(3);
       expect((await appids(start)).appids).toEqual([]);
@@ -151,7 +151,7 @@ forEachSqlDatabase("catalog_changes", (open, kind) => {
           const {
             rows: [backend],
           } = await late.query("select pg_backend_pid() as pid");
-          // Waits until it is gone.
+          // Waits until the session has ended.
           await sql("select pg_terminate_backend($1, 5000)", [backend.pid]);
         } else await late.query("rollback");
         await late.end();

@@ -49,7 +49,7 @@ forEachSqlDatabase("pics_write_apps", (open) => {
     ...given,
   });
   const apps = () => sql("select * from apps order by appid");
-  /** Which version of a row is stored, of everything in the catalog: a row that is written has a new one. */
+  /** The version (xmin) of every row of the catalog: a row that is written has a new one. */
   const versions = async () => {
     const tables = ["apps", "developers", "publishers", "franchises", "steam_tags", "steam_genres", "steam_categories"];
     for (const name of ["steam_tags", "genres", "categories", "dlc", "developers", "publishers", "franchises"])
@@ -216,7 +216,7 @@ forEachSqlDatabase("pics_write_apps", (open) => {
       const tags = [
         { tag_id: 19, name: "Action" },
         { tag_id: 21, name: "" },
-        { tag_id: 77, name: "Nobody's" },
+        { tag_id: 77, name: "Unused" },
       ];
       expect(await call("pics_name_tags", { tags })).toEqual({ named: 1 });
       expect(await call("pics_name_tags", { tags })).toEqual({ named: 0 });

@@ -5,7 +5,7 @@ import { applied, forEachSqlDatabase, fullRecord, record, useCatalog } from "./c
 
 const relations = ["developers", "publishers", "franchises"] as const;
 
-/** Text that no compression makes shorter. */
+/** Incompressible text. */
 function noise(length: number): string {
   let text = "";
   for (let part = 0; text.length < length; part++) text += createHash("sha512").update(String(part)).digest("base64");
@@ -73,7 +73,7 @@ forEachSqlDatabase("pics_mirror_names", (open, kind) => {
     expect(await apply(lease, { apps: [record(30, 500)], failed })).toEqual(applied({ stored: 1, failed: 1 }));
   });
 
-  // PGlite has one connection and runs one call after the other.
+  // PGlite has one connection and runs calls one after the other.
   if (kind !== "pglite") {
     const fresh = Array.from({ length: 40 }, () => `Name ${randomUUID()}`);
     const ids = Array.from({ length: 40 }, (_, index) => 100_000 + index);
@@ -85,7 +85,7 @@ forEachSqlDatabase("pics_mirror_names", (open, kind) => {
       { relation: "genres", list: ids, column: "steam_genres (genre_id)", links: "app_genres" },
       { relation: "categories", list: ids, column: "steam_categories (category_id)", links: "app_categories" },
     ];
-    // Each alone: whatever is written first keeps the batches apart from then on.
+    // One relation at a time: the first written one serializes the batches.
     test.each(lists)("does not deadlock for new $relation in opposite order", async (given) => {
       const { relation, list, column, links } = given;
       const batch = (first: number, values: (string | number)[]): StoredRecord[] =>
@@ -97,7 +97,7 @@ forEachSqlDatabase("pics_mirror_names", (open, kind) => {
       const leases: string[] = [];
       for (const apps of batches) leases.push((await claim({ appids: apps.map(({ appid }) => appid) })).lease);
 
-      // Somebody else is writing one from the middle: what comes before it is written when a batch gets there.
+      // Another transaction writes a name in the middle: a batch blocks there after writing the names before it.
       await sql("begin");
       await sql(`insert into ${column} values ($1)`, [list[20]]);
       const replies = batches.map((apps, index) => apply(leases[index] ?? "", { apps }));
