@@ -1,12 +1,13 @@
+import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
-import { DatabaseError } from "../process/errors.ts";
+import { ConfigError, DatabaseError } from "../process/errors.ts";
 import type { Database, SqlDatabase } from "./database.ts";
 import { schemaRemedy } from "./sqlstate.ts";
 
-/** The folder that the Supabase CLI reads, too. */
+/** The folder of the migrations, which the Supabase CLI reads, too. */
 export const migrationsDir = fileURLToPath(new URL("../../supabase/migrations/", import.meta.url));
 
 export interface Migration {
@@ -17,7 +18,7 @@ export interface Migration {
   sql: string;
 }
 
-/** As the Supabase CLI (3.1.0) creates it, so that `supabase db push` and this program see each other's work. */
+/** History table as the Supabase CLI (3.1.0) creates it, so that `supabase db push` and this program share one history. */
 const historyTable = `
 create schema if not exists supabase_migrations;
 create table if not exists supabase_migrations.schema_migrations (version text not null primary key);
@@ -25,10 +26,10 @@ alter table supabase_migrations.schema_migrations add column if not exists state
 alter table supabase_migrations.schema_migrations add column if not exists name text;
 `;
 
-/** Two processes that migrate the same database take turns. The number means nothing; it must only stay the same. */
+/** Mutual exclusion of processes that migrate the same database. The number is arbitrary and must stay the same. */
 const takeTurns = "select pg_advisory_xact_lock(7426110325018);\n";
 
-/** The migrations of a folder, `<14 digits>_<name>.sql`, oldest first. Other files are not looked at. */
+/** The migrations of a folder, `<14 digits>_<name>.sql`, oldest first. Other files are ignored. */
 export async function readMigrations(dir: string = migrationsDir): Promise<Migration[]> {
   const files = (await readdir(dir)).sort();
   const migrations: Migration[] = [];
@@ -40,10 +41,11 @@ export async function readMigrations(dir: string = migrationsDir): Promise<Migra
 }
 
 /**
- * Applies what the database's history table does not list yet, each file in one transaction together with its row there.
+ * Applies the migrations that the database's history table does not list yet, each file in one transaction together with its row there.
  * May run in several processes at once: one applies, the others wait.
  *
  * @returns The files that were applied now, and those that had been before.
+ * @throws {ConfigError} for a history of another version of this program; nothing is changed then.
  * @throws {DatabaseError} that names the file and line of a statement that failed; the files before it stay applied.
  */
 export async function migrate(
@@ -53,11 +55,12 @@ export async function migrate(
   const migrations = await readMigrations(dir);
   if (!(await hasHistory(db))) await db.transaction(takeTurns + historyTable);
 
-  const done = await appliedVersions(db);
+  const history = await readHistory(db);
+  checkHistory(history, migrations);
   const applied: string[] = [];
   const already: string[] = [];
   for (const migration of migrations) {
-    if (!done.has(migration.version) && (await apply(db, migration))) applied.push(migration.file);
+    if (!history.has(migration.version) && (await apply(db, migration))) applied.push(migration.file);
     else already.push(migration.file);
   }
   return { applied, already };
@@ -69,14 +72,15 @@ export async function requiredVersion(dir: string = migrationsDir): Promise<stri
 }
 
 /**
- * Asks the database for its version through `schema_version()`, which every migration redefines: the way for a database
- * without a SQL connection.
+ * Checks the version of a database without a SQL connection, by `schema_version()`, which the newest migration redefines.
  *
+ * @throws {ConfigError} when the schema is newer than this program.
  * @throws {DatabaseError} of fault `schema` when it is missing or older, with what to do about it.
  */
 export async function checkSchema(db: Database, required: string): Promise<void> {
   const version = await db.rpc("schema_version");
-  if (typeof version === "string" && version >= required) return;
+  if (version === required) return;
+  if (typeof version === "string" && version > required) throw foreignHistory(`version ${version}`);
   throw new DatabaseError(
     "schema",
     "schema_version",
@@ -84,21 +88,27 @@ export async function checkSchema(db: Database, required: string): Promise<void>
   );
 }
 
-/** The files that {@link migrate} would apply, or `supabase db push`. Changes nothing. */
+/**
+ * The files that {@link migrate} would apply, or `supabase db push`. Changes nothing.
+ *
+ * @throws {ConfigError} for a history of another version of this program.
+ */
 export async function missingMigrations(
   db: Database | SqlDatabase,
   { dir = migrationsDir }: { dir?: string } = {},
 ): Promise<string[]> {
   const migrations = await readMigrations(dir);
   if ("query" in db) {
-    const done = (await hasHistory(db)) ? await appliedVersions(db) : new Set();
-    return migrations.filter(({ version }) => !done.has(version)).map(({ file }) => file);
+    const history = (await hasHistory(db)) ? await readHistory(db) : new Map();
+    checkHistory(history, migrations);
+    return migrations.filter(({ version }) => !history.has(version)).map(({ file }) => file);
   }
   const current = await schemaVersion(db);
+  if (current !== null && current > (migrations.at(-1)?.version ?? "")) throw foreignHistory(`version ${current}`);
   return migrations.filter(({ version }) => current === null || version > current).map(({ file }) => file);
 }
 
-/** Null where not even the function is there. */
+/** Null without the function: an empty database. */
 async function schemaVersion(db: Database): Promise<string | null> {
   try {
     return String(await db.rpc("schema_version"));
@@ -110,7 +120,7 @@ async function schemaVersion(db: Database): Promise<string | null> {
 
 /** False when another process was faster. */
 async function apply(db: SqlDatabase, { version, name, file, sql }: Migration): Promise<boolean> {
-  // The row first: its primary key ends the transaction of a process that came second before it does anything.
+  // The row comes first: its primary key ends the transaction of a second process before it changes anything.
   const values = [version, name].map((value) => pg.escapeLiteral(value)).join(", ");
   const prefix = `${takeTurns}insert into supabase_migrations.schema_migrations (version, name, statements) values (${values}, array[${pg.escapeLiteral(sql)}]);\n`;
   try {
@@ -118,7 +128,7 @@ async function apply(db: SqlDatabase, { version, name, file, sql }: Migration): 
     return true;
   } catch (error) {
     if (!(error instanceof DatabaseError)) throw error;
-    if (error.fault === "data" && (await appliedVersions(db)).has(version)) return false;
+    if (error.fault === "data" && (await readHistory(db)).has(version)) return false;
     throw located(error, file, Array.from(prefix).length, sql);
   }
 }
@@ -131,12 +141,44 @@ async function hasHistory(db: SqlDatabase): Promise<boolean> {
   return row?.columns === 3;
 }
 
-async function appliedVersions(db: SqlDatabase): Promise<Set<string>> {
-  const rows = await db.query<{ version: string }>("select version from supabase_migrations.schema_migrations");
-  return new Set(rows.map((row) => row.version));
+/**
+ * The applied versions, each with the checksum of the file's text; null where there is none to compare. {@link migrate} stores the text as
+ * one element of `statements`. The CLI stores the file split into statements, which is several: every migration here has several.
+ */
+async function readHistory(db: SqlDatabase): Promise<Map<string, string | null>> {
+  const rows = await db.query<{ version: string; checksum: string | null }>(
+    `select version, case when cardinality(statements) = 1 then encode(sha256(convert_to(statements[1], 'UTF8')), 'hex') end as checksum
+     from supabase_migrations.schema_migrations`,
+  );
+  return new Map(rows.map(({ version, checksum }) => [version, checksum]));
 }
 
-/** The error with its place in the file. Postgres counts characters from 1, in all that was sent. */
+/** @throws {ConfigError} when the history lists a version that this program does not have, or has with another text. */
+function checkHistory(history: ReadonlyMap<string, string | null>, migrations: readonly Migration[]): void {
+  const texts = new Map(migrations.map(({ version, sql }) => [version, sql]));
+  const unknown = [...history.keys()].filter((version) => !texts.has(version)).sort();
+  if (unknown.length > 0) throw foreignHistory(`migrations ${unknown.join(", ")}, which this program does not have`);
+  const changed = [...history].filter(
+    ([version, checksum]) => checksum && checksum !== sha256(texts.get(version) ?? ""),
+  );
+  if (changed.length > 0) {
+    throw foreignHistory(
+      `migrations ${changed.map(([version]) => version).join(", ")} with another text than this program's`,
+    );
+  }
+}
+
+function foreignHistory(what: string): ConfigError {
+  return new ConfigError(
+    `The database has ${what}: another version of this program, newer or a pre-release, created it. Run that version, or create the database anew.`,
+  );
+}
+
+function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}
+
+/** The error with its line in the file. Postgres counts characters from 1, in the whole script that was sent. */
 function located(error: DatabaseError, file: string, prefixLength: number, sql: string): DatabaseError {
   const cause = error.cause as { message?: string; position?: string; where?: string } | undefined;
   const characters = Number(cause?.position ?? 0) - 1 - prefixLength;

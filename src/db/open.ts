@@ -35,11 +35,12 @@ export function openDatabase(config: DatabaseConfig, options: OpenOptions): Prom
 }
 
 /**
- * Applies missing migrations, or, through Supabase's REST interface, which takes no plain SQL, checks the schema
- * version. Retries while the database is unreachable.
+ * Migrates the schema where plain SQL can be sent; through Supabase's REST interface only checks its version. Waits for an unreachable
+ * database.
  *
- * @returns names of the migration files applied by this call.
- * @throws {DatabaseError} `schema` when it is missing or too old and cannot be migrated from here.
+ * @returns the files that were applied now.
+ * @throws {ConfigError} when another version of this program created the database.
+ * @throws {DatabaseError} `schema` when it is missing or old and cannot be migrated from here.
  */
 export async function prepareSchema(
   db: Database | SqlDatabase,

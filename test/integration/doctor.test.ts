@@ -119,7 +119,7 @@ describe("doctor", () => {
     expect(result).toMatchObject({ code: 1, stderr: "" });
     expect(outcomesOf(result)).toMatchObject({
       connection: finding("ok", "PostgREST answered in"),
-      migrations: finding("failed", "20261120000001_catalog.sql, ", "run `supabase db push`"),
+      migrations: finding("failed", "20261128000001_catalog_tables.sql, ", "run `supabase db push`"),
       catalog: finding("skipped"),
       "Steam logon": finding("ok"),
     });

@@ -5,7 +5,7 @@ import { migrate, readMigrations } from "../../src/db/migrate.ts";
 import { forEachDatabase, type TestDatabase } from "../support/databases.ts";
 import { applied, type Catalog, catalogOf, fullRecord } from "./sql/catalog.ts";
 
-/** An older application's database, with what such schemas have and this one has not. */
+/** An older application's schema: types, limits, constraints and columns that this one does not have. */
 const olderTables = `
   create type app_type as enum ('game', 'dlc', 'demo', 'tool');
   create table apps (
@@ -27,6 +27,9 @@ const olderTables = `
     notes text not null default '',
     tags text[],
     developers text,
+    -- Named like a list of a record, of a type that cannot hold one.
+    categories integer,
+    dlc boolean,
     created_at timestamptz default now(),
     updated_at timestamptz default now()
   );
@@ -78,7 +81,7 @@ forEachDatabase(
       expect((await migrateIn(database)).applied).toHaveLength((await readMigrations()).length);
     });
 
-    /** Rows of which some older column is gone or has another value. */
+    /** Rows in which an older column is missing or has another value. */
     async function changedRows(table: "apps" | "sync_status") {
       return await database.sql(
         `select before.appid from older_${table} before left join ${table} after on after.appid = before.appid
@@ -96,11 +99,11 @@ forEachDatabase(
       expect(await database.sql("select count(*) from cheap_apps")).toEqual([{ count: 333 }]);
     });
 
-    test("keeps its rules about who may see its tables", async () => {
+    test("keeps policies and grants of its tables", async () => {
       expect((await snapshot(database)).access).toEqual(before.access);
     });
 
-    test("gains what is missing, and what would refuse Steam's data is loosened", async () => {
+    test("gains missing columns, and columns that would reject Steam's data are loosened", async () => {
       const after = await snapshot(database);
       expect(after.tables).toEqual(
         expect.arrayContaining(["app_steam_tags", "app_steam_deck", "pics_sync_state", "workers", "game_metadata"]),
@@ -130,7 +133,7 @@ forEachDatabase(
       await database.sql("delete from apps where appid = 7");
     });
 
-    test("is migrated once; a second time is harmless", async () => {
+    test("is migrated once, and a repeat is idempotent", async () => {
       expect((await migrateIn(database)).applied).toEqual([]);
       const after = await snapshot(database);
       await database.sql("delete from supabase_migrations.schema_migrations");
@@ -140,9 +143,9 @@ forEachDatabase(
       expect(await changedRows("sync_status")).toEqual([]);
     });
 
-    test("is filled: its rows are fetched again, and nothing of Steam's is refused", async () => {
+    test("is synced: its rows are fetched again, and every record of Steam is stored", async () => {
       const { mark, claim, apply, app, status, relations, sql } = catalog;
-      // What the older application called current is not taken for stored.
+      // Rows that the older application synced count as not stored.
       const announced = Array.from({ length: 1_000 }, (_, i): [number, number] => [(i + 1) * 10, 1_000_000 + i]);
       expect(await mark([...announced, [5, 2_000_000], [15, 2_000_000]])).toMatchObject({ marked: 1_002 });
       const special: Record<number, Partial<StoredRecord>> = {
@@ -174,7 +177,7 @@ forEachDatabase(
       expect(await app(20)).toMatchObject({ name: null, type: null, platforms: null, is_free: null });
       expect(await app(5)).toMatchObject({ name: "New", current_build_id: "123456789012345", notes: "" });
       expect(await relations(40)).toMatchObject({ tags: [492, 19, 21], developers: ["Valve"] });
-      // Its own columns are not taken for what a partial answer says.
+      // Its own columns of the same names are neither read nor written for a partial record.
       expect(await app(30)).toMatchObject({
         name: "Partial",
         type: "tool",
@@ -197,7 +200,7 @@ forEachDatabase(
       expect(await sql("select appid, xmin::text from apps order by appid")).toEqual(rows);
     });
 
-    test("an app that Steam does not know keeps its row and becomes inactive", async () => {
+    test("an app unknown to Steam keeps its row and becomes inactive", async () => {
       const { mark, claim, apply, app } = catalog;
       await mark([], { unknown: [50, 51] });
       const { lease, appids } = await claim();
@@ -206,7 +209,7 @@ forEachDatabase(
       expect(await app(50)).toMatchObject({ is_known: false, is_active: false, notes: "by hand" });
     });
 
-    test("is left as it is when a column cannot hold what is needed, and the error names it", async () => {
+    test("is unchanged when a column has an incompatible type, and the error names the column", async () => {
       const refused = await openOlder();
       const impossible = [
         ["apps.languages is text[]", "apps", "languages text[]"],
@@ -236,7 +239,7 @@ async function migrateIn({ db }: TestDatabase) {
 
 const isSqlDatabase = (db: Database): db is SqlDatabase => "transaction" in db;
 
-/** What there is in a database, and who may see the older tables. */
+/** Columns of every table, and the privileges of the older tables. */
 async function snapshot({ sql }: TestDatabase) {
   const columns = await sql<{ name: string; type: string }>(
     `select c.relname || '.' || a.attname as name,

@@ -5,7 +5,7 @@ import { signedKey } from "../support/postgrest.ts";
 import { catalogOf, fullRecord, record } from "./sql/catalog.ts";
 import { importingOf, owned } from "./sql/importing.ts";
 
-/** Functions that anybody may call. They must not write. */
+/** Functions that every role may call. They must not write. */
 const publicFunctions: readonly string[] = [];
 const privateTables = [
   "sync_status",
@@ -18,7 +18,7 @@ const privateTables = [
   "collector_state",
   "app_list_entries",
   "web_api_usage",
-  // Without auth.uid() there are no users who could read their own.
+  // Without auth.uid() there are no users with rows of their own.
   "ImportedGame",
   "Game",
   "LibraryItem",
@@ -30,13 +30,13 @@ const privateTables = [
   "web_tokens",
 ];
 
-/** Some value of a type, so that a call finds its function. */
+/** A value of a type, so that a call resolves to its function. */
 function sample(type: string): unknown {
   if (type.endsWith("[]")) return [];
   return type === "jsonb" ? {} : "1";
 }
 
-describe("through Supabase", () => {
+describe("privileges through PostgREST", () => {
   let database: TestDatabase;
   let tables: string[];
   let functions: { name: string; args: Record<string, unknown> }[];
@@ -78,24 +78,24 @@ describe("through Supabase", () => {
     const { api } = database;
     if (!api) throw new Error("no API");
     const key = role === "service_role" ? api.serviceKey : api.anonKey;
-    // A signed-in user sends the project's key and a token of his own.
+    // A signed-in user sends the project's key and an own token.
     const headers = role === "authenticated" ? { Authorization: `Bearer ${signedKey(role)}` } : {};
     return createClient(api.url, key, { auth: { persistSession: false }, global: { headers } });
   }
 
-  test("there is something to protect", () => {
+  test("(control) there are tables and functions to protect", () => {
     expect(tables).toEqual(
       expect.arrayContaining([...privateTables, "apps", "app_steam_deck", "app_changes", "game_metadata"]),
     );
     expect(functions).toEqual(expect.arrayContaining([{ name: "pics_apply", args: { request: {} } }]));
   });
 
-  test("every table has row-level security", async () => {
+  test("every table has row-level security enabled", async () => {
     const open = "select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')";
     expect(await database.sql(`${open} and not relrowsecurity`)).toEqual([]);
   });
 
-  test("only reading is granted to the public, and nothing on private tables", async () => {
+  test("API roles may only read the catalog, and nothing of private tables", async () => {
     const granted = await database.sql<{ name: string; privileges: string }>(
       `select c.relname as name, string_agg(distinct a.privilege_type, ',' order by a.privilege_type) as privileges
        from pg_class c, aclexplode(c.relacl) a
@@ -120,7 +120,7 @@ describe("through Supabase", () => {
       }
     });
 
-    test("reads an app with all that hangs on it in one request", async () => {
+    test("reads an app with its relations in one request", async () => {
       const { data, error } = await client
         .from("apps")
         .select(
@@ -149,7 +149,7 @@ describe("through Supabase", () => {
       });
     });
 
-    test("finds apps by a tag, a developer and a verdict", async () => {
+    test("filters apps by tag, developer and Steam Deck category", async () => {
       const { data } = await client
         .from("apps")
         .select("appid, app_steam_tags!inner(tag_id), developers!inner(name), app_steam_deck!inner(category)")
@@ -159,7 +159,7 @@ describe("through Supabase", () => {
       expect(data).toMatchObject([{ appid: 10 }]);
     });
 
-    test("gets at most a thousand rows at once, and the rest by key", async () => {
+    test("gets at most 1,000 rows per request, and pages by key", async () => {
       const first = await client.from("apps").select("appid").order("appid");
       expect(first.data).toHaveLength(1_000);
       const last = first.data?.at(-1)?.appid;
@@ -167,7 +167,7 @@ describe("through Supabase", () => {
       expect(rest.data).toHaveLength(storedApps - 1_000);
     });
 
-    test("sees nothing of the state of the work", async () => {
+    test("reads nothing of the sync state", async () => {
       for (const table of privateTables) {
         const { data, error } = await client.from(table).select("*");
         expect({ table, data, code: error?.code }).toEqual({ table, data: null, code: "42501" });
@@ -176,7 +176,7 @@ describe("through Supabase", () => {
       expect(error).not.toBeNull();
     });
 
-    test("is refused every write on every table", async () => {
+    test("is denied every write on every table", async () => {
       for (const table of tables) {
         const [column] = await database.sql<{ name: string }>(
           `select attname as name from pg_attribute where attrelid = $1::regclass and attnum > 0 and attidentity = ''
@@ -196,7 +196,7 @@ describe("through Supabase", () => {
       }
     });
 
-    test("is refused every function", async () => {
+    test("is denied every function", async () => {
       for (const { name, args } of functions.filter((each) => !publicFunctions.includes(each.name))) {
         const { error } = await client.rpc(name, args);
         expect({ name, code: error?.code }).toEqual({ name, code: "42501" });
@@ -204,7 +204,7 @@ describe("through Supabase", () => {
     });
   });
 
-  test("no function is executable by the public, whatever its arguments", async () => {
+  test("no function is executable by an API role, overloads included", async () => {
     const executable = await database.sql<{ name: string }>(
       `select p.proname as name, r.rolname as role from pg_proc p, pg_roles r
        where p.pronamespace = 'public'::regnamespace and r.rolname in ('anon', 'authenticated')
@@ -213,15 +213,15 @@ describe("through Supabase", () => {
     expect(executable.filter(({ name }) => !publicFunctions.includes(name))).toEqual([]);
   });
 
-  test("no function runs with its owner's rights, or with somebody else's search path", async () => {
+  test("no function is security definer or has another search_path than pg_catalog, pg_temp", async () => {
     const loose = await database.sql(
       `select proname from pg_proc where pronamespace = 'public'::regnamespace
-         and (prosecdef or proconfig is null or not 'search_path=public, pg_temp' = any (proconfig))`,
+         and (prosecdef or proconfig is null or not 'search_path=pg_catalog, pg_temp' = any (proconfig))`,
     );
     expect(loose).toEqual([]);
   });
 
-  test("the service may do all", async () => {
+  test("the service role may call every function and write every table", async () => {
     const client = clientAs("service_role");
     for (const table of tables) {
       const { error } = await client.from(table).select("*").limit(1);

@@ -6,15 +6,17 @@ import type { SqlDatabase } from "../../../src/db/database.ts";
 import { checkSchema, migrate, missingMigrations, readMigrations } from "../../../src/db/migrate.ts";
 import { openPglite } from "../../../src/db/pglite.ts";
 import { openPostgres } from "../../../src/db/postgres.ts";
-import { DatabaseError } from "../../../src/process/errors.ts";
+import { ConfigError, DatabaseError } from "../../../src/process/errors.ts";
 import type { TestDatabase } from "../../support/databases.ts";
 import { forEachDatabase, openTestDatabase } from "../../support/databases.ts";
 import type { CliProject } from "../../support/supabase-cli.ts";
 import { createCliProject } from "../../support/supabase-cli.ts";
 import { silent } from "../../support/templates.ts";
 
-const one = "create table public.one (a int); -- ends with a comment and no line break";
-const two = "create function public.f() returns text language plpgsql as $$ begin return 'it''s; \\ 😀'; end $$;\n";
+const one = "create table public.one (a int);\nselect 1; -- two statements, a comment at the end and no line break";
+const two = `create function public.f() returns text language plpgsql as $$ begin return 'it''s; \\ 😀'; end $$;
+grant execute on function public.f() to public;
+`;
 const versions = "select version, name from supabase_migrations.schema_migrations order by version";
 
 /** The test's own SQL connection, which the Supabase transport is none of. */
@@ -34,7 +36,7 @@ forEachDatabase(
     });
     afterEach(() => rm(dir, { recursive: true, force: true }));
 
-    test("applies what is missing, in order, once", async () => {
+    test("applies missing migrations once, in order", async () => {
       await write("20260101000002_two.sql", two);
       await write("20260101000001_one.sql", one);
       await write("notes.txt", "not a migration");
@@ -63,7 +65,7 @@ forEachDatabase(
       expect(await database.sql("select public.f()")).toEqual([{ f: "it's; \\ 😀" }]);
     });
 
-    test("keeps nothing of a file that fails, says where, and goes on once it is mended", async () => {
+    test("rolls back a file that fails, reports its line, and resumes with the corrected file", async () => {
       await write("20260101000001_one.sql", one);
       const failing = "-- 😀\ncreate table public.kept_not (a int);\ninsert into public.kept_not values (1);\n";
       await write("20260101000002_two.sql", `${failing}\n  select nonsense from public.one;\n`);
@@ -78,15 +80,47 @@ forEachDatabase(
       expect(await database.sql("select a from public.kept_not")).toEqual([{ a: 1 }]);
     });
 
-    test("does not take a row that a file inserts twice for another process", async () => {
+    test("reports a unique violation inside a file as a fault, not as another process's work", async () => {
       await write("20260101000001_one.sql", "create table t (a int primary key);\ninsert into t values (1), (1);\n");
       await expect(migrate(sqlOf(database), { dir })).rejects.toMatchObject({ fault: "data", code: "23505" });
+    });
+
+    test("rejects a history with versions that this program does not have, and applies nothing", async () => {
+      await write("20260101000001_one.sql", one);
+      await migrate(sqlOf(database), { dir });
+      await database.sql(
+        "insert into supabase_migrations.schema_migrations (version) values ('20990101000001'), ('20250101000001')",
+      );
+      await write("20260101000002_two.sql", two);
+      const message = expect.stringMatching(/migrations 20250101000001, 20990101000001, .* create the database anew/);
+      for (const attempt of [migrate, missingMigrations]) {
+        const error: unknown = await attempt(sqlOf(database), { dir }).catch((reason: unknown) => reason);
+        expect(error).toBeInstanceOf(ConfigError);
+        expect(error).toMatchObject({ message });
+      }
+      expect(await database.sql("select to_regproc('public.f') as f")).toEqual([{ f: null }]);
+    });
+
+    test("rejects an applied file whose text differs, but not one that the CLI applied", async () => {
+      await write("20260101000001_one.sql", one);
+      await migrate(sqlOf(database), { dir });
+      await write("20260101000001_one.sql", `${one}\nselect 2;`);
+      const error: unknown = await migrate(sqlOf(database), { dir }).catch((reason: unknown) => reason);
+      expect(error).toBeInstanceOf(ConfigError);
+      expect(error).toMatchObject({ message: expect.stringContaining("20260101000001 with another text") });
+
+      await database.sql(
+        "update supabase_migrations.schema_migrations set statements = array['create table public.one (a int)', 'select 1']",
+      );
+      expect(await migrate(sqlOf(database), { dir })).toMatchObject({ applied: [] });
+      await database.sql("update supabase_migrations.schema_migrations set statements = null");
+      expect(await migrate(sqlOf(database), { dir })).toMatchObject({ applied: [] });
     });
   },
   ["pglite", "postgres"],
 );
 
-test("several that migrate one database at the same time apply each file once", async () => {
+test("migrate applies each file once when several processes run it at the same time", async () => {
   const dir = await mkdtemp(join(tmpdir(), "spsync-migrations-"));
   const database = await openTestDatabase("postgres", { migrated: false });
   const others = await Promise.all([1, 2, 3].map(() => openPostgres({ url: database.url ?? "", logger: silent })));
@@ -120,7 +154,7 @@ describe("migrate and the Supabase CLI's db push", () => {
   });
   const push = () => project.push(database.url ?? "");
 
-  test("agree when migrate comes first", async () => {
+  test("agree when migrate runs first", async () => {
     await migrate(sql, { dir: project.migrationsDir });
     expect(await push()).toContain("up to date");
     await project.write("20260101000003_three.sql", "alter table public.one add column b int;");
@@ -129,7 +163,7 @@ describe("migrate and the Supabase CLI's db push", () => {
     expect(output).not.toContain("20260101000002_two.sql");
   });
 
-  test("agree when the CLI comes first", async () => {
+  test("agree when the CLI runs first", async () => {
     const output = await push();
     expect(output).toContain("Applying migration 20260101000001_one.sql");
     expect(await migrate(sql, { dir: project.migrationsDir })).toMatchObject({ applied: [] });
@@ -138,7 +172,7 @@ describe("migrate and the Supabase CLI's db push", () => {
     expect(await push()).toContain("up to date");
   });
 
-  test("make the same history table", async () => {
+  test("create the same history table", async () => {
     const columns = `select column_name, data_type, is_nullable, column_default from information_schema.columns
       where table_schema = 'supabase_migrations' and table_name = 'schema_migrations' order by column_name`;
     await push();
@@ -151,7 +185,7 @@ describe("migrate and the Supabase CLI's db push", () => {
 });
 
 describe("the project's own migrations", () => {
-  test("are applied by the Supabase CLI as by migrate", async () => {
+  test("are complete for migrate after the Supabase CLI applied them", async () => {
     const project = await createCliProject();
     for (const { file, sql } of await readMigrations()) await project.write(file, sql);
     const database = await openTestDatabase("supabase", { migrated: false });
@@ -163,7 +197,7 @@ describe("the project's own migrations", () => {
     await project.remove();
   });
 
-  test("leave alone a database that has them", async () => {
+  test("change nothing in a migrated database", async () => {
     const db = await openPglite({ dataDir: "memory", logger: silent });
     const first = await migrate(db);
     expect(await migrate(db)).toEqual({ applied: [], already: first.applied });
@@ -174,10 +208,14 @@ describe("the project's own migrations", () => {
 describe("checkSchema", () => {
   const version = "create function public.schema_version() returns text language sql as $$ select '20260101000002' $$";
 
-  test("is content with the version needed, or a newer one", async () => {
+  test("accepts the version needed, rejects older and newer ones", async () => {
     const database = await openTestDatabase("supabase", { migrated: false, prepare: version });
     await checkSchema(database.db, "20260101000002");
-    await checkSchema(database.db, "20260101000001");
+    const newer = await checkSchema(database.db, "20260101000001").catch((reason: unknown) => reason);
+    expect(newer).toBeInstanceOf(ConfigError);
+    expect(newer).toMatchObject({
+      message: expect.stringMatching(/version 20260101000002: .* create the database anew/),
+    });
     expect(await missingMigrations(database.db)).toEqual((await readMigrations()).map(({ file }) => file));
     await expect(checkSchema(database.db, "20260101000003")).rejects.toMatchObject({
       fault: "schema",
@@ -186,7 +224,7 @@ describe("checkSchema", () => {
     await database.close();
   });
 
-  test("says what to do when there is no schema at all", async () => {
+  test("says what to do when there is no schema", async () => {
     const database = await openTestDatabase("supabase", { migrated: false });
     expect(await missingMigrations(database.db)).toEqual((await readMigrations()).map(({ file }) => file));
     await expect(checkSchema(database.db, "20260101000003")).rejects.toMatchObject({

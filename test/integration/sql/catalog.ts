@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { beforeAll, beforeEach } from "vitest";
 import type { StoredRecord } from "../../../src/db/catalog-store.ts";
-import type { TestDatabase, TestDatabaseOptions } from "../../support/databases.ts";
+import { forEachDatabase, type TestDatabase, type TestDatabaseOptions } from "../../support/databases.ts";
 
-/** The SQL functions as a test calls them: raw requests and raw replies, and the tables behind them. */
+/** The SQL functions as a test calls them: raw requests and replies, and the tables behind them. */
 export interface Catalog {
   database: TestDatabase;
-  /** Any function of the migrations with its one request. */
+  /** Any function of the routines with its one request. */
   call<T>(name: string, request?: object): Promise<T>;
   sql: TestDatabase["sql"];
   mark(
@@ -21,7 +21,7 @@ export interface Catalog {
   status(appid: number): Promise<Row>;
   /** The row of `apps`. */
   app(appid: number): Promise<Row>;
-  /** Everything that hangs on an app, as an `AppRecord` has it. */
+  /** The relations of an app, as an `AppRecord` has them. */
   relations(appid: number): Promise<Row>;
 }
 
@@ -68,6 +68,11 @@ export interface Applied {
   lease_lost: number;
 }
 
+/** Tests of rules that SQL alone decides, on both versions of Postgres: PostgREST adds nothing to them. */
+export function forEachSqlDatabase(name: string, tests: Parameters<typeof forEachDatabase>[1]): void {
+  forEachDatabase(name, tests, ["pglite", "postgres"]);
+}
+
 /** A reply of `pics_apply` in which everything not named is 0. */
 export const applied = (counts: Partial<Applied>): Applied => ({
   stored: 0,
@@ -89,7 +94,7 @@ export const emptyTables = `do $$ begin
   delete from igdb_answers; delete from web_tokens;
 end $$`;
 
-/** One database for the tests of a file, with nothing but the seeds at the begin of each. */
+/** One database for the tests of a file, emptied to the seeds before each. */
 export function useCatalog(open: (options?: TestDatabaseOptions) => Promise<TestDatabase>): Catalog {
   let database: TestDatabase | undefined;
   beforeAll(async () => {
@@ -167,7 +172,7 @@ const relationsQuery = `select
   ${names("developers")}, ${names("publishers")}, ${names("franchises")},
   (select to_jsonb(d) - '{appid,updated_at}'::text[] from app_steam_deck d where appid = $1) as steam_deck`;
 
-/** A whole record that says "none" of everything but what is given. */
+/** A whole record in which everything but what is given is empty. */
 export function record(appid: number, changeNumber: number, given: Partial<StoredRecord> = {}): StoredRecord {
   return {
     appid,

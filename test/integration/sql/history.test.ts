@@ -1,8 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import type { StoredRecord } from "../../../src/db/catalog-store.ts";
-import { forEachDatabase } from "../../support/databases.ts";
-import { fullColumns, fullRecord, record, useCatalog } from "./catalog.ts";
+import { forEachSqlDatabase, fullColumns, fullRecord, record, useCatalog } from "./catalog.ts";
 
 interface Change {
   appid: number;
@@ -12,7 +11,7 @@ interface Change {
   new: unknown;
 }
 
-forEachDatabase("history", (open) => {
+forEachSqlDatabase("app_changes", (open) => {
   const catalog = useCatalog(open);
   const { mark, claim, apply, store, call, sql } = catalog;
 
@@ -23,14 +22,14 @@ forEachDatabase("history", (open) => {
   /** Field → old and new value, of all rows so far. */
   const fields = async () => Object.fromEntries((await changes()).map((row) => [row.field, [row.old, row.new]]));
 
-  test("has nothing of a first insert, and nothing of a fetch that found nothing new", async () => {
+  test("has no row for a first insert or an unchanged record", async () => {
     await store(fullRecord(10, 500), record(20, 500));
     await store(fullRecord(10, 501), record(20, 500));
     await store(fullRecord(10, 501, { tags: [492, 19, 21] }));
     expect(await changes()).toEqual([]);
   });
 
-  test("has a row for each field that changed, with the number of the change", async () => {
+  test("has a row per changed field, with the change number", async () => {
     await store(record(10, 500), record(20, 500), record(30, 500));
     await store(
       record(10, 501, { name: "Renamed", is_free: true }),
@@ -44,13 +43,13 @@ forEachDatabase("history", (open) => {
     ]);
   });
 
-  test("has every column, and says null as SQL does", async () => {
+  test("has every column, with SQL nulls", async () => {
     await store(record(10, 500));
     await store(fullRecord(10, 501));
     const after = await fields();
     const columns = Object.keys(fullColumns);
     expect(Object.keys(after)).toEqual(expect.arrayContaining(columns));
-    // What was false or named is no null.
+    // Columns that had a value have it as old.
     const hadValue = ["name", "type", "is_free", "has_workshop"];
     for (const column of columns.filter((name) => !hadValue.includes(name))) expect(after[column]?.[0]).toBeNull();
     expect(after.platforms?.[1]).toBe(fullColumns.platforms);
@@ -77,7 +76,7 @@ forEachDatabase("history", (open) => {
     expect(await changes()).toEqual([{ appid: 10, change_number: 501, field, old, new: now }]);
   });
 
-  test("has the primary genre and the Deck's verdict as fields of their own", async () => {
+  test("has the primary genre and the Steam Deck as fields of their own", async () => {
     await store(record(10, 500, { genres: [1, 25], primary_genre: 25 }));
     const verdict = {
       category: "playable",
@@ -97,7 +96,7 @@ forEachDatabase("history", (open) => {
     ]);
   });
 
-  test("has of a partial answer only what it changes", async () => {
+  test("has only changed fields of a partial record", async () => {
     await store(fullRecord(10, 500));
     const partial = {
       appid: 10,
@@ -114,8 +113,8 @@ forEachDatabase("history", (open) => {
     ]);
   });
 
-  describe("of an app's life", () => {
-    test("has its end and its return", async () => {
+  describe("of is_known", () => {
+    test("has rows when an app becomes unknown and known again", async () => {
       await store(record(10, 500));
       await mark([[10, 501]]);
       await apply((await claim()).lease, { unknown: [10] });
@@ -128,7 +127,7 @@ forEachDatabase("history", (open) => {
       ]);
     });
 
-    test("has no end where something newer was announced meanwhile, and none of an app never stored", async () => {
+    test("has no row for an unknown app that was announced meanwhile or never stored", async () => {
       await store(record(10, 500));
       await mark([
         [10, 501],
@@ -141,7 +140,7 @@ forEachDatabase("history", (open) => {
     });
   });
 
-  test("has each change once: a repeated request, an older payload and a lost lease add nothing", async () => {
+  test("has no row for a replay, a stale record or a lost lease", async () => {
     await store(record(10, 500));
     await mark([[10, 501]]);
     const { lease } = await claim();
@@ -157,7 +156,7 @@ forEachDatabase("history", (open) => {
     expect(await changes()).toEqual([{ appid: 10, change_number: 501, field: "name", old: "App 10", new: "Renamed" }]);
   });
 
-  test("can be turned off", async () => {
+  test("is not written with history false", async () => {
     await store(record(10, 500));
     await mark([[10, 501]]);
     const { lease } = await claim();
@@ -166,7 +165,7 @@ forEachDatabase("history", (open) => {
     expect(await changes()).toEqual([]);
   });
 
-  test("has nothing of what another application stored before this one", async () => {
+  test("has no row for apps that another application stored", async () => {
     await sql("insert into apps (appid, name) values (10, 'Old')");
     await sql("insert into sync_status (appid, pics_change_number, last_pics_sync) values (10, 400, '2020-01-01')");
     await store(record(10, 500));

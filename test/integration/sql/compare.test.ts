@@ -5,13 +5,13 @@ import { forEachDatabase } from "../../support/databases.ts";
 import { generateRecords } from "../../support/steam/records.ts";
 import { useCatalog } from "./catalog.ts";
 
-/** What is stored and what Steam says, brought into one form: whatever differs there must have changed. */
+/** Normal form of stored and fetched apps: a difference in it is a change. */
 forEachDatabase(
-  "comparing",
+  "comparison of stored and fetched apps",
   (open) => {
     const catalog = useCatalog(open);
 
-    it("finds no difference in what was just stored, and each field that was not", async () => {
+    it("finds no difference right after storing, and each field that differs", async () => {
       const reader = createCatalogReader(catalog.database.db);
       const records = generateRecords(200);
       await catalog.store(...records);

@@ -1,63 +1,17 @@
 import { describe, expect, test } from "vitest";
 import { LeaseLostError } from "../../../src/db/leader-lease.ts";
-import { forEachDatabase } from "../../support/databases.ts";
-import { useCatalog } from "./catalog.ts";
-import { useCollecting, type Worker } from "./collecting.ts";
+import { forEachSqlDatabase, useCatalog } from "./catalog.ts";
+import { useCollecting, type Worker } from "./collector.ts";
 
-forEachDatabase("collector lease and quota", (open, kind) => {
+forEachSqlDatabase("the collector's lease and quotas", (open, kind) => {
   const catalog = useCatalog(open);
   const { sql } = catalog;
   const collecting = useCollecting(catalog);
   const { newWorker, lapse, takeOver, read, collect, rows } = collecting;
 
-  describe("leader_acquire and leader_release", () => {
-    test("keep the lease of the leader and report to others when it lapses", async () => {
-      const { worker } = collecting;
-      const other = newWorker();
-      const refused = await other.acquire(60_000);
-      expect(refused).toEqual({ leading: false, freeInMs: expect.any(Number) });
-      expect(refused.freeInMs).toBeGreaterThan(50_000);
-      expect(refused.freeInMs).toBeLessThanOrEqual(60_000);
-      expect(await worker.acquire(90_000)).toEqual({ leading: true, freeInMs: null });
-      expect((await other.acquire(60_000)).freeInMs).toBeGreaterThan(80_000);
-    });
-
-    test("give a lapsed lease to another worker, and report that to the old leader", async () => {
-      const { worker } = collecting;
-      const other = newWorker();
-      await worker.acquire(0);
-      expect(await other.acquire(60_000)).toEqual({ leading: true, freeInMs: null });
-      expect((await worker.acquire(60_000)).leading).toBe(false);
-    });
-
-    test("renew a lapsed lease that no other worker has acquired", async () => {
-      const { worker } = collecting;
-      await lapse();
-      expect((await worker.acquire(60_000)).leading).toBe(true);
-      await worker.beginCrawl({ fullRefresh: false });
-    });
-
-    test("give the lease to one of several concurrent workers", async () => {
-      await collecting.worker.release();
-      const replies = await Promise.all(Array.from({ length: 6 }, () => newWorker().acquire(60_000)));
-      expect(replies.filter(({ leading }) => leading)).toHaveLength(1);
-    });
-
-    test("release only the lease of the caller, idempotently", async () => {
-      const { worker } = collecting;
-      const other = newWorker();
-      await other.release();
-      expect((await other.acquire(60_000)).leading).toBe(false);
-      await worker.release();
-      expect((await other.acquire(60_000)).leading).toBe(true);
-      await worker.release();
-      expect((await newWorker().acquire(60_000)).leading).toBe(false);
-    });
-  });
-
-  describe("calls without the lease", () => {
+  describe("a worker without the lease", () => {
     const game = { appid: 10, status: "failed", attempts: 7, error: "broken" } as const;
-    /** All calls that require the lease, in a state in which the leader would change something. */
+    /** Every function that needs the lease, in a state in which the leader would change something. */
     const calls: Record<string, (worker: Worker, run: number) => Promise<unknown>> = {
       beginList: (worker) => worker.beginList({ kinds: ["games"], fresh: true }),
       saveList: (worker, run) =>
@@ -81,10 +35,10 @@ forEachDatabase("collector lease and quota", (open, kind) => {
 
     const lost = [
       { when: "another worker leads", lose: takeOver },
-      { when: "the lease has lapsed", lose: lapse },
-      { when: "there is no leader", lose: () => collecting.worker.release() },
+      { when: "it has lapsed", lose: lapse },
+      { when: "no worker leads", lose: () => collecting.worker.release() },
     ];
-    test.each(lost)("are rejected and change nothing when $when", async ({ lose }) => {
+    test.each(lost)("is rejected by every function when $when", async ({ lose }) => {
       const { worker } = collecting;
       await collect({ games: [10, 20] });
       await sql("insert into apps (appid, type) values (30, 'game')");
@@ -101,7 +55,7 @@ forEachDatabase("collector lease and quota", (open, kind) => {
       }
     });
 
-    test("control: with the lease every call changes something", async () => {
+    test("(control) every function changes something with the lease", async () => {
       await collect({ games: [10, 20] });
       for (const [name, call] of Object.entries(calls)) {
         await sql("insert into apps (appid, type) values (30, 'game') on conflict do nothing");
@@ -118,7 +72,7 @@ forEachDatabase("collector lease and quota", (open, kind) => {
       }
     });
 
-    test("are rejected for a list run that another worker has replaced", async () => {
+    test("is rejected for a run that a new leader replaced", async () => {
       const { run } = await read({ games: [10] });
       const heir = await takeOver();
       await heir.beginList({ kinds: ["games"], fresh: true });
@@ -136,7 +90,7 @@ forEachDatabase("collector lease and quota", (open, kind) => {
     const reserve = (block: number, given: { endpoint?: string; periodStart?: string; limit?: number } = {}) =>
       newWorker().reserve({ endpoint: "steam", periodStart: today, limit: 1_000, block, ...given });
 
-    test("grants blocks until the quota is used up, for all workers together", async () => {
+    test("grants blocks of all workers until the quota is used up", async () => {
       expect(await reserve(400)).toBe(400);
       expect(await reserve(400)).toBe(400);
       expect(await reserve(400)).toBe(200);
@@ -148,22 +102,22 @@ forEachDatabase("collector lease and quota", (open, kind) => {
       expect(await sql("select used from web_api_usage")).toEqual([{ used: 1_100 }]);
     });
 
-    test("counts endpoints and days separately", async () => {
+    test("counts per endpoint and period", async () => {
       await reserve(1_000);
       expect(await reserve(10, { endpoint: "store" })).toBe(10);
       expect(await reserve(10, { periodStart: tomorrow })).toBe(10);
       expect(await reserve(10)).toBe(0);
     });
 
-    test("never exceeds the quota under concurrent calls", async () => {
+    test("never exceeds the limit for concurrent workers", async () => {
       const granted = await Promise.all(Array.from({ length: 24 }, () => reserve(70)));
       expect(granted.reduce((sum, each) => sum + each, 0)).toBe(1_000);
       expect(granted.filter((each) => each > 0)).toHaveLength(15);
     });
 
-    // PGlite has one connection and runs one call after the other.
+    // PGlite has one connection and runs calls one after the other.
     if (kind !== "pglite") {
-      test("grants the last block to one of several waiting calls", async () => {
+      test("grants the last block to one of several waiting workers", async () => {
         for (const endpoint of ["steam", "store", "steamspy", "igdb"]) {
           await reserve(930, { endpoint });
           await sql("begin");
@@ -178,7 +132,7 @@ forEachDatabase("collector lease and quota", (open, kind) => {
       });
     }
 
-    test("deletes old periods and keeps recent ones", async () => {
+    test("deletes periods older than 60 days", async () => {
       await reserve(10, { periodStart: "2026-09-01T00:00:00.000Z" });
       await reserve(10);
       await reserve(10, { periodStart: tomorrow });

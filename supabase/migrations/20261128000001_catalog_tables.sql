@@ -1,11 +1,11 @@
 -- The catalog: what Steam says about its apps.
 --
 -- Additive. A database that already holds an older application's `apps` keeps every row and column and gains what is
--- missing; only what would refuse Steam's data is loosened (see docs/decisions). Row-level security and grants are set on
+-- missing; only what would reject Steam's data is loosened (docs/decisions/0006). Row-level security and grants are set on
 -- tables that this file creates, never on tables that were there before.
 
--- Supabase has these three roles; elsewhere they are made so that the same grants apply. Where this login may not create
--- roles, there is nobody to grant to and the grants are left out.
+-- API roles. Supabase has these three; elsewhere they are created so that the same grants apply. Where this login may not create
+-- roles, the grants are left out.
 do $$
 declare
   role_name text;
@@ -17,7 +17,7 @@ begin
                        case when role_name = 'service_role' then ' bypassrls' else '' end);
       exception
         when insufficient_privilege then
-          raise notice 'role % is absent and may not be created here: its grants are left out', role_name;
+          raise notice 'role % does not exist and may not be created: its grants are left out', role_name;
         when duplicate_object or unique_violation then
           null; -- another database of this cluster was migrated at the same moment
       end;
@@ -26,8 +26,8 @@ begin
 end
 $$;
 
--- Tables of an older application: a column that is needed and holds something else altogether is an error that names it, before
--- anything is changed.
+-- Compatibility check of an older application's tables: a column that has the right name and a type of another kind is an error that names
+-- it, before anything is changed.
 do $$
 declare
   col record;
@@ -54,11 +54,12 @@ begin
     raise exception using
       errcode = 'datatype_mismatch',
       message = format('column %s.%s is %s, which cannot hold what Steam sends', col.relation, col.name, col.type),
-      hint = 'Rename that column and migrate again: the one that is needed is then added beside it.';
+      hint = 'Rename that column and migrate again: the column that is needed is then added.';
   end loop;
 end
 $$;
 
+-- Tables that this migration creates. Row-level security and grants are set on these only (at the end).
 create temporary table tables_made as
 select name
 from unnest(array[
@@ -70,6 +71,7 @@ where to_regclass('public.' || name) is null;
 
 ------------------------------------------------------------------------------------------------------------------- apps
 
+-- One column a line. What PICS writes is listed once more, in pics_app_columns (supabase/routines/pics.sql).
 create table if not exists public.apps (appid integer primary key);
 
 alter table public.apps
@@ -100,7 +102,7 @@ alter table public.apps
   add column if not exists created_at timestamptz not null default now(),
   add column if not exists updated_at timestamptz not null default now();
 
--- An older application's table: an enum cannot hold the types that Steam adds, a length limit cuts, NOT NULL refuses an app
+-- Loosens an older application's table: an enum cannot hold the types that Steam adds, a length limit cuts, NOT NULL rejects an app
 -- without a name. Such columns become plain nullable text.
 do $$
 declare
@@ -150,15 +152,15 @@ create index if not exists apps_by_parent on public.apps (parent_appid) where pa
 create index if not exists apps_by_release_date on public.apps (steam_release_date);
 
 comment on table public.apps is 'Every app Steam has or had, one row each, as PICS describes it.';
-comment on column public.apps.name is 'As Steam writes it. PICS owns it; the collector fills it in only until PICS has stored the app.';
+comment on column public.apps.name is 'As Steam writes it. The collector sets it only until PICS has stored the app.';
 comment on column public.apps.type is 'Lower-cased: game, dlc, demo, beta (a playtest), tool, music, video, config, … An open set.';
-comment on column public.apps.is_known is 'False once Steam answers that it does not know the app; true again when it does.';
-comment on column public.apps.is_listed is 'Null until an app list has named the app; false when a later complete list of the same kind no longer does.';
+comment on column public.apps.is_known is 'False when Steam''s last answer was that it does not know the app.';
+comment on column public.apps.is_listed is 'Whether the store''s app lists have the app; null until one has had it.';
 comment on column public.apps.is_active is 'is_known and is_listed is not false.';
-comment on column public.apps.platforms is 'Those of windows, macos, linux that Steam names, in that order, comma-joined.';
+comment on column public.apps.platforms is 'Of windows, macos, linux, in that order, comma-joined.';
 comment on column public.apps.pics_review_score is '0 to 9; 9 is Overwhelmingly Positive.';
 comment on column public.apps.pics_review_percentage is 'Share of positive reviews, 0 to 100.';
-comment on column public.apps.parent_appid is 'The game that a DLC, demo or playtest belongs to. No foreign key: the parent may come later or never.';
+comment on column public.apps.parent_appid is 'The game that a DLC, demo or playtest belongs to. No foreign key: the parent may be stored later or never.';
 comment on column public.apps.last_content_update is 'When the public branch was last built.';
 comment on column public.apps.current_build_id is 'Build of the public branch.';
 comment on column public.apps.content_descriptors is 'Steam''s ids, ascending: 1 some nudity, 2 violence, 3 adult only, 4 frequent nudity, 5 general mature.';
@@ -193,8 +195,8 @@ create table if not exists public.publishers (
   name text not null unique
 );
 
-comment on table public.steam_tags is 'Store tags. The name is null until Steam has told it.';
-comment on table public.steam_genres is 'Store genres. An id that Steam uses and nobody has named has a null name.';
+comment on table public.steam_tags is 'Store tags. The name is null until it has been fetched.';
+comment on table public.steam_genres is 'Store genres. The name is null where it is unknown.';
 comment on table public.steam_categories is 'Store categories (features such as Single-player or Steam Cloud).';
 comment on table public.franchises is 'Exact names; one row each.';
 comment on table public.developers is 'Exact names; one row each.';
@@ -258,15 +260,15 @@ create index if not exists app_publishers_by_publisher on public.app_publishers 
 create index if not exists app_dlc_by_dlc on public.app_dlc (dlc_appid);
 create index if not exists app_steam_deck_by_category on public.app_steam_deck (category, appid);
 
-comment on table public.app_steam_tags is 'Tags of an app; rank 1 is the most applied.';
-comment on column public.app_genres.is_primary is 'Steam calls this genre the primary one.';
-comment on table public.app_dlc is 'What Steam lists as DLC of an app. No foreign key: a DLC may be stored later or never.';
-comment on table public.app_steam_deck is 'Valve''s Steam Deck verdict; no row where Steam gives none.';
-comment on column public.app_steam_deck.steamos_category is 'unknown, unsupported or compatible; null where Steam says nothing of SteamOS.';
+comment on table public.app_steam_tags is 'Tags of an app; rank 1 is the one that most players applied.';
+comment on column public.app_genres.is_primary is 'Steam''s primary genre of the app.';
+comment on table public.app_dlc is 'DLC that Steam lists for an app. No foreign key: a DLC may be stored later or never.';
+comment on table public.app_steam_deck is 'Steam Deck compatibility by Valve''s review; no row where there is none.';
+comment on column public.app_steam_deck.steamos_category is 'SteamOS compatibility: unknown, unsupported or compatible; null where there is none.';
 comment on column public.app_steam_deck.tests is 'Valve''s test results in their order: [{"display": 4, "token": "#SteamDeckVerified_…"}, …]';
 
 ----------------------------------------------------------------------------------------------------------------- seeds
--- Names as the store shows them. `on conflict do nothing`: a name that is there already stays.
+-- Names as the store shows them. `on conflict do nothing` keeps names that exist already.
 
 insert into public.steam_genres (genre_id, name) values
   (1, 'Action'),
@@ -325,7 +327,7 @@ insert into public.steam_categories (category_id, name, description) values
   (29, 'Steam Trading Cards', 'Drops Steam trading cards.'),
   (30, 'Steam Workshop', 'Players share what they make.'),
   (31, 'VR Support', 'Supports virtual reality (older mark).'),
-  (32, 'Steam Turn Notifications', 'Steam tells players when it is their turn.'),
+  (32, 'Steam Turn Notifications', 'Notifies players of their turn.'),
   (33, 'Native Steam Controller', 'Speaks to the Steam Controller directly.'),
   (35, 'In-App Purchases', 'Sells things inside the game.'),
   (36, 'Online PvP', 'Players against each other, online.'),
@@ -351,8 +353,8 @@ insert into public.steam_categories (category_id, name, description) values
 on conflict do nothing;
 
 -------------------------------------------------------------------------------------------------------------- security
--- The catalog is public to read and only the service writes it. A hosted project's default privileges grant everything
--- on new tables to everybody, so the revokes are needed as much as the grants.
+-- Every API role reads the catalog, only the service writes it. A hosted project's default privileges grant everything on new tables to
+-- every API role, so the revokes are needed as much as the grants.
 
 do $$
 declare

@@ -6,7 +6,7 @@ import { applied, record, useCatalog } from "./catalog.ts";
 
 const instantSeconds = 0;
 
-forEachDatabase("applying", (open, kind) => {
+forEachDatabase("pics_apply", (open, kind) => {
   const catalog = useCatalog(open);
   const { mark, claim, apply, store, status, app, sql, call } = catalog;
   const claimed = async (...apps: [appid: number, changeNumber: number][]) => {
@@ -30,8 +30,8 @@ forEachDatabase("applying", (open, kind) => {
   };
   const noLease = { lease_id: null, lease_until: null, lease_change: null };
 
-  describe("an app info", () => {
-    test("at the announced number is stored and clears the mark", async () => {
+  describe("a record", () => {
+    test("is stored at the announced number and clears the mark", async () => {
       const lease = await claimed([10, 500]);
       expect(await apply(lease, { apps: [record(10, 500, { missing_token: true })] })).toEqual(applied({ stored: 1 }));
       expect(await status(10)).toMatchObject({
@@ -44,13 +44,13 @@ forEachDatabase("applying", (open, kind) => {
       expect(await app(10)).toMatchObject({ name: "App 10", is_known: true, is_active: true });
     });
 
-    test("above the announced number is stored and clears the mark", async () => {
+    test("is stored above the announced number and clears the mark", async () => {
       const lease = await claimed([10, 500]);
       await apply(lease, { apps: [record(10, 510)] });
       expect(await status(10)).toMatchObject({ ...noWork, ...noLease, pics_change_number: 510, missing_token: false });
     });
 
-    test("is stored while a newer change stays pending, which may be fetched at once", async () => {
+    test("keeps the mark of a change announced meanwhile, due at once", async () => {
       const lease = await claimed([10, 500]);
       await mark([[10, 520]]);
       const { pending_since } = await status(10);
@@ -64,14 +64,14 @@ forEachDatabase("applying", (open, kind) => {
       expect((await claim()).apps).toMatchObject([{ appid: 10, change_number: 520, attempts: 0 }]);
     });
 
-    test("that has what was announced meanwhile clears that, too", async () => {
+    test("clears the mark of a change announced meanwhile when it has that number", async () => {
       const lease = await claimed([10, 500]);
       await mark([[10, 520]]);
       await apply(lease, { apps: [record(10, 520)] });
       expect(await status(10)).toMatchObject({ ...noWork, pics_change_number: 520 });
     });
 
-    test("below the announced number is stored if newer than what is stored, and asked for again later", async () => {
+    test("is stored below the announced number when newer than the stored one, and retried with backoff", async () => {
       await store(record(10, 400));
       const lease = await claimed([10, 500]);
       const reply = await apply(lease, { apps: [record(10, 450, { name: "Between" })], retrySeconds: 100 });
@@ -88,7 +88,7 @@ forEachDatabase("applying", (open, kind) => {
       expect((await claim()).appids).toEqual([]);
     });
 
-    test("strictly older than what is stored is skipped, and asked for again later", async () => {
+    test("is skipped when older than the stored one, and retried with backoff", async () => {
       await store(record(10, 400));
       const before = await app(10);
       const { last_pics_sync } = await status(10);
@@ -104,7 +104,7 @@ forEachDatabase("applying", (open, kind) => {
       });
     });
 
-    test("with the number that is stored may be stored again", async () => {
+    test("is stored again at the stored number", async () => {
       await store(record(10, 400));
       await mark([[10, 400]], { full: true });
       const { lease } = await claim();
@@ -114,7 +114,7 @@ forEachDatabase("applying", (open, kind) => {
       expect(await status(10)).toMatchObject({ ...noWork, pics_change_number: 400 });
     });
 
-    test("of an app that is not listed leaves it inactive", async () => {
+    test("leaves an unlisted app inactive", async () => {
       await store(record(10, 400));
       await sql("update apps set is_listed = false where appid = 10");
       await store(record(10, 401));
@@ -123,7 +123,7 @@ forEachDatabase("applying", (open, kind) => {
   });
 
   describe("unknown to Steam", () => {
-    test("a stored app is kept and becomes inactive, until Steam knows it again", async () => {
+    test("makes a stored app inactive until Steam knows it again", async () => {
       await store(record(10, 400));
       const lease = await claimed([10, 500]);
       expect(await apply(lease, { unknown: [10] })).toEqual(applied({ unknown: 1 }));
@@ -135,7 +135,7 @@ forEachDatabase("applying", (open, kind) => {
       expect(await status(10)).toMatchObject({ ...noWork, pics_change_number: 500 });
     });
 
-    test("takes effect only if nothing newer was announced since the claim", async () => {
+    test("has no effect when a newer change was announced since the claim", async () => {
       await store(record(10, 400));
       const lease = await claimed([10, 500]);
       await mark([[10, 501]]);
@@ -145,7 +145,7 @@ forEachDatabase("applying", (open, kind) => {
       expect((await claim()).appids).toEqual([10]);
     });
 
-    test("an app that was never stored leaves no row", async () => {
+    test("deletes the row of an app that was never stored", async () => {
       const lease = await claimed([10, 500], [20, 500]);
       expect(await apply(lease, { unknown: [10], apps: [record(20, 500)] })).toEqual(
         applied({ stored: 1, unknown: 1 }),
@@ -154,7 +154,7 @@ forEachDatabase("applying", (open, kind) => {
       expect(await sql("select appid from apps")).toEqual([{ appid: 20 }]);
     });
 
-    test("an app that was never stored and is announced meanwhile keeps its mark", async () => {
+    test("keeps the mark of a never stored app that was announced meanwhile", async () => {
       const lease = await claimed([10, 500]);
       await mark([[10, 501]]);
       await apply(lease, { unknown: [10] });
@@ -163,7 +163,7 @@ forEachDatabase("applying", (open, kind) => {
   });
 
   describe("a failure", () => {
-    test("is recorded, and the delay grows to its limit", async () => {
+    test("is recorded, with exponential backoff up to the limit", async () => {
       await mark([[10, 500]]);
       const delays: (number | undefined)[] = [];
       for (const error of ["first", "second", "third", "fourth"]) {
@@ -182,14 +182,14 @@ forEachDatabase("applying", (open, kind) => {
       });
     });
 
-    test("of the hundredth time still has a delay", async () => {
+    test("has a finite backoff after a hundred attempts", async () => {
       await mark([[10, 500]]);
       await sql("update sync_status set attempts = 100, next_attempt_at = now()");
       await apply((await claim()).lease, { failed: [{ appid: 10, error: "broken" }], retryMaxSeconds: 350 });
       expect(Math.round((await secondsTo("next_attempt_at", 10)) ?? 0)).toBe(350);
     });
 
-    test("is forgotten by the next success, and leaves what is stored alone", async () => {
+    test("leaves stored data alone, and its attempts are reset by the next success", async () => {
       await store(record(10, 400));
       const failed = [{ appid: 10, error: "broken" }];
       await apply(await claimed([10, 500]), { failed, retrySeconds: instantSeconds });
@@ -199,7 +199,7 @@ forEachDatabase("applying", (open, kind) => {
     });
   });
 
-  describe("without a valid lease nothing is touched:", () => {
+  describe("without a valid lease writes nothing:", () => {
     const everything = {
       apps: [record(10, 500, { name: "Not mine" })],
       unknown: [20],
@@ -218,7 +218,7 @@ forEachDatabase("applying", (open, kind) => {
         },
       ],
       ["another holds it", async () => (await claim()) && randomUUID()],
-      ["nobody claimed", async () => randomUUID()],
+      ["was never claimed", async () => randomUUID()],
     ])("%s", async (_, leaseOf) => {
       await store(record(10, 400), record(20, 400), record(30, 400));
       await mark([
@@ -234,7 +234,7 @@ forEachDatabase("applying", (open, kind) => {
       expect(await app(20)).toMatchObject({ is_known: true });
     });
 
-    test("it ran out and another worker took the apps; each writes what it holds", async () => {
+    test("each worker writes the apps that it holds after a lease lapsed", async () => {
       await mark([
         [10, 500],
         [20, 500],
@@ -252,8 +252,8 @@ forEachDatabase("applying", (open, kind) => {
     });
   });
 
-  describe("the same request again", () => {
-    test("after a lost reply gives the same reply and doubles nothing", async () => {
+  describe("replay of a request id", () => {
+    test("returns the first reply and writes nothing", async () => {
       await store(record(30, 400));
       const lease = await claimed([10, 500], [20, 500], [30, 500]);
       const request = randomUUID();
@@ -265,10 +265,10 @@ forEachDatabase("applying", (open, kind) => {
       expect(await sql("select * from sync_status order by appid")).toEqual(after);
     });
 
-    test("while the first is still running waits for it and gives the same reply", async () => {
+    test("waits for the first call while it is running", async () => {
       const lease = await claimed([10, 500]);
       const options = { request: randomUUID(), failed: [{ appid: 10, error: "broken" }] };
-      // On a server: the first cannot end before the second has come.
+      // On a server, a lock holds the first call until the second has started.
       if (kind !== "pglite") await sql("begin; select from sync_status where appid = 10 for update");
       const both = [apply(lease, options), apply(lease, options)];
       if (kind !== "pglite") {
@@ -281,7 +281,7 @@ forEachDatabase("applying", (open, kind) => {
       expect(await status(10)).toMatchObject({ attempts: 1 });
     });
 
-    test("is not remembered for ever, nor when it was refused", async () => {
+    test("is not possible after an hour, nor for a request that failed", async () => {
       await apply(randomUUID(), {});
       await sql("update pics_replies set created_at = now() - interval '61 minutes'");
       await apply(randomUUID(), {});
@@ -295,7 +295,7 @@ forEachDatabase("applying", (open, kind) => {
     });
   });
 
-  test("what Postgres refuses is a fault of the data, and the batch leaves no trace", async () => {
+  test("rolls back the whole batch for a row that Postgres rejects, as a fault of the data", async () => {
     const lease = await claimed([10, 500], [20, 500]);
     const before = await sql("select * from sync_status order by appid");
     const poison = [

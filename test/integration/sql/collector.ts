@@ -11,22 +11,22 @@ import { createDatabaseRetry } from "../../../src/db/retry.ts";
 import { silent } from "../../support/templates.ts";
 import type { Catalog } from "./catalog.ts";
 
-/** The collector's functions, called by one worker after the other. */
+/** The collector's functions as successive leaders call them. */
 export interface Collecting {
-  /** Leads when a test begins. */
+  /** The leader when a test begins. */
   readonly worker: Worker;
   newWorker(): Worker;
   /** Makes the leader's lease lapse. */
   lapse(): Promise<void>;
-  /** The leader is killed: its lease lapses, and a new worker takes over. */
+  /** Kills the leader: its lease lapses, and a new worker acquires it. */
   takeOver(): Promise<Worker>;
-  /** Reads lists completely, accepts them, and applies them unless they are rejected. */
+  /** Reads lists to their ends, accepts them, and applies them unless they are rejected. */
   collect(lists: Lists, options?: CollectOptions): Promise<{ verdict: ListVerdict; counts: ListCounts | null }>;
-  /** Reads lists completely, from their cursors. */
+  /** Reads lists to their ends, resuming an unfinished run. */
   read(lists: Lists, options?: ReadOptions): Promise<{ run: number }>;
-  /** The rows of a table with the transaction that wrote each, so that a rewritten row differs. */
+  /** The rows of a table with the transaction that wrote each, so that a row written again is another. */
   rows(table: "apps" | "game_metadata" | "app_list_entries" | "collector_state" | "sync_status"): Promise<string[]>;
-  /** The columns that lists write, by appid: `[is_listed, is_active, name]`. */
+  /** The columns of `apps` that lists write, by appid: `[is_listed, is_active, name]`. */
   apps(): Promise<Record<number, [listed: boolean | null, active: boolean, name: string | null]>>;
 }
 
@@ -40,12 +40,12 @@ export type Lists = Record<string, readonly (number | [appid: number, name: stri
 export interface ReadOptions {
   worker?: Worker;
   fresh?: boolean;
-  /** Apps per saved batch. */
+  /** Apps per page. */
   part?: number;
 }
 export interface CollectOptions extends ReadOptions {
   maxShrink?: number;
-  /** Apps per applied batch. */
+  /** Apps per batch. */
   max?: number;
 }
 

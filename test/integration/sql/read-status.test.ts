@@ -5,16 +5,16 @@ import { requiredVersion } from "../../../src/db/migrate.ts";
 import { forEachDatabase } from "../../support/databases.ts";
 import { applied, fullRecord, record, useCatalog } from "./catalog.ts";
 
-forEachDatabase("reading", (open) => {
+forEachDatabase("status functions", (open) => {
   const catalog = useCatalog(open);
   const { mark, claim, apply, store, sql, call } = catalog;
   const rpc = (name: string, args: Record<string, unknown> = {}) => catalog.database.db.rpc(name, args);
 
-  test("the schema's version is that of the newest migration", async () => {
+  test("schema_version returns the newest migration's version", async () => {
     expect(await rpc("schema_version")).toBe(await requiredVersion());
   });
 
-  test("the state counts apps, work and failures", async () => {
+  test("pics_state counts apps, pending and failing ones", async () => {
     await store(record(10, 500), record(20, 500));
     await mark([
       [20, 501],
@@ -35,7 +35,7 @@ forEachDatabase("reading", (open) => {
     });
   });
 
-  test("failing apps come with their error, the most often failed first", async () => {
+  test("pics_failing returns errors, most attempts first", async () => {
     await store(record(10, 500));
     await mark([
       [10, 501],
@@ -55,7 +55,7 @@ forEachDatabase("reading", (open) => {
     expect(await call("pics_failing", { max: 1 })).toHaveLength(1);
   });
 
-  test("the summary counts types, verdicts and the ten most used tags", async () => {
+  test("catalog_summary counts types, Deck categories and the ten most used tags", async () => {
     const verdict = fullRecord(1, 1).steam_deck ?? null;
     const tags = Array.from({ length: 12 }, (_, index) => 1_001 + index);
     await store(
@@ -84,7 +84,7 @@ forEachDatabase("reading", (open) => {
     });
   });
 
-  test("an empty catalog is no special case", async () => {
+  test("return zeros and empty lists for an empty catalog", async () => {
     expect(await rpc("catalog_summary")).toEqual({ apps: 0, by_type: [], deck: [], top_tags: [] });
     expect(await rpc("pics_state")).toMatchObject({ apps: 0, pending: 0, failing: 0, last_change_number: null });
     expect(await call("pics_failing", { max: 5 })).toEqual([]);
@@ -94,7 +94,7 @@ forEachDatabase("reading", (open) => {
   describe("get_apps_for_sync", () => {
     const due = (source: string, max_apps: number) => rpc("get_apps_for_sync", { source, max_apps });
 
-    test("names those never synced, then the longest pending, then the longest synced", async () => {
+    test("returns never synced apps, then the longest pending, then synced longest ago", async () => {
       await sql("insert into apps (appid) values (10), (20), (30), (40), (50), (60)");
       await sql(`insert into sync_status (appid, last_pics_sync, pics_pending_change, pending_since) values
         (20, now() - interval '1 day', null, null),
@@ -108,24 +108,24 @@ forEachDatabase("reading", (open) => {
       expect(await due("pics", 0)).toEqual([]);
     });
 
-    test("has an order of its own for SteamSpy", async () => {
+    test("orders by last_steamspy_sync for steamspy", async () => {
       await sql("insert into apps (appid) values (10), (20), (30), (40)");
       await sql(`insert into sync_status (appid, last_steamspy_sync, pics_pending_change, pending_since) values
         (20, now() - interval '1 day', 7, now()), (30, now() - interval '9 days', null, null), (40, null, 7, now())`);
       expect(await due("steamspy", 100)).toEqual([10, 40, 30, 20]);
     });
 
-    test("returns more than the thousand rows at which a hosted project cuts", async () => {
+    test("returns more than the 1,000 rows at which PostgREST cuts", async () => {
       await sql("insert into apps (appid) select generate_series(1, 2500)");
       expect(await due("pics", 2_400)).toHaveLength(2_400);
     });
 
-    test("refuses a source that there is not", async () => {
+    test("rejects an unknown source", async () => {
       await expect(due("Pics", 5)).rejects.toMatchObject({ code: "22023", message: expect.stringContaining("'Pics'") });
     });
   });
 
-  test("the store understands every reply", async () => {
+  test("match the reply schemas of the catalog store", async () => {
     const typed = createCatalogStore(catalog.database.db, { call: (work) => work() });
     const begin = await typed.beginBulk({ changeNumber: 500, appids: null });
     expect(begin).toMatchObject({ last_change_number: 500, pending: 0, highest_appid: 0 });

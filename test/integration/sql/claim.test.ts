@@ -3,10 +3,10 @@ import { describe, expect, test } from "vitest";
 import { forEachDatabase } from "../../support/databases.ts";
 import { record, useCatalog } from "./catalog.ts";
 
-/** Over before anybody can ask again. */
+/** Lapsed before the next call. */
 const instantSeconds = 0;
 
-forEachDatabase("claiming", (open, kind) => {
+forEachDatabase("pics_claim", (open, kind) => {
   const catalog = useCatalog(open);
   const { mark, claim, apply, store, status, sql, call } = catalog;
   const markAll = (appids: number[]) => mark(appids.map((appid) => [appid, 500]));
@@ -14,7 +14,7 @@ forEachDatabase("claiming", (open, kind) => {
     apply(lease, { failed: appids.map((appid) => ({ appid, error: "broken" })), retrySeconds });
   const range = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
 
-  test("takes the longest pending first, at most so many, with the announced number", async () => {
+  test("claims the longest pending apps first, up to max, with the announced number", async () => {
     await mark([[30, 501]]);
     await mark([[20, 502]]);
     await mark([[10, 503]]);
@@ -29,12 +29,12 @@ forEachDatabase("claiming", (open, kind) => {
     expect((await claim({ max: 2 })).appids).toEqual([10]);
   });
 
-  test("takes nothing that has no work", async () => {
+  test("claims no app without a mark", async () => {
     await store(record(10, 500));
     expect(await claim()).toMatchObject({ apps: [], waiting: 0, due_in_seconds: null });
   });
 
-  test("while a lease is valid nobody else gets its apps, and is told when to ask again", async () => {
+  test("excludes apps under a valid lease and reports when they are due", async () => {
     await markAll([10, 20]);
     await claim({ max: 1, seconds: 30 });
     expect((await claim({ max: 5, seconds: 90 })).appids).toEqual([20]);
@@ -44,7 +44,7 @@ forEachDatabase("claiming", (open, kind) => {
     expect(due_in_seconds).toBeLessThanOrEqual(30);
   });
 
-  test("a lease that ran out is anybody's, and no attempt is counted", async () => {
+  test("claims apps of a lapsed lease without counting an attempt", async () => {
     await markAll([10]);
     const lapsed = await claim();
     expect(lapsed.appids).toEqual([10]);
@@ -52,17 +52,17 @@ forEachDatabase("claiming", (open, kind) => {
     expect((await claim()).apps).toMatchObject([{ appid: 10, attempts: 0 }]);
   });
 
-  test("a repeat with the same lease id returns the same apps and claims no more", async () => {
+  test("returns the same apps for the same lease id", async () => {
     await markAll(range(6));
     const first = await claim({ max: 2 });
     expect(await claim({ max: 2, lease: first.lease })).toEqual(first);
     expect((await claim({ max: 10 })).appids).toEqual([3, 4, 5, 6]);
   });
 
-  test("two calls with the same lease id at the same time claim one batch", async () => {
+  test("claims one batch for two concurrent calls with the same lease id", async () => {
     await markAll(range(6));
     const lease = randomUUID();
-    // On a server: nobody can take a row until both calls have looked whether the lease exists.
+    // On a server, a lock holds both calls until each has checked whether the lease exists.
     if (kind !== "pglite") await sql("begin; lock table sync_status in exclusive mode");
     const both = [claim({ lease, max: 2 }), claim({ lease, max: 2 })];
     if (kind !== "pglite") {
@@ -78,19 +78,19 @@ forEachDatabase("claiming", (open, kind) => {
     expect(await sql("select appid from sync_status where lease_id = $1", [lease])).toHaveLength(2);
   });
 
-  test("workers that claim at the same time share the work without an app in two hands", async () => {
+  test("gives no app to two concurrent workers", async () => {
     await markAll(range(60));
     const claims = await Promise.all(range(6).map(() => claim({ max: 10 })));
     const taken = claims.flatMap(({ appids }) => appids);
     expect(new Set(taken).size).toBe(taken.length);
-    // A row that another claim has just looked at is passed over, not waited for; the next claim gets it.
+    // `skip locked` passes over a row that another claim holds; the next claim gets it.
     const rest = await claim({ max: 60 });
     expect([...taken, ...rest.appids].sort((a, b) => a - b)).toEqual(range(60));
   });
 
-  // PGlite has one connection, and nobody to wait for.
+  // PGlite has one connection, so no concurrent transaction.
   if (kind !== "pglite") {
-    test("a row that somebody writes is not waited for", async () => {
+    test("skips rows locked by another transaction", async () => {
       await markAll([10, 20]);
       await sql("begin");
       await sql("select from sync_status where appid = 10 for update");
@@ -101,7 +101,7 @@ forEachDatabase("claiming", (open, kind) => {
     });
   }
 
-  test("takes only given apps where some are given", async () => {
+  test("claims only the given appids", async () => {
     await markAll([10, 20, 30]);
     expect((await claim({ appids: [20, 40] })).appids).toEqual([20]);
     expect(await claim({ appids: [20, 40] })).toMatchObject({ apps: [], waiting: 1 });
@@ -109,7 +109,7 @@ forEachDatabase("claiming", (open, kind) => {
     expect(await claim({ appids: [] })).toMatchObject({ apps: [], waiting: 0 });
   });
 
-  test("a valid lease can be made longer, one that ran out cannot", async () => {
+  test("pics_renew extends a valid lease, not a lapsed one", async () => {
     await markAll([10, 20]);
     const held = await claim({ max: 1, seconds: 5 });
     const lapsed = await claim({ max: 1, seconds: instantSeconds });
@@ -123,7 +123,7 @@ forEachDatabase("claiming", (open, kind) => {
     expect(left).toEqual({ yes: true });
   });
 
-  test("a lease that is given back frees its apps without an attempt", async () => {
+  test("pics_release frees apps without counting an attempt", async () => {
     await markAll([10, 20]);
     const { lease } = await claim({ max: 1 });
     expect(await call("pics_release", { lease_id: lease })).toEqual({ released: 1 });
@@ -134,8 +134,8 @@ forEachDatabase("claiming", (open, kind) => {
     ]);
   });
 
-  describe("after failures", () => {
-    test("an app waits, and the next who asks is told for how long", async () => {
+  describe("retries", () => {
+    test("are not claimed during backoff, and the reply says when they are due", async () => {
       await markAll([10]);
       await failAll((await claim()).lease, [10], 100);
       const { apps, waiting, due_in_seconds } = await claim();
@@ -144,14 +144,14 @@ forEachDatabase("claiming", (open, kind) => {
       expect(due_in_seconds).toBeLessThanOrEqual(100);
     });
 
-    test("apps come after all others, in batches that shrink until each is alone", async () => {
+    test("come after all other apps, in batches that shrink to one app", async () => {
       const appids = range(40);
       await markAll(appids);
       const sizes: number[] = [];
       for (let attempt = 0; attempt < 4; attempt++) {
         let claimed = await claim({ max: 40 });
         sizes.push(claimed.appids.length);
-        // One by one to the same number of attempts, as if every request failed.
+        // Each app to the same number of attempts, as if every request failed.
         for (; claimed.appids.length > 0; claimed = await claim({ max: 40, maxAttempts: attempt + 1 })) {
           expect(claimed.apps.every((app) => app.attempts === attempt)).toBe(true);
           await failAll(claimed.lease, claimed.appids);
@@ -162,7 +162,7 @@ forEachDatabase("claiming", (open, kind) => {
       expect((await claim({ max: 40 })).appids).toEqual([99]);
     });
 
-    test("an app that failed too often is left alone, and not waited for", async () => {
+    test("end at max_attempts", async () => {
       await markAll([10]);
       await failAll((await claim()).lease, [10]);
       await failAll((await claim()).lease, [10]);
@@ -170,7 +170,7 @@ forEachDatabase("claiming", (open, kind) => {
       expect(await claim({ maxAttempts: 3 })).toMatchObject({ apps: [{ appid: 10, attempts: 2 }] });
     });
 
-    test("a lease on a failed app counts as long as it lasts", async () => {
+    test("are excluded while another lease is valid", async () => {
       await markAll([10]);
       await failAll((await claim()).lease, [10]);
       expect((await claim({ seconds: 50 })).appids).toEqual([10]);
@@ -181,7 +181,7 @@ forEachDatabase("claiming", (open, kind) => {
   });
 
   describe("access tokens", () => {
-    test("come with the claim, to the last digit", async () => {
+    test("are part of the claim, all 64 bits", async () => {
       await markAll([10]);
       const tokens = [{ appid: 10, access_token: "18446744073709551615" }];
       await apply((await claim()).lease, {
@@ -192,7 +192,7 @@ forEachDatabase("claiming", (open, kind) => {
       expect((await claim()).apps).toMatchObject([{ access_token: "18446744073709551615", token_denied: false }]);
     });
 
-    test("a denied one is asked for again after a day", async () => {
+    test("are requested again a day after a denial", async () => {
       await markAll([10]);
       const { lease } = await claim();
       await apply(lease, { tokens: [{ appid: 10, access_token: null }] });
@@ -204,7 +204,7 @@ forEachDatabase("claiming", (open, kind) => {
       expect((await claim()).apps).toMatchObject([{ access_token: null, token_denied: false }]);
     });
 
-    test("a grant ends a denial, and a denial a grant; named twice, the grant counts", async () => {
+    test("replace a denial and are replaced by one; a grant wins within one request", async () => {
       const stored = () => sql("select access_token, denied_at is not null as is_denied from pics_access_tokens");
       await apply(randomUUID(), { tokens: [{ appid: 10, access_token: null }] });
       expect(await stored()).toEqual([{ access_token: null, is_denied: true }]);
@@ -220,7 +220,7 @@ forEachDatabase("claiming", (open, kind) => {
     });
   });
 
-  test("a claim leaves the rest of the row as it is", async () => {
+  test("changes nothing else of the row", async () => {
     await store(record(10, 500));
     await mark([[10, 501]]);
     const { lease_id: _, lease_until: __, lease_change: ___, ...before } = await status(10);

@@ -1,8 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { forEachDatabase } from "../../support/databases.ts";
-import { applied, record, useCatalog } from "./catalog.ts";
+import { applied, forEachSqlDatabase, record, useCatalog } from "./catalog.ts";
 
-forEachDatabase("marking", (open, kind) => {
+forEachSqlDatabase("pics_mark", (open, kind) => {
   const catalog = useCatalog(open);
   const { mark, claim, apply, store, status, sql, call } = catalog;
   const pending = async () =>
@@ -14,7 +13,7 @@ forEachDatabase("marking", (open, kind) => {
       ).map((row) => [row.appid, row.pics_pending_change]),
     );
 
-  test("a new app is marked with its change number, and the reply counts", async () => {
+  test("marks a new app with its change number and returns counts", async () => {
     expect(
       await mark([
         [10, 500],
@@ -25,7 +24,7 @@ forEachDatabase("marking", (open, kind) => {
     expect(await pending()).toEqual({ 10: 500, 20: 501 });
   });
 
-  test("marks only grow, and a repeat changes nothing", async () => {
+  test("never lowers a mark, and a repeat changes nothing", async () => {
     await mark([[10, 500]]);
     const { pending_since } = await status(10);
     expect(await mark([[10, 500]])).toMatchObject({ marked: 0 });
@@ -34,7 +33,7 @@ forEachDatabase("marking", (open, kind) => {
     expect(await status(10)).toMatchObject({ pics_pending_change: 501, pending_since });
   });
 
-  test("an app named twice is marked once, with the higher number", async () => {
+  test("marks an app named twice once, with the higher number", async () => {
     const twice: [number, number][] = [
       [10, 500],
       [10, 502],
@@ -44,7 +43,7 @@ forEachDatabase("marking", (open, kind) => {
     expect(await pending()).toEqual({ 10: 502 });
   });
 
-  test("a stored app is marked when its number is higher, and `full` marks it in any case", async () => {
+  test("marks a stored app at a higher number, with `full` at any", async () => {
     await store(record(10, 500), record(20, 500));
     const same: [number, number][] = [
       [10, 500],
@@ -56,7 +55,7 @@ forEachDatabase("marking", (open, kind) => {
     expect(await pending()).toEqual({ 10: 501, 20: 499 });
   });
 
-  test("an unknown id is marked only when it is stored and believed known", async () => {
+  test("marks an unknown id only when it is stored and believed known", async () => {
     await store(record(10, 500));
     const unknown = [10, 20, 30];
     expect(await mark([], { unknown })).toMatchObject({ known: 0, marked: 1 });
@@ -69,21 +68,21 @@ forEachDatabase("marking", (open, kind) => {
     expect(await sql("select appid from sync_status")).toEqual([{ appid: 10 }]);
   });
 
-  test("an app that Steam knows again is marked although its number is the stored one", async () => {
+  test("marks an app that is known again at its stored number", async () => {
     await store(record(10, 500));
     await mark([], { unknown: [10] });
     await apply((await claim()).lease, { unknown: [10] });
     expect(await mark([[10, 500]])).toMatchObject({ marked: 1 });
   });
 
-  test("an app whose row somebody deleted is marked, so that it comes back", async () => {
+  test("marks an app whose row was deleted", async () => {
     await store(record(10, 500));
     await sql("delete from apps");
     expect(await mark([], { unknown: [10] })).toMatchObject({ marked: 0 });
     expect(await mark([[10, 500]])).toMatchObject({ marked: 1 });
   });
 
-  test("a newer announcement ends the waiting after a failure, the same one does not", async () => {
+  test("resets attempts when a newer change is announced, not for the same one", async () => {
     await mark([[10, 500]]);
     await apply((await claim()).lease, { failed: [{ appid: 10, error: "broken" }] });
     await mark([[10, 500]]);
@@ -93,7 +92,7 @@ forEachDatabase("marking", (open, kind) => {
     expect((await claim()).appids).toEqual([10]);
   });
 
-  test("a mark does not disturb a lease", async () => {
+  test("leaves a lease as it is", async () => {
     await mark([[10, 500]]);
     const { lease } = await claim();
     await mark([[10, 501]]);
@@ -101,9 +100,9 @@ forEachDatabase("marking", (open, kind) => {
     expect((await claim()).appids).toEqual([]);
   });
 
-  // PGlite has one connection, so nothing happens in between.
+  // PGlite has one connection, so no concurrent transaction.
   if (kind !== "pglite") {
-    test("an app that is stored between the comparison and the mark is not marked again", async () => {
+    test("does not mark an app that is stored during the call", async () => {
       await mark([[10, 500]]);
       const { lease } = await claim();
       const request = {
@@ -127,7 +126,7 @@ forEachDatabase("marking", (open, kind) => {
   }
 
   describe("rows of another application", () => {
-    test("count as not stored, whatever number they have, and are stored over", async () => {
+    test("count as not stored at any number, and are overwritten", async () => {
       await sql(`insert into sync_status (appid, pics_change_number, last_pics_sync) values
         (10, 500, now() - interval '1 day'), (20, 500, null), (30, 900, now() - interval '1 year')`);
       const announced: [number, number][] = [
@@ -144,10 +143,10 @@ forEachDatabase("marking", (open, kind) => {
     });
   });
 
-  describe("a bulk pass", () => {
+  describe("pics_begin_bulk and pics_finish_bulk", () => {
     const state = async () => (await sql("select * from pics_sync_state"))[0];
 
-    test("stores the change number only if none is", async () => {
+    test("store the change number only if there is none", async () => {
       const first = await call<{ last_change_number: number }>("pics_begin_bulk", { change_number: 700, appids: null });
       expect(first).toMatchObject({ last_change_number: 700, pending: 0, highest_appid: 0 });
       expect(await call("pics_begin_bulk", { change_number: 800, appids: null })).toMatchObject({
@@ -156,7 +155,7 @@ forEachDatabase("marking", (open, kind) => {
       expect(await state()).toMatchObject({ last_change_number: 700, bulk_started_at: expect.any(Date) });
     });
 
-    test("over given apps counts only those and is no pass over everything", async () => {
+    test("count only the given apps, without setting bulk_started_at", async () => {
       await store(record(40, 500));
       await mark([
         [10, 500],
@@ -169,7 +168,7 @@ forEachDatabase("marking", (open, kind) => {
       expect(await state()).toMatchObject({ last_change_number: 700, bulk_started_at: null });
     });
 
-    test("tries afresh what failed before, as far as it is part of the pass", async () => {
+    test("reset the attempts of the failing apps of the pass", async () => {
       await mark([
         [10, 500],
         [20, 500],
@@ -182,7 +181,7 @@ forEachDatabase("marking", (open, kind) => {
       expect((await claim()).appids).toEqual([20]);
     });
 
-    test("ends with the time of its begin, which only grows", async () => {
+    test("set last_verified_at to the begin of the pass, never backwards", async () => {
       const begin = await call<{ started_at: string }>("pics_begin_bulk", { change_number: 700, appids: null });
       await call("pics_finish_bulk", { started_at: begin.started_at });
       const ended = await state();
@@ -191,7 +190,7 @@ forEachDatabase("marking", (open, kind) => {
       expect((await state())?.last_verified_at).toEqual(ended?.last_verified_at);
     });
 
-    test("pages through the stored apps by key", async () => {
+    test("pics_stored_appids pages by key", async () => {
       await store(...[30, 10, 50, 20, 40].map((appid) => record(appid, 500)));
       await mark([[60, 500]]);
       expect(await call("pics_stored_appids", { after: 0, max: 2 })).toEqual([10, 20]);

@@ -1,24 +1,23 @@
 import { createHash, randomUUID } from "node:crypto";
 import { expect, test } from "vitest";
 import type { StoredRecord } from "../../../src/db/catalog-store.ts";
-import { forEachDatabase } from "../../support/databases.ts";
-import { applied, fullRecord, record, useCatalog } from "./catalog.ts";
+import { applied, forEachSqlDatabase, fullRecord, record, useCatalog } from "./catalog.ts";
 
 const relations = ["developers", "publishers", "franchises"] as const;
 
-/** Text that no compression makes shorter. */
+/** Incompressible text. */
 function noise(length: number): string {
   let text = "";
   for (let part = 0; text.length < length; part++) text += createHash("sha512").update(String(part)).digest("base64");
   return text.slice(0, length);
 }
 
-forEachDatabase("names", (open, kind) => {
+forEachSqlDatabase("pics_mirror_names", (open, kind) => {
   const { store, mark, claim, apply, sql, relations: of } = useCatalog(open);
   const all = async (relation: string) =>
     (await sql<{ name: string }>(`select name from ${relation} order by name collate "C"`)).map(({ name }) => name);
 
-  test.each(relations)("%s are exact, one row each, shared by their apps", async (relation) => {
+  test.each(relations)("stores %s exactly, one row each, shared by their apps", async (relation) => {
     const odd = [
       "Valve",
       "valve",
@@ -46,21 +45,21 @@ forEachDatabase("names", (open, kind) => {
     for (const other of relations) if (other !== relation) expect(await all(other)).toEqual([]);
   });
 
-  test("a known name is found again and keeps its id", async () => {
+  test("reuses the row of a known name", async () => {
     await store(fullRecord(10, 500));
     const before = await sql("select * from developers");
     await store(fullRecord(20, 500), record(30, 500, { developers: ["Other"] }));
     expect(await sql("select * from developers where name = 'Valve'")).toEqual(before);
   });
 
-  test("an app changes hands", async () => {
+  test("moves an app to other names", async () => {
     await store(record(10, 500, { developers: ["Old", "Both"] }), record(20, 500, { developers: ["Old"] }));
     await store(record(10, 501, { developers: ["Both", "New"] }));
     expect(await of(10)).toMatchObject({ developers: ["Both", "New"] });
     expect(await of(20)).toMatchObject({ developers: ["Old"] });
   });
 
-  test("a name that no index holds is a fault of the data and leaves no trace", async () => {
+  test("rolls back for a name too long for the index, as a fault of the data", async () => {
     await store(record(10, 500, { developers: [noise(2_600), "x".repeat(3_000)] }));
     await mark([
       [20, 500],
@@ -74,7 +73,7 @@ forEachDatabase("names", (open, kind) => {
     expect(await apply(lease, { apps: [record(30, 500)], failed })).toEqual(applied({ stored: 1, failed: 1 }));
   });
 
-  // PGlite has one connection and runs one call after the other.
+  // PGlite has one connection and runs calls one after the other.
   if (kind !== "pglite") {
     const fresh = Array.from({ length: 40 }, () => `Name ${randomUUID()}`);
     const ids = Array.from({ length: 40 }, (_, index) => 100_000 + index);
@@ -86,8 +85,8 @@ forEachDatabase("names", (open, kind) => {
       { relation: "genres", list: ids, column: "steam_genres (genre_id)", links: "app_genres" },
       { relation: "categories", list: ids, column: "steam_categories (category_id)", links: "app_categories" },
     ];
-    // Each alone: whatever is written first keeps the batches apart from then on.
-    test.each(lists)("new $relation in opposite order at the same time block nobody", async (given) => {
+    // One relation at a time: the first written one serializes the batches.
+    test.each(lists)("does not deadlock for new $relation in opposite order", async (given) => {
       const { relation, list, column, links } = given;
       const batch = (first: number, values: (string | number)[]): StoredRecord[] =>
         Array.from({ length: 10 }, (_, index) =>
@@ -98,7 +97,7 @@ forEachDatabase("names", (open, kind) => {
       const leases: string[] = [];
       for (const apps of batches) leases.push((await claim({ appids: apps.map(({ appid }) => appid) })).lease);
 
-      // Somebody else is writing one from the middle: what comes before it is written when a batch gets there.
+      // Another transaction writes a name in the middle: a batch blocks there after writing the names before it.
       await sql("begin");
       await sql(`insert into ${column} values ($1)`, [list[20]]);
       const replies = batches.map((apps, index) => apply(leases[index] ?? "", { apps }));

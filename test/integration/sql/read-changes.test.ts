@@ -1,25 +1,24 @@
 import pg from "pg";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { type ChangePage, createCatalogReader } from "../../../src/db/catalog-reader.ts";
-import { forEachDatabase } from "../../support/databases.ts";
 import { createRandom } from "../../support/steam/random.ts";
-import { record, useCatalog } from "./catalog.ts";
+import { forEachSqlDatabase, record, useCatalog } from "./catalog.ts";
 
-/** Reading app_changes by id, so that nothing is missed. */
+/** Reading app_changes by id without missing a change. */
 
-forEachDatabase("following changes", (open, kind) => {
+forEachSqlDatabase("catalog_changes", (open, kind) => {
   const catalog = useCatalog(open);
   const { store, sql } = catalog;
   const reader = () => createCatalogReader(catalog.database.db);
   const idsOf = ({ changes }: ChangePage) => changes.map(({ id }) => id);
   const rows = async () => (await sql<{ id: number }>("select id from app_changes order by id")).map(({ id }) => id);
-  /** As far as the feed is at the begin of the test: ids go on from test to test. */
+  /** Last id at the begin of the test: ids continue from test to test. */
   let start = 0;
   beforeEach(async () => {
     start = (await reader().changes({ max: 1 })).last_id;
   });
 
-  test("tells what changed on which app", async () => {
+  test("returns changes with the app's name and type", async () => {
     await store(record(10, 500));
     await store(record(10, 501, { name: "Renamed", type: "dlc" }));
     const { changes, last_id, has_more } = await reader().changes({ after: start, max: 10 });
@@ -72,7 +71,7 @@ forEachDatabase("following changes", (open, kind) => {
     });
   });
 
-  test("counts the minutes of the last hour, quiet ones too", async () => {
+  test("catalog_activity counts every minute of the last hour", async () => {
     await sql(`insert into app_changes (appid, change_number, field, detected_at)
       select 10 + i % 2, i, 'name', now() - interval '5 minutes' from generate_series(1, 6) i`);
     await sql(
@@ -83,7 +82,7 @@ forEachDatabase("following changes", (open, kind) => {
     expect(minutes.filter(({ changes }) => changes > 0)).toEqual([{ minute: expect.any(String), apps: 2, changes: 6 }]);
   });
 
-  // PGlite has one connection, so no two transactions.
+  // PGlite has one connection, so no concurrent transaction.
   describe.skipIf(kind === "pglite")("while transactions are open", () => {
     /** A connection of its own, as the owner of the tables. */
     async function connect() {
@@ -99,7 +98,7 @@ forEachDatabase("following changes", (open, kind) => {
       return { appids: page.changes.map(({ appid }) => appid), last: page.last_id };
     };
 
-    test("a change that commits late is not overtaken", async () => {
+    test("serves no id above that of an open transaction", async () => {
       const [late, early] = [await connect(), await connect()];
       await early.insert(1);
       await late.query("begin");
@@ -107,14 +106,14 @@ forEachDatabase("following changes", (open, kind) => {
       await early.insert(3);
       const before = await appids(start);
       expect(before.appids).toEqual([1]);
-      // Whoever goes on from there waits, whatever else comes.
+      // A consumer that resumes there gets nothing yet, whatever commits meanwhile.
       await early.insert(4);
       expect(await appids(before.last)).toEqual({ appids: [], last: before.last });
       await late.query("commit");
       expect((await appids(before.last)).appids).toEqual([2, 3, 4]);
     });
 
-    test("the service's own write does not overtake one that is open", async () => {
+    test("serves the service's own changes after those of an open transaction", async () => {
       await store(record(10, 500));
       const late = await connect();
       await late.query("begin");
@@ -126,10 +125,10 @@ forEachDatabase("following changes", (open, kind) => {
       expect((await appids(start)).appids).toEqual([2, 10]);
     });
 
-    test("one that took its ids before and wrote nothing else is waited for, too", async () => {
+    test("waits for an open transaction that only took ids", async () => {
       const [late, early] = [await connect(), await connect()];
       await late.query("begin");
-      // Nothing is inserted, yet the statement has begun and may have taken ids.
+      // No row is inserted, but the statement may have taken ids.
       await late.query("insert into app_changes (appid, change_number, field) select 1, 1, 'name' where false");
       await early.insert(3);
       expect((await appids(start)).appids).toEqual([]);
@@ -138,7 +137,7 @@ forEachDatabase("following changes", (open, kind) => {
       expect((await appids(start)).appids).toEqual([3, 4]);
     });
 
-    test("one that is rolled back, or dies, is not waited for", async () => {
+    test("does not wait for a transaction that rolled back or died", async () => {
       const early = await connect();
       for (const end of ["rollback", "kill"]) {
         const late = new pg.Client({ connectionString: catalog.database.url ?? "" });
@@ -152,7 +151,7 @@ forEachDatabase("following changes", (open, kind) => {
           const {
             rows: [backend],
           } = await late.query("select pg_backend_pid() as pid");
-          // Waits until it is gone.
+          // Waits until the session has ended.
           await sql("select pg_terminate_backend($1, 5000)", [backend.pid]);
         } else await late.query("rollback");
         await late.end();
@@ -162,7 +161,7 @@ forEachDatabase("following changes", (open, kind) => {
       }
     });
 
-    test("a savepoint that is rolled back takes only its own back", async () => {
+    test("keeps the horizon after a rollback to a savepoint", async () => {
       const [late, early] = [await connect(), await connect()];
       await late.query("begin");
       await late.query("savepoint a");
@@ -177,7 +176,7 @@ forEachDatabase("following changes", (open, kind) => {
       expect((await appids(first.last)).appids).toEqual([3, 4]);
     });
 
-    test("among many writers in any order, a reader misses nothing and reads nothing twice", async () => {
+    test("delivers each change once among many concurrent writers", async () => {
       const seed = Math.floor(Date.now() / 86_400_000);
       const random = createRandom(seed, 7);
       const writers = await Promise.all(Array.from({ length: 4 }, connect));

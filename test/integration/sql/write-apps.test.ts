@@ -1,7 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { StoredRecord } from "../../../src/db/catalog-store.ts";
-import { forEachDatabase } from "../../support/databases.ts";
-import { applied, fullColumns, fullRecord, type Row, record, useCatalog } from "./catalog.ts";
+import { applied, forEachSqlDatabase, fullColumns, fullRecord, type Row, record, useCatalog } from "./catalog.ts";
 
 const dateColumns = ["steam_release_date", "original_release_date", "store_asset_mtime", "last_content_update"];
 /** The columns of an app as a record has them. */
@@ -38,7 +37,7 @@ const noRelations = {
   steam_deck: null,
 };
 
-forEachDatabase("mirroring", (open) => {
+forEachSqlDatabase("pics_write_apps", (open) => {
   const catalog = useCatalog(open);
   const { mark, claim, apply, store, app, relations, sql, call } = catalog;
   /** A partial record: the keys that are given and no others. */
@@ -50,7 +49,7 @@ forEachDatabase("mirroring", (open) => {
     ...given,
   });
   const apps = () => sql("select * from apps order by appid");
-  /** Which version of a row is stored, of everything in the catalog: a row that is written has a new one. */
+  /** The version (xmin) of every row of the catalog: a row that is written has a new one. */
   const versions = async () => {
     const tables = ["apps", "developers", "publishers", "franchises", "steam_tags", "steam_genres", "steam_categories"];
     for (const name of ["steam_tags", "genres", "categories", "dlc", "developers", "publishers", "franchises"])
@@ -60,13 +59,13 @@ forEachDatabase("mirroring", (open) => {
     return await sql(`${queries.join(" union all ")} order by 1, 2`);
   };
 
-  test("every column and relation is stored as it is", async () => {
+  test("stores every column and relation", async () => {
     await store(fullRecord(10, 500));
     expect(columnsOf(await app(10))).toEqual(fullColumns);
     expect(await relations(10)).toEqual(fullRelations);
   });
 
-  test("a whole record that says none of everything empties every column and relation", async () => {
+  test("empties every column and relation for an empty whole record", async () => {
     await store(fullRecord(10, 500), fullRecord(20, 500));
     await store(record(10, 501, { name: null, type: null }));
     const nothing = { ...fullColumns, is_free: false, has_workshop: false };
@@ -77,7 +76,7 @@ forEachDatabase("mirroring", (open) => {
     expect(await relations(20)).toEqual(fullRelations);
   });
 
-  test("a whole record deletes what it no longer lists, and adds what is new", async () => {
+  test("deletes what a whole record no longer lists, and adds what is new", async () => {
     await store(fullRecord(10, 500));
     const changed = {
       tags: [19, 7],
@@ -93,7 +92,7 @@ forEachDatabase("mirroring", (open) => {
     expect(await relations(10)).toEqual({ ...changed, ranks: [1, 2], steam_deck: null });
   });
 
-  test("tags change places, and the primary genre moves", async () => {
+  test("updates tag ranks and the primary genre", async () => {
     await store(fullRecord(10, 500));
     await store(fullRecord(10, 501, { tags: [21, 19, 492], primary_genre: 1 }));
     expect(await relations(10)).toEqual({ ...fullRelations, tags: [21, 19, 492], primary_genre: 1 });
@@ -101,7 +100,7 @@ forEachDatabase("mirroring", (open) => {
     expect(await relations(10)).toMatchObject({ genres: [1, 25], primary_genre: null });
   });
 
-  test("the Steam Deck verdict changes as a whole", async () => {
+  test("replaces the Steam Deck row as a whole", async () => {
     await store(fullRecord(10, 500));
     const verdict = { steamos_category: null, test_timestamp: null, tested_build_id: null, tests: null };
     await store(fullRecord(10, 501, { steam_deck: { category: "unsupported", ...verdict } }));
@@ -109,7 +108,7 @@ forEachDatabase("mirroring", (open) => {
   });
 
   describe("a partial record", () => {
-    test("that says nothing erases nothing", async () => {
+    test("erases nothing that it does not mention", async () => {
       await store(fullRecord(10, 500));
       const { updated_at } = await app(10);
       await store(partial(10, 501));
@@ -143,14 +142,14 @@ forEachDatabase("mirroring", (open) => {
       expect(columnsOf(await app(10))).toEqual(fullColumns);
     });
 
-    test("of an app that was never stored is a row with what it says", async () => {
+    test("inserts a row for an app that was never stored", async () => {
       await store(partial(10, 500), partial(20, 500, { name: "Hidden", tags: [19] }));
       expect(await app(10)).toMatchObject({ name: null, is_free: null, is_known: true, is_active: true });
       expect(await app(20)).toMatchObject({ name: "Hidden", type: null });
       expect(await relations(20)).toEqual({ ...noRelations, tags: [19], ranks: [1] });
     });
 
-    test("in one batch with whole ones leaves each its own way", async () => {
+    test("is handled as such in a batch with whole ones", async () => {
       await store(fullRecord(10, 500), fullRecord(20, 500));
       await store(partial(10, 501), record(20, 501), record(30, 501));
       expect(columnsOf(await app(10))).toEqual(fullColumns);
@@ -160,8 +159,8 @@ forEachDatabase("mirroring", (open) => {
     });
   });
 
-  describe("rows that would not change are not written:", () => {
-    test("an unchanged app, all that hangs on it, and no history", async () => {
+  describe("does not write unchanged rows:", () => {
+    test("an app, its relations and its history", async () => {
       await store(fullRecord(10, 500), record(20, 500), partial(30, 500, { tags: [19] }));
       const before = await versions();
       const { updated_at } = await app(10);
@@ -171,7 +170,7 @@ forEachDatabase("mirroring", (open) => {
       expect(await sql("select from app_changes")).toEqual([]);
     });
 
-    test("a change of any one column is written, to that app only", async () => {
+    test("writes a change of any one column, to that app only", async () => {
       const before = columns.map((_, index) => record(index + 1, 500, { name: "Same", type: "game" }));
       await store(...before, record(9_999, 500));
       const [clock] = await sql<{ now: Date }>("select clock_timestamp() as now");
@@ -185,7 +184,7 @@ forEachDatabase("mirroring", (open) => {
       expect(await sql("select appid from apps where updated_at < $1", [clock?.now])).toEqual([{ appid: 9_999 }]);
     });
 
-    test("a Steam Deck verdict keeps its time until it changes", async () => {
+    test("keeps updated_at of a Steam Deck row until it changes", async () => {
       const time = async () => (await sql("select updated_at from app_steam_deck"))[0]?.updated_at;
       await store(fullRecord(10, 500));
       const before = await time();
@@ -195,7 +194,7 @@ forEachDatabase("mirroring", (open) => {
   });
 
   describe("ids without a name", () => {
-    test("get a row of their own, and what is named keeps its name", async () => {
+    test("get a row; named ones keep their name", async () => {
       await store(fullRecord(10, 500, { tags: [19, 99_001], genres: [1, 99_002], categories: [2, 99_003] }));
       expect(await sql("select * from steam_tags order by 1")).toEqual([
         { tag_id: 19, name: null },
@@ -210,14 +209,14 @@ forEachDatabase("mirroring", (open) => {
       ).toEqual([{ name: "Single-player" }, { name: null }]);
     });
 
-    test("of tags are listed by key, and named by real names only", async () => {
+    test("of tags are listed by key and named by non-empty names only", async () => {
       await store(fullRecord(10, 500, { tags: [21, 19, 492] }));
       expect(await call("pics_unnamed_tags", { after: 0, max: 2 })).toEqual([19, 21]);
       expect(await call("pics_unnamed_tags", { after: 21, max: 2 })).toEqual([492]);
       const tags = [
         { tag_id: 19, name: "Action" },
         { tag_id: 21, name: "" },
-        { tag_id: 77, name: "Nobody's" },
+        { tag_id: 77, name: "Unused" },
       ];
       expect(await call("pics_name_tags", { tags })).toEqual({ named: 1 });
       expect(await call("pics_name_tags", { tags })).toEqual({ named: 0 });
@@ -227,7 +226,7 @@ forEachDatabase("mirroring", (open) => {
     });
   });
 
-  test("an app's own rows are the only ones that its record touches", async () => {
+  test("writes no row of another app", async () => {
     await store(fullRecord(10, 500), fullRecord(20, 500));
     await mark([[10, 501]]);
     const { lease } = await claim();

@@ -1,9 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { beforeEach, describe, expect, test } from "vitest";
-import { forEachDatabase } from "../../support/databases.ts";
-import { record, useCatalog } from "./catalog.ts";
+import { forEachSqlDatabase, record, useCatalog } from "./catalog.ts";
 
-/** Over before anybody can ask again. */
+/** Lapsed before the next call. */
 const instantSeconds = 0;
 
 interface MonitorState {
@@ -19,7 +18,7 @@ interface Polled {
 }
 type Announced = [appid: number, changeNumber: number, needsToken?: boolean];
 
-forEachDatabase("polling", (open) => {
+forEachSqlDatabase("the change monitor's functions", (open) => {
   const catalog = useCatalog(open);
   const { mark, claim, apply, store, status, call, sql } = catalog;
   let worker: string;
@@ -31,7 +30,6 @@ forEachDatabase("polling", (open) => {
 
   const lead = (id = worker, seconds = 60) =>
     call<{ leading: boolean }>("leader_acquire", { role: "monitor", worker_id: id, lease_seconds: seconds });
-  const release = (id: string) => call("leader_release", { role: "monitor", worker_id: id });
   const monitorState = () => call<MonitorState>("pics_monitor_state");
   const poll = (since: number, changeNumber: number, apps: Announced[] = [], id = worker) =>
     call<Polled>("pics_poll", { worker_id: id, since, change_number: changeNumber, apps });
@@ -53,60 +51,28 @@ forEachDatabase("polling", (open) => {
     await poll(0, 1_000);
   };
 
-  describe("the lead", () => {
-    test("is taken when it is free, kept, and given to nobody else while it is valid", async () => {
-      const other = randomUUID();
-      expect(await lead()).toEqual({ leading: true, free_in_seconds: null });
-      expect(await monitorState()).toEqual({
-        last_change_number: null,
-        bulk_completed_at: null,
-        reconciled_seconds_ago: null,
-        gap: null,
-      });
-      expect((await lead(other)).leading).toBe(false);
-      expect((await lead()).leading).toBe(true);
-      expect((await lead(other)).leading).toBe(false);
+  test("pics_monitor_state returns cursor, last sweep and open gap", async () => {
+    expect(await monitorState()).toEqual({
+      last_change_number: null,
+      bulk_completed_at: null,
+      reconciled_seconds_ago: null,
+      gap: null,
     });
-
-    test("that has lapsed is anybody's, and the old leader hears of it", async () => {
-      const other = randomUUID();
-      await lead(worker, instantSeconds);
-      expect((await lead(other)).leading).toBe(true);
-      expect((await lead()).leading).toBe(false);
+    await following();
+    await openGap(1_000, 7_000);
+    await sql(`update pics_sync_state set bulk_completed_at = now(), last_reconciled_at = now() - interval '2 hours',
+               last_verified_at = now() - interval '1 hour'`);
+    const state = await monitorState();
+    expect(state).toMatchObject({
+      last_change_number: 1_000,
+      bulk_completed_at: expect.any(String),
+      gap: { from_change: 1_000, to_change: 7_000 },
     });
-
-    test("of several workers that ask at the same time goes to one", async () => {
-      const replies = await Promise.all(Array.from({ length: 6 }, () => lead(randomUUID())));
-      expect(replies.filter(({ leading }) => leading)).toHaveLength(1);
-    });
-
-    test("is given up by nobody but the leader", async () => {
-      const other = randomUUID();
-      await lead();
-      expect(await release(other)).toEqual({ released: false });
-      expect((await lead(other)).leading).toBe(false);
-      expect(await release(worker)).toEqual({ released: true });
-      expect(await release(worker)).toEqual({ released: false });
-      expect((await lead(other)).leading).toBe(true);
-    });
-
-    test("tells how far the catalog follows Steam", async () => {
-      await following();
-      await openGap(1_000, 7_000);
-      await sql(`update pics_sync_state set bulk_completed_at = now(), last_reconciled_at = now() - interval '2 hours',
-                 last_verified_at = now() - interval '1 hour'`);
-      const state = await monitorState();
-      expect(state).toMatchObject({
-        last_change_number: 1_000,
-        bulk_completed_at: expect.any(String),
-        gap: { from_change: 1_000, to_change: 7_000 },
-      });
-      expect(state.reconciled_seconds_ago).toBeGreaterThanOrEqual(3_600);
-      expect(state.reconciled_seconds_ago).toBeLessThan(3_700);
-    });
+    expect(state.reconciled_seconds_ago).toBeGreaterThanOrEqual(3_600);
+    expect(state.reconciled_seconds_ago).toBeLessThan(3_700);
   });
 
-  describe("a poll", () => {
+  describe("pics_poll", () => {
     test("marks what was announced and moves the cursor", async () => {
       await following();
       expect(
@@ -134,7 +100,7 @@ forEachDatabase("polling", (open) => {
       expect(await poll(0, 1_000)).toEqual({ accepted: true, last_change_number: 1_000, marked: 0 });
     });
 
-    test("delivered twice changes nothing", async () => {
+    test("is idempotent", async () => {
       await following();
       const changes: Announced[] = [
         [10, 1_004],
@@ -146,7 +112,7 @@ forEachDatabase("polling", (open) => {
       expect([await status(10), await status(20)]).toEqual(before);
     });
 
-    test("delivered after a later one moves nothing back", async () => {
+    test("moves nothing back when delivered late", async () => {
       await following();
       await poll(1_000, 1_020, [
         [10, 1_020],
@@ -164,7 +130,7 @@ forEachDatabase("polling", (open) => {
       ]);
     });
 
-    test("that names apps stored with this or a newer number marks none of them", async () => {
+    test("marks no app stored at this or a newer number", async () => {
       await following();
       await store(record(10, 1_004), record(20, 1_010));
       expect(
@@ -179,7 +145,7 @@ forEachDatabase("polling", (open) => {
       expect(await pending()).toEqual([[30, 1_002]]);
     });
 
-    test("that names an app twice counts the higher number", async () => {
+    test("marks an app named twice with the higher number", async () => {
       await following();
       expect(
         (
@@ -192,7 +158,7 @@ forEachDatabase("polling", (open) => {
       expect(await pending()).toEqual([[10, 1_009]]);
     });
 
-    test("is heard from the leader alone, and only while its lease is valid", async () => {
+    test("is accepted only under the leader's valid lease", async () => {
       await following();
       const refused = { accepted: false, last_change_number: null, marked: 0 };
       expect(await poll(1_000, 1_010, [[10, 1_010]], randomUUID())).toEqual(refused);
@@ -202,12 +168,12 @@ forEachDatabase("polling", (open) => {
       expect(await cursor()).toBe(1_000);
     });
 
-    test("from a place that is not the cursor marks, and leaves the cursor to whoever knows what lies between", async () => {
+    test("marks without moving the cursor when it did not count from the cursor", async () => {
       await following();
       expect(await poll(1_500, 1_600, [[10, 1_550]])).toEqual({ accepted: true, last_change_number: 1_000, marked: 1 });
     });
 
-    test("with a newer change ends the wait of an app that failed; it stays pending for as long as it has been", async () => {
+    test("resets attempts when a newer change is announced, keeping pending_since", async () => {
       await following();
       await poll(1_000, 1_001, [[10, 1_001]]);
       const { lease } = await claim();
@@ -220,7 +186,7 @@ forEachDatabase("polling", (open) => {
       expect(await status(10)).toEqual({ ...failed, pics_pending_change: 1_002, attempts: 0, next_attempt_at: null });
     });
 
-    test("that announces a newer change during the work on an app keeps it pending", async () => {
+    test("keeps an app pending that is announced again under a lease", async () => {
       await following();
       await poll(1_000, 1_001, [[10, 1_001]]);
       const { lease } = await claim();
@@ -231,7 +197,7 @@ forEachDatabase("polling", (open) => {
       expect((await claim()).apps).toMatchObject([{ appid: 10, change_number: 1_002 }]);
     });
 
-    test("that forgets an app Steam does not know leaves no row, unless it was announced again", async () => {
+    test("keeps an unknown app only when it was announced again", async () => {
       await following();
       await poll(1_000, 1_002, [
         [10, 1_001],
@@ -245,8 +211,8 @@ forEachDatabase("polling", (open) => {
     });
   });
 
-  describe("a gap", () => {
-    test("lets polls mark, and holds the cursor until a sweep ends", async () => {
+  describe("pics_open_gap and pics_finish_sweep", () => {
+    test("hold the cursor until the sweep ends, while polls mark", async () => {
       await following();
       expect(await openGap(1_000, 7_000)).toEqual({ accepted: true });
       expect(await poll(1_000, 7_000)).toEqual({ accepted: true, last_change_number: 1_000, marked: 0 });
@@ -256,7 +222,7 @@ forEachDatabase("polling", (open) => {
       expect((await monitorState()).gap).toBeNull();
     });
 
-    test("grows instead of being joined by another; the next one is a new row", async () => {
+    test("extend an open gap; after its repair the next one is a new row", async () => {
       await following();
       await openGap(1_000, 7_000);
       await openGap(7_000, 14_000);
@@ -271,7 +237,7 @@ forEachDatabase("polling", (open) => {
       ]);
     });
 
-    test("is opened and closed by the leader alone", async () => {
+    test("are accepted only from the leader", async () => {
       await following();
       const other = randomUUID();
       expect(await openGap(1_000, 7_000, other)).toEqual({ accepted: false });
@@ -283,7 +249,7 @@ forEachDatabase("polling", (open) => {
       expect(await one("select count(*) from pics_gaps where repaired_at is null")).toBe(1);
     });
 
-    test("a sweep moves the cursor never back, and says since when everything has been verified", async () => {
+    test("never move the cursor back, and set last_verified_at", async () => {
       await following();
       expect(await finishSweep(900, worker, 600)).toEqual({ accepted: true, last_change_number: 1_000 });
       const [state] = await sql<{ reconciled: number; verified: number }>(
@@ -301,7 +267,7 @@ forEachDatabase("polling", (open) => {
     });
   });
 
-  describe("what workers say", () => {
+  describe("report_worker", () => {
     const report = (id: string, snapshot: object) =>
       call<{ id: string; mode: string; snapshot: object; seen_seconds_ago: number }[]>("report_worker", {
         id,
@@ -309,7 +275,7 @@ forEachDatabase("polling", (open) => {
         snapshot,
       });
 
-    test("is heard by all of the last minute, and forgotten when they stop or after a day", async () => {
+    test("returns the workers of the last minute, and deletes rows after a day", async () => {
       const [one, two, quiet, old] = [randomUUID(), randomUUID(), randomUUID(), randomUUID()].sort() as [
         string,
         string,
@@ -333,16 +299,16 @@ forEachDatabase("polling", (open) => {
     });
   });
 
-  describe("the backlog", () => {
+  describe("pics_backlog", () => {
     const backlog = () =>
       call<{ pending: number; failing: number; lag_seconds: number | null; failing_apps: object[] }>("pics_backlog");
 
-    test("is nothing when nothing is pending", async () => {
+    test("is zero when nothing is pending", async () => {
       await store(record(10, 1_000));
       expect(await backlog()).toEqual({ pending: 0, failing: 0, lag_seconds: null, failing_apps: [] });
     });
 
-    test("counts what waits, apart from what is in backoff, and tells the age of the oldest", async () => {
+    test("counts pending and failing apps apart, with the age of the oldest pending", async () => {
       await mark([
         [10, 1_000],
         [20, 1_000],

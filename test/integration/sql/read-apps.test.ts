@@ -3,18 +3,18 @@ import { z } from "zod";
 import { type AppSort, appSorts, appSummary, appView, companyKinds, labelKinds } from "../../../src/catalog/views.ts";
 import { type AppQuery, type AppRelation, appRelations, createCatalogReader } from "../../../src/db/catalog-reader.ts";
 import type { StoredRecord } from "../../../src/db/catalog-store.ts";
-import { forEachDatabase, type TestDatabase } from "../../support/databases.ts";
+import type { TestDatabase } from "../../support/databases.ts";
 import { createRandom, type Random } from "../../support/steam/random.ts";
-import { catalogOf, fullColumns, fullRecord, record, useCatalog } from "./catalog.ts";
+import { catalogOf, forEachSqlDatabase, fullColumns, fullRecord, record, useCatalog } from "./catalog.ts";
 
-/** What the read functions find, compared with what a plain loop over the records finds. */
+/** Results of the read functions, compared with a plain loop over the records. */
 
-forEachDatabase("looking up an app", (open) => {
+forEachSqlDatabase("catalog_app", (open) => {
   const catalog = useCatalog(open);
   const { store, sql, mark } = catalog;
   const reader = () => createCatalogReader(catalog.database.db);
 
-  test("tells everything that is stored, by name", async () => {
+  test("returns every column and relation, with names", async () => {
     await sql("insert into steam_tags (tag_id, name) values (19, 'Action'), (492, 'Indie')");
     await store(fullRecord(620, 500), record(1000, 500, { name: "Soundtrack" }), record(400, 500, { name: "Portal" }));
     const app = await reader().app(620);
@@ -57,12 +57,12 @@ forEachDatabase("looking up an app", (open) => {
     expect(z.strictObject(appView.shape).parse(app)).toBeTruthy();
   });
 
-  test("knows none that is not stored", async () => {
+  test("returns null for an app that is not stored", async () => {
     await mark([[10, 500]]);
     expect(await reader().app(10)).toBeNull();
   });
 
-  test("says how fresh it is: its own answer, or a pass that found everything current", async () => {
+  test("returns synced_at: the later of its own answer and the last verifying pass", async () => {
     await store(record(10, 500));
     const at = async () => Date.parse((await reader().app(10))?.synced_at ?? "");
     const [{ synced } = { synced: "" }] = await sql<{ synced: string }>(
@@ -76,12 +76,12 @@ forEachDatabase("looking up an app", (open) => {
 
     await mark([[10, 501]]);
     expect(await reader().app(10)).toMatchObject({ change_number: 500, is_pending: true });
-    // What another application stored before this one came is of no known age.
+    // The age of rows that another application stored is unknown.
     await sql("update pics_sync_state set installed_at = now() + interval '1 hour'");
     expect(await reader().app(10)).toMatchObject({ synced_at: null });
   });
 
-  test("bears rows of an older application", async () => {
+  test("returns rows of an older application", async () => {
     await sql("insert into apps (appid, platforms, languages, content_descriptors) values (7, '', '{}', '[]')");
     expect(await reader().app(7)).toMatchObject({ name: null, platforms: [], synced_at: null, change_number: null });
     expect((await reader().apps({ max: 5, sort: "appid", descending: false })) as object).toMatchObject({
@@ -121,7 +121,7 @@ function randomRecord(appid: number, random: Random): StoredRecord {
   });
 }
 
-/** Ids that a request may name in words, by relation. */
+/** Ids that a filter may name, by relation. */
 const words: Record<AppRelation, [string, (app: StoredRecord) => boolean][]> = {
   tag: tagNames.flatMap((name, index): [string, (app: StoredRecord) => boolean][] => {
     const has = ({ tags }: StoredRecord) => tags?.includes(index + 1) ?? false;
@@ -145,7 +145,7 @@ const words: Record<AppRelation, [string, (app: StoredRecord) => boolean][]> = {
 
 type Condition = (app: StoredRecord) => boolean;
 
-/** A request, and what it means. */
+/** A request, and the predicate that it stands for. */
 function randomQuery(random: Random): { query: Omit<AppQuery, "max">; holds: Condition } {
   const conditions: Condition[] = [];
   const query: Omit<AppQuery, "max"> = { sort: random.pick(appSorts), descending: random.chance(0.5) };
@@ -201,14 +201,14 @@ function randomQuery(random: Random): { query: Omit<AppQuery, "max">; holds: Con
   return { query, holds: (app) => conditions.every((condition) => condition(app)) };
 }
 
-/** What an app is sorted by, as the model compares it; names are compared by the database alone. */
+/** Sort key of an app, as the model compares it; names are compared by the database alone. */
 const keyOf: Record<Exclude<AppSort, "name" | "updated">, (app: StoredRecord) => number | string | null> = {
   appid: ({ appid }) => appid,
   release_date: ({ steam_release_date }) => steam_release_date ?? null,
   reviews: ({ pics_review_percentage }) => pics_review_percentage ?? null,
 };
 
-forEachDatabase("lists of apps", (open) => {
+forEachSqlDatabase("catalog_apps", (open) => {
   let database: TestDatabase;
   const random = createRandom(seed, 3);
   const records = Array.from({ length: 80 }, (_, index) => randomRecord(10 * (index + 1), random));
@@ -249,7 +249,7 @@ forEachDatabase("lists of apps", (open) => {
       ).toEqual(expected.map(({ appid }) => appid));
       nonEmpty += found.length > 0 ? 1 : 0;
       if (query.sort === "name" || query.sort === "updated") {
-        // In one go they come in the same order as in pages.
+        // One page has the same order as several.
         expect(await allPages(query, 200), told).toEqual(found);
         continue;
       }
@@ -266,14 +266,14 @@ forEachDatabase("lists of apps", (open) => {
     expect(nonEmpty).toBeGreaterThan(20);
   });
 
-  test("tell what does not exist", async () => {
+  test("returns the filter value that does not exist", async () => {
     for (const relation of appRelations) {
       const query: AppQuery = { max: 5, sort: "appid", descending: false, relations: [[relation, "no such thing"]] };
       expect(await reader().apps(query)).toEqual({ unknown: [relation, "no such thing"] });
     }
   });
 
-  test("know what changed since a time, relations included, and what is active", async () => {
+  test("filters by changed_since, relations included, and by active", async () => {
     const { sql } = catalogOf(() => database);
     await sql("update apps set updated_at = '2020-01-01'");
     await sql("update apps set updated_at = '2024-06-02' where appid = 10");
@@ -286,7 +286,7 @@ forEachDatabase("lists of apps", (open) => {
     expect(await allPages({ sort: "appid", descending: false, active: true }, 50)).toHaveLength(records.length - 1);
   });
 
-  describe("of tags, genres, categories and companies", () => {
+  describe("catalog_labels and catalog_companies", () => {
     const carriers = (has: Condition) => records.filter(has).length;
 
     test("count the apps of each, the most used first", async () => {
@@ -304,7 +304,7 @@ forEachDatabase("lists of apps", (open) => {
       expect((await reader().labels("genres")).at(-1)?.apps).toBe(0);
     });
 
-    test("page through companies by name and search them", async () => {
+    test("page and search companies by name", async () => {
       for (const kind of companyKinds) {
         const found: string[] = [];
         for (let after: string | undefined; ; after = found.at(-1)) {

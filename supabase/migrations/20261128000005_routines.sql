@@ -1,0 +1,2328 @@
+-- Generated from supabase/routines by `npm run migration`. Do not edit: edit the routines.
+
+create or replace function public.schema_version() returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$ select '20261128000005' $$;
+
+-- PICS: the state machine of an app, the leader lease, polling, workers and history. Every function takes one jsonb request and returns
+-- one jsonb value: a hosted project cuts row sets at 1,000, and three transports (PostgREST, Postgres, PGlite) then share one call.
+--
+-- The path of an app:  pics_mark or pics_poll (Steam has change n: the app is pending)
+--                      -> pics_claim (a worker takes it under a lease)
+--                      -> pics_apply (its rows are written and the mark is cleared, in one transaction).
+-- All times are the database's; lengths of leases and delays are arguments.
+--
+-- Functions run with `search_path = pg_catalog, pg_temp` and qualify every name of `public`. A role that may create in `public` could
+-- otherwise shadow a built-in: a `public.hashtextextended(text, integer)` of an unprivileged role ran with the rights of the service and
+-- read an access token. `pg_temp` comes last, because a path without it searches it first for tables and types.
+
+------------------------------------------------------------------------------------------------------------- marking
+
+-- Marks apps as pending where Steam's change number differs from the stored one.
+--   request  {"apps": [[appid, change_number], …], "unknown": [appid, …], "full": false}
+--   reply    {"known": apps named, "marked": apps now pending, "now": the database's time}
+-- `full` marks every named app. An unknown app is marked when it is stored and believed known: fetching it decides. Rows that
+-- another application synced before this one was installed count as not stored. Marks only grow, so a repeat is harmless.
+create or replace function public.pics_mark(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+-- A first load begins on empty tables; a plan that a session makes for those must not be kept while they grow.
+set plan_cache_mode = force_custom_plan
+as $$
+declare
+  is_full constant boolean := coalesce((request ->> 'full')::boolean, false);
+  marked integer;
+begin
+  with announced as (
+    select (pair ->> 0)::integer as appid, (pair ->> 1)::bigint as change, true as is_known
+    from jsonb_array_elements(request -> 'apps') as pair
+    union all
+    select id::integer, null, false
+    from jsonb_array_elements_text(request -> 'unknown') as id
+  ), differing as (
+    select announced.appid, coalesce(announced.change, s.pics_change_number, 0) as change, s.last_pics_sync
+    from announced
+    left join public.sync_status s on s.appid = announced.appid
+    left join public.apps a on a.appid = announced.appid
+    where case when announced.is_known then
+      is_full or s.pics_change_number is null or s.pics_change_number < announced.change or a.is_known is not true
+        or coalesce(s.last_pics_sync, '-infinity') < (select installed_at from public.pics_sync_state)
+    else
+      a.is_known and s.pics_pending_change is null
+    end
+  )
+  -- A changed last_pics_sync shows that the app was stored between the comparison and this write: then only a newer number marks it.
+  insert into public.sync_status as s (appid, pics_pending_change, pending_since, last_pics_sync)
+  select appid, max(change), now(), max(last_pics_sync) from differing group by appid order by appid
+  on conflict (appid) do update set
+    pics_pending_change = greatest(s.pics_pending_change, excluded.pics_pending_change),
+    pending_since = coalesce(s.pending_since, excluded.pending_since),
+    attempts = 0,
+    next_attempt_at = null
+  where (s.pics_pending_change is null or s.pics_pending_change < excluded.pics_pending_change)
+    and (s.last_pics_sync is not distinct from excluded.last_pics_sync or s.pics_change_number < excluded.pics_pending_change);
+  get diagnostics marked = row_count;
+
+  return jsonb_build_object(
+    'known', coalesce(jsonb_array_length(request -> 'apps'), 0),
+    'marked', marked,
+    'now', clock_timestamp()
+  );
+end
+$$;
+
+-- Begins a bulk pass and resets the attempts of its failing apps.
+--   request  {"change_number": Steam's current one, "appids": [the only ones] or null for a pass over everything}
+--   reply    {"last_change_number", "pending": apps with work, "highest_appid": of all stored, "started_at"}
+-- The change number is stored only if none is, so that a monitor started later misses nothing.
+create or replace function public.pics_begin_bulk(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  is_whole constant boolean := coalesce(jsonb_typeof(request -> 'appids') <> 'array', true);
+  only_these constant integer[] := case when not is_whole then array(select jsonb_array_elements_text(request -> 'appids')) end;
+  state public.pics_sync_state;
+begin
+  update public.pics_sync_state set
+    last_change_number = coalesce(last_change_number, (request ->> 'change_number')::bigint),
+    bulk_started_at = case when is_whole then now() else bulk_started_at end,
+    updated_at = now()
+  where id = 1
+  returning * into state;
+
+  update public.sync_status set attempts = 0, next_attempt_at = null
+  where pics_pending_change is not null and attempts > 0 and (is_whole or appid in (select unnest(only_these)));
+
+  return jsonb_build_object(
+    'last_change_number', state.last_change_number,
+    'pending', (
+      select count(*) from public.sync_status
+      where pics_pending_change is not null and (is_whole or appid in (select unnest(only_these)))
+    ),
+    'highest_appid', (select coalesce(max(appid), 0) from public.apps),
+    'started_at', now()
+  );
+end
+$$;
+
+-- Ends a pass over everything. request {"started_at": from pics_begin_bulk}; reply {"bulk_completed_at"}
+create or replace function public.pics_finish_bulk(request jsonb) returns jsonb
+language sql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+  update public.pics_sync_state set
+    bulk_completed_at = now(),
+    last_verified_at = greatest(last_verified_at, (request ->> 'started_at')::timestamptz),
+    updated_at = now()
+  where id = 1
+  returning jsonb_build_object('bulk_completed_at', bulk_completed_at);
+$$;
+
+-- Ids of stored apps, by keyset pagination. request {"after": appid, "max": n}; reply [appid, …] ascending
+create or replace function public.pics_stored_appids(request jsonb) returns jsonb
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(jsonb_agg(appid order by appid), '[]')
+  from (
+    select appid from public.apps where appid > (request ->> 'after')::integer order by appid limit (request ->> 'max')::integer
+  ) page;
+$$;
+
+-- Appids most due for `pics` or `steamspy`: never synced first, then pending longest, then synced longest ago.
+create or replace function public.get_apps_for_sync(source text, max_apps integer) returns jsonb
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if source not in ('pics', 'steamspy') then
+    raise exception using errcode = 'invalid_parameter_value',
+      message = format('unknown source %L', source), hint = 'Sources are pics and steamspy.';
+  end if;
+  return (
+    select coalesce(jsonb_agg(appid order by place), '[]')
+    from (
+      select appid, row_number() over (
+        order by synced_at is not null, pending_since nulls last, synced_at, appid
+      ) as place
+      from (
+        select coalesce(a.appid, s.appid) as appid,
+          case source when 'pics' then s.last_pics_sync else s.last_steamspy_sync end as synced_at,
+          case source when 'pics' then s.pending_since end as pending_since
+        from public.apps a full join public.sync_status s on s.appid = a.appid
+      ) candidates
+      order by place
+      limit max_apps
+    ) due
+  );
+end
+$$;
+
+------------------------------------------------------------------------------------------------------------- claiming
+
+-- Claims pending apps under a lease.
+--   request  {"lease_id": uuid, "max": apps, "lease_seconds": n, "appids": [only these] or absent,
+--             "max_attempts": skip apps that failed this often, or absent}
+--   reply    {"apps": [{"appid", "change_number", "attempts", "access_token", "needs_token", "token_denied"}, …],
+--             "waiting": apps that will be due later (leased by others or in backoff), "due_in_seconds": the soonest, or null}
+-- The longest pending come first. Apps that failed before come when no others are left, in batches that shrink with every failure:
+-- an app that makes every request fail is alone in the end. The same lease_id again returns the same apps.
+create or replace function public.pics_claim(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  this_lease constant uuid := (request ->> 'lease_id')::uuid;
+  lease_length constant interval := make_interval(secs => (request ->> 'lease_seconds')::double precision);
+  max_apps constant integer := (request ->> 'max')::integer;
+  max_attempts constant integer := coalesce((request ->> 'max_attempts')::integer, 2147483647);
+  only_these integer[];
+  now_at constant timestamptz := clock_timestamp();
+  retried integer;
+  claimed jsonb;
+  waiting integer;
+  due_in double precision;
+begin
+  if jsonb_typeof(request -> 'appids') = 'array' then
+    only_these := array(select jsonb_array_elements_text(request -> 'appids')::integer);
+  end if;
+
+  -- Replay: a repeat that comes while the first call still runs waits for it and finds its claim.
+  perform pg_advisory_xact_lock(hashtextextended(this_lease::text, 0));
+
+  if not exists (select from public.sync_status where lease_id = this_lease and lease_until > now_at) then
+    -- Apps that have not failed since they were marked.
+    with free as (
+      select appid from public.sync_status
+      where pics_pending_change is not null and attempts = 0 and (lease_until is null or lease_until <= now_at)
+        and (only_these is null or appid in (select unnest(only_these)))
+      order by pending_since, appid
+      limit max_apps
+      for update skip locked
+    )
+    update public.sync_status s
+    set lease_id = this_lease, lease_until = now_at + lease_length, lease_change = s.pics_pending_change
+    from free where s.appid = free.appid;
+
+    -- Else retries: apps with as many failures as the one whose backoff ended first.
+    if not found then
+      select attempts into retried from public.sync_status
+      where pics_pending_change is not null and attempts between 1 and max_attempts - 1 and next_attempt_at <= now_at
+        and (lease_until is null or lease_until <= now_at) and (only_these is null or appid in (select unnest(only_these)))
+      order by next_attempt_at
+      limit 1;
+
+      with free as (
+        select appid from public.sync_status
+        where pics_pending_change is not null and attempts = retried and next_attempt_at <= now_at
+          and (lease_until is null or lease_until <= now_at) and (only_these is null or appid in (select unnest(only_these)))
+        order by next_attempt_at, appid
+        limit greatest(1, max_apps / (4 ^ least(retried, 10))::integer)
+        for update skip locked
+      )
+      update public.sync_status s
+      set lease_id = this_lease, lease_until = now_at + lease_length, lease_change = s.pics_pending_change
+      from free where s.appid = free.appid;
+    end if;
+  end if;
+
+  select jsonb_agg(jsonb_build_object(
+      'appid', s.appid,
+      'change_number', s.lease_change,
+      'attempts', s.attempts,
+      'access_token', t.access_token,
+      'needs_token', s.needs_token or s.missing_token,
+      'token_denied', coalesce(t.denied_at > now_at - interval '1 day', false)
+    ) order by s.appid)
+  into claimed
+  from public.sync_status s
+  left join public.pics_access_tokens t on t.appid = s.appid
+  where s.lease_id = this_lease and s.lease_until > now_at;
+
+  if claimed is null then
+    select count(*), extract(epoch from min(greatest(s.next_attempt_at, s.lease_until, now_at)) - now_at)
+    into waiting, due_in
+    from public.sync_status s
+    where s.pics_pending_change is not null and s.attempts < max_attempts
+      and (only_these is null or s.appid in (select unnest(only_these)));
+  end if;
+
+  return jsonb_build_object(
+    'apps', coalesce(claimed, '[]'),
+    'waiting', coalesce(waiting, 0),
+    'due_in_seconds', due_in
+  );
+end
+$$;
+
+-- Renews a valid lease. request {"lease_id", "lease_seconds"}; reply {"renewed": apps still held}
+create or replace function public.pics_renew(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  renewed integer;
+begin
+  update public.sync_status
+  set lease_until = clock_timestamp() + make_interval(secs => (request ->> 'lease_seconds')::double precision)
+  where lease_id = (request ->> 'lease_id')::uuid and lease_until > clock_timestamp();
+  get diagnostics renewed = row_count;
+  return jsonb_build_object('renewed', renewed);
+end
+$$;
+
+-- Releases a lease, so that other workers need not wait for it to lapse; no attempt is counted.
+-- request {"lease_id"}; reply {"released": apps}
+create or replace function public.pics_release(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  released integer;
+begin
+  update public.sync_status set lease_id = null, lease_until = null, lease_change = null
+  where lease_id = (request ->> 'lease_id')::uuid;
+  get diagnostics released = row_count;
+  return jsonb_build_object('released', released);
+end
+$$;
+
+---------------------------------------------------------------------------------------------------- writing of records
+
+-- Columns of `apps` that PICS writes, besides `appid`, `is_known`, `is_active` and `updated_at`. The one list of them: a new column is
+-- its line in the migration of the tables and its name here. Not derived from the table, because an older application's `apps` has
+-- columns of its own, which must never be written.
+create or replace function public.pics_app_columns() returns text[]
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  select array[
+    'name', 'type', 'is_free', 'release_state', 'steam_release_date', 'original_release_date', 'store_asset_mtime', 'platforms',
+    'controller_support', 'pics_review_score', 'pics_review_percentage', 'metacritic_score', 'metacritic_url', 'parent_appid',
+    'homepage_url', 'app_state', 'last_content_update', 'current_build_id', 'content_descriptors', 'languages', 'has_workshop'
+  ];
+$$;
+
+-- Upserts the rows of `apps`. A partial record is completed from the stored row; a row that would not change is not written.
+--   payloads  as for pics_write_apps
+create or replace function public.pics_upsert_apps(payloads jsonb) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  columns constant text[] := public.pics_app_columns();
+begin
+  execute (
+    select format($sql$
+        insert into public.apps as a (appid, %1$s)
+        select p.appid, %2$s
+        from jsonb_array_elements($1) as payload, jsonb_to_record(
+          case when (payload ->> 'partial')::boolean
+            then coalesce((select to_jsonb(a) from public.apps a where a.appid = (payload ->> 'appid')::integer), '{}') || payload
+            else payload
+          end
+        ) as p(appid integer, %3$s)
+        order by p.appid
+        on conflict (appid) do update set
+          (%1$s, is_known, is_active, updated_at) = (%4$s, true, a.is_listed is not false, now())
+        where (%5$s, a.is_known, a.is_active) is distinct from (%4$s, true, a.is_listed is not false)
+      $sql$,
+      string_agg(format('%I', name), ', ' order by place),
+      string_agg(format('p.%I', name), ', ' order by place),
+      -- Read as the type that the column has: in an older application's table a score may be numeric.
+      string_agg(format('%I %s', name, format_type(a.atttypid, a.atttypmod)), ', ' order by place),
+      string_agg(format('excluded.%I', name), ', ' order by place),
+      string_agg(format('a.%I', name), ', ' order by place)
+    )
+    from unnest(columns) with ordinality as listed(name, place)
+    join pg_attribute a on a.attrelid = 'public.apps'::regclass and a.attname = listed.name
+  ) using payloads;
+end
+$$;
+
+-- Mirrors the relations of apps to ids: tags with their rank, genres with the primary one, categories, DLC. An absent list leaves what is
+-- stored; ids seen for the first time get a row without a name.
+--   payloads  as for pics_write_apps
+--   stored    the apps among them that have rows already. For new apps there is nothing to delete and no conflict, and an insert that
+--             does not check for one is cheaper.
+create or replace function public.pics_mirror_ids(payloads jsonb, stored integer[]) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  -- Names of ids come later (pics_name_tags). In id order, so that two workers wait for each other in one direction only.
+  insert into public.steam_tags (tag_id)
+  select distinct id from jsonb_to_recordset(payloads) as p(tags integer[]), unnest(p.tags) as id
+  where not exists (select from public.steam_tags known where known.tag_id = id) order by id
+  on conflict do nothing;
+
+  insert into public.steam_genres (genre_id)
+  select distinct id from jsonb_to_recordset(payloads) as p(genres integer[]), unnest(p.genres) as id
+  where not exists (select from public.steam_genres known where known.genre_id = id) order by id
+  on conflict do nothing;
+
+  insert into public.steam_categories (category_id)
+  select distinct id from jsonb_to_recordset(payloads) as p(categories integer[]), unnest(p.categories) as id
+  where not exists (select from public.steam_categories known where known.category_id = id) order by id
+  on conflict do nothing;
+
+  if stored <> '{}' then
+    delete from public.app_steam_tags r using jsonb_to_recordset(payloads) as p(appid integer, tags integer[])
+    where p.appid = any (stored) and r.appid = p.appid and r.tag_id <> all (p.tags);
+
+    delete from public.app_genres r using jsonb_to_recordset(payloads) as p(appid integer, genres integer[])
+    where p.appid = any (stored) and r.appid = p.appid and r.genre_id <> all (p.genres);
+
+    delete from public.app_categories r using jsonb_to_recordset(payloads) as p(appid integer, categories integer[])
+    where p.appid = any (stored) and r.appid = p.appid and r.category_id <> all (p.categories);
+
+    delete from public.app_dlc r using jsonb_to_recordset(payloads) as p(appid integer, dlc integer[])
+    where p.appid = any (stored) and r.appid = p.appid and r.dlc_appid <> all (p.dlc);
+  end if;
+
+  execute $sql$
+    insert into public.app_steam_tags as r (appid, tag_id, rank)
+    select p.appid, tag.id, tag.rank
+    from jsonb_to_recordset($1) as p(appid integer, tags integer[]), unnest(p.tags) with ordinality as tag(id, rank)
+  $sql$ || case when stored <> '{}' then $sql$
+    on conflict (appid, tag_id) do update set rank = excluded.rank where r.rank <> excluded.rank
+  $sql$ else '' end using payloads;
+
+  execute $sql$
+    insert into public.app_genres as r (appid, genre_id, is_primary)
+    select p.appid, genre, genre is not distinct from p.primary_genre
+    from jsonb_to_recordset($1) as p(appid integer, genres integer[], primary_genre integer), unnest(p.genres) as genre
+  $sql$ || case when stored <> '{}' then $sql$
+    on conflict (appid, genre_id) do update set is_primary = excluded.is_primary where r.is_primary <> excluded.is_primary
+  $sql$ else '' end using payloads;
+
+  execute $sql$
+    insert into public.app_categories (appid, category_id)
+    select p.appid, category
+    from jsonb_to_recordset($1) as p(appid integer, categories integer[]), unnest(p.categories) as category
+  $sql$ || case when stored <> '{}' then 'on conflict do nothing' else '' end using payloads;
+
+  insert into public.app_dlc (appid, dlc_appid)
+  select p.appid, dlc_appid
+  from jsonb_to_recordset(payloads) as p(appid integer, dlc integer[]), unnest(p.dlc) as dlc_appid
+  on conflict do nothing;
+end
+$$;
+
+-- Mirrors one relation of apps to names (developers, publishers, franchises), creating names on first sight.
+--   payloads  [{"appid", "<relation>": ["name", …]}, …]; an absent list leaves what is stored
+--   stored    as for pics_mirror_ids
+create or replace function public.pics_mirror_names(payloads jsonb, relation text, stored integer[]) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  -- developers -> app_developers.developer_id
+  id_column constant text := rtrim(relation, 's') || '_id';
+begin
+  -- In name order, so that two workers that meet the same new names wait for each other in one direction only.
+  execute format($sql$
+    insert into public.%1$I (name)
+    select distinct n.name
+    from jsonb_to_recordset($1) as p(%1$I text[]), unnest(p.%1$I) as n(name)
+    where not exists (select from public.%1$I known where known.name = n.name)
+    order by n.name
+    on conflict do nothing
+  $sql$, relation) using payloads;
+
+  if stored <> '{}' then
+    execute format($sql$
+      delete from public.%2$I r
+      using jsonb_to_recordset($1) as p(appid integer, %1$I text[])
+      where p.appid = any ($2) and r.appid = p.appid and p.%1$I is not null
+        and not exists (select from public.%1$I named where named.id = r.%3$I and named.name = any (p.%1$I))
+    $sql$, relation, 'app_' || relation, id_column) using payloads, stored;
+  end if;
+
+  execute format($sql$
+    insert into public.%2$I (appid, %3$I)
+    select p.appid, named.id
+    from jsonb_to_recordset($1) as p(appid integer, %1$I text[]), unnest(p.%1$I) as n(name)
+    join public.%1$I named on named.name = n.name
+  $sql$ || case when stored <> '{}' then 'on conflict do nothing' else '' end, relation, 'app_' || relation, id_column) using payloads;
+end
+$$;
+
+-- Mirrors the Steam Deck rows: null deletes the row of an app, an absent key leaves it.
+--   payloads  [{"appid", "steam_deck": {…} or null}, …]
+--   stored    as for pics_mirror_ids
+create or replace function public.pics_mirror_deck(payloads jsonb, stored integer[]) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if stored <> '{}' then
+    delete from public.app_steam_deck r using jsonb_array_elements(payloads) as p
+    where r.appid = (p ->> 'appid')::integer and p -> 'steam_deck' = 'null';
+  end if;
+
+  insert into public.app_steam_deck as d (appid, category, steamos_category, test_timestamp, tested_build_id, tests)
+  select p.appid, deck.category, deck.steamos_category, deck.test_timestamp, deck.tested_build_id, deck.tests
+  from jsonb_to_recordset(payloads) as p(appid integer, steam_deck jsonb),
+    jsonb_to_record(p.steam_deck) as deck(
+      category text, steamos_category text, test_timestamp timestamptz, tested_build_id text, tests jsonb
+    )
+  where p.steam_deck is not null
+  on conflict (appid) do update set
+    category = excluded.category,
+    steamos_category = excluded.steamos_category,
+    test_timestamp = excluded.test_timestamp,
+    tested_build_id = excluded.tested_build_id,
+    tests = excluded.tests,
+    updated_at = now()
+  where (d.category, d.steamos_category, d.test_timestamp, d.tested_build_id, d.tests)
+    is distinct from (excluded.category, excluded.steamos_category, excluded.test_timestamp, excluded.tested_build_id, excluded.tests);
+end
+$$;
+
+-- Writes the records of some apps: their row and everything that refers to it. What a record no longer lists is deleted; what a
+-- record does not mention (a partial one) stays. Rows that would not change are not written.
+--   payloads  [{"appid", columns of apps…, "tags": […], …, "partial": bool}, …] as `AppRecord` in src/catalog
+create or replace function public.pics_write_apps(payloads jsonb) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  -- A lookup per app, where a join might be planned on an empty table and read all of it ever after.
+  stored constant integer[] := array(
+    select p.appid from jsonb_to_recordset(payloads) as p(appid integer)
+    where (select true from public.apps a where a.appid = p.appid)
+  );
+begin
+  perform public.pics_upsert_apps(payloads);
+  perform public.pics_mirror_ids(payloads, stored);
+  perform public.pics_mirror_names(payloads, 'developers', stored);
+  perform public.pics_mirror_names(payloads, 'publishers', stored);
+  perform public.pics_mirror_names(payloads, 'franchises', stored);
+  perform public.pics_mirror_deck(payloads, stored);
+end
+$$;
+
+-- Names of the developers, publishers and franchises of some apps, sorted, one row per app; [] where there are none.
+create or replace function public.pics_app_names(appids integer[])
+returns table (appid integer, developers jsonb, publishers jsonb, franchises jsonb)
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    a.appid,
+    (select coalesce(jsonb_agg(n.name order by n.name), '[]')
+     from public.app_developers r join public.developers n on n.id = r.developer_id where r.appid = a.appid),
+    (select coalesce(jsonb_agg(n.name order by n.name), '[]')
+     from public.app_publishers r join public.publishers n on n.id = r.publisher_id where r.appid = a.appid),
+    (select coalesce(jsonb_agg(n.name order by n.name), '[]')
+     from public.app_franchises r join public.franchises n on n.id = r.franchise_id where r.appid = a.appid)
+  from unnest(appids) as a(appid);
+$$;
+
+-- Images of some apps for the history, one jsonb object each: every column of `apps`, and every relation as a sorted list.
+create or replace function public.pics_app_images(appids integer[]) returns table (appid integer, image jsonb)
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select a.appid, to_jsonb(a) - array['appid', 'created_at', 'updated_at'] || jsonb_build_object(
+    'tags', (select coalesce(jsonb_agg(r.tag_id order by r.tag_id), '[]') from public.app_steam_tags r where r.appid = a.appid),
+    'genres', (select coalesce(jsonb_agg(r.genre_id order by r.genre_id), '[]') from public.app_genres r where r.appid = a.appid),
+    'primary_genre', (select min(r.genre_id) from public.app_genres r where r.appid = a.appid and r.is_primary),
+    'categories', (
+      select coalesce(jsonb_agg(r.category_id order by r.category_id), '[]') from public.app_categories r where r.appid = a.appid
+    ),
+    'dlc', (select coalesce(jsonb_agg(r.dlc_appid order by r.dlc_appid), '[]') from public.app_dlc r where r.appid = a.appid),
+    'developers', names.developers,
+    'publishers', names.publishers,
+    'franchises', names.franchises,
+    'steam_deck', (select to_jsonb(d) - array['appid', 'updated_at'] from public.app_steam_deck d where d.appid = a.appid)
+  )
+  from public.pics_app_names(appids) names
+  join public.apps a on a.appid = names.appid;
+$$;
+
+------------------------------------------------------------------------------------------------------------- applying
+
+-- Idempotency by request id: registers a request, or returns the reply that it already has. Null for a new request. A repeat that comes
+-- while the first call still runs waits for it. Replies are kept for an hour.
+create or replace function public.pics_replay(this_request uuid) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into public.pics_replies (request_id) values (this_request) on conflict do nothing;
+  if not found then
+    return (select reply from public.pics_replies where request_id = this_request);
+  end if;
+  delete from public.pics_replies where request_id in (
+    select request_id from public.pics_replies where created_at < now() - interval '1 hour' limit 10 for update skip locked
+  );
+  return null;
+end
+$$;
+
+-- Keeps the reply to a request that pics_replay registered, and returns it.
+create or replace function public.pics_keep_reply(this_request uuid, this_reply jsonb) returns jsonb
+language sql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+  update public.pics_replies set reply = this_reply where request_id = this_request returning reply;
+$$;
+
+-- Backoff of a failing app: exponential, without jitter, by the number of attempts that failed before this one.
+create or replace function public.pics_backoff(attempts integer, first_seconds double precision, max_seconds double precision)
+returns interval
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  select make_interval(secs => least(max_seconds, first_seconds * 2 ^ least(attempts, 30)));
+$$;
+
+-- Decides what becomes of each app of a pics_apply request, and locks its row of sync_status. One verdict per app:
+--   lease_lost  not under this lease, or no longer: nothing is written
+--   stored      the record is written
+--   stale       a newer record is stored: this one is skipped
+--   unknown     Steam does not know the app
+--   failed      fetching or writing it failed: it is retried
+create or replace function public.pics_verdicts(request jsonb) returns public.pics_verdict[]
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  this_lease constant uuid := (request ->> 'lease_id')::uuid;
+  retry_seconds constant double precision := (request ->> 'retry_seconds')::double precision;
+  retry_max_seconds constant double precision := (request ->> 'retry_max_seconds')::double precision;
+  installed constant timestamptz := (select installed_at from public.pics_sync_state);
+  now_at constant timestamptz := clock_timestamp();
+  named constant integer[] := array(
+    select appid from jsonb_to_recordset(request -> 'apps') as p(appid integer)
+    union all select jsonb_array_elements_text(request -> 'unknown')::integer
+    union all select appid from jsonb_to_recordset(request -> 'failed') as f(appid integer)
+  );
+begin
+  return array(
+    with answered as (
+      select 'fetched' as answer, appid, change_number, missing_token, null as error
+      from jsonb_to_recordset(request -> 'apps') as p(appid integer, change_number bigint, missing_token boolean)
+      union all
+      select 'unknown', id::integer, null, null, null from jsonb_array_elements_text(request -> 'unknown') as id
+      union all
+      select 'failed', appid, null, null, error from jsonb_to_recordset(request -> 'failed') as f(appid integer, error text)
+    ), held as (
+      -- Rows that another application synced before this one was installed count as not stored (as in pics_mark).
+      select appid, attempts, lease_change, pics_change_number,
+        pics_change_number is not null and coalesce(last_pics_sync >= installed, false) as was_stored
+      from public.sync_status
+      where lease_id = this_lease and lease_until > now_at and appid = any (named)
+      order by appid
+      for update
+    ), judged as (
+      select answered.*, held.attempts, held.lease_change, held.was_stored,
+        case
+          when held.appid is null then 'lease_lost'
+          when answer <> 'fetched' then answer
+          when was_stored and change_number < pics_change_number then 'stale'
+          else 'stored'
+        end as verdict,
+        -- Older than what was claimed: stored all the same, and asked for again.
+        answer = 'fetched' and change_number < lease_change as is_behind
+      from answered left join held on held.appid = answered.appid
+    )
+    select row(
+      appid,
+      verdict,
+      change_number,
+      coalesce(missing_token, false),
+      was_stored,
+      case when is_behind then format('Steam announced change %s and answered with change %s', lease_change, change_number) else error end,
+      case when is_behind or verdict = 'failed' then now_at + public.pics_backoff(attempts, retry_seconds, retry_max_seconds) end
+    )::public.pics_verdict
+    from judged
+  );
+end
+$$;
+
+-- Settles the marks of fetched and failed apps, and releases their lease. A mark survives where something newer than this answer has been
+-- announced, before the claim or since.
+create or replace function public.pics_settle_answered(verdicts public.pics_verdict[]) returns void
+language sql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+  update public.sync_status s set
+    pics_change_number = case when v.verdict = 'stored' then v.change_number else s.pics_change_number end,
+    last_pics_sync = case when v.verdict = 'stored' then now() else s.last_pics_sync end,
+    missing_token = case when v.verdict = 'stored' then v.missing_token else s.missing_token end,
+    pics_pending_change = case when v.change_number >= s.pics_pending_change then null else s.pics_pending_change end,
+    pending_since = case when v.change_number >= s.pics_pending_change then null else s.pending_since end,
+    attempts = case when v.retry_at is null then 0 else s.attempts + 1 end,
+    next_attempt_at = v.retry_at,
+    last_error = v.error,
+    lease_id = null, lease_until = null, lease_change = null
+  from unnest(verdicts) v
+  where s.appid = v.appid and v.verdict in ('stored', 'stale', 'failed');
+$$;
+
+-- Settles the marks of apps that Steam does not know, and releases their lease. It takes effect only if nothing newer has been announced
+-- since the claim; an app that was never stored leaves no row.
+create or replace function public.pics_settle_unknown(appids integer[]) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  gone constant integer[] := array(select appid from public.sync_status where appid = any (appids) and pics_pending_change = lease_change);
+begin
+  update public.apps set is_known = false, is_active = false, updated_at = now()
+  where appid = any (gone) and is_known;
+
+  delete from public.sync_status s
+  where s.appid = any (gone) and s.last_pics_sync is null and not exists (select from public.apps a where a.appid = s.appid);
+
+  update public.sync_status set
+    pics_change_number = greatest(pics_change_number, lease_change), last_pics_sync = now(),
+    pics_pending_change = null, pending_since = null, attempts = 0, next_attempt_at = null, last_error = null
+  where appid = any (gone);
+
+  update public.sync_status set lease_id = null, lease_until = null, lease_change = null
+  where appid = any (appids);
+end
+$$;
+
+-- Writes one row of app_changes for each field in which the images of some apps differ from what they were.
+--   images_before  {"appid": image, …} of pics_app_images
+create or replace function public.pics_write_history(appids integer[], images_before jsonb) returns void
+language sql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+  insert into public.app_changes (appid, change_number, field, old, new)
+  select a.appid, s.pics_change_number, field.key, nullif(images_before -> a.appid::text -> field.key, 'null'), nullif(field.value, 'null')
+  from public.pics_app_images(appids) a
+  join public.sync_status s on s.appid = a.appid
+  cross join lateral jsonb_each(a.image) as field
+  where images_before -> a.appid::text -> field.key is distinct from field.value
+  order by a.appid, field.key;
+$$;
+
+-- Stores what was fetched for a claim and clears the marks, in one transaction.
+--   request  {"request_id": uuid, "lease_id": uuid,
+--             "apps": [{"change_number", "partial", "missing_token", … an AppRecord}, …],
+--             "unknown": [appid, …], "failed": [{"appid", "error"}, …],
+--             "tokens": [{"appid", "access_token": text or null when denied}, …],
+--             "retry_seconds": delay after a first failure, "retry_max_seconds": its limit,
+--             "history": whether app_changes gets a row for each field that changes on an app that was stored before}
+--   reply    {"stored", "stale", "unknown", "failed", "lease_lost"}: numbers of apps (see pics_verdicts)
+-- Idempotent: the same request_id again returns the first reply and does nothing.
+create or replace function public.pics_apply(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  this_request constant uuid := (request ->> 'request_id')::uuid;
+  this_reply jsonb := public.pics_replay(this_request);
+  payloads jsonb := coalesce(request -> 'apps', '[]');
+  verdicts public.pics_verdict[];
+  stored integer[];
+  unknown integer[];
+  compared integer[] := '{}';
+  images_before jsonb;
+begin
+  if this_reply is not null then
+    return this_reply;
+  end if;
+
+  -- Verdicts: everything below reads from them.
+  verdicts := public.pics_verdicts(request);
+  stored := array(select appid from unnest(verdicts) where verdict = 'stored');
+  unknown := array(select appid from unnest(verdicts) where verdict = 'unknown');
+
+  -- Access tokens: independent of the lease.
+  insert into public.pics_access_tokens (appid, access_token, denied_at)
+  select distinct on (appid) appid, access_token, case when access_token is null then now() end
+  from jsonb_to_recordset(request -> 'tokens') as t(appid integer, access_token text)
+  order by appid, access_token
+  on conflict (appid) do update set access_token = excluded.access_token, denied_at = excluded.denied_at;
+
+  -- History, first half: the apps as they were.
+  if coalesce((request ->> 'history')::boolean, true) then
+    compared := array(select appid from unnest(verdicts) where was_stored and verdict in ('stored', 'unknown'));
+  end if;
+  if compared <> '{}' then
+    images_before := (select jsonb_object_agg(appid, image) from public.pics_app_images(compared));
+  end if;
+
+  -- Records.
+  if cardinality(stored) < jsonb_array_length(payloads) then
+    payloads := (select jsonb_agg(p) from jsonb_array_elements(payloads) as p where (p ->> 'appid')::integer = any (stored));
+  end if;
+  if stored <> '{}' then
+    perform public.pics_write_apps(payloads);
+  end if;
+
+  -- Marks and leases.
+  perform public.pics_settle_answered(verdicts);
+  if unknown <> '{}' then
+    perform public.pics_settle_unknown(unknown);
+  end if;
+
+  -- History, second half: what differs now.
+  if compared <> '{}' then
+    perform public.pics_write_history(compared, images_before);
+  end if;
+
+  return public.pics_keep_reply(this_request, (
+    select jsonb_build_object(
+      'stored', count(*) filter (where verdict = 'stored'),
+      'stale', count(*) filter (where verdict = 'stale'),
+      'unknown', count(*) filter (where verdict = 'unknown'),
+      'failed', count(*) filter (where verdict = 'failed'),
+      'lease_lost', count(*) filter (where verdict = 'lease_lost')
+    )
+    from unnest(verdicts)
+  ));
+end
+$$;
+
+---------------------------------------------------------------------------------------------------------------- names
+
+-- Tags that have no name yet, by keyset pagination. request {"after": tag_id, "max": n}; reply [tag_id, …] ascending
+create or replace function public.pics_unnamed_tags(request jsonb) returns jsonb
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(jsonb_agg(tag_id order by tag_id), '[]')
+  from (
+    select tag_id from public.steam_tags where name is null and tag_id > (request ->> 'after')::integer
+    order by tag_id limit (request ->> 'max')::integer
+  ) page;
+$$;
+
+-- Names tags. request {"tags": [{"tag_id", "name"}, …]}; reply {"named": tags}
+create or replace function public.pics_name_tags(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  named integer;
+begin
+  update public.steam_tags t set name = n.name
+  from jsonb_to_recordset(request -> 'tags') as n(tag_id integer, name text)
+  where t.tag_id = n.tag_id and n.name <> '' and t.name is distinct from n.name;
+  get diagnostics named = row_count;
+  return jsonb_build_object('named', named);
+end
+$$;
+
+--------------------------------------------------------------------------------------------------------- leader lease
+-- Leader election by lease, by the database's clock. Each role (monitor, collector) has one leader at a time. A leader renews its
+-- lease by acquiring it again; a worker that died leaves a lease that lapses.
+
+-- Acquires or renews the lease of a role.
+--   request  {"role": monitor | collector, "worker_id": uuid, "lease_seconds": n}
+--   reply    {"leading", "free_in_seconds": until another worker's lease lapses, null when leading}
+create or replace function public.leader_acquire(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  this_role constant text := request ->> 'role';
+  this_worker constant uuid := (request ->> 'worker_id')::uuid;
+  now_at constant timestamptz := clock_timestamp();
+  until constant timestamptz := now_at + make_interval(secs => (request ->> 'lease_seconds')::double precision);
+  leader public.leader_leases;
+begin
+  insert into public.leader_leases as l (role, worker_id, lease_until) values (this_role, this_worker, until)
+  on conflict (role) do update set worker_id = excluded.worker_id, lease_until = excluded.lease_until
+  where l.worker_id = this_worker or l.lease_until <= now_at;
+
+  select * into leader from public.leader_leases where role = this_role;
+  return jsonb_build_object(
+    'leading', coalesce(leader.worker_id = this_worker, false),
+    'free_in_seconds', case when leader.worker_id <> this_worker then greatest(0, extract(epoch from leader.lease_until - now_at)) end
+  );
+end
+$$;
+
+-- Releases the lease, so that the next leader need not wait for it to lapse. request {"role", "worker_id"}; reply {"released"}
+create or replace function public.leader_release(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  delete from public.leader_leases where role = request ->> 'role' and worker_id = (request ->> 'worker_id')::uuid;
+  return jsonb_build_object('released', found);
+end
+$$;
+
+-- Whether this worker leads; locks the lease, so that no other worker takes over until the transaction ends. Functions that only a leader
+-- may call begin with it, so that a worker that was suspended past its lease changes nothing.
+create or replace function public.leader_holds(role_name text, worker uuid) returns boolean
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform from public.leader_leases where role = role_name and worker_id = worker and lease_until > clock_timestamp() for update;
+  return found;
+end
+$$;
+
+------------------------------------------------------------------------------------------------------------- polling
+
+-- Makes a poll durable: every announced app becomes pending and the cursor moves, in one transaction.
+--   request  {"worker_id", "change_number": Steam's current one, "apps": [[appid, change_number, needs_token], …],
+--             "since": where the poll counted from}
+--   reply    {"accepted", "last_change_number", "marked": apps now pending that were not, or only at a lower number}
+-- Accepted from the leader only, so that one that was suspended moves nothing. The cursor moves only from where the poll counted: past
+-- an open gap polls still mark what they announce, but the cursor waits for the sweep (pics_finish_sweep). With no cursor at
+-- all, the first poll (since 0) sets it.
+create or replace function public.pics_poll(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+-- As for pics_mark: no plan that was made while the tables were empty.
+set plan_cache_mode = force_custom_plan
+as $$
+declare
+  since constant bigint := (request ->> 'since')::bigint;
+  marked integer;
+begin
+  if not public.leader_holds('monitor', (request ->> 'worker_id')::uuid) then
+    return jsonb_build_object('accepted', false, 'last_change_number', null, 'marked', 0);
+  end if;
+
+  insert into public.sync_status as s (appid, pics_pending_change, pending_since, needs_token)
+  select announced.appid, announced.change, now(), announced.needs_token
+  from (
+    select (e ->> 0)::integer as appid, max((e ->> 1)::bigint) as change, bool_or(coalesce((e ->> 2)::boolean, false)) as needs_token
+    from jsonb_array_elements(request -> 'apps') as e
+    group by 1
+  ) announced
+  left join public.sync_status stored on stored.appid = announced.appid
+  where stored.pics_change_number is null or stored.pics_change_number < announced.change
+  order by announced.appid
+  on conflict (appid) do update set
+    pics_pending_change = excluded.pics_pending_change,
+    pending_since = coalesce(s.pending_since, excluded.pending_since),
+    needs_token = excluded.needs_token,
+    attempts = 0,
+    next_attempt_at = null
+  where (s.pics_pending_change is null or s.pics_pending_change < excluded.pics_pending_change)
+    and (s.pics_change_number is null or s.pics_change_number < excluded.pics_pending_change);
+  get diagnostics marked = row_count;
+
+  update public.pics_sync_state set
+    last_change_number = greatest(last_change_number, (request ->> 'change_number')::bigint),
+    updated_at = now()
+  where id = 1 and (last_change_number is null or last_change_number = since)
+    and not exists (select from public.pics_gaps where repaired_at is null);
+
+  return jsonb_build_object(
+    'accepted', true,
+    'last_change_number', (select last_change_number from public.pics_sync_state where id = 1),
+    'marked', marked
+  );
+end
+$$;
+
+-- Records that Steam could not list the changes between two numbers. An open gap grows; there is one at a time.
+--   request  {"worker_id", "from_change", "to_change"}; reply {"accepted"}
+create or replace function public.pics_open_gap(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if not public.leader_holds('monitor', (request ->> 'worker_id')::uuid) then
+    return jsonb_build_object('accepted', false);
+  end if;
+  insert into public.pics_gaps as g (from_change, to_change)
+  values ((request ->> 'from_change')::bigint, (request ->> 'to_change')::bigint)
+  on conflict ((true)) where repaired_at is null do update set to_change = greatest(g.to_change, excluded.to_change);
+  return jsonb_build_object('accepted', true);
+end
+$$;
+
+-- Ends a sweep of everything: all that differed when it began is marked by now, so an open gap is repaired and the cursor moves past it.
+--   request  {"worker_id", "seconds": since the sweep began, "change_number": up to where polls have been made durable}
+--   reply    {"accepted", "last_change_number"}
+create or replace function public.pics_finish_sweep(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  state public.pics_sync_state;
+begin
+  if not public.leader_holds('monitor', (request ->> 'worker_id')::uuid) then
+    return jsonb_build_object('accepted', false, 'last_change_number', null);
+  end if;
+  update public.pics_sync_state set
+    last_change_number = greatest(last_change_number, (request ->> 'change_number')::bigint),
+    last_reconciled_at = now(),
+    last_verified_at = greatest(last_verified_at, now() - make_interval(secs => (request ->> 'seconds')::double precision)),
+    updated_at = now()
+  where id = 1
+  returning * into state;
+  update public.pics_gaps set repaired_at = now() where repaired_at is null;
+  return jsonb_build_object('accepted', true, 'last_change_number', state.last_change_number);
+end
+$$;
+
+------------------------------------------------------------------------------------------------------------- workers
+
+-- Snapshots of the workers of the last minute.
+--   reply [{"id", "mode", "snapshot", "seen_at", "seen_seconds_ago"}, …] by id
+create or replace function public.pics_workers() returns jsonb
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(jsonb_agg(to_jsonb(w) || jsonb_build_object('seen_seconds_ago', extract(epoch from now() - w.seen_at)) order by w.id), '[]')
+  from public.workers w where w.seen_at > now() - interval '1 minute';
+$$;
+
+-- Heartbeat: writes a worker's snapshot and returns those of all workers.
+--   request  {"id": uuid, "mode", "snapshot": {…}}
+--   reply    as pics_workers, this worker included
+create or replace function public.report_worker(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into public.workers (id, mode, snapshot) values ((request ->> 'id')::uuid, request ->> 'mode', request -> 'snapshot')
+  on conflict (id) do update set mode = excluded.mode, snapshot = excluded.snapshot, seen_at = now();
+  delete from public.workers where seen_at < now() - interval '1 day';
+  return public.pics_workers();
+end
+$$;
+
+-- Deletes the row of a worker that stops. request {"id"}; reply {"forgotten"}
+create or replace function public.forget_worker(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  delete from public.workers where id = (request ->> 'id')::uuid;
+  return jsonb_build_object('forgotten', found);
+end
+$$;
+
+-------------------------------------------------------------------------------------------------------------- history
+-- Ids of app_changes are given out before their transactions commit, so a consumer that resumes after the last id it saw could miss a
+-- lower one that commits later. Therefore every transaction publishes, before it takes its first id, the last id that was given out: as a
+-- shared advisory lock whose key holds that number, which Postgres drops when the transaction ends, however it ends. Readers are
+-- served up to the lowest such number (pics_changes_horizon). No transaction waits for another. (docs/decisions/0011)
+
+create or replace function public.pics_announce_changes() returns trigger
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  -- Once per transaction: the setting ends with it, and with a savepoint that also takes the lock back.
+  if coalesce(current_setting('pics.changes_announced', true), '') = '' then
+    -- 0x5049 in the upper 16 bits of the key, the id in the lower 48.
+    perform pg_advisory_xact_lock_shared((20553::bigint << 48) | coalesce(pg_sequence_last_value('public.app_changes_id_seq'), 0));
+    perform set_config('pics.changes_announced', 'yes', true);
+  end if;
+  return null;
+end
+$$;
+
+create or replace trigger pics_announce before insert on public.app_changes
+for each statement execute function public.pics_announce_changes();
+
+-- The collector: the store's app lists, SteamSpy's numbers about games, and the daily quotas of web APIs. One worker collects at a time, under
+-- the leader lease `collector`; its progress is one row of collector_state, so that the next leader resumes where it stopped.
+
+-------------------------------------------------------------------------------------------------------------- leading
+
+-- The state, locked, for the worker that holds the lease; null for any other. Every function of the collector begins with it and replies
+-- null then, so that a worker that was suspended past its lease changes nothing.
+create or replace function public.collector_held_by(worker uuid) returns public.collector_state
+language sql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+  select * from public.collector_state where id = 1 and public.leader_holds('collector', worker) for update;
+$$;
+
+----------------------------------------------------------------------------------------------------------- app lists
+-- Pages are staged as they come. Nothing else changes until every list of the run is complete and none is suspiciously short; then
+-- the accepted run is applied in batches, by appid over all kinds at once, so that an app that moved from one list to another is never
+-- taken for gone.
+
+-- Begins a run of the app lists, or resumes an unfinished one: one of the same kinds that has been read for at most an hour (unless
+-- "fresh"), one that is being applied in any case.
+--   request  {"worker_id", "kinds": ["games", …], "fresh": bool}
+--   reply    {"run", "phase": "reading" or "applying", "cursor": {"games": {"after", "complete"}, …}, "age_seconds"}
+create or replace function public.collector_begin_list(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  state public.collector_state := public.collector_held_by((request ->> 'worker_id')::uuid);
+begin
+  if state.id is null then
+    return null;
+  end if;
+  if state.list_phase is null or (state.list_phase = 'reading' and (
+       (request ->> 'fresh')::boolean or state.list_started_at < now() - interval '1 hour'
+       or array(select jsonb_object_keys(state.list_cursor) order by 1)
+         <> array(select jsonb_array_elements_text(request -> 'kinds') order by 1)
+     )) then
+    update public.collector_state set
+      list_run = list_run + 1,
+      list_phase = 'reading',
+      list_started_at = now(),
+      list_cursor = (
+        select jsonb_object_agg(kind, '{"after": 0, "complete": false}'::jsonb) from jsonb_array_elements_text(request -> 'kinds') as kind
+      ),
+      list_counts = '{}'
+    where id = 1
+    returning * into state;
+  end if;
+  return jsonb_build_object(
+    'run', state.list_run,
+    'phase', state.list_phase,
+    'cursor', case when state.list_phase = 'reading' then state.list_cursor else '{}' end,
+    'age_seconds', extract(epoch from now() - state.list_started_at)
+  );
+end
+$$;
+
+-- Stages a part of one list, ascending by appid.
+--   request  {"worker_id", "run", "kind", "apps": [[appid, name], …], "after": the last appid read,
+--             "complete": no page follows}
+--   reply    {"staged": apps}
+create or replace function public.collector_save_list(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  state public.collector_state := public.collector_held_by((request ->> 'worker_id')::uuid);
+  staged integer;
+begin
+  if state.id is null or state.list_phase is distinct from 'reading' or state.list_run <> (request ->> 'run')::integer then
+    return null;
+  end if;
+  insert into public.app_list_entries as stored (kind, appid, name, seen_in)
+  select distinct on ((e ->> 0)::integer) request ->> 'kind', (e ->> 0)::integer, e ->> 1, state.list_run
+  from jsonb_array_elements(request -> 'apps') as e
+  order by (e ->> 0)::integer
+  on conflict (kind, appid) do update set name = excluded.name, seen_in = excluded.seen_in;
+  get diagnostics staged = row_count;
+  update public.collector_state
+  set list_cursor = list_cursor || jsonb_build_object(
+    request ->> 'kind', jsonb_build_object('after', request -> 'after', 'complete', request -> 'complete')
+  )
+  where id = 1;
+  return jsonb_build_object('staged', staged);
+end
+$$;
+
+-- Accepts or rejects a run whose lists have been read. It is rejected when a list lost more than `max_shrink` of its apps, or all of them, or
+-- was not read to its end. One vanished app is always allowed.
+--   request  {"worker_id", "run", "max_shrink": share}
+--   reply    {"accepted", "lists": [{"kind", "before", "now", "vanished", "fault": null, "incomplete" or "shrunk"}, …]}
+create or replace function public.collector_accept_list(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  state public.collector_state := public.collector_held_by((request ->> 'worker_id')::uuid);
+  lists jsonb;
+  is_accepted boolean;
+begin
+  if state.id is null or state.list_run <> (request ->> 'run')::integer then
+    return null;
+  end if;
+  if state.list_phase is distinct from 'reading' then -- a repeat after a lost reply
+    lists := state.list_counts -> 'lists';
+    return jsonb_build_object('accepted', not lists @? '$[*].fault ? (@ != null)', 'lists', lists);
+  end if;
+
+  select jsonb_agg(jsonb_build_object('kind', kind, 'before', before, 'now', now_has, 'vanished', vanished, 'fault', case
+      when not complete then 'incomplete'
+      when vanished > greatest(1, before * (request ->> 'max_shrink')::numeric) or (now_has = 0 and before > 0) then 'shrunk'
+    end) order by kind)
+  into lists
+  from (
+    select kind, (progress ->> 'complete')::boolean as complete,
+      count(entry) filter (where is_member) as before,
+      count(entry) filter (where seen_in = state.list_run) as now_has,
+      count(entry) filter (where is_member and seen_in <> state.list_run) as vanished
+    from jsonb_each(state.list_cursor) as list(kind, progress)
+    left join public.app_list_entries entry using (kind)
+    group by 1, 2
+  ) counted;
+
+  is_accepted := not lists @? '$[*].fault ? (@ != null)';
+  update public.collector_state set
+    list_phase = case when is_accepted then 'applying' end,
+    list_cursor = case when is_accepted then '{"after": 0}'::jsonb else '{}' end,
+    list_counts = jsonb_build_object('lists', lists, 'applied', 0, 'inserted', 0, 'relisted', 0, 'delisted', 0)
+  where id = 1;
+  return jsonb_build_object('accepted', is_accepted, 'lists', lists);
+end
+$$;
+
+-- Applies the next batch of an accepted run: inserts new apps, sets is_listed of listed ones, clears it of vanished ones.
+--   request  {"worker_id", "run", "max": entries of the lists}
+--   reply    {"done", "lists": as accepted, "applied": listed apps, "inserted", "relisted", "delisted": so far}
+-- PICS owns the name of an app that it has stored. Apps of a list that is no longer read stay listed.
+create or replace function public.collector_apply_list(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan
+as $$
+declare
+  state public.collector_state := public.collector_held_by((request ->> 'worker_id')::uuid);
+  kinds text[];
+  -- The batch as a range of appids: a first list fills tables without statistics, where a range is planned well and a set is not.
+  past integer;
+  upto integer;
+  applied integer;
+  added integer;
+  returned integer;
+  delisted integer;
+  is_done boolean;
+begin
+  if state.id is null or state.list_phase = 'reading' or state.list_run <> (request ->> 'run')::integer then
+    return null;
+  end if;
+  if state.list_phase is null then -- a repeat after the last batch
+    return jsonb_build_object('done', true) || state.list_counts;
+  end if;
+
+  kinds := array(select jsonb_path_query(state.list_counts, '$.lists[*].kind') #>> '{}');
+  past := (state.list_cursor ->> 'after')::integer;
+  select count(*) < (request ->> 'max')::integer, coalesce(max(appid), past) into is_done, upto
+  from (
+    select appid from public.app_list_entries where appid > past order by appid limit (request ->> 'max')::integer
+  ) page;
+
+  -- Waits for pics_apply calls that are storing some of them, so that the names that PICS owns are known.
+  perform from public.sync_status where appid > past and appid <= upto and pics_change_number is null order by appid for share;
+
+  update public.apps a set is_listed = true, is_active = is_known, updated_at = now()
+  where appid > past and appid <= upto and is_listed is false
+    and exists (select from public.app_list_entries e where e.appid = a.appid and e.seen_in = state.list_run);
+  get diagnostics returned = row_count;
+
+  insert into public.apps (appid, name, is_listed)
+  select distinct on (appid) appid, nullif(name, ''), true
+  from public.app_list_entries
+  where appid > past and appid <= upto and seen_in = state.list_run
+  order by appid, kind
+  on conflict (appid) do nothing;
+  get diagnostics added = row_count;
+
+  update public.apps a set
+    is_listed = true,
+    is_active = a.is_known,
+    name = case when entry.owns_name then entry.name else a.name end,
+    updated_at = now()
+  from (
+    select distinct on (e.appid) e.appid, e.name,
+      e.name <> '' and (select s.pics_change_number from public.sync_status s where s.appid = e.appid) is null as owns_name
+    from public.app_list_entries e
+    where e.appid > past and e.appid <= upto and e.seen_in = state.list_run
+    order by e.appid, e.kind
+  ) entry
+  where a.appid = entry.appid and a.appid > past and a.appid <= upto
+    and (a.is_listed is not true or a.is_active is distinct from a.is_known or (entry.owns_name and a.name is distinct from entry.name));
+
+  update public.apps a set is_listed = false, is_active = false, updated_at = now()
+  from (
+    select e.appid from public.app_list_entries e
+    where e.appid > past and e.appid <= upto
+    group by e.appid
+    having bool_or(e.is_member) and not bool_or(case when e.kind = any (kinds) then e.seen_in = state.list_run else e.is_member end)
+  ) gone
+  where a.appid = gone.appid and a.appid > past and a.appid <= upto and a.is_listed is not false;
+  get diagnostics delisted = row_count;
+
+  insert into public.game_metadata (appid)
+  select appid from public.app_list_entries
+  where appid > past and appid <= upto and kind = 'games' and seen_in = state.list_run
+  on conflict do nothing;
+
+  applied := (select count(distinct appid) from public.app_list_entries where appid > past and appid <= upto and seen_in = state.list_run);
+  update public.app_list_entries set is_member = (seen_in = state.list_run)
+  where appid > past and appid <= upto and is_member <> (seen_in = state.list_run) and kind = any (kinds);
+
+  update public.collector_state set
+    list_phase = case when is_done then null else list_phase end,
+    list_completed_at = case when is_done then now() else list_completed_at end,
+    list_cursor = case when is_done then '{}' else jsonb_build_object('after', upto) end,
+    list_counts = list_counts || jsonb_build_object(
+      'applied', (list_counts ->> 'applied')::integer + applied,
+      'inserted', (list_counts ->> 'inserted')::integer + added,
+      'relisted', (list_counts ->> 'relisted')::integer + returned,
+      'delisted', (list_counts ->> 'delisted')::integer + delisted
+    )
+  where id = 1
+  returning * into state;
+  return jsonb_build_object('done', is_done) || state.list_counts;
+end
+$$;
+
+-- Enqueues the active games of the catalog for their details: a row of game_metadata each, by keyset pagination.
+-- request {"worker_id", "after": appid, "max": apps}; reply {"after": of the next call, or null at the end, "added"}
+create or replace function public.collector_enqueue(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan
+as $$
+declare
+  state public.collector_state := public.collector_held_by((request ->> 'worker_id')::uuid);
+  past constant integer := (request ->> 'after')::integer;
+  upto integer;
+  is_done boolean;
+  added integer;
+begin
+  if state.id is null then
+    return null;
+  end if;
+  select count(*) < (request ->> 'max')::integer, coalesce(max(appid), past) into is_done, upto
+  from (
+    select appid from public.apps where appid > past order by appid limit (request ->> 'max')::integer
+  ) page;
+  insert into public.game_metadata (appid)
+  select appid from public.apps where appid > past and appid <= upto and type = 'game' and is_active
+  on conflict do nothing;
+  get diagnostics added = row_count;
+  return jsonb_build_object('after', case when not is_done then upto end, 'added', added);
+end
+$$;
+
+------------------------------------------------------------------------------------------------------------ SteamSpy
+
+-- Begins a pass over SteamSpy's pages of all games, or resumes an unfinished one that is younger than a day: SteamSpy recounts
+-- daily, and pages of two counts do not fit together. After a complete pass the next one is due 20 hours after its begin.
+--   request  {"worker_id", "full_refresh": begin to fetch all details again, unless that is under way}
+--   reply    {"page": the next page, null when no pass is due, "missed": [pages to retry],
+--             "expected_pages": of the last complete pass or null, "now": by the database's clock}
+create or replace function public.collector_begin_pass(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  state public.collector_state := public.collector_held_by((request ->> 'worker_id')::uuid);
+  is_unfinished boolean;
+begin
+  if state.id is null then
+    return null;
+  end if;
+  if (request ->> 'full_refresh')::boolean and state.refresh_since is null then
+    state.refresh_since := now();
+  end if;
+  is_unfinished := state.pass_started_at is not null and state.pass_completed_at is null;
+
+  if state.pass_started_at is null or state.pass_started_at < coalesce(state.refresh_since, '-infinity')
+     or state.pass_started_at < now() - (case when is_unfinished then interval '24 hours' else interval '20 hours' end) then
+    state.pass_started_at := now();
+    state.pass_completed_at := null;
+    state.pass_page := 0;
+    state.pass_missed := '[]';
+    is_unfinished := true;
+  end if;
+
+  update public.collector_state set
+    refresh_since = state.refresh_since, pass_started_at = state.pass_started_at, pass_completed_at = state.pass_completed_at,
+    pass_page = state.pass_page, pass_missed = state.pass_missed
+  where id = 1;
+  return jsonb_build_object(
+    'page', case when is_unfinished then state.pass_page end,
+    'missed', state.pass_missed,
+    'expected_pages', state.pass_pages,
+    'now', now()
+  );
+end
+$$;
+
+-- Upserts the numbers that pages and details share. games [{"appid", columns…}, …]; reply: number of games
+create or replace function public.collector_write_numbers(games jsonb) returns integer
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  written integer;
+begin
+  insert into public.game_metadata (
+    appid, developer, publisher, owners_estimate, positive_reviews, negative_reviews, score_rank, average_playtime_forever,
+    average_playtime_2weeks, price, last_updated
+  )
+  select g.*, now()
+  from jsonb_to_recordset(games) as g(
+    appid integer, developer text, publisher text, owners_estimate text, positive_reviews integer, negative_reviews integer,
+    score_rank integer, average_playtime_forever integer, average_playtime_2weeks integer, price integer
+  )
+  order by g.appid
+  on conflict (appid) do update set
+    developer = excluded.developer,
+    publisher = excluded.publisher,
+    owners_estimate = excluded.owners_estimate,
+    positive_reviews = excluded.positive_reviews,
+    negative_reviews = excluded.negative_reviews,
+    score_rank = excluded.score_rank,
+    average_playtime_forever = excluded.average_playtime_forever,
+    average_playtime_2weeks = excluded.average_playtime_2weeks,
+    price = excluded.price,
+    last_updated = excluded.last_updated;
+  get diagnostics written = row_count;
+  return written;
+end
+$$;
+
+-- Saves one page of all games and the progress of the pass. Columns that only details have stay as they are.
+--   request  {"worker_id", "games": [{"appid", "developer", "publisher", "owners_estimate", "positive_reviews", "negative_reviews",
+--             "score_rank", "average_playtime_forever", "average_playtime_2weeks", "price"}, …],
+--             "page": the next page, "missed": [pages], "complete": the pass is finished}
+--   reply    {"saved": games}
+create or replace function public.collector_save_page(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  state public.collector_state := public.collector_held_by((request ->> 'worker_id')::uuid);
+begin
+  if state.id is null then
+    return null;
+  end if;
+  update public.collector_state set
+    pass_page = (request ->> 'page')::integer,
+    pass_missed = request -> 'missed',
+    pass_completed_at = case when (request ->> 'complete')::boolean then now() end,
+    pass_pages = case when (request ->> 'complete')::boolean then (request ->> 'page')::integer else pass_pages end
+  where id = 1;
+  return jsonb_build_object('saved', public.collector_write_numbers(request -> 'games'));
+end
+$$;
+
+-- Games whose details are due: never fetched; failed fewer than `max_attempts` times; answered more than 30 days ago, or before a full
+-- refresh began. Games fetched since `run_started_at` and inactive apps are left out.
+--   request  {"worker_id", "max", "run_started_at": from collector_begin_pass, "max_attempts",
+--             "stale_first": every game ever fetched is due, the longest ago first, and those never fetched last}
+--   reply    {"games": [{"appid", "attempts"}, …], "due": number of games due in all}
+-- Order without stale_first: never fetched, then the most owned, then fetched longest ago. A full refresh ends once every due game
+-- has been fetched since it began.
+create or replace function public.collector_due(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan
+as $$
+declare
+  state public.collector_state := public.collector_held_by((request ->> 'worker_id')::uuid);
+  run_started_at constant timestamptz := (request ->> 'run_started_at')::timestamptz;
+  stale_first constant boolean := (request ->> 'stale_first')::boolean;
+  this_reply jsonb;
+  is_refreshed boolean;
+begin
+  if state.id is null then
+    return null;
+  end if;
+  select jsonb_build_object(
+    'games', coalesce(
+      jsonb_agg(jsonb_build_object('appid', appid, 'attempts', fetch_attempts) order by place)
+        filter (where place <= (request ->> 'max')::integer),
+      '[]'
+    ),
+    'due', count(*)
+  ), count(*) filter (where fetched_at is null or fetched_at < state.refresh_since) = 0
+  into this_reply, is_refreshed
+  from (
+    select m.appid, m.fetch_attempts, m.fetched_at, row_number() over (
+      order by
+        case when stale_first then m.fetched_at end nulls last,
+        m.fetched_at is not null,
+        -- The lower end of the owners' range.
+        nullif(regexp_replace(split_part(m.owners_estimate, '..', 1), '\D', '', 'g'), '')::numeric desc nulls last,
+        m.fetched_at,
+        m.appid
+    ) as place
+    from public.game_metadata m
+    left join public.apps a on a.appid = m.appid
+    where a.is_active is not false and (m.fetched_at is null or m.fetched_at < run_started_at) and (
+      m.fetched_at is null
+      or m.fetched_at < state.refresh_since
+      or (stale_first and m.fetch_status <> 'pending')
+      or (m.fetch_status = 'failed' and m.fetch_attempts < (request ->> 'max_attempts')::integer)
+      or (m.fetch_status in ('success', 'not_found') and m.fetched_at < now() - interval '30 days')
+    )
+  ) due;
+
+  if is_refreshed then
+    update public.collector_state set refresh_since = null where id = 1 and refresh_since is not null;
+  end if;
+  return this_reply;
+end
+$$;
+
+-- Saves the results of fetching details. A game that SteamSpy does not know, or that failed, keeps its stored details.
+--   request  {"worker_id", "games": [{"appid", "status": "success", columns as in collector_save_page, "genre", "languages", "tags_json"}
+--             or {"appid", "status": "not_found"} or {"appid", "status": "failed", "attempts": so far, "error"}, …]}
+--   reply    {"saved": games}
+create or replace function public.collector_save_details(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  state public.collector_state := public.collector_held_by((request ->> 'worker_id')::uuid);
+  saved integer;
+begin
+  if state.id is null then
+    return null;
+  end if;
+  perform public.collector_write_numbers(jsonb_path_query_array(request -> 'games', '$[*] ? (@.status == "success")'));
+
+  insert into public.game_metadata as stored (appid, genre, languages, tags_json, fetch_status, fetch_attempts, last_error, fetched_at)
+  select g.appid, g.genre, g.languages, g.tags_json, g.status, coalesce(g.attempts, 0), g.error, clock_timestamp()
+  from jsonb_to_recordset(request -> 'games') as g(
+    appid integer, status public.fetch_status, attempts integer, error text, genre text, languages text, tags_json jsonb
+  )
+  order by g.appid
+  on conflict (appid) do update set
+    genre = case when excluded.fetch_status = 'success' then excluded.genre else stored.genre end,
+    languages = case when excluded.fetch_status = 'success' then excluded.languages else stored.languages end,
+    tags_json = case when excluded.fetch_status = 'success' then excluded.tags_json else stored.tags_json end,
+    fetch_status = excluded.fetch_status,
+    fetch_attempts = excluded.fetch_attempts,
+    last_error = excluded.last_error,
+    fetched_at = excluded.fetched_at;
+  get diagnostics saved = row_count;
+
+  insert into public.sync_status as s (appid, last_steamspy_sync)
+  select g.appid, now() from jsonb_to_recordset(request -> 'games') as g(appid integer, status text)
+  where g.status <> 'failed'
+  order by g.appid
+  on conflict (appid) do update set last_steamspy_sync = excluded.last_steamspy_sync;
+  return jsonb_build_object('saved', saved);
+end
+$$;
+
+-- Counts of games by the state of their details.
+--   reply {"games": {"pending", "success", "failed", "not_found"}, "list_completed_at", "pass_completed_at"}
+create or replace function public.collector_counts() returns jsonb
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select jsonb_build_object(
+    'games', (
+      select jsonb_build_object(
+        'pending', count(*) filter (where fetch_status = 'pending'),
+        'success', count(*) filter (where fetch_status = 'success'),
+        'failed', count(*) filter (where fetch_status = 'failed'),
+        'not_found', count(*) filter (where fetch_status = 'not_found')
+      ) from public.game_metadata
+    ),
+    'list_completed_at', list_completed_at,
+    'pass_completed_at', pass_completed_at
+  )
+  from public.collector_state where id = 1;
+$$;
+
+-------------------------------------------------------------------------------------------------------------- quotas
+
+-- Reserves a block of requests of a period's quota. The caller's clock names the period; a block whose reply is lost stays unused.
+--   request  {"endpoint", "period_start", "limit": requests in the period, "block": requests wanted}
+--   reply    {"granted": 0 when the quota is used up}
+create or replace function public.web_reserve(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  this_endpoint constant text := request ->> 'endpoint';
+  this_period constant timestamptz := (request ->> 'period_start')::timestamptz;
+  granted integer;
+begin
+  insert into public.web_api_usage (endpoint, period_start, used) values (this_endpoint, this_period, 0) on conflict do nothing;
+  select greatest(0, least((request ->> 'block')::integer, (request ->> 'limit')::integer - used)) into granted
+  from public.web_api_usage where endpoint = this_endpoint and period_start = this_period for update;
+  update public.web_api_usage set used = used + granted where endpoint = this_endpoint and period_start = this_period;
+  delete from public.web_api_usage where period_start < this_period - interval '60 days';
+  return jsonb_build_object('granted', granted);
+end
+$$;
+
+-- The library import: what the catalog knows of a user's games, the cache of IGDB's answers, tokens of web APIs, and the import itself.
+
+------------------------------------------------------------------------------------------------------------- catalog
+
+-- Type, name and release year of some apps. request {"appids": [appid, …]}
+-- reply [{"appid", "type", "name", "release_year": null where unknown}, …], only apps with a type
+create or replace function public.library_known_apps(request jsonb) returns jsonb
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(jsonb_agg(jsonb_build_object(
+    'appid', appid, 'type', type, 'name', name,
+    'release_year', extract(year from coalesce(original_release_date, steam_release_date) at time zone 'utc')
+  ) order by appid), '[]')
+  from public.apps
+  where appid in (select jsonb_array_elements_text(request -> 'appids')::integer) and type is not null;
+$$;
+
+---------------------------------------------------------------------------------------------------------------- IGDB
+
+-- TTL cache of IGDB's answers, an hour: reads. request {"uids": ["620", …]}; reply [{"uid", "game": object, or null for a miss}, …]
+create or replace function public.library_igdb_recall(request jsonb) returns jsonb
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(jsonb_agg(jsonb_build_object('uid', uid, 'game', game)), '[]')
+  from public.igdb_answers
+  where uid in (select jsonb_array_elements_text(request -> 'uids')) and fetched_at > now() - interval '1 hour';
+$$;
+
+-- TTL cache of IGDB's answers: writes hits and misses, deletes expired ones. request {"answers": [{"uid", "game": object or null}, …]}; reply {"kept"}
+create or replace function public.library_igdb_keep(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  kept integer;
+begin
+  delete from public.igdb_answers where uid in (
+    select uid from public.igdb_answers where fetched_at < now() - interval '1 hour' order by uid limit 5000 for update skip locked
+  );
+  insert into public.igdb_answers (uid, game)
+  select uid, nullif(game, 'null') from jsonb_to_recordset(request -> 'answers') as a(uid text, game jsonb)
+  order by uid
+  on conflict (uid) do update set game = excluded.game, fetched_at = now();
+  get diagnostics kept = row_count;
+  return jsonb_build_object('kept', kept);
+end
+$$;
+
+-- A stored access token with at least a minute left. request {"name"}; reply {"token": text or null, "seconds_left"}
+create or replace function public.web_token(request jsonb) returns jsonb
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(
+    (select jsonb_build_object('token', token, 'seconds_left', extract(epoch from expires_at - now())) from public.web_tokens
+     where name = request ->> 'name' and expires_at > now() + interval '60 seconds'),
+    '{"token": null, "seconds_left": 0}'
+  );
+$$;
+
+-- Stores an access token. request {"name", "token", "seconds": its lifetime}; reply {}
+create or replace function public.web_token_keep(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into public.web_tokens (name, token, expires_at)
+  values (request ->> 'name', request ->> 'token', now() + make_interval(secs => (request ->> 'seconds')::double precision))
+  on conflict (name) do update set token = excluded.token, expires_at = excluded.expires_at;
+  return '{}';
+end
+$$;
+
+----------------------------------------------------------------------------------------------------------- importing
+
+-- Finds or creates the rows of genres or platforms: by IGDB's id, else by slug, else by name, so that rows of other applications are used.
+--   wanted   [{"id", "name", "slug", "abbreviation"}, …]
+--   reply    {"igdb id": "id of the row", …}
+create or replace function public.library_labels(relation text, wanted jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  found_ids jsonb;
+begin
+  execute format($sql$
+    insert into public.%1$I (id, "igdbId", name, slug, "updatedAt" %2$s)
+    select gen_random_uuid()::text, w.id, w.name, w.slug, now() at time zone 'utc' %3$s
+    from (
+      select distinct on (slug) * from (
+        select distinct on (name) * from (
+          select distinct on (id) * from jsonb_to_recordset($1) as w(id integer, name text, slug text, abbreviation text) order by id
+        ) by_id order by name, id
+      ) by_name order by slug, id
+    ) w
+    where not exists (select from public.%1$I known where known."igdbId" = w.id or known.slug = w.slug or known.name = w.name)
+    order by w.id
+    on conflict do nothing
+  $sql$, relation,
+    case when relation = 'Platform' then ', abbreviation' else '' end,
+    case when relation = 'Platform' then ', w.abbreviation' else '' end) using wanted;
+
+  execute format($sql$
+    select coalesce(jsonb_object_agg(w.id, (
+      select known.id from public.%1$I known
+      where known."igdbId" = w.id or known.slug = w.slug or known.name = w.name
+      order by known."igdbId" = w.id desc, known.slug = w.slug desc
+      limit 1
+    )), '{}')
+    from (select distinct on (id) * from jsonb_to_recordset($1) as w(id integer, name text, slug text) order by id) w
+  $sql$, relation) into found_ids using wanted;
+  return found_ids;
+end
+$$;
+
+-- Imports a batch of rows of an enriched file into a user's library, in one transaction.
+--   request  {"request_id": uuid, "user_id", "games": [{"appid", "name": "" where Steam gave none, "playtime", "playtime_windows",
+--             "playtime_mac", "playtime_linux": minutes, "last_played_at", "img_icon_url", "status": "MATCHED", "UNMATCHED" or "IGNORED",
+--             "igdb": {"id", "name", "slug", "summary", "release_date", "cover_url", "genres": [{"id", "name", "slug"}],
+--             "platforms": [… and "abbreviation"]} or null}, …]}
+--   reply    {"imported_games_created", "imported_games_updated", "games_created", "games_updated", "library_items_created"}
+-- The tables have no unique key for most of it, so batches of one user, and the parts that all users share, run one after the other. What a
+-- user or another application decided stays: a status other than PENDING or UNMATCHED, a library item, a game's IGDB id and slug.
+-- Idempotent: the same request_id again returns the first reply and does nothing.
+create or replace function public.library_apply(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan
+as $$
+declare
+  this_request constant uuid := (request ->> 'request_id')::uuid;
+  this_user constant text := request ->> 'user_id';
+  now_at constant timestamp(3) := now() at time zone 'utc';
+  matched constant jsonb := jsonb_path_query_array(request -> 'games', '$[*] ? (@.status == "MATCHED")');
+  labels constant text[] := array(
+    select e.enumlabel::text from pg_enum e where e.enumtypid = to_regtype('public."LibraryItemStatus"')
+  );
+  unplayed constant text := case when 'CURIOUS_ABOUT' = any (labels) then 'CURIOUS_ABOUT' else 'SHELF' end;
+  played constant text := case when 'EXPERIENCED' = any (labels) then 'EXPERIENCED' else 'PLAYED' end;
+  genres jsonb;
+  platforms jsonb;
+  imported_created integer;
+  imported_updated integer;
+  games_created integer;
+  games_updated integer;
+  items_created integer;
+  this_reply jsonb := public.pics_replay(this_request);
+begin
+  if this_reply is not null then
+    return this_reply;
+  end if;
+
+  perform pg_advisory_xact_lock(hashtextextended('library of ' || this_user, 0));
+
+  -- Imported games, one row per app: the user's oldest that is not deleted.
+  with given as (
+    select distinct on (g.appid) g.*, (
+      select i.id from public."ImportedGame" i
+      where i."userId" = this_user and i.storefront = 'STEAM' and i."storefrontGameId" = g.appid::text
+      order by i."deletedAt" is not null, i."createdAt", i.id limit 1
+    ) as row_id
+    from jsonb_to_recordset(request -> 'games') as g(
+      appid integer, name text, playtime integer, playtime_windows integer, playtime_mac integer, playtime_linux integer,
+      last_played_at timestamptz, img_icon_url text, status text
+    )
+    order by g.appid
+  ), updated as (
+    update public."ImportedGame" i set
+      name = coalesce(nullif(g.name, ''), i.name),
+      playtime = g.playtime,
+      "playtimeWindows" = g.playtime_windows,
+      "playtimeMac" = g.playtime_mac,
+      "playtimeLinux" = g.playtime_linux,
+      "lastPlayedAt" = coalesce(g.last_played_at at time zone 'utc', i."lastPlayedAt"),
+      img_icon_url = coalesce(g.img_icon_url, i.img_icon_url),
+      "igdbMatchStatus" = case when i."igdbMatchStatus"::text in ('PENDING', 'UNMATCHED')
+        then g.status::public."IgdbMatchStatus" else i."igdbMatchStatus" end,
+      "updatedAt" = now_at
+    from given g
+    where i.id = g.row_id and (
+      (g.name <> '' and i.name <> g.name)
+      or (i.playtime, i."playtimeWindows", i."playtimeMac", i."playtimeLinux")
+        is distinct from (g.playtime, g.playtime_windows, g.playtime_mac, g.playtime_linux)
+      or (g.last_played_at is not null and i."lastPlayedAt" is distinct from (g.last_played_at at time zone 'utc')::timestamp(3))
+      or (g.img_icon_url is not null and i.img_icon_url is distinct from g.img_icon_url)
+      or (i."igdbMatchStatus"::text in ('PENDING', 'UNMATCHED') and i."igdbMatchStatus"::text <> g.status)
+    )
+    returning 1
+  ), created as (
+    insert into public."ImportedGame" (
+      id, name, storefront, "storefrontGameId", playtime, "playtimeWindows", "playtimeMac", "playtimeLinux", "lastPlayedAt", img_icon_url,
+      "igdbMatchStatus", "createdAt", "updatedAt", "userId"
+    )
+    select
+      gen_random_uuid()::text,
+      coalesce(nullif(g.name, ''), (select nullif(a.name, '') from public.apps a where a.appid = g.appid), 'App ' || g.appid),
+      'STEAM', g.appid::text, g.playtime, g.playtime_windows, g.playtime_mac, g.playtime_linux, g.last_played_at at time zone 'utc',
+      g.img_icon_url, g.status::public."IgdbMatchStatus", now_at, now_at, this_user
+    from given g where g.row_id is null
+    order by g.appid
+    returning 1
+  )
+  select (select count(*) from created), (select count(*) from updated) into imported_created, imported_updated;
+
+  -- Games, genres and platforms, which all users share.
+  perform pg_advisory_xact_lock(hashtextextended('library games', 0));
+  genres := public.library_labels('Genre', jsonb_path_query_array(matched, '$[*].igdb.genres[*]'));
+  platforms := public.library_labels('Platform', jsonb_path_query_array(matched, '$[*].igdb.platforms[*]'));
+
+  with given as (
+    select distinct on (g.igdb_id) *
+    from (
+      select m.appid, (m.igdb ->> 'id')::integer as igdb_id, m.igdb ->> 'name' as title, m.igdb ->> 'slug' as slug,
+        m.igdb ->> 'summary' as summary,
+        ((m.igdb ->> 'release_date')::timestamptz at time zone 'utc')::timestamp(3) as released, m.igdb ->> 'cover_url' as cover
+      from jsonb_to_recordset(matched) as m(appid integer, igdb jsonb)
+    ) g
+    order by g.igdb_id, g.appid
+  ), updated as (
+    update public."Game" game set
+      title = g.title,
+      description = coalesce(g.summary, game.description),
+      "coverImage" = coalesce(g.cover, game."coverImage"),
+      "releaseDate" = coalesce(g.released, game."releaseDate"),
+      "steamAppId" = coalesce(game."steamAppId", g.appid),
+      "updatedAt" = now_at
+    from given g
+    where game."igdbId" = g.igdb_id and (
+      game.title <> g.title
+      or (g.summary is not null and game.description is distinct from g.summary)
+      or (g.cover is not null and game."coverImage" is distinct from g.cover)
+      or (g.released is not null and game."releaseDate" is distinct from g.released)
+      or game."steamAppId" is null
+    )
+    returning 1
+  ), created as (
+    insert into public."Game" (id, "igdbId", title, description, "coverImage", "releaseDate", "createdAt", "updatedAt", "steamAppId", slug)
+    select gen_random_uuid()::text, g.igdb_id, g.title, g.summary, g.cover, g.released, now_at, now_at, g.appid,
+      g.slug || case
+        when exists (select from public."Game" other where other.slug = g.slug)
+          or row_number() over (partition by g.slug order by g.igdb_id) > 1
+        then '-' || g.igdb_id else ''
+      end
+    from given g
+    where not exists (select from public."Game" known where known."igdbId" = g.igdb_id)
+    order by g.igdb_id
+    returning 1
+  )
+  select (select count(*) from created), (select count(*) from updated) into games_created, games_updated;
+
+  insert into public."GameGenre" ("gameId", "genreId")
+  select distinct game.id, genres ->> (genre ->> 'id')
+  from jsonb_to_recordset(matched) as m(igdb jsonb)
+  join public."Game" game on game."igdbId" = (m.igdb ->> 'id')::integer
+  cross join lateral jsonb_array_elements(m.igdb -> 'genres') as genre
+  order by 1, 2
+  on conflict do nothing;
+
+  insert into public."GamePlatform" ("gameId", "platformId")
+  select distinct game.id, platforms ->> (platform ->> 'id')
+  from jsonb_to_recordset(matched) as m(igdb jsonb)
+  join public."Game" game on game."igdbId" = (m.igdb ->> 'id')::integer
+  cross join lateral jsonb_array_elements(m.igdb -> 'platforms') as platform
+  order by 1, 2
+  on conflict do nothing;
+
+  -- Library items, except for games that the user ignores.
+  with given as (
+    select game.id as game_id, bool_or(m.playtime > 0) as is_played
+    from jsonb_to_recordset(matched) as m(appid integer, playtime integer, igdb jsonb)
+    join public."Game" game on game."igdbId" = (m.igdb ->> 'id')::integer
+    where exists (
+      select from public."ImportedGame" i
+      where i."userId" = this_user and i.storefront = 'STEAM' and i."storefrontGameId" = m.appid::text
+        and i."igdbMatchStatus"::text = 'MATCHED' and i."deletedAt" is null
+    )
+    group by 1
+  ), created as (
+    insert into public."LibraryItem" (status, "createdAt", "updatedAt", platform, "userId", "gameId")
+    select (case when g.is_played then played else unplayed end)::public."LibraryItemStatus", now_at, now_at, 'PC', this_user, g.game_id
+    from given g
+    where not exists (select from public."LibraryItem" item where item."userId" = this_user and item."gameId" = g.game_id)
+    order by g.game_id
+    returning 1
+  )
+  select count(*) from created into items_created;
+
+  return public.pics_keep_reply(this_request, jsonb_build_object(
+    'imported_games_created', imported_created,
+    'imported_games_updated', imported_updated,
+    'games_created', games_created,
+    'games_updated', games_updated,
+    'library_items_created', items_created
+  ));
+end
+$$;
+
+-- Reading: what the HTTP API, the dashboard, the status and the command line show. Nothing here changes a row.
+--
+-- Times are UTC; pages follow by key (keyset pagination); relations are resolved to names.
+
+------------------------------------------------------------------------------------------------------------- status
+
+-- State of the sync. reply {columns of pics_sync_state…, "pending", "failing", "apps"}
+create or replace function public.pics_state() returns jsonb
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select to_jsonb(state) || jsonb_build_object(
+    'apps', (select count(*) from public.apps),
+    'pending', (select count(*) from public.sync_status where pics_pending_change is not null),
+    'failing', (select count(*) from public.sync_status where pics_pending_change is not null and attempts > 0)
+  )
+  from public.pics_sync_state state where id = 1;
+$$;
+
+-- State of the change monitor.
+--   reply {"last_change_number", "bulk_completed_at", "reconciled_seconds_ago": since the last sweep of everything, or null,
+--          "gap": {"from_change", "to_change"} or null}
+create or replace function public.pics_monitor_state() returns jsonb
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select jsonb_build_object(
+    'last_change_number', state.last_change_number,
+    'bulk_completed_at', state.bulk_completed_at,
+    'reconciled_seconds_ago',
+      extract(epoch from clock_timestamp() - greatest(state.last_reconciled_at, state.last_verified_at)),
+    'gap', (
+      select jsonb_build_object('from_change', from_change, 'to_change', to_change) from public.pics_gaps where repaired_at is null
+    )
+  )
+  from public.pics_sync_state state where id = 1;
+$$;
+
+-- Failing apps: pending, with a failed last attempt; those with most attempts first.
+-- request {"max": n}; reply [{"appid", "name", "error", "attempts", "next_attempt_at"}, …]
+create or replace function public.pics_failing(request jsonb) returns jsonb
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(jsonb_agg(to_jsonb(worst)), '[]')
+  from (
+    select s.appid, a.name, s.last_error as error, s.attempts, s.next_attempt_at
+    from public.sync_status s left join public.apps a on a.appid = s.appid
+    where s.pics_pending_change is not null and s.attempts > 0
+    order by s.attempts desc, s.appid
+    limit (request ->> 'max')::integer
+  ) worst;
+$$;
+
+-- Backlog of pending apps.
+--   reply {"pending": not in backoff, "failing": in backoff, "lag_seconds": age of the oldest pending, null when none,
+--          "failing_apps": as pics_failing}
+create or replace function public.pics_backlog() returns jsonb
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select jsonb_build_object(
+    'pending', count(*) filter (where attempts = 0),
+    'failing', count(*) filter (where attempts > 0),
+    'lag_seconds', extract(epoch from clock_timestamp() - min(pending_since) filter (where attempts = 0)),
+    'failing_apps', public.pics_failing('{"max": 20}')
+  )
+  from public.sync_status where pics_pending_change is not null;
+$$;
+
+-- Summary of the catalog.
+-- reply {"apps", "by_type": [{"name", "count"}], "deck": [{"category", "count"}], "top_tags": [{"name", "count"}]}
+create or replace function public.catalog_summary() returns jsonb
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select jsonb_build_object(
+    'apps', (select count(*) from public.apps),
+    'by_type', (
+      select coalesce(jsonb_agg(to_jsonb(t)), '[]')
+      from (select coalesce(type, 'none') as name, count(*) from public.apps group by 1 order by 2 desc, 1) t
+    ),
+    'deck', (
+      select coalesce(jsonb_agg(to_jsonb(d)), '[]')
+      from (select category, count(*) from public.app_steam_deck group by 1 order by 2 desc, 1) d
+    ),
+    'top_tags', (
+      select coalesce(jsonb_agg(to_jsonb(t)), '[]')
+      from (
+        select coalesce(s.name, 'tag ' || used.tag_id) as name, used.count
+        from (select tag_id, count(*) from public.app_steam_tags group by 1 order by 2 desc, 1 limit 10) used
+        join public.steam_tags s on s.tag_id = used.tag_id
+        order by used.count desc, 1
+      ) t
+    )
+  );
+$$;
+
+------------------------------------------------------------------------------------------------------------ changes
+
+-- Horizon of app_changes: the id up to which no change can appear any more (see pics_announce_changes in pics.sql). Volatile, so that the
+-- statement after it has a newer snapshot: with one snapshot for both, a commit in between would be missed.
+create or replace function public.pics_changes_horizon() returns bigint
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  -- Read before the locks: an id that is taken later is higher.
+  last_id constant bigint := coalesce(pg_sequence_last_value('public.app_changes_id_seq'), 0);
+begin
+  return least(last_id, (
+    select min(((classid::bigint & 65535) << 32) | objid::bigint) from pg_locks
+    where locktype = 'advisory' and objsubid = 1 and classid::bigint >> 16 = 20553
+      and database = (select oid from pg_database where datname = current_database())
+  ));
+end
+$$;
+
+-- Changes, field by field, by keyset pagination.
+--   request  {"max": n, "appid": of this app alone, or absent,
+--             "after": id, oldest first from there on | "before": id or absent, newest first from there back}
+--   reply    {"changes": [{"id", "appid", "name", "type", "change_number", "field", "old", "new", "detected_at"}, …],
+--             "last_id": a consumer that resumes after it misses no change, "has_more": in this direction}
+create or replace function public.catalog_changes(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+declare
+  max_changes constant integer := (request ->> 'max')::integer;
+  only_appid constant integer := (request ->> 'appid')::integer;
+  after constant bigint := (request ->> 'after')::bigint;
+  horizon constant bigint := public.pics_changes_horizon();
+  before constant bigint := least((request ->> 'before')::bigint, horizon + 1);
+  page jsonb;
+  has_more boolean;
+begin
+  with ascending as (
+    select * from public.app_changes
+    where after is not null and id > after and id <= horizon and (only_appid is null or appid = only_appid)
+    order by id limit max_changes + 1
+  ), descending as (
+    select * from public.app_changes
+    where after is null and id < before and (only_appid is null or appid = only_appid)
+    order by id desc limit max_changes + 1
+  ), numbered as (
+    select c.*, row_number() over (order by case when after is null then -c.id else c.id end) as place
+    from (select * from ascending union all select * from descending) c
+  )
+  select
+    coalesce(jsonb_agg(jsonb_build_object(
+      'id', c.id, 'appid', c.appid, 'name', a.name, 'type', a.type, 'change_number', c.change_number,
+      'field', c.field, 'old', c.old, 'new', c.new, 'detected_at', c.detected_at
+    ) order by c.place) filter (where c.place <= max_changes), '[]'),
+    count(*) > max_changes
+  into page, has_more
+  from numbered c left join public.apps a on a.appid = c.appid;
+
+  return jsonb_build_object(
+    'changes', page,
+    'last_id', case when after is not null and has_more then (page -> -1 ->> 'id')::bigint else greatest(after, horizon) end,
+    'has_more', has_more
+  );
+end
+$$;
+
+-- Changes per minute of the last hour, minutes without changes included. From app_changes, so of all workers.
+--   reply [{"minute", "apps": that changed, "changes": fields}, …], the oldest first
+create or replace function public.catalog_activity() returns jsonb
+language sql stable
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+  with minutes as (
+    select generate_series(date_trunc('minute', now()) - interval '59 minutes', date_trunc('minute', now()), interval '1 minute') as minute
+  ), counted as (
+    select date_trunc('minute', detected_at) as minute, count(distinct appid) as apps, count(*) as changes
+    from public.app_changes where detected_at >= date_trunc('minute', now()) - interval '59 minutes'
+    group by 1
+  )
+  select jsonb_agg(jsonb_build_object('minute', minute, 'apps', coalesce(apps, 0), 'changes', coalesce(changes, 0)) order by minute)
+  from minutes left join counted using (minute);
+$$;
+
+--------------------------------------------------------------------------------------------------------------- apps
+
+-- Freshness of a stored app: the later of its own last answer and the last pass that found every change number current. Null for what
+-- another application stored before this one was installed.
+create or replace function public.pics_synced_at(last_pics_sync timestamptz) returns timestamptz
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select greatest(last_pics_sync, state.last_verified_at)
+  from public.pics_sync_state state where state.id = 1 and last_pics_sync >= state.installed_at;
+$$;
+
+-- One app with everything that is stored of it. request {"appid"}; reply an `AppView` of src/catalog/views.ts, or null
+create or replace function public.catalog_app(request jsonb) returns jsonb
+language sql stable
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+  select (
+    -- Every column that PICS writes, and the service's own; an older application's columns are left out.
+    select jsonb_object_agg(field.key, field.value) from jsonb_each(to_jsonb(a)) as field
+    where field.key <> 'parent_appid'
+      and field.key = any (public.pics_app_columns() || array['appid', 'is_known', 'is_listed', 'is_active', 'created_at', 'updated_at'])
+  ) || jsonb_build_object(
+    'platforms', to_jsonb(coalesce(string_to_array(a.platforms, ','), '{}')),
+    'parent', case when a.parent_appid is not null then
+      jsonb_build_object('appid', a.parent_appid, 'name', (select p.name from public.apps p where p.appid = a.parent_appid)) end,
+    'dlc', (
+      select coalesce(jsonb_agg(jsonb_build_object('appid', r.dlc_appid, 'name', d.name) order by r.dlc_appid), '[]')
+      from public.app_dlc r left join public.apps d on d.appid = r.dlc_appid where r.appid = a.appid
+    ),
+    'tags', (
+      select coalesce(jsonb_agg(jsonb_build_object('id', r.tag_id, 'name', t.name, 'rank', r.rank) order by r.rank, r.tag_id), '[]')
+      from public.app_steam_tags r join public.steam_tags t on t.tag_id = r.tag_id where r.appid = a.appid
+    ),
+    'genres', (
+      select coalesce(jsonb_agg(jsonb_build_object('id', r.genre_id, 'name', g.name, 'is_primary', r.is_primary) order by r.genre_id), '[]')
+      from public.app_genres r join public.steam_genres g on g.genre_id = r.genre_id where r.appid = a.appid
+    ),
+    'categories', (
+      select coalesce(jsonb_agg(jsonb_build_object('id', r.category_id, 'name', c.name) order by r.category_id), '[]')
+      from public.app_categories r join public.steam_categories c on c.category_id = r.category_id where r.appid = a.appid
+    ),
+    'franchises', names.franchises,
+    'developers', names.developers,
+    'publishers', names.publishers,
+    'steam_deck', (select to_jsonb(d) - array['appid', 'updated_at'] from public.app_steam_deck d where d.appid = a.appid),
+    'change_number', s.pics_change_number,
+    'synced_at', public.pics_synced_at(s.last_pics_sync),
+    'is_pending', s.pics_pending_change is not null,
+    'missing_token', coalesce(s.missing_token, false)
+  )
+  from public.apps a
+  left join public.sync_status s on s.appid = a.appid
+  cross join public.pics_app_names(array[(request ->> 'appid')::integer]) names
+  where a.appid = (request ->> 'appid')::integer;
+$$;
+
+-- Ids of a filter value: the value itself where it is a number, else the rows of that exact name; `relation` as in a request of
+-- catalog_apps. Names of tags, genres and categories are compared case-insensitively.
+create or replace function public.catalog_ids(relation text, value text) returns integer[]
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  case relation
+    when 'tag' then
+      return array(
+        select tag_id from public.steam_tags
+        where case when value ~ '^\d{1,9}$' then tag_id = value::integer else lower(name) = lower(value) end
+      );
+    when 'genre' then
+      return array(
+        select genre_id from public.steam_genres
+        where case when value ~ '^\d{1,9}$' then genre_id = value::integer else lower(name) = lower(value) end
+      );
+    when 'category' then
+      return array(
+        select category_id from public.steam_categories
+        where case when value ~ '^\d{1,9}$' then category_id = value::integer else lower(name) = lower(value) end
+      );
+    when 'developer' then return array(select id from public.developers where name = value);
+    when 'publisher' then return array(select id from public.publishers where name = value);
+    when 'franchise' then return array(select id from public.franchises where name = value);
+  end case;
+end
+$$;
+
+-- Search: a page of the apps that match all filters, by keyset pagination. Absent filters do not restrict the result.
+--   request  {"max": n, "sort": appid | name | release_date | reviews | updated, "descending": bool,
+--             "after": {"key": of the last app, as text or null, "appid"}, the "next" of the last page, or absent,
+--             and filters, each of which may be absent:
+--             "relations": [["tag", "Puzzle"], ["developer", "Valve"], …], all of them (see catalog_ids),
+--             "types", "deck": any of these, "platforms": all of these, "parent": appid, "free", "active": bool,
+--             "released_since", "released_before", "changed_since": times, "words": all of them in the name}
+--   reply    {"apps": [an `AppSummary` of src/catalog/views.ts, …], "next": for another page, or null}
+--            or {"unknown": ["tag", "Puzle"]}: the filter whose value does not exist
+-- Apps without a value to sort by come last; ties are ordered by appid.
+create or replace function public.catalog_apps(request jsonb) returns jsonb
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+declare
+  max_apps constant integer := (request ->> 'max')::integer;
+  sorted_by constant text := request ->> 'sort';
+  is_descending constant boolean := coalesce((request ->> 'descending')::boolean, false);
+  sort_key constant text := case sorted_by when 'appid' then 'a.appid' when 'name' then 'a.name'
+    when 'release_date' then 'a.steam_release_date' when 'reviews' then 'a.pics_review_percentage' when 'updated' then 'a.updated_at' end;
+  key_type constant text := case sorted_by when 'appid' then 'integer' when 'name' then 'text' when 'reviews' then 'numeric' else 'timestamptz' end;
+  comparison constant text := case when is_descending then '<' else '>' end;
+  after constant jsonb := nullif(request -> 'after', 'null');
+  joins text := '';
+  conditions text := 'true';
+  condition jsonb;
+  ids integer[];
+  word text;
+  alias text;
+  chosen integer[];
+  keys text[];
+  has_more boolean;
+begin
+  for condition in select * from jsonb_array_elements(request -> 'relations') loop
+    ids := public.catalog_ids(condition ->> 0, condition ->> 1);
+    if ids = '{}' then
+      return jsonb_build_object('unknown', condition);
+    end if;
+    alias := 'r' || length(joins);
+    -- A join by one id, which the planner reads in appid order. A name that two ids share is rare.
+    joins := joins || case when cardinality(ids) = 1
+      then format(' join public.%1$I %2$I on %2$I.appid = a.appid and %2$I.%3$I = %4$s', 'app_' || r.relation, alias, r.id_column, ids[1])
+      else format(' join (select distinct appid from public.%1$I where %3$I = any (%4$L)) %2$I on %2$I.appid = a.appid',
+                  'app_' || r.relation, alias, r.id_column, ids)
+    end
+    from (values
+      ('tag', 'steam_tags', 'tag_id'), ('genre', 'genres', 'genre_id'), ('category', 'categories', 'category_id'),
+      ('developer', 'developers', 'developer_id'), ('publisher', 'publishers', 'publisher_id'), ('franchise', 'franchises', 'franchise_id')
+    ) as r(name, relation, id_column)
+    where r.name = condition ->> 0;
+  end loop;
+  if request ? 'deck' then
+    joins := joins || format(' join public.app_steam_deck d on d.appid = a.appid and d.category = any (%L)',
+      array(select jsonb_array_elements_text(request -> 'deck')));
+  end if;
+  if request ? 'types' then
+    conditions := conditions || format(' and a.type = any (%L)', array(select jsonb_array_elements_text(request -> 'types')));
+  end if;
+  for word in select jsonb_array_elements_text(request -> 'platforms') loop
+    conditions := conditions || format(' and %L = any (string_to_array(a.platforms, '',''))', word);
+  end loop;
+  if request ? 'parent' then
+    conditions := conditions || format(' and a.parent_appid = %L::integer', request ->> 'parent');
+  end if;
+  if request ? 'free' then
+    conditions := conditions || case when (request ->> 'free')::boolean then ' and a.is_free' else ' and a.is_free is not true' end;
+  end if;
+  if request ? 'active' then
+    conditions := conditions || case when (request ->> 'active')::boolean then ' and a.is_active' else ' and a.is_active is not true' end;
+  end if;
+  if request ? 'released_since' then
+    conditions := conditions || format(' and a.steam_release_date >= %L', request ->> 'released_since');
+  end if;
+  if request ? 'released_before' then
+    conditions := conditions || format(' and a.steam_release_date < %L', request ->> 'released_before');
+  end if;
+  if request ? 'changed_since' then
+    -- A change of a relation does not touch the row of the app; the history has it.
+    conditions := conditions || format(
+      ' and (a.updated_at >= %1$L or a.appid in (select c.appid from public.app_changes c where c.detected_at >= %1$L))',
+      request ->> 'changed_since');
+  end if;
+  for word in select jsonb_array_elements_text(request -> 'words') loop
+    conditions := conditions || format(' and a.name ilike %L', '%' || regexp_replace(word, '([\\%_])', '\\\1', 'g') || '%');
+  end loop;
+
+  if after is not null then
+    conditions := conditions || case
+      when sorted_by = 'appid' then format(' and a.appid %s %L::integer', comparison, after ->> 'appid')
+      when after ->> 'key' is null then format(' and %s is null and a.appid > %L::integer', sort_key, after ->> 'appid')
+      else format(' and (%1$s %2$s %3$L::%4$s or %1$s = %3$L::%4$s and a.appid > %5$L::integer or %1$s is null)',
+                  sort_key, comparison, after ->> 'key', key_type, after ->> 'appid')
+    end;
+  end if;
+
+  execute format(
+    'select array_agg(appid order by place), array_agg(key order by place) from (
+       select a.appid, %1$s::text as key, row_number() over (order by %2$s) as place
+       from public.apps a%3$s where %4$s order by %2$s limit %5$s
+     ) page',
+    sort_key,
+    case when sorted_by = 'appid' then '' else sort_key || case when is_descending then ' desc' else '' end || ' nulls last, ' end
+      || 'a.appid' || case when sorted_by = 'appid' and is_descending then ' desc' else '' end,
+    joins, conditions, max_apps + 1
+  ) into chosen, keys;
+  has_more := cardinality(chosen) > max_apps;
+
+  return jsonb_build_object(
+    'apps', (
+      select coalesce(jsonb_agg(jsonb_build_object(
+        'appid', a.appid, 'name', a.name, 'type', a.type, 'is_active', a.is_active, 'is_free', a.is_free, 'release_state', a.release_state,
+        'steam_release_date', a.steam_release_date, 'platforms', to_jsonb(coalesce(string_to_array(a.platforms, ','), '{}')),
+        'pics_review_score', a.pics_review_score, 'pics_review_percentage', a.pics_review_percentage,
+        'last_content_update', a.last_content_update, 'parent_appid', a.parent_appid,
+        'deck', (select category from public.app_steam_deck d where d.appid = a.appid),
+        'developers', names.developers,
+        'publishers', names.publishers,
+        'tags', (select coalesce(jsonb_agg(t.name order by r.rank), '[]')
+                 from public.app_steam_tags r join public.steam_tags t on t.tag_id = r.tag_id where r.appid = a.appid and t.name is not null),
+        'change_number', s.pics_change_number, 'synced_at', public.pics_synced_at(s.last_pics_sync),
+        'is_pending', s.pics_pending_change is not null, 'updated_at', a.updated_at
+      ) order by page.place), '[]')
+      from unnest(chosen[:max_apps]) with ordinality as page(appid, place)
+      join public.apps a on a.appid = page.appid
+      join public.pics_app_names(chosen[:max_apps]) names on names.appid = page.appid
+      left join public.sync_status s on s.appid = a.appid
+    ),
+    'next', case when has_more then jsonb_build_object('key', keys[max_apps], 'appid', chosen[max_apps]) end
+  );
+end
+$$;
+
+-- Tags, genres or categories with the number of apps of each, the most used first.
+--   request {"kind": tags | genres | categories}; reply [{"id", "name", "apps"}, …]
+create or replace function public.catalog_labels(request jsonb) returns jsonb
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  kind constant text := request ->> 'kind';
+  id_column constant text := case kind when 'tags' then 'tag_id' when 'genres' then 'genre_id' when 'categories' then 'category_id' end;
+  labels jsonb;
+begin
+  execute format($sql$
+    select coalesce(jsonb_agg(
+      jsonb_build_object('id', l.%1$I, 'name', l.name, 'apps', coalesce(used.apps, 0)) order by used.apps desc nulls last, l.%1$I
+    ), '[]')
+    from public.%2$I l left join (select %1$I, count(*) as apps from public.%3$I group by 1) used on used.%1$I = l.%1$I
+  $sql$, id_column, 'steam_' || kind, 'app_' || case kind when 'tags' then 'steam_tags' else kind end) into labels;
+  return labels;
+end
+$$;
+
+-- Developers, publishers or franchises by name, by keyset pagination.
+--   request  {"kind": developers | publishers | franchises, "max": n, "after": name or absent, "words": all of them in the name, or absent}
+--   reply    {"companies": [{"name", "apps"}, …], "has_more"}
+create or replace function public.catalog_companies(request jsonb) returns jsonb
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  kind constant text := request ->> 'kind';
+  max_names constant integer := (request ->> 'max')::integer;
+  patterns constant text[] := array(
+    select '%' || regexp_replace(word, '([\\%_])', '\\\1', 'g') || '%' from jsonb_array_elements_text(request -> 'words') as word
+  );
+  page jsonb;
+begin
+  execute format($sql$
+    select coalesce(jsonb_agg(
+      jsonb_build_object('name', n.name, 'apps', (select count(*) from public.%2$I r where r.%3$I = n.id)) order by n.name
+    ), '[]')
+    from (
+      select id, name from public.%1$I
+      where ($1 is null or name > $1) and name ilike all ($2)
+      order by name limit $3 + 1
+    ) n
+  $sql$, kind, 'app_' || kind, rtrim(kind, 's') || '_id') into page using request ->> 'after', patterns, max_names;
+  return jsonb_build_object('companies', case when jsonb_array_length(page) > max_names then page - max_names else page end,
+                            'has_more', jsonb_array_length(page) > max_names);
+end
+$$;
+
+-- Privileges of functions. Every role may execute a new function unless that is revoked, and a hosted project's default privileges grant it
+-- to the API roles by name. So every migration that makes functions ends with a call of this one; only its owner may call it.
+
+create or replace function public.pics_secure_functions() returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  made regprocedure;
+  role_name name;
+begin
+  for made in
+    select p.oid::regprocedure from pg_proc p
+    where p.pronamespace = 'public'::regnamespace and pg_has_role(p.proowner, 'usage') and (
+      p.proname like any (array['pics\_%', 'leader\_%', 'collector\_%', 'web\_%', 'library\_%', 'catalog\_%'])
+      or p.proname in ('schema_version', 'get_apps_for_sync', 'report_worker', 'forget_worker')
+    )
+  loop
+    execute format('revoke all on function %s from public', made);
+    for role_name in select rolname from pg_roles where rolname in ('anon', 'authenticated') loop
+      execute format('revoke all on function %s from %I', made, role_name);
+    end loop;
+    if exists (select from pg_roles where rolname = 'service_role') and made <> 'public.pics_secure_functions()'::regprocedure then
+      execute format('grant execute on function %s to service_role', made);
+    end if;
+  end loop;
+end
+$$;
+
+select public.pics_secure_functions();

@@ -1,0 +1,1022 @@
+-- PICS: the state machine of an app, the leader lease, polling, workers and history. Every function takes one jsonb request and returns
+-- one jsonb value: a hosted project cuts row sets at 1,000, and three transports (PostgREST, Postgres, PGlite) then share one call.
+--
+-- The path of an app:  pics_mark or pics_poll (Steam has change n: the app is pending)
+--                      -> pics_claim (a worker takes it under a lease)
+--                      -> pics_apply (its rows are written and the mark is cleared, in one transaction).
+-- All times are the database's; lengths of leases and delays are arguments.
+--
+-- Functions run with `search_path = pg_catalog, pg_temp` and qualify every name of `public`. A role that may create in `public` could
+-- otherwise shadow a built-in: a `public.hashtextextended(text, integer)` of an unprivileged role ran with the rights of the service and
+-- read an access token. `pg_temp` comes last, because a path without it searches it first for tables and types.
+
+------------------------------------------------------------------------------------------------------------- marking
+
+-- Marks apps as pending where Steam's change number differs from the stored one.
+--   request  {"apps": [[appid, change_number], …], "unknown": [appid, …], "full": false}
+--   reply    {"known": apps named, "marked": apps now pending, "now": the database's time}
+-- `full` marks every named app. An unknown app is marked when it is stored and believed known: fetching it decides. Rows that
+-- another application synced before this one was installed count as not stored. Marks only grow, so a repeat is harmless.
+create or replace function public.pics_mark(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+-- A first load begins on empty tables; a plan that a session makes for those must not be kept while they grow.
+set plan_cache_mode = force_custom_plan
+as $$
+declare
+  is_full constant boolean := coalesce((request ->> 'full')::boolean, false);
+  marked integer;
+begin
+  with announced as (
+    select (pair ->> 0)::integer as appid, (pair ->> 1)::bigint as change, true as is_known
+    from jsonb_array_elements(request -> 'apps') as pair
+    union all
+    select id::integer, null, false
+    from jsonb_array_elements_text(request -> 'unknown') as id
+  ), differing as (
+    select announced.appid, coalesce(announced.change, s.pics_change_number, 0) as change, s.last_pics_sync
+    from announced
+    left join public.sync_status s on s.appid = announced.appid
+    left join public.apps a on a.appid = announced.appid
+    where case when announced.is_known then
+      is_full or s.pics_change_number is null or s.pics_change_number < announced.change or a.is_known is not true
+        or coalesce(s.last_pics_sync, '-infinity') < (select installed_at from public.pics_sync_state)
+    else
+      a.is_known and s.pics_pending_change is null
+    end
+  )
+  -- A changed last_pics_sync shows that the app was stored between the comparison and this write: then only a newer number marks it.
+  insert into public.sync_status as s (appid, pics_pending_change, pending_since, last_pics_sync)
+  select appid, max(change), now(), max(last_pics_sync) from differing group by appid order by appid
+  on conflict (appid) do update set
+    pics_pending_change = greatest(s.pics_pending_change, excluded.pics_pending_change),
+    pending_since = coalesce(s.pending_since, excluded.pending_since),
+    attempts = 0,
+    next_attempt_at = null
+  where (s.pics_pending_change is null or s.pics_pending_change < excluded.pics_pending_change)
+    and (s.last_pics_sync is not distinct from excluded.last_pics_sync or s.pics_change_number < excluded.pics_pending_change);
+  get diagnostics marked = row_count;
+
+  return jsonb_build_object(
+    'known', coalesce(jsonb_array_length(request -> 'apps'), 0),
+    'marked', marked,
+    'now', clock_timestamp()
+  );
+end
+$$;
+
+-- Begins a bulk pass and resets the attempts of its failing apps.
+--   request  {"change_number": Steam's current one, "appids": [the only ones] or null for a pass over everything}
+--   reply    {"last_change_number", "pending": apps with work, "highest_appid": of all stored, "started_at"}
+-- The change number is stored only if none is, so that a monitor started later misses nothing.
+create or replace function public.pics_begin_bulk(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  is_whole constant boolean := coalesce(jsonb_typeof(request -> 'appids') <> 'array', true);
+  only_these constant integer[] := case when not is_whole then array(select jsonb_array_elements_text(request -> 'appids')) end;
+  state public.pics_sync_state;
+begin
+  update public.pics_sync_state set
+    last_change_number = coalesce(last_change_number, (request ->> 'change_number')::bigint),
+    bulk_started_at = case when is_whole then now() else bulk_started_at end,
+    updated_at = now()
+  where id = 1
+  returning * into state;
+
+  update public.sync_status set attempts = 0, next_attempt_at = null
+  where pics_pending_change is not null and attempts > 0 and (is_whole or appid in (select unnest(only_these)));
+
+  return jsonb_build_object(
+    'last_change_number', state.last_change_number,
+    'pending', (
+      select count(*) from public.sync_status
+      where pics_pending_change is not null and (is_whole or appid in (select unnest(only_these)))
+    ),
+    'highest_appid', (select coalesce(max(appid), 0) from public.apps),
+    'started_at', now()
+  );
+end
+$$;
+
+-- Ends a pass over everything. request {"started_at": from pics_begin_bulk}; reply {"bulk_completed_at"}
+create or replace function public.pics_finish_bulk(request jsonb) returns jsonb
+language sql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+  update public.pics_sync_state set
+    bulk_completed_at = now(),
+    last_verified_at = greatest(last_verified_at, (request ->> 'started_at')::timestamptz),
+    updated_at = now()
+  where id = 1
+  returning jsonb_build_object('bulk_completed_at', bulk_completed_at);
+$$;
+
+-- Ids of stored apps, by keyset pagination. request {"after": appid, "max": n}; reply [appid, …] ascending
+create or replace function public.pics_stored_appids(request jsonb) returns jsonb
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(jsonb_agg(appid order by appid), '[]')
+  from (
+    select appid from public.apps where appid > (request ->> 'after')::integer order by appid limit (request ->> 'max')::integer
+  ) page;
+$$;
+
+-- Appids most due for `pics` or `steamspy`: never synced first, then pending longest, then synced longest ago.
+create or replace function public.get_apps_for_sync(source text, max_apps integer) returns jsonb
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if source not in ('pics', 'steamspy') then
+    raise exception using errcode = 'invalid_parameter_value',
+      message = format('unknown source %L', source), hint = 'Sources are pics and steamspy.';
+  end if;
+  return (
+    select coalesce(jsonb_agg(appid order by place), '[]')
+    from (
+      select appid, row_number() over (
+        order by synced_at is not null, pending_since nulls last, synced_at, appid
+      ) as place
+      from (
+        select coalesce(a.appid, s.appid) as appid,
+          case source when 'pics' then s.last_pics_sync else s.last_steamspy_sync end as synced_at,
+          case source when 'pics' then s.pending_since end as pending_since
+        from public.apps a full join public.sync_status s on s.appid = a.appid
+      ) candidates
+      order by place
+      limit max_apps
+    ) due
+  );
+end
+$$;
+
+------------------------------------------------------------------------------------------------------------- claiming
+
+-- Claims pending apps under a lease.
+--   request  {"lease_id": uuid, "max": apps, "lease_seconds": n, "appids": [only these] or absent,
+--             "max_attempts": skip apps that failed this often, or absent}
+--   reply    {"apps": [{"appid", "change_number", "attempts", "access_token", "needs_token", "token_denied"}, …],
+--             "waiting": apps that will be due later (leased by others or in backoff), "due_in_seconds": the soonest, or null}
+-- The longest pending come first. Apps that failed before come when no others are left, in batches that shrink with every failure:
+-- an app that makes every request fail is alone in the end. The same lease_id again returns the same apps.
+create or replace function public.pics_claim(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  this_lease constant uuid := (request ->> 'lease_id')::uuid;
+  lease_length constant interval := make_interval(secs => (request ->> 'lease_seconds')::double precision);
+  max_apps constant integer := (request ->> 'max')::integer;
+  max_attempts constant integer := coalesce((request ->> 'max_attempts')::integer, 2147483647);
+  only_these integer[];
+  now_at constant timestamptz := clock_timestamp();
+  retried integer;
+  claimed jsonb;
+  waiting integer;
+  due_in double precision;
+begin
+  if jsonb_typeof(request -> 'appids') = 'array' then
+    only_these := array(select jsonb_array_elements_text(request -> 'appids')::integer);
+  end if;
+
+  -- Replay: a repeat that comes while the first call still runs waits for it and finds its claim.
+  perform pg_advisory_xact_lock(hashtextextended(this_lease::text, 0));
+
+  if not exists (select from public.sync_status where lease_id = this_lease and lease_until > now_at) then
+    -- Apps that have not failed since they were marked.
+    with free as (
+      select appid from public.sync_status
+      where pics_pending_change is not null and attempts = 0 and (lease_until is null or lease_until <= now_at)
+        and (only_these is null or appid in (select unnest(only_these)))
+      order by pending_since, appid
+      limit max_apps
+      for update skip locked
+    )
+    update public.sync_status s
+    set lease_id = this_lease, lease_until = now_at + lease_length, lease_change = s.pics_pending_change
+    from free where s.appid = free.appid;
+
+    -- Else retries: apps with as many failures as the one whose backoff ended first.
+    if not found then
+      select attempts into retried from public.sync_status
+      where pics_pending_change is not null and attempts between 1 and max_attempts - 1 and next_attempt_at <= now_at
+        and (lease_until is null or lease_until <= now_at) and (only_these is null or appid in (select unnest(only_these)))
+      order by next_attempt_at
+      limit 1;
+
+      with free as (
+        select appid from public.sync_status
+        where pics_pending_change is not null and attempts = retried and next_attempt_at <= now_at
+          and (lease_until is null or lease_until <= now_at) and (only_these is null or appid in (select unnest(only_these)))
+        order by next_attempt_at, appid
+        limit greatest(1, max_apps / (4 ^ least(retried, 10))::integer)
+        for update skip locked
+      )
+      update public.sync_status s
+      set lease_id = this_lease, lease_until = now_at + lease_length, lease_change = s.pics_pending_change
+      from free where s.appid = free.appid;
+    end if;
+  end if;
+
+  select jsonb_agg(jsonb_build_object(
+      'appid', s.appid,
+      'change_number', s.lease_change,
+      'attempts', s.attempts,
+      'access_token', t.access_token,
+      'needs_token', s.needs_token or s.missing_token,
+      'token_denied', coalesce(t.denied_at > now_at - interval '1 day', false)
+    ) order by s.appid)
+  into claimed
+  from public.sync_status s
+  left join public.pics_access_tokens t on t.appid = s.appid
+  where s.lease_id = this_lease and s.lease_until > now_at;
+
+  if claimed is null then
+    select count(*), extract(epoch from min(greatest(s.next_attempt_at, s.lease_until, now_at)) - now_at)
+    into waiting, due_in
+    from public.sync_status s
+    where s.pics_pending_change is not null and s.attempts < max_attempts
+      and (only_these is null or s.appid in (select unnest(only_these)));
+  end if;
+
+  return jsonb_build_object(
+    'apps', coalesce(claimed, '[]'),
+    'waiting', coalesce(waiting, 0),
+    'due_in_seconds', due_in
+  );
+end
+$$;
+
+-- Renews a valid lease. request {"lease_id", "lease_seconds"}; reply {"renewed": apps still held}
+create or replace function public.pics_renew(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  renewed integer;
+begin
+  update public.sync_status
+  set lease_until = clock_timestamp() + make_interval(secs => (request ->> 'lease_seconds')::double precision)
+  where lease_id = (request ->> 'lease_id')::uuid and lease_until > clock_timestamp();
+  get diagnostics renewed = row_count;
+  return jsonb_build_object('renewed', renewed);
+end
+$$;
+
+-- Releases a lease, so that other workers need not wait for it to lapse; no attempt is counted.
+-- request {"lease_id"}; reply {"released": apps}
+create or replace function public.pics_release(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  released integer;
+begin
+  update public.sync_status set lease_id = null, lease_until = null, lease_change = null
+  where lease_id = (request ->> 'lease_id')::uuid;
+  get diagnostics released = row_count;
+  return jsonb_build_object('released', released);
+end
+$$;
+
+---------------------------------------------------------------------------------------------------- writing of records
+
+-- Columns of `apps` that PICS writes, besides `appid`, `is_known`, `is_active` and `updated_at`. The one list of them: a new column is
+-- its line in the migration of the tables and its name here. Not derived from the table, because an older application's `apps` has
+-- columns of its own, which must never be written.
+create or replace function public.pics_app_columns() returns text[]
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  select array[
+    'name', 'type', 'is_free', 'release_state', 'steam_release_date', 'original_release_date', 'store_asset_mtime', 'platforms',
+    'controller_support', 'pics_review_score', 'pics_review_percentage', 'metacritic_score', 'metacritic_url', 'parent_appid',
+    'homepage_url', 'app_state', 'last_content_update', 'current_build_id', 'content_descriptors', 'languages', 'has_workshop'
+  ];
+$$;
+
+-- Upserts the rows of `apps`. A partial record is completed from the stored row; a row that would not change is not written.
+--   payloads  as for pics_write_apps
+create or replace function public.pics_upsert_apps(payloads jsonb) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  columns constant text[] := public.pics_app_columns();
+begin
+  execute (
+    select format($sql$
+        insert into public.apps as a (appid, %1$s)
+        select p.appid, %2$s
+        from jsonb_array_elements($1) as payload, jsonb_to_record(
+          case when (payload ->> 'partial')::boolean
+            then coalesce((select to_jsonb(a) from public.apps a where a.appid = (payload ->> 'appid')::integer), '{}') || payload
+            else payload
+          end
+        ) as p(appid integer, %3$s)
+        order by p.appid
+        on conflict (appid) do update set
+          (%1$s, is_known, is_active, updated_at) = (%4$s, true, a.is_listed is not false, now())
+        where (%5$s, a.is_known, a.is_active) is distinct from (%4$s, true, a.is_listed is not false)
+      $sql$,
+      string_agg(format('%I', name), ', ' order by place),
+      string_agg(format('p.%I', name), ', ' order by place),
+      -- Read as the type that the column has: in an older application's table a score may be numeric.
+      string_agg(format('%I %s', name, format_type(a.atttypid, a.atttypmod)), ', ' order by place),
+      string_agg(format('excluded.%I', name), ', ' order by place),
+      string_agg(format('a.%I', name), ', ' order by place)
+    )
+    from unnest(columns) with ordinality as listed(name, place)
+    join pg_attribute a on a.attrelid = 'public.apps'::regclass and a.attname = listed.name
+  ) using payloads;
+end
+$$;
+
+-- Mirrors the relations of apps to ids: tags with their rank, genres with the primary one, categories, DLC. An absent list leaves what is
+-- stored; ids seen for the first time get a row without a name.
+--   payloads  as for pics_write_apps
+--   stored    the apps among them that have rows already. For new apps there is nothing to delete and no conflict, and an insert that
+--             does not check for one is cheaper.
+create or replace function public.pics_mirror_ids(payloads jsonb, stored integer[]) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  -- Names of ids come later (pics_name_tags). In id order, so that two workers wait for each other in one direction only.
+  insert into public.steam_tags (tag_id)
+  select distinct id from jsonb_to_recordset(payloads) as p(tags integer[]), unnest(p.tags) as id
+  where not exists (select from public.steam_tags known where known.tag_id = id) order by id
+  on conflict do nothing;
+
+  insert into public.steam_genres (genre_id)
+  select distinct id from jsonb_to_recordset(payloads) as p(genres integer[]), unnest(p.genres) as id
+  where not exists (select from public.steam_genres known where known.genre_id = id) order by id
+  on conflict do nothing;
+
+  insert into public.steam_categories (category_id)
+  select distinct id from jsonb_to_recordset(payloads) as p(categories integer[]), unnest(p.categories) as id
+  where not exists (select from public.steam_categories known where known.category_id = id) order by id
+  on conflict do nothing;
+
+  if stored <> '{}' then
+    delete from public.app_steam_tags r using jsonb_to_recordset(payloads) as p(appid integer, tags integer[])
+    where p.appid = any (stored) and r.appid = p.appid and r.tag_id <> all (p.tags);
+
+    delete from public.app_genres r using jsonb_to_recordset(payloads) as p(appid integer, genres integer[])
+    where p.appid = any (stored) and r.appid = p.appid and r.genre_id <> all (p.genres);
+
+    delete from public.app_categories r using jsonb_to_recordset(payloads) as p(appid integer, categories integer[])
+    where p.appid = any (stored) and r.appid = p.appid and r.category_id <> all (p.categories);
+
+    delete from public.app_dlc r using jsonb_to_recordset(payloads) as p(appid integer, dlc integer[])
+    where p.appid = any (stored) and r.appid = p.appid and r.dlc_appid <> all (p.dlc);
+  end if;
+
+  execute $sql$
+    insert into public.app_steam_tags as r (appid, tag_id, rank)
+    select p.appid, tag.id, tag.rank
+    from jsonb_to_recordset($1) as p(appid integer, tags integer[]), unnest(p.tags) with ordinality as tag(id, rank)
+  $sql$ || case when stored <> '{}' then $sql$
+    on conflict (appid, tag_id) do update set rank = excluded.rank where r.rank <> excluded.rank
+  $sql$ else '' end using payloads;
+
+  execute $sql$
+    insert into public.app_genres as r (appid, genre_id, is_primary)
+    select p.appid, genre, genre is not distinct from p.primary_genre
+    from jsonb_to_recordset($1) as p(appid integer, genres integer[], primary_genre integer), unnest(p.genres) as genre
+  $sql$ || case when stored <> '{}' then $sql$
+    on conflict (appid, genre_id) do update set is_primary = excluded.is_primary where r.is_primary <> excluded.is_primary
+  $sql$ else '' end using payloads;
+
+  execute $sql$
+    insert into public.app_categories (appid, category_id)
+    select p.appid, category
+    from jsonb_to_recordset($1) as p(appid integer, categories integer[]), unnest(p.categories) as category
+  $sql$ || case when stored <> '{}' then 'on conflict do nothing' else '' end using payloads;
+
+  insert into public.app_dlc (appid, dlc_appid)
+  select p.appid, dlc_appid
+  from jsonb_to_recordset(payloads) as p(appid integer, dlc integer[]), unnest(p.dlc) as dlc_appid
+  on conflict do nothing;
+end
+$$;
+
+-- Mirrors one relation of apps to names (developers, publishers, franchises), creating names on first sight.
+--   payloads  [{"appid", "<relation>": ["name", …]}, …]; an absent list leaves what is stored
+--   stored    as for pics_mirror_ids
+create or replace function public.pics_mirror_names(payloads jsonb, relation text, stored integer[]) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  -- developers -> app_developers.developer_id
+  id_column constant text := rtrim(relation, 's') || '_id';
+begin
+  -- In name order, so that two workers that meet the same new names wait for each other in one direction only.
+  execute format($sql$
+    insert into public.%1$I (name)
+    select distinct n.name
+    from jsonb_to_recordset($1) as p(%1$I text[]), unnest(p.%1$I) as n(name)
+    where not exists (select from public.%1$I known where known.name = n.name)
+    order by n.name
+    on conflict do nothing
+  $sql$, relation) using payloads;
+
+  if stored <> '{}' then
+    execute format($sql$
+      delete from public.%2$I r
+      using jsonb_to_recordset($1) as p(appid integer, %1$I text[])
+      where p.appid = any ($2) and r.appid = p.appid and p.%1$I is not null
+        and not exists (select from public.%1$I named where named.id = r.%3$I and named.name = any (p.%1$I))
+    $sql$, relation, 'app_' || relation, id_column) using payloads, stored;
+  end if;
+
+  execute format($sql$
+    insert into public.%2$I (appid, %3$I)
+    select p.appid, named.id
+    from jsonb_to_recordset($1) as p(appid integer, %1$I text[]), unnest(p.%1$I) as n(name)
+    join public.%1$I named on named.name = n.name
+  $sql$ || case when stored <> '{}' then 'on conflict do nothing' else '' end, relation, 'app_' || relation, id_column) using payloads;
+end
+$$;
+
+-- Mirrors the Steam Deck rows: null deletes the row of an app, an absent key leaves it.
+--   payloads  [{"appid", "steam_deck": {…} or null}, …]
+--   stored    as for pics_mirror_ids
+create or replace function public.pics_mirror_deck(payloads jsonb, stored integer[]) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if stored <> '{}' then
+    delete from public.app_steam_deck r using jsonb_array_elements(payloads) as p
+    where r.appid = (p ->> 'appid')::integer and p -> 'steam_deck' = 'null';
+  end if;
+
+  insert into public.app_steam_deck as d (appid, category, steamos_category, test_timestamp, tested_build_id, tests)
+  select p.appid, deck.category, deck.steamos_category, deck.test_timestamp, deck.tested_build_id, deck.tests
+  from jsonb_to_recordset(payloads) as p(appid integer, steam_deck jsonb),
+    jsonb_to_record(p.steam_deck) as deck(
+      category text, steamos_category text, test_timestamp timestamptz, tested_build_id text, tests jsonb
+    )
+  where p.steam_deck is not null
+  on conflict (appid) do update set
+    category = excluded.category,
+    steamos_category = excluded.steamos_category,
+    test_timestamp = excluded.test_timestamp,
+    tested_build_id = excluded.tested_build_id,
+    tests = excluded.tests,
+    updated_at = now()
+  where (d.category, d.steamos_category, d.test_timestamp, d.tested_build_id, d.tests)
+    is distinct from (excluded.category, excluded.steamos_category, excluded.test_timestamp, excluded.tested_build_id, excluded.tests);
+end
+$$;
+
+-- Writes the records of some apps: their row and everything that refers to it. What a record no longer lists is deleted; what a
+-- record does not mention (a partial one) stays. Rows that would not change are not written.
+--   payloads  [{"appid", columns of apps…, "tags": […], …, "partial": bool}, …] as `AppRecord` in src/catalog
+create or replace function public.pics_write_apps(payloads jsonb) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  -- A lookup per app, where a join might be planned on an empty table and read all of it ever after.
+  stored constant integer[] := array(
+    select p.appid from jsonb_to_recordset(payloads) as p(appid integer)
+    where (select true from public.apps a where a.appid = p.appid)
+  );
+begin
+  perform public.pics_upsert_apps(payloads);
+  perform public.pics_mirror_ids(payloads, stored);
+  perform public.pics_mirror_names(payloads, 'developers', stored);
+  perform public.pics_mirror_names(payloads, 'publishers', stored);
+  perform public.pics_mirror_names(payloads, 'franchises', stored);
+  perform public.pics_mirror_deck(payloads, stored);
+end
+$$;
+
+-- Names of the developers, publishers and franchises of some apps, sorted, one row per app; [] where there are none.
+create or replace function public.pics_app_names(appids integer[])
+returns table (appid integer, developers jsonb, publishers jsonb, franchises jsonb)
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    a.appid,
+    (select coalesce(jsonb_agg(n.name order by n.name), '[]')
+     from public.app_developers r join public.developers n on n.id = r.developer_id where r.appid = a.appid),
+    (select coalesce(jsonb_agg(n.name order by n.name), '[]')
+     from public.app_publishers r join public.publishers n on n.id = r.publisher_id where r.appid = a.appid),
+    (select coalesce(jsonb_agg(n.name order by n.name), '[]')
+     from public.app_franchises r join public.franchises n on n.id = r.franchise_id where r.appid = a.appid)
+  from unnest(appids) as a(appid);
+$$;
+
+-- Images of some apps for the history, one jsonb object each: every column of `apps`, and every relation as a sorted list.
+create or replace function public.pics_app_images(appids integer[]) returns table (appid integer, image jsonb)
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select a.appid, to_jsonb(a) - array['appid', 'created_at', 'updated_at'] || jsonb_build_object(
+    'tags', (select coalesce(jsonb_agg(r.tag_id order by r.tag_id), '[]') from public.app_steam_tags r where r.appid = a.appid),
+    'genres', (select coalesce(jsonb_agg(r.genre_id order by r.genre_id), '[]') from public.app_genres r where r.appid = a.appid),
+    'primary_genre', (select min(r.genre_id) from public.app_genres r where r.appid = a.appid and r.is_primary),
+    'categories', (
+      select coalesce(jsonb_agg(r.category_id order by r.category_id), '[]') from public.app_categories r where r.appid = a.appid
+    ),
+    'dlc', (select coalesce(jsonb_agg(r.dlc_appid order by r.dlc_appid), '[]') from public.app_dlc r where r.appid = a.appid),
+    'developers', names.developers,
+    'publishers', names.publishers,
+    'franchises', names.franchises,
+    'steam_deck', (select to_jsonb(d) - array['appid', 'updated_at'] from public.app_steam_deck d where d.appid = a.appid)
+  )
+  from public.pics_app_names(appids) names
+  join public.apps a on a.appid = names.appid;
+$$;
+
+------------------------------------------------------------------------------------------------------------- applying
+
+-- Idempotency by request id: registers a request, or returns the reply that it already has. Null for a new request. A repeat that comes
+-- while the first call still runs waits for it. Replies are kept for an hour.
+create or replace function public.pics_replay(this_request uuid) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into public.pics_replies (request_id) values (this_request) on conflict do nothing;
+  if not found then
+    return (select reply from public.pics_replies where request_id = this_request);
+  end if;
+  delete from public.pics_replies where request_id in (
+    select request_id from public.pics_replies where created_at < now() - interval '1 hour' limit 10 for update skip locked
+  );
+  return null;
+end
+$$;
+
+-- Keeps the reply to a request that pics_replay registered, and returns it.
+create or replace function public.pics_keep_reply(this_request uuid, this_reply jsonb) returns jsonb
+language sql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+  update public.pics_replies set reply = this_reply where request_id = this_request returning reply;
+$$;
+
+-- Backoff of a failing app: exponential, without jitter, by the number of attempts that failed before this one.
+create or replace function public.pics_backoff(attempts integer, first_seconds double precision, max_seconds double precision)
+returns interval
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  select make_interval(secs => least(max_seconds, first_seconds * 2 ^ least(attempts, 30)));
+$$;
+
+-- Decides what becomes of each app of a pics_apply request, and locks its row of sync_status. One verdict per app:
+--   lease_lost  not under this lease, or no longer: nothing is written
+--   stored      the record is written
+--   stale       a newer record is stored: this one is skipped
+--   unknown     Steam does not know the app
+--   failed      fetching or writing it failed: it is retried
+create or replace function public.pics_verdicts(request jsonb) returns public.pics_verdict[]
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  this_lease constant uuid := (request ->> 'lease_id')::uuid;
+  retry_seconds constant double precision := (request ->> 'retry_seconds')::double precision;
+  retry_max_seconds constant double precision := (request ->> 'retry_max_seconds')::double precision;
+  installed constant timestamptz := (select installed_at from public.pics_sync_state);
+  now_at constant timestamptz := clock_timestamp();
+  named constant integer[] := array(
+    select appid from jsonb_to_recordset(request -> 'apps') as p(appid integer)
+    union all select jsonb_array_elements_text(request -> 'unknown')::integer
+    union all select appid from jsonb_to_recordset(request -> 'failed') as f(appid integer)
+  );
+begin
+  return array(
+    with answered as (
+      select 'fetched' as answer, appid, change_number, missing_token, null as error
+      from jsonb_to_recordset(request -> 'apps') as p(appid integer, change_number bigint, missing_token boolean)
+      union all
+      select 'unknown', id::integer, null, null, null from jsonb_array_elements_text(request -> 'unknown') as id
+      union all
+      select 'failed', appid, null, null, error from jsonb_to_recordset(request -> 'failed') as f(appid integer, error text)
+    ), held as (
+      -- Rows that another application synced before this one was installed count as not stored (as in pics_mark).
+      select appid, attempts, lease_change, pics_change_number,
+        pics_change_number is not null and coalesce(last_pics_sync >= installed, false) as was_stored
+      from public.sync_status
+      where lease_id = this_lease and lease_until > now_at and appid = any (named)
+      order by appid
+      for update
+    ), judged as (
+      select answered.*, held.attempts, held.lease_change, held.was_stored,
+        case
+          when held.appid is null then 'lease_lost'
+          when answer <> 'fetched' then answer
+          when was_stored and change_number < pics_change_number then 'stale'
+          else 'stored'
+        end as verdict,
+        -- Older than what was claimed: stored all the same, and asked for again.
+        answer = 'fetched' and change_number < lease_change as is_behind
+      from answered left join held on held.appid = answered.appid
+    )
+    select row(
+      appid,
+      verdict,
+      change_number,
+      coalesce(missing_token, false),
+      was_stored,
+      case when is_behind then format('Steam announced change %s and answered with change %s', lease_change, change_number) else error end,
+      case when is_behind or verdict = 'failed' then now_at + public.pics_backoff(attempts, retry_seconds, retry_max_seconds) end
+    )::public.pics_verdict
+    from judged
+  );
+end
+$$;
+
+-- Settles the marks of fetched and failed apps, and releases their lease. A mark survives where something newer than this answer has been
+-- announced, before the claim or since.
+create or replace function public.pics_settle_answered(verdicts public.pics_verdict[]) returns void
+language sql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+  update public.sync_status s set
+    pics_change_number = case when v.verdict = 'stored' then v.change_number else s.pics_change_number end,
+    last_pics_sync = case when v.verdict = 'stored' then now() else s.last_pics_sync end,
+    missing_token = case when v.verdict = 'stored' then v.missing_token else s.missing_token end,
+    pics_pending_change = case when v.change_number >= s.pics_pending_change then null else s.pics_pending_change end,
+    pending_since = case when v.change_number >= s.pics_pending_change then null else s.pending_since end,
+    attempts = case when v.retry_at is null then 0 else s.attempts + 1 end,
+    next_attempt_at = v.retry_at,
+    last_error = v.error,
+    lease_id = null, lease_until = null, lease_change = null
+  from unnest(verdicts) v
+  where s.appid = v.appid and v.verdict in ('stored', 'stale', 'failed');
+$$;
+
+-- Settles the marks of apps that Steam does not know, and releases their lease. It takes effect only if nothing newer has been announced
+-- since the claim; an app that was never stored leaves no row.
+create or replace function public.pics_settle_unknown(appids integer[]) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  gone constant integer[] := array(select appid from public.sync_status where appid = any (appids) and pics_pending_change = lease_change);
+begin
+  update public.apps set is_known = false, is_active = false, updated_at = now()
+  where appid = any (gone) and is_known;
+
+  delete from public.sync_status s
+  where s.appid = any (gone) and s.last_pics_sync is null and not exists (select from public.apps a where a.appid = s.appid);
+
+  update public.sync_status set
+    pics_change_number = greatest(pics_change_number, lease_change), last_pics_sync = now(),
+    pics_pending_change = null, pending_since = null, attempts = 0, next_attempt_at = null, last_error = null
+  where appid = any (gone);
+
+  update public.sync_status set lease_id = null, lease_until = null, lease_change = null
+  where appid = any (appids);
+end
+$$;
+
+-- Writes one row of app_changes for each field in which the images of some apps differ from what they were.
+--   images_before  {"appid": image, …} of pics_app_images
+create or replace function public.pics_write_history(appids integer[], images_before jsonb) returns void
+language sql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+  insert into public.app_changes (appid, change_number, field, old, new)
+  select a.appid, s.pics_change_number, field.key, nullif(images_before -> a.appid::text -> field.key, 'null'), nullif(field.value, 'null')
+  from public.pics_app_images(appids) a
+  join public.sync_status s on s.appid = a.appid
+  cross join lateral jsonb_each(a.image) as field
+  where images_before -> a.appid::text -> field.key is distinct from field.value
+  order by a.appid, field.key;
+$$;
+
+-- Stores what was fetched for a claim and clears the marks, in one transaction.
+--   request  {"request_id": uuid, "lease_id": uuid,
+--             "apps": [{"change_number", "partial", "missing_token", … an AppRecord}, …],
+--             "unknown": [appid, …], "failed": [{"appid", "error"}, …],
+--             "tokens": [{"appid", "access_token": text or null when denied}, …],
+--             "retry_seconds": delay after a first failure, "retry_max_seconds": its limit,
+--             "history": whether app_changes gets a row for each field that changes on an app that was stored before}
+--   reply    {"stored", "stale", "unknown", "failed", "lease_lost"}: numbers of apps (see pics_verdicts)
+-- Idempotent: the same request_id again returns the first reply and does nothing.
+create or replace function public.pics_apply(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  this_request constant uuid := (request ->> 'request_id')::uuid;
+  this_reply jsonb := public.pics_replay(this_request);
+  payloads jsonb := coalesce(request -> 'apps', '[]');
+  verdicts public.pics_verdict[];
+  stored integer[];
+  unknown integer[];
+  compared integer[] := '{}';
+  images_before jsonb;
+begin
+  if this_reply is not null then
+    return this_reply;
+  end if;
+
+  -- Verdicts: everything below reads from them.
+  verdicts := public.pics_verdicts(request);
+  stored := array(select appid from unnest(verdicts) where verdict = 'stored');
+  unknown := array(select appid from unnest(verdicts) where verdict = 'unknown');
+
+  -- Access tokens: independent of the lease.
+  insert into public.pics_access_tokens (appid, access_token, denied_at)
+  select distinct on (appid) appid, access_token, case when access_token is null then now() end
+  from jsonb_to_recordset(request -> 'tokens') as t(appid integer, access_token text)
+  order by appid, access_token
+  on conflict (appid) do update set access_token = excluded.access_token, denied_at = excluded.denied_at;
+
+  -- History, first half: the apps as they were.
+  if coalesce((request ->> 'history')::boolean, true) then
+    compared := array(select appid from unnest(verdicts) where was_stored and verdict in ('stored', 'unknown'));
+  end if;
+  if compared <> '{}' then
+    images_before := (select jsonb_object_agg(appid, image) from public.pics_app_images(compared));
+  end if;
+
+  -- Records.
+  if cardinality(stored) < jsonb_array_length(payloads) then
+    payloads := (select jsonb_agg(p) from jsonb_array_elements(payloads) as p where (p ->> 'appid')::integer = any (stored));
+  end if;
+  if stored <> '{}' then
+    perform public.pics_write_apps(payloads);
+  end if;
+
+  -- Marks and leases.
+  perform public.pics_settle_answered(verdicts);
+  if unknown <> '{}' then
+    perform public.pics_settle_unknown(unknown);
+  end if;
+
+  -- History, second half: what differs now.
+  if compared <> '{}' then
+    perform public.pics_write_history(compared, images_before);
+  end if;
+
+  return public.pics_keep_reply(this_request, (
+    select jsonb_build_object(
+      'stored', count(*) filter (where verdict = 'stored'),
+      'stale', count(*) filter (where verdict = 'stale'),
+      'unknown', count(*) filter (where verdict = 'unknown'),
+      'failed', count(*) filter (where verdict = 'failed'),
+      'lease_lost', count(*) filter (where verdict = 'lease_lost')
+    )
+    from unnest(verdicts)
+  ));
+end
+$$;
+
+---------------------------------------------------------------------------------------------------------------- names
+
+-- Tags that have no name yet, by keyset pagination. request {"after": tag_id, "max": n}; reply [tag_id, …] ascending
+create or replace function public.pics_unnamed_tags(request jsonb) returns jsonb
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(jsonb_agg(tag_id order by tag_id), '[]')
+  from (
+    select tag_id from public.steam_tags where name is null and tag_id > (request ->> 'after')::integer
+    order by tag_id limit (request ->> 'max')::integer
+  ) page;
+$$;
+
+-- Names tags. request {"tags": [{"tag_id", "name"}, …]}; reply {"named": tags}
+create or replace function public.pics_name_tags(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  named integer;
+begin
+  update public.steam_tags t set name = n.name
+  from jsonb_to_recordset(request -> 'tags') as n(tag_id integer, name text)
+  where t.tag_id = n.tag_id and n.name <> '' and t.name is distinct from n.name;
+  get diagnostics named = row_count;
+  return jsonb_build_object('named', named);
+end
+$$;
+
+--------------------------------------------------------------------------------------------------------- leader lease
+-- Leader election by lease, by the database's clock. Each role (monitor, collector) has one leader at a time. A leader renews its
+-- lease by acquiring it again; a worker that died leaves a lease that lapses.
+
+-- Acquires or renews the lease of a role.
+--   request  {"role": monitor | collector, "worker_id": uuid, "lease_seconds": n}
+--   reply    {"leading", "free_in_seconds": until another worker's lease lapses, null when leading}
+create or replace function public.leader_acquire(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  this_role constant text := request ->> 'role';
+  this_worker constant uuid := (request ->> 'worker_id')::uuid;
+  now_at constant timestamptz := clock_timestamp();
+  until constant timestamptz := now_at + make_interval(secs => (request ->> 'lease_seconds')::double precision);
+  leader public.leader_leases;
+begin
+  insert into public.leader_leases as l (role, worker_id, lease_until) values (this_role, this_worker, until)
+  on conflict (role) do update set worker_id = excluded.worker_id, lease_until = excluded.lease_until
+  where l.worker_id = this_worker or l.lease_until <= now_at;
+
+  select * into leader from public.leader_leases where role = this_role;
+  return jsonb_build_object(
+    'leading', coalesce(leader.worker_id = this_worker, false),
+    'free_in_seconds', case when leader.worker_id <> this_worker then greatest(0, extract(epoch from leader.lease_until - now_at)) end
+  );
+end
+$$;
+
+-- Releases the lease, so that the next leader need not wait for it to lapse. request {"role", "worker_id"}; reply {"released"}
+create or replace function public.leader_release(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  delete from public.leader_leases where role = request ->> 'role' and worker_id = (request ->> 'worker_id')::uuid;
+  return jsonb_build_object('released', found);
+end
+$$;
+
+-- Whether this worker leads; locks the lease, so that no other worker takes over until the transaction ends. Functions that only a leader
+-- may call begin with it, so that a worker that was suspended past its lease changes nothing.
+create or replace function public.leader_holds(role_name text, worker uuid) returns boolean
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform from public.leader_leases where role = role_name and worker_id = worker and lease_until > clock_timestamp() for update;
+  return found;
+end
+$$;
+
+------------------------------------------------------------------------------------------------------------- polling
+
+-- Makes a poll durable: every announced app becomes pending and the cursor moves, in one transaction.
+--   request  {"worker_id", "change_number": Steam's current one, "apps": [[appid, change_number, needs_token], …],
+--             "since": where the poll counted from}
+--   reply    {"accepted", "last_change_number", "marked": apps now pending that were not, or only at a lower number}
+-- Accepted from the leader only, so that one that was suspended moves nothing. The cursor moves only from where the poll counted: past
+-- an open gap polls still mark what they announce, but the cursor waits for the sweep (pics_finish_sweep). With no cursor at
+-- all, the first poll (since 0) sets it.
+create or replace function public.pics_poll(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+-- As for pics_mark: no plan that was made while the tables were empty.
+set plan_cache_mode = force_custom_plan
+as $$
+declare
+  since constant bigint := (request ->> 'since')::bigint;
+  marked integer;
+begin
+  if not public.leader_holds('monitor', (request ->> 'worker_id')::uuid) then
+    return jsonb_build_object('accepted', false, 'last_change_number', null, 'marked', 0);
+  end if;
+
+  insert into public.sync_status as s (appid, pics_pending_change, pending_since, needs_token)
+  select announced.appid, announced.change, now(), announced.needs_token
+  from (
+    select (e ->> 0)::integer as appid, max((e ->> 1)::bigint) as change, bool_or(coalesce((e ->> 2)::boolean, false)) as needs_token
+    from jsonb_array_elements(request -> 'apps') as e
+    group by 1
+  ) announced
+  left join public.sync_status stored on stored.appid = announced.appid
+  where stored.pics_change_number is null or stored.pics_change_number < announced.change
+  order by announced.appid
+  on conflict (appid) do update set
+    pics_pending_change = excluded.pics_pending_change,
+    pending_since = coalesce(s.pending_since, excluded.pending_since),
+    needs_token = excluded.needs_token,
+    attempts = 0,
+    next_attempt_at = null
+  where (s.pics_pending_change is null or s.pics_pending_change < excluded.pics_pending_change)
+    and (s.pics_change_number is null or s.pics_change_number < excluded.pics_pending_change);
+  get diagnostics marked = row_count;
+
+  update public.pics_sync_state set
+    last_change_number = greatest(last_change_number, (request ->> 'change_number')::bigint),
+    updated_at = now()
+  where id = 1 and (last_change_number is null or last_change_number = since)
+    and not exists (select from public.pics_gaps where repaired_at is null);
+
+  return jsonb_build_object(
+    'accepted', true,
+    'last_change_number', (select last_change_number from public.pics_sync_state where id = 1),
+    'marked', marked
+  );
+end
+$$;
+
+-- Records that Steam could not list the changes between two numbers. An open gap grows; there is one at a time.
+--   request  {"worker_id", "from_change", "to_change"}; reply {"accepted"}
+create or replace function public.pics_open_gap(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if not public.leader_holds('monitor', (request ->> 'worker_id')::uuid) then
+    return jsonb_build_object('accepted', false);
+  end if;
+  insert into public.pics_gaps as g (from_change, to_change)
+  values ((request ->> 'from_change')::bigint, (request ->> 'to_change')::bigint)
+  on conflict ((true)) where repaired_at is null do update set to_change = greatest(g.to_change, excluded.to_change);
+  return jsonb_build_object('accepted', true);
+end
+$$;
+
+-- Ends a sweep of everything: all that differed when it began is marked by now, so an open gap is repaired and the cursor moves past it.
+--   request  {"worker_id", "seconds": since the sweep began, "change_number": up to where polls have been made durable}
+--   reply    {"accepted", "last_change_number"}
+create or replace function public.pics_finish_sweep(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  state public.pics_sync_state;
+begin
+  if not public.leader_holds('monitor', (request ->> 'worker_id')::uuid) then
+    return jsonb_build_object('accepted', false, 'last_change_number', null);
+  end if;
+  update public.pics_sync_state set
+    last_change_number = greatest(last_change_number, (request ->> 'change_number')::bigint),
+    last_reconciled_at = now(),
+    last_verified_at = greatest(last_verified_at, now() - make_interval(secs => (request ->> 'seconds')::double precision)),
+    updated_at = now()
+  where id = 1
+  returning * into state;
+  update public.pics_gaps set repaired_at = now() where repaired_at is null;
+  return jsonb_build_object('accepted', true, 'last_change_number', state.last_change_number);
+end
+$$;
+
+------------------------------------------------------------------------------------------------------------- workers
+
+-- Snapshots of the workers of the last minute.
+--   reply [{"id", "mode", "snapshot", "seen_at", "seen_seconds_ago"}, …] by id
+create or replace function public.pics_workers() returns jsonb
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(jsonb_agg(to_jsonb(w) || jsonb_build_object('seen_seconds_ago', extract(epoch from now() - w.seen_at)) order by w.id), '[]')
+  from public.workers w where w.seen_at > now() - interval '1 minute';
+$$;
+
+-- Heartbeat: writes a worker's snapshot and returns those of all workers.
+--   request  {"id": uuid, "mode", "snapshot": {…}}
+--   reply    as pics_workers, this worker included
+create or replace function public.report_worker(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into public.workers (id, mode, snapshot) values ((request ->> 'id')::uuid, request ->> 'mode', request -> 'snapshot')
+  on conflict (id) do update set mode = excluded.mode, snapshot = excluded.snapshot, seen_at = now();
+  delete from public.workers where seen_at < now() - interval '1 day';
+  return public.pics_workers();
+end
+$$;
+
+-- Deletes the row of a worker that stops. request {"id"}; reply {"forgotten"}
+create or replace function public.forget_worker(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  delete from public.workers where id = (request ->> 'id')::uuid;
+  return jsonb_build_object('forgotten', found);
+end
+$$;
+
+-------------------------------------------------------------------------------------------------------------- history
+-- Ids of app_changes are given out before their transactions commit, so a consumer that resumes after the last id it saw could miss a
+-- lower one that commits later. Therefore every transaction publishes, before it takes its first id, the last id that was given out: as a
+-- shared advisory lock whose key holds that number, which Postgres drops when the transaction ends, however it ends. Readers are
+-- served up to the lowest such number (pics_changes_horizon). No transaction waits for another. (docs/decisions/0011)
+
+create or replace function public.pics_announce_changes() returns trigger
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  -- Once per transaction: the setting ends with it, and with a savepoint that also takes the lock back.
+  if coalesce(current_setting('pics.changes_announced', true), '') = '' then
+    -- 0x5049 in the upper 16 bits of the key, the id in the lower 48.
+    perform pg_advisory_xact_lock_shared((20553::bigint << 48) | coalesce(pg_sequence_last_value('public.app_changes_id_seq'), 0));
+    perform set_config('pics.changes_announced', 'yes', true);
+  end if;
+  return null;
+end
+$$;
+
+create or replace trigger pics_announce before insert on public.app_changes
+for each statement execute function public.pics_announce_changes();
