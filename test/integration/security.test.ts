@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openTestDatabase, type TestDatabase } from "../support/databases.ts";
 import { signedKey } from "../support/postgrest.ts";
 import { catalogOf, fullRecord, record } from "./sql/catalog.ts";
-import { importingOf, owned } from "./sql/importing.ts";
+import { importingOf, owned } from "./sql/library.ts";
 
 /** Functions that every role may call. They must not write. */
 const publicFunctions: readonly string[] = [];

@@ -7,7 +7,7 @@ import { openPostgres } from "../../../src/db/postgres.ts";
 import { forEachDatabase, type TestDatabase } from "../../support/databases.ts";
 import { silent } from "../../support/templates.ts";
 import { catalogOf, fullRecord } from "./catalog.ts";
-import { importingOf, owned } from "./importing.ts";
+import { importingOf, owned } from "./library.ts";
 
 const supabaseDir = fileURLToPath(new URL("../../../supabase", import.meta.url));
 

@@ -4,7 +4,7 @@ import { readMigrations } from "../../../src/db/migrate.ts";
 import { forEachDatabase, type TestDatabase } from "../../support/databases.ts";
 import { signedKey } from "../../support/postgrest.ts";
 import { catalogOf } from "./catalog.ts";
-import { importingOf, owned, unmatched } from "./importing.ts";
+import { importingOf, owned, unmatched } from "./library.ts";
 
 /** Supabase's schema `auth`: the user of a request's token. */
 const authSchema = `

@@ -4,7 +4,7 @@ import { createLibraryStore, type LibraryStore } from "../../../src/library/stor
 import { forEachDatabase } from "../../support/databases.ts";
 import { silent } from "../../support/templates.ts";
 import { record, useCatalog } from "./catalog.ts";
-import { counts, created, igdb, importingOf, owned } from "./importing.ts";
+import { counts, created, igdb, importingOf, owned } from "./library.ts";
 
 forEachDatabase("the library store", (open) => {
   const catalog = useCatalog(open);

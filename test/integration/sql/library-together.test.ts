@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import type { ImportCounts, ImportedRow } from "../../../src/library/store.ts";
 import { forEachDatabase } from "../../support/databases.ts";
 import { useCatalog } from "./catalog.ts";
-import { counts, created, igdb, importingOf, owned, unmatched } from "./importing.ts";
+import { counts, created, igdb, importingOf, owned, unmatched } from "./library.ts";
 
 forEachDatabase("concurrent calls of library_apply", (open, kind) => {
   // PGlite has one connection, so that calls are serialized.

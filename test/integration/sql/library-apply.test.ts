@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { forEachDatabase } from "../../support/databases.ts";
 import { record, useCatalog } from "./catalog.ts";
-import { counts, created, type Igdb, igdb, ignored, importingOf, owned, unmatched } from "./importing.ts";
+import { counts, created, type Igdb, igdb, ignored, importingOf, owned, unmatched } from "./library.ts";
 
 forEachDatabase("library_apply", (open) => {
   const catalog = useCatalog(open);

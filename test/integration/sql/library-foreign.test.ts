@@ -12,7 +12,7 @@ import {
   migrateTest,
   owned,
   unmatched,
-} from "./importing.ts";
+} from "./library.ts";
 
 /**
  * Two versions of the application that shares the tables: the later one renamed the statuses and has a column for the
