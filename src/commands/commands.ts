@@ -16,24 +16,32 @@ interface Command<Options> {
   isWorker: boolean;
   /** @throws {ConfigError} for a setting that it cannot do without, before anything is opened. */
   check?(config: Config): void;
+  /** Loads modules that only this command needs. Before anything is opened, since loading blocks the event loop for seconds. */
+  load?(): Promise<unknown>;
   run(app: App, options: Options): Promise<void>;
 }
 
 type Commands = { [Kind in Work["kind"]]: Command<Extract<Work, { kind: Kind }>> };
 
+/** steam-user takes longer to load than everything else together. */
+const loadSteam = () => import("./steam.ts");
+/** With the AWS SDK. */
+const loadLibraryImport = () => import("./library-import.ts");
 const always = () => true;
 const never = () => false;
 
 export const commands: Commands = {
-  sync: { isService: always, isWorker: true, run: sync },
+  sync: { isService: always, isWorker: true, load: loadSteam, run: sync },
   bulk_sync: {
     isService: never,
     isWorker: true,
+    load: loadSteam,
     run: async (app, options) => (await startPicsWorker(app)).bulkSync(options),
   },
   change_monitor: {
     isService: always,
     isWorker: true,
+    load: loadSteam,
     run: async (app) => (await startPicsWorker(app)).followChanges(),
   },
   collect: {
@@ -45,8 +53,8 @@ export const commands: Commands = {
     isService: never,
     isWorker: true,
     check: checkLibrarySettings,
-    // Lazily: the AWS SDK takes long to load.
-    run: async (app, options) => (await import("./library-import.ts")).runLibraryImport(app, options),
+    load: loadLibraryImport,
+    run: async (app, options) => (await loadLibraryImport()).runLibraryImport(app, options),
   },
   migrate: {
     isService: never,
@@ -67,6 +75,7 @@ export function isService({ kind }: Work, config: Config): boolean {
 export async function runCommand(work: Work, context: Context): Promise<void> {
   const command = commands[work.kind] as Command<Work>;
   command.check?.(context.config);
+  await command.load?.();
   const app = await openApp(context, {
     mode: work.kind,
     isService: command.isService(context.config),

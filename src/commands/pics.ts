@@ -27,7 +27,7 @@ const bulkAppBackoff = { firstMs: 2_000, maxMs: 60_000 };
 /** Logs on to Steam, and adds the worker's parts to the snapshot. */
 export async function startPicsWorker(app: App): Promise<PicsWorker> {
   const { config, metrics, sources } = app;
-  // Lazily: steam-user takes longer to load than everything else together.
+  // Lazily: the other commands do without steam-user.
   const { openSteam } = await import("./steam.ts");
   const { session, pics } = openSteam(app, {
     concurrency: config.bulk.concurrency,

@@ -81,6 +81,8 @@ async function app({ appid, json }: { appid: number; json: boolean }, context: C
 }
 
 async function fetchApp({ appid, json }: { appid: number; json: boolean }, context: Context): Promise<string> {
+  // Before any time limit runs: loading steam-user blocks the event loop for seconds.
+  await loadSteam();
   const [stored, steam] = await Promise.all([storedSide(appid, context), askSteam(appid, context)]);
   if (steam === null) {
     const kept = stored.app === null ? "" : ` It is stored: \`app ${appid}\` shows it.`;
@@ -108,12 +110,11 @@ async function storedSide(appid: number, context: Context): Promise<StoredSide> 
   }
 }
 
+/** Lazily: the other commands do without steam-user. */
+const loadSteam = () => Promise.all([import("./steam.ts"), import("../sync/fetch-single-app.ts")]);
+
 async function askSteam(appid: number, { config, logger, lifecycle }: Context) {
-  // Lazily: steam-user takes longer to load than everything else together.
-  const [{ openSteam }, { fetchSingleApp }] = await Promise.all([
-    import("./steam.ts"),
-    import("../sync/fetch-single-app.ts"),
-  ]);
+  const [{ openSteam }, { fetchSingleApp }] = await loadSteam();
   const { session, pics } = openSteam({ config, logger, lifecycle }, { concurrency: 1 });
   session.start();
   const limit = AbortSignal.timeout(config.giveUpAfterMs);

@@ -24,21 +24,22 @@ export function startWatchdog(options: WatchdogOptions): () => void {
   const { now = Date.now, giveUpAfterMs } = options;
   const startedAt = now();
   let healthyAt = startedAt;
-  let steamAt = startedAt;
+  /** Null until the first logon attempt: loading steam-user blocks the event loop for seconds and is no outage. */
+  let steamAt: number | null = null;
   let databaseAt = startedAt;
 
   const timer = setInterval(() => {
     const snapshot = options.snapshot();
     const health = assessHealth(snapshot, now());
     if (health.status !== "unhealthy") healthyAt = now();
-    // Steam is part of the snapshot from the first logon attempt on.
-    if (snapshot.steam === null || snapshot.steam.connected) steamAt = now();
+    if (snapshot.steam?.connected) steamAt = now();
+    else if (snapshot.steam !== null) steamAt ??= now();
     if (snapshot.database.reachable) databaseAt = now();
 
     if (now() - healthyAt >= options.watchdogMs) {
       exit(exitCodes.unhealthy, `unhealthy for ${seconds(options.watchdogMs)}: ${health.reasons.join("; ")}`);
-    } else if (giveUpAfterMs !== null && now() - Math.min(steamAt, databaseAt) >= giveUpAfterMs) {
-      const missing = steamAt < databaseAt ? "Steam" : "the database";
+    } else if (giveUpAfterMs !== null && now() - Math.min(steamAt ?? now(), databaseAt) >= giveUpAfterMs) {
+      const missing = steamAt !== null && steamAt < databaseAt ? "Steam" : "the database";
       exit(exitCodes.unreachable, `giving up: ${missing} could not be reached for ${seconds(giveUpAfterMs)}`);
     }
   }, intervalMs);

@@ -108,7 +108,7 @@ describe("bulk-sync", () => {
     }) => {
       const database = await open("postgres");
       const HTTPS_PROXY = `http://127.0.0.1:${await freePort()}`;
-      const service = start({ args: ["bulk-sync"], database, env: { HTTPS_PROXY, GIVE_UP_AFTER: "8" } });
+      const service = start({ args: ["bulk-sync"], database, env: { HTTPS_PROXY, GIVE_UP_AFTER: "4" } });
       expect((await service.exited).code).toBe(75);
 
       const attempts = service.logs.filter(({ level }) => level === "warn");

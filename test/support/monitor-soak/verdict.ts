@@ -13,7 +13,7 @@ export const audit = `
   create table audit (appid integer, what text, before jsonb, after jsonb, at timestamptz default clock_timestamp());
   create function audit_sync_status() returns trigger language plpgsql as $$
   begin
-    insert into audit (appid, what, before, after)
+    insert into public.audit (appid, what, before, after)
     select new.appid, wrong, to_jsonb(old), to_jsonb(new)
     from (values
       ('taken although another lease was valid',
