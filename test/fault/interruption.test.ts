@@ -35,5 +35,7 @@ describe(`bulk sync killed at any moment (SEED=${seed})`, () => {
       expect(result.killsMidway).toBeGreaterThan(0);
       expect(uninterrupted.dump.get("apps")).toHaveLength(catalog.count);
     },
+    // Each restart of PGlite takes seconds.
+    120_000,
   );
 });
