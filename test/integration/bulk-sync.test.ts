@@ -1,14 +1,17 @@
 import http from "node:http";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { idsPerRequest } from "../../src/sync/sweep.ts";
-import { forEachDatabase, type TestDatabase } from "../support/databases.ts";
+import { type DatabaseKind, forEachDatabase, type OpenDatabase, type TestDatabase } from "../support/databases.ts";
 import { generateCatalog } from "../support/steam/generate.ts";
 import { type SimulatedSteam, startSimulatedSteam } from "../support/steam/simulated-steam.ts";
 import { namelessTag } from "../support/steam/store-tags.ts";
 import { differences, startBulk } from "../support/sync.ts";
 
 /** The whole path on all three databases: steam-user, extraction, SQL. */
-forEachDatabase("bulk sync", (open, kind) => {
+// The soak of the change monitor begins with a bulk sync through Supabase.
+forEachDatabase("bulk sync", bulkSync, ["pglite", "postgres"]);
+
+function bulkSync(open: OpenDatabase, kind: DatabaseKind): void {
   const count = 600;
   let steam: SimulatedSteam;
   let database: TestDatabase;
@@ -202,4 +205,4 @@ forEachDatabase("bulk sync", (open, kind) => {
       expect(Math.max(...steam.log.fetchCounts().values())).toBe(2); // the second one with an access token
     });
   }
-});
+}

@@ -1,7 +1,7 @@
 import http from "node:http";
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from "vitest";
 import { emptyWindowsAtEnd, idsPerRequest } from "../../src/sync/sweep.ts";
-import { forEachDatabase, type TestDatabase } from "../support/databases.ts";
+import { forEachDatabase, type OpenDatabase, type TestDatabase } from "../support/databases.ts";
 import { generateCatalog } from "../support/steam/generate.ts";
 import { type SimulatedSteam, startSimulatedSteam } from "../support/steam/simulated-steam.ts";
 import { differences, type MonitorOverrides, startBulk, startMonitor } from "../support/sync.ts";
@@ -10,7 +10,10 @@ const appText = (appid: number, name: string, tags: string) =>
   `"appinfo"\n{\n"appid" "${appid}"\n"common"\n{\n"name" "${name}"\n"type" "game"\n"store_tags"\n{\n${tags}}\n}\n}`;
 
 /** The change monitor on all three databases, against the simulated Steam. */
-forEachDatabase("change monitor", (open) => {
+// The tests of faults and processes run the change monitor on plain Postgres.
+forEachDatabase("change monitor", changeMonitor, ["pglite", "supabase"]);
+
+function changeMonitor(open: OpenDatabase): void {
   const count = 300;
   let steam: SimulatedSteam;
   let database: TestDatabase;
@@ -187,4 +190,4 @@ forEachDatabase("change monitor", (open) => {
     await drainOnly.stop();
     expect(await differences(database.sql, steam.catalog)).toEqual([]);
   });
-});
+}

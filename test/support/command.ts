@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
-import type { ServiceOptions } from "./service.ts";
+import { compileCache, type ServiceOptions } from "./service.ts";
 
 export interface CommandResult {
   code: number | null;
@@ -22,7 +22,7 @@ export async function runCommand({ args = [], env = {}, steam, database }: Servi
   const folder = await mkdtemp(join(tmpdir(), "spsync-command-"));
   const child = spawn(process.execPath, [mainFile, ...args], {
     cwd: folder,
-    env: { PATH: process.env.PATH, ...steam?.env, ...database?.env, ...env },
+    env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: compileCache, ...steam?.env, ...database?.env, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   try {

@@ -52,10 +52,12 @@ export async function openTestDatabase(kind: DatabaseKind, options: TestDatabase
   return kind === "pglite" ? await openPgliteTest(options) : await openServerTest(kind, options);
 }
 
+export type OpenDatabase = (options?: TestDatabaseOptions) => Promise<TestDatabase>;
+
 /** Runs the same tests on all three transports. Databases that `open` creates are closed after them. */
 export function forEachDatabase(
   name: string,
-  tests: (open: (options?: TestDatabaseOptions) => Promise<TestDatabase>, kind: DatabaseKind) => void,
+  tests: (open: OpenDatabase, kind: DatabaseKind) => void,
   kinds: readonly DatabaseKind[] = databaseKinds,
 ): void {
   describe.each(kinds)(`${name} (%s)`, (kind) => {

@@ -17,6 +17,9 @@ import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
+/** Node's compile cache, shared by all processes that tests start: a fifth less start-up time. */
+export const compileCache = join(tmpdir(), "spsync-compile-cache");
+
 export interface ServiceOptions {
   /** The command and its options; none leaves it to `MODE`. */
   args?: readonly string[];
@@ -67,7 +70,15 @@ export function startService({ args = [], env = {}, steam, database }: ServiceOp
   const folder = mkdtempSync(join(tmpdir(), "spsync-service-"));
   const child = spawn(process.execPath, [mainFile, ...args], {
     cwd: folder,
-    env: { PATH: process.env.PATH, HOST: "127.0.0.1", PORT: "0", ...steam?.env, ...database?.env, ...env },
+    env: {
+      PATH: process.env.PATH,
+      NODE_COMPILE_CACHE: compileCache,
+      HOST: "127.0.0.1",
+      PORT: "0",
+      ...steam?.env,
+      ...database?.env,
+      ...env,
+    },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const orphaned = () => child.kill("SIGKILL");

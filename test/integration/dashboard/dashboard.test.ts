@@ -59,8 +59,11 @@ describe.skipIf(!hasBrowser)("the dashboard", () => {
     const database = await openTestDatabase("pglite");
     onTestFinished(() => database.close());
     await database.lend(async () => {
-      const env = { BULK_REQUEST_DELAY: "0.4", BULK_BATCH_SIZE: "20" };
+      // Slow enough to be still running when the browser is there.
+      const env = { BULK_REQUEST_DELAY: "1", BULK_BATCH_SIZE: "20" };
       const service = startService({ args: ["bulk-sync"], steam, database, env });
+      // Also after a failed assertion: the folder cannot be opened again before.
+      await using _ = { [Symbol.asyncDispose]: async () => void (await service.stop()) };
       const { page, faults } = await openPage(await service.url());
       await page.evaluate('document.body.dataset.loaded = "once"');
       const done = async () => Number((await page.locator("#bulk-bar").getAttribute("value")) ?? 0);
@@ -71,7 +74,6 @@ describe.skipIf(!hasBrowser)("the dashboard", () => {
       expect(await page.evaluate("document.body.dataset.loaded")).toBe("once");
       expect(await page.locator("#throughput canvas").count()).toBe(1);
       expect(faults).toEqual([]);
-      await service.stop();
     });
   });
 
