@@ -30,7 +30,7 @@ const loadLibraryImport = () => import("./library-import.ts");
 const always = () => true;
 const never = () => false;
 
-export const commands: Commands = {
+const commands: Commands = {
   sync: { isService: always, isWorker: true, load: loadSteam, run: sync },
   bulk_sync: {
     isService: never,
