@@ -13,7 +13,7 @@ export interface ServiceSnapshot {
   /** The running command, in the names of `MODE`. */
   mode: string;
   started_at: string;
-  /** Null for commands without a Steam session. */
+  /** Null before the first logon attempt, and for commands that do not connect to Steam. */
   steam: SteamStatus | null;
   database: DatabaseStatus;
   /** Null for commands without a bulk sync. */
