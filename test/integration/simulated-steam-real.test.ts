@@ -25,7 +25,7 @@ describe.skipIf(!existsSync(shared))(
       const parts = { catalog, log: createRequestLog(true), faults: createFaults() };
       const { bodies } = picsReply({ ...parts, ...settings, httpMinSize: Number.POSITIVE_INFINITY }, request, {
         apps: new Map(),
-        incomplete: false,
+        reply: null,
       });
       return bodies[0] as Uint8Array;
     }

@@ -103,9 +103,7 @@ export function createContentManager(context: SimulationContext): ContentManager
         );
         return;
       }
-      const incomplete = fault?.kind === "partial_reply";
-      const force = fault?.kind === "force" ? fault.how : null;
-      const reply = picsReply(context, request, { apps, incomplete, force });
+      const reply = picsReply(context, request, { apps, reply: fault });
       sendReply(connection, reply, (body) => message(connection, request.replyMsg, body, extra)).catch((error) => {
         console.error("Simulated Steam:", error);
         connection.socket.terminate();

@@ -39,8 +39,22 @@ export type FaultAction =
   | { kind: "no_buffer" }
   /** Product info: the app's text is cut in half. */
   | { kind: "truncated" }
-  /** Product info and metadata: the app is neither answered nor unknown. */
+  /** Product info and metadata: the app is neither answered nor unknown. Access tokens: neither granted nor denied. */
   | { kind: "omit" }
+  /**
+   * The reply comes, and says nothing: neither apps nor unknown ids, neither granted nor denied tokens. On `changes`:
+   * the current number, and no app and no package.
+   */
+  | { kind: "silent" }
+  /** Product info and metadata: apps that exist are answered as unknown; without `appids`, all of the request. */
+  | { kind: "say_unknown" }
+  /**
+   * Product info: a part of the app's text is left out, and the wire flags that or not.
+   *
+   * - `everything`: all but the appid; `root`: an empty root block;
+   * - `common`, `extended`, `depots`: that section; `empty_common`: its content.
+   */
+  | { kind: "left_out"; what: LeftOut; flag?: "missing_token" | "only_public" }
   /**
    * ChangesSince: Steam's reply when it cannot list the changes. The flags for everything and for apps, or an echo of
    * another number than the requested one, come without changes; the flag for packages alone comes with them.
@@ -56,6 +70,8 @@ export type FaultAction =
   | { kind: "app_list"; status?: number; how?: "status" | "no_apps" }
   /** The proxy refuses the connection (502) to hosts whose name ends so; default: to every host. */
   | { kind: "unreachable"; host?: string };
+
+export type LeftOut = "everything" | "root" | "common" | "empty_common" | "extended" | "depots";
 
 export type Fault = FaultAction & FaultScope;
 export type FaultKind = Fault["kind"];
@@ -98,6 +114,9 @@ const defaultRequests: Record<FaultKind, SimulatedRequestKind[]> = {
   no_buffer: ["product_info"],
   truncated: ["product_info"],
   omit: ["product_info"],
+  silent: ["metadata", "product_info", "access_tokens"],
+  say_unknown: ["product_info", "metadata"],
+  left_out: ["product_info"],
   wrong_older_change_number: ["product_info"],
   force: ["changes"],
   cm_list: ["cm_list"],
@@ -105,7 +124,14 @@ const defaultRequests: Record<FaultKind, SimulatedRequestKind[]> = {
   app_list: ["app_list"],
   unreachable: [],
 };
-const appFaults: FaultKind[] = ["no_buffer", "truncated", "omit", "wrong_older_change_number"];
+const appFaults: FaultKind[] = [
+  "no_buffer",
+  "truncated",
+  "omit",
+  "wrong_older_change_number",
+  "say_unknown",
+  "left_out",
+];
 const isAppFault = (fault: Fault) => appFaults.includes(fault.kind);
 
 export function createFaults(): Faults {
@@ -159,7 +185,7 @@ export function createFaults(): Faults {
       const apply = (fault: Fault) => {
         if (fault.kind === "slow") result.delayMs += fault.ms;
         else if (isAppFault(fault)) {
-          const targets = fault.appids ?? appids.slice(0, 1);
+          const targets = fault.appids ?? (fault.kind === "say_unknown" ? appids : appids.slice(0, 1));
           for (const appid of targets)
             if (appids.includes(appid) && !result.apps.has(appid)) result.apps.set(appid, fault);
         } else if (result.reply) return false;
@@ -182,11 +208,14 @@ export function createFaults(): Faults {
   };
 }
 
+const leftOut: LeftOut[] = ["everything", "root", "common", "empty_common", "depots"];
+
 function randomFault(kind: FaultKind, chance: number): Fault {
   const logoffResults = [2, 3, 6, 20, 34, 48, 84];
   const eresult = logoffResults[Math.floor(chance * logoffResults.length)] ?? 2;
   if (kind === "slow") return { kind, ms: Math.floor(chance * 500) };
   if (kind === "logoff" || kind === "logon_refused") return { kind, eresult };
   if (kind === "force") return { kind, how: "apps" };
+  if (kind === "left_out") return { kind, what: leftOut[Math.floor(chance * leftOut.length)] ?? "everything" };
   return { kind };
 }

@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import type { CatalogApp, Scope } from "./catalog.ts";
 import type { SimulationContext } from "./context.ts";
 import type { Fault, FaultOf } from "./faults.ts";
@@ -61,18 +62,23 @@ export function readPicsRequest(emsg: number, header: Header, body: Uint8Array):
 }
 
 /**
- * `faults.apps` distorts single apps; an `incomplete` reply lacks its last part and the message that ends it; `force`
- * replaces the list of changes.
+ * `faults.apps` distorts single apps, `faults.reply` the whole reply: a `partial_reply` lacks its last part and the
+ * message that ends it, `force` replaces the list of changes, a `silent` one lists nothing.
  */
 export function picsReply(
   context: SimulationContext,
   request: PicsRequest,
-  faults: { apps: Map<number, Fault>; incomplete: boolean; force?: FaultOf<"force">["how"] | null },
+  faults: { apps: Map<number, Fault>; reply: Fault | null },
 ): PicsReply {
+  const isSilent = faults.reply?.kind === "silent";
   if (request.kind === "changes") {
-    return { bodies: [changesSince(context, request.since, faults.force ?? null)], appsServed: 0 };
+    const force = faults.reply?.kind === "force" ? faults.reply.how : null;
+    return { bodies: [changesSince(context, request.since, isSilent ? "silent" : force)], appsServed: 0 };
   }
-  if (request.kind === "access_tokens") return { bodies: [accessTokens(context, request)], appsServed: 0 };
+  if (request.kind === "access_tokens") {
+    const ids = isSilent ? [] : request.ids.filter((appid) => faults.apps.get(appid)?.kind !== "omit");
+    return { bodies: [accessTokens(context, { ...request, ids })], appsServed: 0 };
+  }
   if (request.kind === "tag_names") return { bodies: [tagNames(request.ids)], appsServed: 0 };
   return productInfo(context, request, faults);
 }
@@ -85,7 +91,7 @@ export function accessTokenOf(appid: number): string {
 function changesSince(
   { catalog, changeWindow }: SimulationContext,
   since: number,
-  forced: FaultOf<"force">["how"] | null,
+  forced: FaultOf<"force">["how"] | "silent" | null,
 ): Uint8Array {
   const current = catalog.currentChangeNumber;
   const answer = {
@@ -115,16 +121,18 @@ function changesSince(
 function productInfo(
   context: SimulationContext,
   request: PicsRequest,
-  faults: { apps: Map<number, Fault>; incomplete: boolean },
+  faults: { apps: Map<number, Fault>; reply: Fault | null },
 ): PicsReply {
   const metadataOnly = request.kind === "metadata";
+  const incomplete = faults.reply?.kind === "partial_reply";
   const apps: ProductInfoApp[] = [];
   const unknown: number[] = [];
   for (const appid of request.ids) {
     const app = context.catalog.apps.get(appid);
     const fault = faults.apps.get(appid);
-    if (fault?.kind === "omit") continue;
-    if (app) apps.push(productInfoApp(context, app, request.tokens.get(appid), metadataOnly, fault));
+    if (fault?.kind === "omit" || faults.reply?.kind === "silent") continue;
+    if (app && fault?.kind !== "say_unknown")
+      apps.push(productInfoApp(context, app, request.tokens.get(appid), metadataOnly, fault));
     else unknown.push(appid);
   }
 
@@ -136,17 +144,16 @@ function productInfo(
   for (let i = 0; i < apps.length; i += perMessage) parts.push(apps.slice(i, i + perMessage));
   if (parts.length === 0) parts.push([]);
   // An incomplete reply of one message still sends half of it.
-  if (faults.incomplete)
-    parts.splice(-1, 1, ...(parts.length === 1 ? [apps.slice(0, Math.ceil(apps.length / 2))] : []));
+  if (incomplete) parts.splice(-1, 1, ...(parts.length === 1 ? [apps.slice(0, Math.ceil(apps.length / 2))] : []));
 
   const bodies = parts.map((part, index) => {
     const last = index === parts.length - 1;
     return messages.productInfoResponse.encode({
       apps: part,
-      unknown_appids: last && !faults.incomplete ? unknown : [],
+      unknown_appids: last && !incomplete ? unknown : [],
       unknown_packageids: last ? request.packages : [],
       meta_data_only: metadataOnly,
-      response_pending: !last || faults.incomplete,
+      response_pending: !last || incomplete,
       ...http,
     });
   });
@@ -162,6 +169,9 @@ function productInfoApp(
 ): ProductInfoApp {
   const mayReadAll = app.access === "public" || (app.access === "token" && token === accessTokenOf(app.appid));
   const scope: Scope = mayReadAll ? "whole" : "public";
+  if (fault?.kind === "left_out" && !metadataOnly) {
+    return leftOutApp(app, catalog.body(app, scope).bytes.toString(), fault);
+  }
   const { sha, size } = catalog.sha(app, scope);
   const older = fault?.kind === "wrong_older_change_number" ? (fault.by ?? 1_000) : 0;
   const info: ProductInfoApp = {
@@ -177,6 +187,31 @@ function productInfoApp(
   const { bytes, wire } = catalog.body(app, scope);
   const cut = fault?.kind === "truncated" && Buffer.concat([bytes.subarray(0, bytes.length / 2), Buffer.of(0)]);
   return { ...info, buffer: cut || wire };
+}
+
+/** The app with a part of its text left out; the SHA-1 is that of what is sent. */
+function leftOutApp({ appid, changeNumber }: CatalogApp, text: string, fault: FaultOf<"left_out">): ProductInfoApp {
+  const wire = Buffer.from(`${withoutPart(appid, text, fault.what)}\0`);
+  return {
+    appid,
+    change_number: changeNumber,
+    missing_token: fault.flag === "missing_token",
+    sha: hash("sha1", wire.subarray(0, -1), "buffer"),
+    only_public: fault.flag === "only_public",
+    size: wire.length,
+    buffer: wire,
+  };
+}
+
+function withoutPart(appid: number, text: string, what: FaultOf<"left_out">["what"]): string {
+  if (what === "root") return '"appinfo"\n{\n}\n';
+  if (what === "everything") return `"appinfo"\n{\n\t"appid"\t\t"${appid}"\n}\n`;
+  const section = what === "empty_common" ? "common" : what;
+  const start = text.indexOf(`\n\t"${section}"\n\t{\n`);
+  const end = start < 0 ? -1 : text.indexOf("\n\t}\n", start);
+  if (end < 0) return text;
+  const rest = what === "empty_common" ? '\n\t"common"\n\t{\n\t}' : "";
+  return `${text.slice(0, start)}${rest}${text.slice(end + 3)}`;
 }
 
 function accessTokens({ catalog }: SimulationContext, { ids, packages }: PicsRequest): Uint8Array {
