@@ -153,6 +153,7 @@ async function loadByApply(
       failed: [],
       tokens: [],
       appBackoff: { firstMs: 1_000, maxMs: 1_000 },
+      unknownRule: { confirmMs: 600_000, maxShrink: 0.05, acceptUnknown: false },
       history: true,
     });
     if (reply.stored !== apps.length) throw new Error(`stored ${reply.stored} of ${apps.length} apps`);

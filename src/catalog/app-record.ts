@@ -56,6 +56,10 @@ export interface AppRecord {
   steam_deck?: SteamDeckRecord | null;
 }
 
+/** Sections of app info that the catalog reads. */
+export const sections = ["common", "extended", "depots"] as const;
+export type Section = (typeof sections)[number];
+
 export interface LanguageSupport {
   full_audio: boolean;
   subtitles: boolean;

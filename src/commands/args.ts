@@ -11,7 +11,7 @@ export type Command = Work | ReadCommand | { kind: "doctor"; json: boolean } | {
 /** Commands that work on the catalog. */
 export type Work =
   | { kind: "sync" }
-  | { kind: "bulk_sync"; appids: number[] | null; full: boolean }
+  | { kind: "bulk_sync"; appids: number[] | null; full: boolean; acceptUnknown: boolean }
   | { kind: "change_monitor" }
   | CollectCommand
   | { kind: "library_import"; userId: string; steamId64: string }
@@ -37,7 +37,7 @@ export interface CollectCommand {
 /** The command of each `MODE`; a mode that is missing here needs options. */
 const commandsByMode: Partial<Record<Mode, Work>> = {
   sync: { kind: "sync" },
-  bulk_sync: { kind: "bulk_sync", appids: null, full: false },
+  bulk_sync: { kind: "bulk_sync", appids: null, full: false, acceptUnknown: false },
   change_monitor: { kind: "change_monitor" },
   collect: { kind: "collect", fullRefresh: false, updateMetadata: false, batchSize: null, maxDetails: null },
   migrate: { kind: "migrate" },
@@ -137,8 +137,9 @@ function addSyncCommands(program: Commander, choose: Choose): void {
   )
     .option("--app-ids <list>", "only these: comma-separated appids, or @FILE with commas or one per line", parseAppids)
     .option("--full", "fetch every app, changed or not", false)
-    .action(({ appIds, full }: { appIds?: number[]; full: boolean }) =>
-      choose({ kind: "bulk_sync", appids: appIds ?? null, full }),
+    .option("--accept-unknown", "believe Steam at once where it no longer knows apps, however many", false)
+    .action(({ appIds, ...options }: { appIds?: number[]; full: boolean; acceptUnknown: boolean }) =>
+      choose({ kind: "bulk_sync", appids: appIds ?? null, ...options }),
     );
 
   addCommand(

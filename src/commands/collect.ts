@@ -114,7 +114,7 @@ export function createCollectorWorker(
   };
 }
 
-function collectorSettings({ steamApiKey, collector, web }: Config, options: CollectOptions) {
+function collectorSettings({ steamApiKey, collector, maxShrink, web }: Config, options: CollectOptions) {
   const { steamSpyAll, steamSpy } = web.limits;
   return {
     apiKey: steamApiKey,
@@ -122,7 +122,7 @@ function collectorSettings({ steamApiKey, collector, web }: Config, options: Col
     updateMetadata: options.updateMetadata,
     batchSize: options.batchSize ?? collector.batchSize,
     maxDetails: options.maxDetails ?? collector.maxDetails,
-    maxShrink: collector.maxShrink,
+    maxShrink,
     workers: collector.maxWorkers,
     paceMs: { page: steamSpyAll.periodMs / steamSpyAll.count, details: steamSpy.periodMs / steamSpy.count },
   };

@@ -13,9 +13,18 @@ import type { App } from "./app.ts";
 
 /** PICS sync as a worker runs it: one Steam session, then a bulk sync, the change monitor, or one after the other. */
 export interface PicsWorker {
-  bulkSync(options: { appids: readonly number[] | null; full: boolean }): Promise<void>;
+  bulkSync(options: BulkOptions): Promise<void>;
   /** Runs until the process stops. */
   followChanges(): Promise<void>;
+}
+
+export interface BulkOptions {
+  /** Exactly these apps; null for everything. */
+  appids: readonly number[] | null;
+  /** Fetch every app, also those whose change number is current. */
+  full: boolean;
+  /** Believe Steam at once where it no longer knows apps, however many. */
+  acceptUnknown: boolean;
 }
 
 /** What is left of the shutdown's 10 s is for logging off and closing the database. */
@@ -41,15 +50,11 @@ export async function startPicsWorker(app: App): Promise<PicsWorker> {
   };
 }
 
-async function runBulkSync(
-  app: App,
-  pics: Pics,
-  { appids, full }: { appids: readonly number[] | null; full: boolean },
-): Promise<void> {
+async function runBulkSync(app: App, pics: Pics, { appids, full, acceptUnknown }: BulkOptions): Promise<void> {
   const { config, output, logger, lifecycle, web, sources } = app;
   const { steamApiKey } = config;
   const bulk = createBulkSync({
-    ...batchDeps(app, pics),
+    ...batchDeps(app, pics, { acceptUnknown }),
     ...poolSettings(config, config.bulk.batchSize),
     appids,
     full,
@@ -84,7 +89,7 @@ async function runMonitor(app: App, pics: Pics): Promise<void> {
   const { config, lifecycle, sources, workerId } = app;
   const { pollIntervalMs, reconcileIntervalMs, drainOnly, processBatchSize, appBackoff } = config.monitor;
   const monitor = createChangeMonitor({
-    ...batchDeps(app, pics),
+    ...batchDeps(app, pics, { acceptUnknown: false }),
     ...poolSettings(config, processBatchSize),
     workerId,
     // The lease outlasts a poll that takes long.
@@ -100,6 +105,8 @@ async function runMonitor(app: App, pics: Pics): Promise<void> {
     ...monitor.status(),
     pending: backlog?.pending ?? 0,
     failing: backlog?.failing ?? 0,
+    unconfirmed: backlog?.unconfirmed ?? 0,
+    mass_unknown_at: backlog?.mass_unknown_at ?? null,
     lag_seconds: backlog?.lag_seconds ?? null,
     poll_interval_seconds: pollIntervalMs / 1_000,
     drain_only: drainOnly,
@@ -108,9 +115,21 @@ async function runMonitor(app: App, pics: Pics): Promise<void> {
   await monitor.run();
 }
 
-function batchDeps(app: App, pics: Pics): Omit<BatchDeps, "appBackoff"> {
+const massUnknown =
+  "Steam says that it no longer knows more apps than MAX_SHRINK allows within an hour; none of it is believed, and " +
+  "these apps are asked for again; if the removal is real, `bulk-sync --accept-unknown` confirms it";
+/** Between two warnings that Steam says "unknown" of too many apps. */
+const massWarningEveryMs = 600_000;
+
+function batchDeps(
+  app: App,
+  pics: Pics,
+  { acceptUnknown }: Pick<BulkOptions, "acceptUnknown">,
+): Omit<BatchDeps, "appBackoff"> {
   const { config, logger, metrics, store, sources } = app;
+  const { maxShrink, unknownConfirmMs } = config;
   let stored = 0;
+  let warnedAt = Number.NEGATIVE_INFINITY;
   const storedBefore = sources.appsStored();
   sources.appsStored = () => storedBefore + stored;
   return {
@@ -119,11 +138,15 @@ function batchDeps(app: App, pics: Pics): Omit<BatchDeps, "appBackoff"> {
     logger,
     upsertBatchSize: config.bulk.upsertBatchSize,
     history: config.history,
+    unknownRule: { confirmMs: unknownConfirmMs, maxShrink, acceptUnknown },
     observe: {
       step: metrics.batchStep,
       outcome(outcome) {
         stored += outcome.stored;
         metrics.batchOutcome(outcome);
+        if (!outcome.mass_unknown || performance.now() - warnedAt < massWarningEveryMs) return;
+        warnedAt = performance.now();
+        logger.warn({ max_shrink: maxShrink }, massUnknown);
       },
     },
   };

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
-import type { AppRecord } from "../catalog/app-record.ts";
+import type { AppRecord, Section } from "../catalog/app-record.ts";
 import type { Backoff } from "../process/backoff.ts";
 import type { Database } from "./database.ts";
 import type { DatabaseRetry } from "./retry.ts";
@@ -51,6 +51,10 @@ const catalogState = z.object({
   apps: z.number(),
   pending: z.number(),
   failing: z.number(),
+  /** Stored and known apps of which Steam says "unknown", without a second answer so far. */
+  unconfirmed: z.number(),
+  /** When "unknown" was last not believed, because Steam said it of too many apps. */
+  mass_unknown_at: time.nullable(),
 });
 export type CatalogState = z.infer<typeof catalogState>;
 
@@ -91,6 +95,7 @@ const claim = z.object({
     z.object({
       appid: id,
       change_number: z.number(),
+      /** Before this one. */
       attempts: z.number(),
       access_token: z.string().nullable(),
       /** Steam is known to withhold sections without an access token. */
@@ -108,8 +113,11 @@ export type ClaimedApp = Claim["apps"][number];
 /** A record with the change number that guards its write. */
 export interface StoredRecord extends AppRecord {
   change_number: number;
+  /** Steam withholds sections: what they tell stays as it is stored. */
   partial: boolean;
   missing_token: boolean;
+  /** Sections that the text does not have, or has empty. */
+  lacks: readonly Section[];
 }
 
 export interface ApplyRequest {
@@ -120,15 +128,32 @@ export interface ApplyRequest {
   tokens: readonly { appid: number; access_token: string | null }[];
   /** Delay before the next attempt at a failed app. The database computes it, without jitter. */
   appBackoff: Backoff;
+  unknownRule: UnknownRule;
   /** Record each field that changes on an app that was stored before. */
   history: boolean;
 }
+
+/** When "unknown" is believed about an app that is stored and known. */
+export interface UnknownRule {
+  /** Shortest time between a first and a second answer that says so. */
+  confirmMs: number;
+  /** Largest share of the known apps that may vanish within an hour; said of more (and of 20), none of it is believed. */
+  maxShrink: number;
+  /** An operator confirms what Steam says now: believed at once, and of any number. */
+  acceptUnknown: boolean;
+}
+
 const applyReply = z.object({
   stored: z.number(),
   stale: z.number(),
   unknown: z.number(),
+  unconfirmed: z.number(),
   failed: z.number(),
   lease_lost: z.number(),
+  /** Answers that cannot be true, such as an empty app info; counted as failed. */
+  doubted: z.array(z.object({ appid: id, error: z.string() })),
+  /** "Unknown" is not believed, because Steam says it of too many apps. */
+  mass_unknown: z.boolean(),
 });
 export type ApplyReply = z.infer<typeof applyReply>;
 
@@ -168,6 +193,8 @@ export type FailingApp = z.infer<typeof failingApps>[number];
 const backlog = z.object({
   pending: z.number(),
   failing: z.number(),
+  unconfirmed: z.number(),
+  mass_unknown_at: time.nullable(),
   lag_seconds: z.number().nullable(),
   failing_apps: failingApps,
 });
@@ -177,8 +204,9 @@ export type Backlog = z.infer<typeof backlog>;
 export const catalogOverview = catalogState.extend({ lag_seconds: z.number().nullable() });
 export type CatalogOverview = z.infer<typeof catalogOverview>;
 
-export function overviewOf(state: CatalogState, { pending, failing, lag_seconds }: Backlog): CatalogOverview {
-  return { ...state, pending, failing, lag_seconds };
+export function overviewOf(state: CatalogState, backlog: Backlog): CatalogOverview {
+  const { pending, failing, unconfirmed, lag_seconds } = backlog;
+  return { ...state, pending, failing, unconfirmed, lag_seconds };
 }
 
 const workerReports = z.array(
@@ -233,7 +261,7 @@ export function createCatalogStore(db: Database, retry: Pick<DatabaseRetry, "cal
     renew: async (leaseId, leaseMs) =>
       (await rpc(renewed, "pics_renew", { lease_id: leaseId, lease_seconds: leaseMs / 1000 })).renewed,
     release: (leaseId) => rpc(nothing, "pics_release", { lease_id: leaseId }),
-    apply: ({ leaseId, apps, unknown, failed, tokens, appBackoff, history }) =>
+    apply: ({ leaseId, apps, unknown, failed, tokens, appBackoff, unknownRule, history }) =>
       rpc(
         applyReply,
         "pics_apply",
@@ -246,6 +274,9 @@ export function createCatalogStore(db: Database, retry: Pick<DatabaseRetry, "cal
           tokens,
           retry_seconds: appBackoff.firstMs / 1000,
           retry_max_seconds: appBackoff.maxMs / 1000,
+          unknown_confirm_seconds: unknownRule.confirmMs / 1000,
+          max_shrink: unknownRule.maxShrink,
+          accept_unknown: unknownRule.acceptUnknown,
           history,
         },
         { splittable: apps.length > 0 },

@@ -60,6 +60,7 @@ const variables = {
   POLL_INTERVAL: seconds(0.1).prefault("30"),
   PROCESS_BATCH_SIZE: int(1, 1000).prefault("100"),
   RECONCILE_INTERVAL: seconds(0).prefault("86400"),
+  UNKNOWN_CONFIRM_SECONDS: seconds(0).prefault("600"),
   APP_RETRY_DELAY: seconds(0.1).prefault("30"),
   APP_RETRY_MAX_DELAY: seconds(0.1).prefault("3600"),
   DRAIN_ONLY: flag().prefault("false"),
@@ -97,7 +98,7 @@ const secretVariables = [
 
 /** Prefixes that only this service uses: an unknown variable with one of them is a misspelling. */
 const ownPrefixes =
-  /^(BULK|UPSERT|POLL|PROCESS_BATCH|LEASE|MAX_QUEUE|RECONNECT|RECONCILE|WATCHDOG|GIVE_UP|DRAIN|APP_ID|APP_RETRY|COLLECT|STEAM_(API|WEB_API|STORE_API)|STEAMSPY|IGDB)_/;
+  /^(BULK|UPSERT|POLL|UNKNOWN_CONFIRM|PROCESS_BATCH|LEASE|MAX_QUEUE|RECONNECT|RECONCILE|WATCHDOG|GIVE_UP|DRAIN|APP_ID|APP_RETRY|COLLECT|STEAM_(API|WEB_API|STORE_API)|STEAMSPY|IGDB)_/;
 /** Variables that Kubernetes and Docker add for every linked service, perhaps one called `bulk-sync`. */
 const serviceLinks = /_SERVICE_(HOST|PORT)|_PORT(_|$)/;
 
@@ -196,6 +197,10 @@ function toConfig(env: z.output<typeof schema>) {
     watchdogMs: env.WATCHDOG_SECONDS,
     giveUpAfterMs: env.GIVE_UP_AFTER,
     history: env.HISTORY,
+    /** Shortest time between two answers "unknown" about a stored app until that is believed. */
+    unknownConfirmMs: env.UNKNOWN_CONFIRM_SECONDS,
+    /** Largest share of what is known that may vanish at once: of the known apps, or of an app list. */
+    maxShrink: env.MAX_SHRINK,
     bulk: {
       appIdMax: env.APP_ID_MAX ?? null,
       batchSize: env.BULK_BATCH_SIZE,
@@ -222,8 +227,6 @@ function toConfig(env: z.output<typeof schema>) {
       intervalMs: env.COLLECT_INTERVAL,
       batchSize: env.BATCH_SIZE,
       maxDetails: env.MAX_DETAILS,
-      /** Largest share of an app list that may vanish at once. */
-      maxShrink: env.MAX_SHRINK,
       /** Requests for single apps in flight. */
       maxWorkers: env.MAX_WORKERS,
     },

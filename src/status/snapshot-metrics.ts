@@ -66,6 +66,16 @@ const readings: readonly Reading[] = [
     read: ({ monitor }) => monitor?.pending,
   },
   { name: "pics_failing_apps", help: "Apps in backoff after a failure", read: ({ monitor }) => monitor?.failing },
+  {
+    name: "pics_unconfirmed_apps",
+    help: "Apps that Steam says it does not know any more, which is not believed yet",
+    read: ({ monitor }) => monitor?.unconfirmed,
+  },
+  {
+    name: "pics_mass_unknown_timestamp_seconds",
+    help: 'Time at which "unknown" was last not believed, because Steam said it of too many apps',
+    read: ({ monitor }) => unixSeconds(monitor?.mass_unknown_at),
+  },
   { name: "pics_leading", help: "1 on the leader, which polls Steam", read: ({ monitor }) => one(monitor?.leading) },
   {
     name: "pics_sweeping",
@@ -80,10 +90,12 @@ const readings: readonly Reading[] = [
 
   {
     name: "pics_bulk_apps",
-    help: "Apps of the bulk sync found so far: total, and of these done, failed, unknown",
+    help: "Apps of the bulk sync found so far: total, and of these done, failed, unknown, unconfirmed",
     labels: ["state"],
     read: ({ bulk }) =>
-      bulk ? (["total", "done", "failed", "unknown"] as const).map((state) => [{ state }, bulk[state]]) : null,
+      bulk
+        ? (["total", "done", "failed", "unknown", "unconfirmed"] as const).map((state) => [{ state }, bulk[state]])
+        : null,
   },
   {
     name: "pics_bulk_swept_ids",

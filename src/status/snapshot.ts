@@ -41,6 +41,10 @@ export interface MonitorSnapshot {
   pending: number;
   /** Apps in backoff after a failed attempt. */
   failing: number;
+  /** Apps of which Steam says "unknown", without a second answer so far. */
+  unconfirmed: number;
+  /** When "unknown" was last not believed, because Steam said it of too many apps. */
+  mass_unknown_at: string | null;
   /** This worker is the leader, which polls. */
   leading: boolean;
   /** A sweep is comparing all apps with Steam. */

@@ -85,14 +85,12 @@ export function createPics(options: PicsOptions): Pics {
         return token ? { appid, access_token: token } : { appid };
       });
       const { apps, unknown, offer } = await requestProductInfo(requests, "product_info", body, signal);
-      const unknownIds = new Set(unknown);
-      const answered = ids.filter((appid) => !unknownIds.has(appid));
       const fetchHttp = (url: string) => requests.fetchHttp(() => fetchHttpPayload(url, signal), signal);
-      const payloads = answered.map((appid) => {
-        const app = apps.get(appid);
-        return app ? readPayload(app, { offer, fetchHttp, logger, signal }) : unmentioned(appid);
-      });
-      return { apps: await Promise.all(payloads), unknown };
+      // Only what was requested, and an app that the reply also calls unknown counts as unknown.
+      const unknownIds = ids.filter((appid) => unknown.includes(appid));
+      const answered = ids.flatMap((appid) => (unknownIds.includes(appid) ? [] : (apps.get(appid) ?? [])));
+      const payloads = answered.map((app) => readPayload(app, { offer, fetchHttp, logger, signal }));
+      return { apps: await Promise.all(payloads), unknown: unknownIds };
     },
 
     async accessTokens(appids, signal) {
@@ -203,9 +201,4 @@ function uniqueIds(ids: readonly (number | string)[]): number[] {
 
 function isId(number: number): boolean {
   return Number.isInteger(number) && number >= 1 && number <= int32Max;
-}
-
-function unmentioned(appid: number): AppPayload {
-  const text = "Steam's reply did not mention it";
-  return { appid, changeNumber: 0, missingToken: false, onlyPublic: false, text: null, error: text };
 }

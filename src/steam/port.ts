@@ -18,10 +18,13 @@ export interface Pics {
    */
   metadata(appids: readonly number[], signal?: AbortSignal): Promise<Metadata>;
 
-  /** The app info of up to a few hundred apps, unparsed. Ids are converted to numbers and deduplicated first. */
+  /**
+   * The app info of up to a few hundred apps, unparsed. Ids are converted to numbers and deduplicated first. Apps that
+   * the reply does not mention are in neither list.
+   */
   productInfo(apps: readonly AppRequest[], signal?: AbortSignal): Promise<ProductInfo>;
 
-  /** Access tokens for apps whose public answer said `missing_token`. */
+  /** Access tokens for apps whose public answer said `missing_token`; apps that the reply does not mention are in neither. */
   accessTokens(appids: readonly number[], signal?: AbortSignal): Promise<AccessTokens>;
 
   /** English names of store tags; ids without a name are left out. */

@@ -1,11 +1,19 @@
 import type { Logger } from "pino";
 import { isWhole } from "../catalog/app-record.ts";
 import { extractApp } from "../catalog/extract.ts";
-import type { ApplyReply, ApplyRequest, CatalogStore, ClaimedApp, StoredRecord } from "../db/catalog-store.ts";
+import type {
+  ApplyReply,
+  ApplyRequest,
+  CatalogStore,
+  ClaimedApp,
+  StoredRecord,
+  UnknownRule,
+} from "../db/catalog-store.ts";
 import type { Backoff } from "../process/backoff.ts";
 import { DatabaseError } from "../process/errors.ts";
 import { nextTurn } from "../process/time.ts";
 import type { AppPayload, Pics } from "../steam/port.ts";
+import { type AskAgain, defaultAskAgain } from "./ask-again.ts";
 import { type FetchedApps, fetchApps } from "./fetch-apps.ts";
 import type { Lease } from "./lease.ts";
 
@@ -20,6 +28,10 @@ export interface BatchDeps {
   upsertBatchSize: number;
   /** Delay before the next attempt at an app that failed. The database computes it, without jitter. */
   appBackoff: Backoff;
+  /** When "unknown" is believed about an app that is stored and known. */
+  unknownRule: UnknownRule;
+  /** What is done about apps that Steam's replies leave out; as {@link defaultAskAgain} when absent. */
+  askAgain?: AskAgain;
   /** Record each field that changes on an app that was stored before. */
   history: boolean;
   observe?: BatchObserver;
@@ -33,7 +45,7 @@ export interface BatchObserver {
 
 export type BatchStep = "fetch" | "extract" | "apply";
 
-export interface BatchOutcome extends ApplyReply {
+export interface BatchOutcome extends Omit<ApplyReply, "doubted"> {
   failures: Failure[];
 }
 
@@ -42,6 +54,8 @@ export interface Failure {
   appid: number;
   error: string;
   step: BatchStep;
+  /** Steam did not answer: nothing is wrong with the app itself. */
+  silent?: boolean;
 }
 
 /** A claimed batch after fetch and extract, ready to be written. */
@@ -63,9 +77,18 @@ export async function applyBatch(deps: BatchDeps, lease: Lease, claimed: readonl
     deps.observe?.step(step, (performance.now() - startedAt) / 1_000);
     return result;
   };
-  const fetched = await timed("fetch", () => fetchApps(deps.pics, lease, claimed));
+  const fetched = await timed("fetch", () => fetchApps(deps.pics, lease, claimed, deps.askAgain ?? defaultAskAgain));
   const batch = await timed("extract", () => extractBatch(fetched, deps.logger));
-  const outcome: BatchOutcome = { stored: 0, stale: 0, unknown: 0, failed: 0, lease_lost: 0, failures: [] };
+  const outcome: BatchOutcome = {
+    stored: 0,
+    stale: 0,
+    unknown: 0,
+    unconfirmed: 0,
+    failed: 0,
+    lease_lost: 0,
+    mass_unknown: false,
+    failures: [],
+  };
   for (const part of chunks(batch, deps.upsertBatchSize)) {
     lease.signal.throwIfAborted();
     await timed("apply", () => write(deps, lease.id, part, outcome));
@@ -104,6 +127,7 @@ function toRecord(payload: AppPayload): StoredRecord {
     change_number: payload.changeNumber,
     partial: !isWhole(record),
     missing_token: payload.missingToken,
+    lacks: [],
   };
 }
 
@@ -121,12 +145,16 @@ const onlyApps = (apps: ExtractedBatch["apps"]): ExtractedBatch => ({ apps, unkn
  * Writes a part and adds its counts to `outcome`. A part that Postgres rejects or does not finish in time is bisected.
  */
 async function write(deps: BatchDeps, leaseId: string, part: ExtractedBatch, outcome: BatchOutcome): Promise<void> {
-  const { store, appBackoff, history } = deps;
+  const { store, logger, appBackoff, unknownRule, history } = deps;
   try {
     const failed = part.failed.map(({ appid, error }) => ({ appid, error }));
-    const reply = await store.apply({ leaseId, ...part, failed, appBackoff, history });
-    for (const key of ["stored", "stale", "unknown", "failed", "lease_lost"] as const) outcome[key] += reply[key];
-    outcome.failures.push(...part.failed);
+    const reply = await store.apply({ leaseId, ...part, failed, appBackoff, unknownRule, history });
+    for (const key of ["stored", "stale", "unknown", "unconfirmed", "failed", "lease_lost"] as const) {
+      outcome[key] += reply[key];
+    }
+    outcome.mass_unknown ||= reply.mass_unknown;
+    outcome.failures.push(...part.failed, ...reply.doubted.map((doubted) => ({ ...doubted, step: "fetch" as const })));
+    for (const doubted of reply.doubted) logger.warn(doubted, notStored);
   } catch (error) {
     if (!(error instanceof DatabaseError) || (error.fault !== "data" && error.fault !== "timeout")) throw error;
     if (part.apps.length === 0) throw error;

@@ -163,7 +163,7 @@ async function summarise(
   seconds: number,
 ): Promise<BulkSummary> {
   const [catalog, failed] = await Promise.all([store.summary(), store.failing(failedInSummary)]);
-  const { stored, unknown, failing } = tracker.counts();
+  const { stored, unknown, unconfirmed, failing } = tracker.counts();
   return {
     apps_total: catalog.apps,
     by_type: catalog.by_type,
@@ -172,6 +172,7 @@ async function summarise(
     requests: pics.status().requests,
     stored,
     unknown,
+    unconfirmed,
     failed: failed.map(({ appid, error }) => ({ appid, error: error ?? "unknown" })),
     failed_count: failing,
     duration_seconds: seconds,

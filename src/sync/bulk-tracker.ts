@@ -13,8 +13,8 @@ export interface BulkTracker {
   restartSweep(): void;
   sweepEnd(lastId: number): void;
   batch(appids: readonly number[], outcome: BatchOutcome): void;
-  /** Apps that this run stored, that Steam does not know, and that failed last. */
-  counts(): { stored: number; unknown: number; failing: number };
+  /** Apps that this run stored, that Steam does not know (believed or not yet), and that failed last. */
+  counts(): { stored: number; unknown: number; unconfirmed: number; failing: number };
   progress(): BulkProgress;
   /** ISO 8601; null before the first batch or answer. */
   lastProgressAt(): string | null;
@@ -25,7 +25,7 @@ export function createBulkTracker(given: number | null): BulkTracker {
   const appMeter = createRateMeter();
   const sweepMeter = createRateMeter();
   const failing = new Set<number>();
-  const counts = { pendingBefore: 0, marked: 0, stored: 0, unknown: 0, sweptIds: 0 };
+  const counts = { pendingBefore: 0, marked: 0, stored: 0, unknown: 0, unconfirmed: 0, sweptIds: 0 };
   let sweepEnd: number | null = given;
   let phase: BulkProgress["phase"] = "starting";
   let lastProgressAt: string | null = null;
@@ -53,18 +53,22 @@ export function createBulkTracker(given: number | null): BulkTracker {
     sweepEnd(lastId) {
       sweepEnd = lastId;
     },
-    batch(appids, { failures, stored, unknown }) {
+    batch(appids, { failures, stored, unknown, unconfirmed }) {
       for (const appid of appids) failing.delete(appid);
       for (const { appid } of failures) failing.add(appid);
       counts.stored += stored;
       counts.unknown += unknown;
-      appMeter.add(stored + unknown);
+      counts.unconfirmed += unconfirmed;
+      appMeter.add(stored + unknown + unconfirmed);
       progressed();
     },
-    counts: () => ({ stored: counts.stored, unknown: counts.unknown, failing: failing.size }),
+    counts() {
+      const { stored, unknown, unconfirmed } = counts;
+      return { stored, unknown, unconfirmed, failing: failing.size };
+    },
     progress() {
-      const { stored: done, unknown, pendingBefore, marked, sweptIds } = counts;
-      const finished = done + failing.size + unknown;
+      const { stored: done, unknown, unconfirmed, pendingBefore, marked, sweptIds } = counts;
+      const finished = done + failing.size + unknown + unconfirmed;
       const total = Math.max(pendingBefore + marked, finished);
       const secondsOfSweep = sweepEnd === null ? null : sweepMeter.etaSeconds(sweepEnd - sweptIds);
       const progress = {
@@ -75,6 +79,7 @@ export function createBulkTracker(given: number | null): BulkTracker {
         done,
         failed: failing.size,
         unknown,
+        unconfirmed,
         rate_per_second: Math.round(appMeter.rate() * 10) / 10,
         eta_seconds: secondsLeft(phase, appMeter.etaSeconds(total - finished), secondsOfSweep),
       };

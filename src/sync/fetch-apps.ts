@@ -1,10 +1,14 @@
 import type { ApplyRequest, ClaimedApp } from "../db/catalog-store.ts";
 import { SteamError } from "../process/errors.ts";
-import type { Pics, ProductInfo } from "../steam/port.ts";
+import type { AppPayload, Pics, ProductInfo } from "../steam/port.ts";
+import { type AskAgain, askUntilAnswered } from "./ask-again.ts";
 import type { Lease } from "./lease.ts";
 
-export interface FetchedApps extends ProductInfo {
-  failed: ApplyRequest["failed"];
+export interface FetchedApps {
+  apps: AppPayload[];
+  unknown: number[];
+  /** `silent`: Steam answered, and did not mention the app. */
+  failed: { appid: number; error: string; silent: boolean }[];
   /** Access tokens that Steam granted or (null) denied meanwhile, to be stored. */
   tokens: ApplyRequest["tokens"];
 }
@@ -17,64 +21,137 @@ export interface FetchedApps extends ProductInfo {
  * 3. tokens are requested for apps that Steam withheld in part;
  * 4. those whose token was granted are requested again.
  *
- * A request that Steam does not answer, or not as promised, fails its apps; any other error is thrown.
+ * Silence is no answer: what a reply does not mention is asked for again (see {@link askUntilAnswered}), and fails its
+ * app in the end. So does a request that Steam does not answer, or not as promised; any other error is thrown.
  */
-export async function fetchApps(pics: Pics, lease: Lease, claimed: readonly ClaimedApp[]): Promise<FetchedApps> {
-  const { signal } = lease;
-  const tokens = createTokens(pics, claimed, signal);
-  const request = (appids: readonly number[]) =>
-    pics.productInfo(
-      appids.map((appid) => ({ appid, accessToken: tokens.of(appid) })),
-      signal,
-    );
-
-  let info: ProductInfo;
+export async function fetchApps(
+  pics: Pics,
+  lease: Lease,
+  claimed: readonly ClaimedApp[],
+  askAgain: AskAgain,
+): Promise<FetchedApps> {
+  const requests: Requests = { pics, lease, askAgain };
+  const tokens = createTokens(requests, claimed);
+  const result = createResult();
+  const all = appidsOf(claimed);
   try {
-    const needed = claimed.filter(({ appid, needs_token }) => needs_token && tokens.of(appid) === null);
-    await tokens.request(appidsOf(needed));
-    info = await request(appidsOf(claimed));
+    await tokens.request(
+      appidsOf(claimed.filter(({ appid, needs_token }) => needs_token && tokens.of(appid) === null)),
+    );
+    result.add(await requestApps(requests, all, tokens.of));
   } catch (error) {
-    return { apps: [], unknown: [], failed: failAll(appidsOf(claimed), error), tokens: tokens.answers };
+    result.fail(all, error);
   }
 
-  const withheld = appidsOf(info.apps.filter((app) => app.missingToken)).filter(tokens.mayRequest);
-  if (withheld.length === 0) return { ...info, failed: [], tokens: tokens.answers };
-  // Each request may wait for its turn and for its reply; the lease must outlast them.
-  await lease.renew();
+  const withheld = result.withheld().filter(tokens.mayRequest);
   try {
     const granted = await tokens.request(withheld);
-    const again = granted.length > 0 ? (await request(granted)).apps : [];
-    const complete = new Map(again.map((app) => [app.appid, app]));
-    const apps = info.apps.map((app) => complete.get(app.appid) ?? app);
-    return { ...info, apps, failed: [], tokens: tokens.answers };
+    result.add(await requestApps(requests, granted, tokens.of));
   } catch (error) {
-    const failed = failAll(withheld, error);
-    const apps = info.apps.filter(({ appid }) => !withheld.includes(appid));
-    return { ...info, apps, failed, tokens: tokens.answers };
+    result.fail(withheld, error);
   }
+  return { ...result.of(tokens.isSilent), tokens: tokens.answers };
+}
+
+interface Requests {
+  pics: Pics;
+  lease: Lease;
+  askAgain: AskAgain;
+}
+
+interface Answers extends ProductInfo {
+  unanswered: number[];
+}
+
+async function requestApps(
+  { pics, lease, askAgain }: Requests,
+  appids: readonly number[],
+  tokenOf: (appid: number) => string | null,
+): Promise<Answers> {
+  const { signal } = lease;
+  const ask = async (part: readonly number[]) => {
+    // Each request may wait for its turn and for its reply; the lease must outlast them.
+    await lease.renew();
+    const answer = await pics.productInfo(
+      part.map((appid) => ({ appid, accessToken: tokenOf(appid) })),
+      signal,
+    );
+    return { answer, answered: new Set([...appidsOf(answer.apps), ...answer.unknown]) };
+  };
+  const { answers, unanswered } = await askUntilAnswered(appids, ask, { askAgain, signal });
+  return { apps: answers.flatMap(({ apps }) => apps), unknown: answers.flatMap(({ unknown }) => unknown), unanswered };
+}
+
+/** Collects what Steam answered about each app of a batch; a later answer replaces an earlier one. */
+function createResult() {
+  const apps = new Map<number, AppPayload>();
+  const unknown = new Set<number>();
+  const failed = new Map<number, FetchedApps["failed"][number]>();
+  const failSilent = (appid: number, error: string) => failed.set(appid, { appid, error, silent: true });
+
+  return {
+    add(answers: Answers): void {
+      for (const app of answers.apps) apps.set(app.appid, app);
+      for (const appid of answers.unknown) unknown.add(appid);
+      for (const appid of answers.unanswered) failSilent(appid, "Steam's replies did not mention it");
+    },
+    /** Fails the apps of a request that Steam did not answer; throws any other error. */
+    fail(appids: readonly number[], error: unknown): void {
+      if (!(error instanceof SteamError)) throw error;
+      const silent = error.fault === "timeout";
+      for (const appid of appids) failed.set(appid, { appid, error: error.message, silent });
+    },
+    /** Apps of which Steam withheld a part. */
+    withheld: () =>
+      appidsOf([...apps.values()].filter(({ appid, missingToken }) => missingToken && !failed.has(appid))),
+    /** @param isTokenSilent whether Steam left the request for an app's token unanswered. */
+    of(isTokenSilent: (appid: number) => boolean): Omit<FetchedApps, "tokens"> {
+      for (const { appid, missingToken } of apps.values()) {
+        if (missingToken && isTokenSilent(appid)) {
+          failSilent(appid, "Steam did not answer the request for its access token");
+        }
+      }
+      return {
+        apps: [...apps.values()].filter(({ appid }) => !failed.has(appid) && !unknown.has(appid)),
+        unknown: [...unknown].filter((appid) => !failed.has(appid)),
+        failed: [...failed.values()],
+      };
+    },
+  };
 }
 
 /** The access tokens of one batch: those stored, and those requested while it is fetched. */
-function createTokens(pics: Pics, claimed: readonly ClaimedApp[], signal: AbortSignal) {
+function createTokens({ pics, lease, askAgain }: Requests, claimed: readonly ClaimedApp[]) {
+  const { signal } = lease;
   const known = new Map(claimed.flatMap(({ appid, access_token }) => (access_token ? [[appid, access_token]] : [])));
-  /** Not requested (again): denied less than a day ago, or answered for this batch. */
+  /** Not requested (again): denied less than a day ago, or requested for this batch. */
   const settled = new Set(appidsOf(claimed.filter((app) => app.token_denied)));
+  const silent = new Set<number>();
   const answers: { appid: number; access_token: string | null }[] = [];
   const mayRequest = (appid: number) => !settled.has(appid);
+
+  const ask = async (part: readonly number[]) => {
+    await lease.renew();
+    const answer = await pics.accessTokens(part, signal);
+    return { answer, answered: new Set([...answer.granted.keys(), ...answer.denied]) };
+  };
 
   return {
     /** What Steam answered, in the form in which it is stored. */
     answers,
     mayRequest,
+    isSilent: (appid: number) => silent.has(appid),
     of: (appid: number) => known.get(appid) ?? null,
     /** Requests tokens, at most once for each app. Returns the apps that were granted one which they did not have. */
     async request(appids: readonly number[]): Promise<number[]> {
       const requested = appids.filter(mayRequest);
-      if (requested.length === 0) return [];
-      const { granted, denied } = await pics.accessTokens(requested, signal);
+      const { answers: replies, unanswered } = await askUntilAnswered(requested, ask, { askAgain, signal });
       for (const appid of requested) settled.add(appid);
-      for (const appid of denied) answers.push({ appid, access_token: null });
-      const fresh = [...granted].filter(([appid, token]) => known.get(appid) !== token);
+      for (const appid of unanswered) silent.add(appid);
+      for (const appid of replies.flatMap(({ denied }) => denied)) answers.push({ appid, access_token: null });
+      const fresh = replies
+        .flatMap(({ granted }) => [...granted])
+        .filter(([appid, token]) => known.get(appid) !== token);
       for (const [appid, access_token] of fresh) {
         known.set(appid, access_token);
         answers.push({ appid, access_token });
@@ -82,11 +159,6 @@ function createTokens(pics: Pics, claimed: readonly ClaimedApp[], signal: AbortS
       return fresh.map(([appid]) => appid);
     },
   };
-}
-
-function failAll(appids: readonly number[], error: unknown): ApplyRequest["failed"] {
-  if (!(error instanceof SteamError)) throw error;
-  return appids.map((appid) => ({ appid, error: error.message }));
 }
 
 const appidsOf = (apps: readonly { appid: number }[]) => apps.map((app) => app.appid);

@@ -43,8 +43,11 @@ async function fetchTagNames(pics: Pics, { tags = [] }: AppRecord, signal: Abort
 }
 
 async function fetchPayload(pics: Pics, appid: number, signal: AbortSignal): Promise<AppPayload | null> {
-  const { apps } = await pics.productInfo([{ appid }], signal);
+  const { apps, unknown } = await pics.productInfo([{ appid }], signal);
   const [payload] = apps;
+  if (payload === undefined && !unknown.includes(appid)) {
+    throw new SteamError("protocol", `Steam's reply did not mention app ${appid}; try again`);
+  }
   if (!payload?.missingToken) return payload ?? null;
   const accessToken = (await pics.accessTokens([appid], signal)).granted.get(appid);
   if (accessToken === undefined) return payload;

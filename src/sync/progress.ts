@@ -15,12 +15,15 @@ export interface BulkProgress {
   /** Where the sweep is expected to end; null while that is unknown, and where there is no sweep. */
   sweep_end: number | null;
   /**
-   * Apps to fetch, as far as they are known: those `done` are stored, `failed`, `unknown` to Steam, or still to come.
+   * Apps to fetch, as far as they are known: those `done` are stored, `failed`, `unknown` to Steam, `unconfirmed`, or
+   * still to come.
    */
   total: number;
   done: number;
   failed: number;
   unknown: number;
+  /** Apps of which Steam says "unknown", which is not believed yet; they stay as they are stored. */
+  unconfirmed: number;
   /** Finished share of the pass, 0 to 1: of the id space while it sweeps, then of the apps to fetch. */
   share: number;
   rate_per_second: number;
@@ -36,9 +39,11 @@ export function shareOf({
   done,
   failed,
   unknown,
+  unconfirmed,
 }: Omit<BulkProgress, "share">): number {
   if (phase === "done") return 1;
-  const [finished, all] = phase === "sweeping" ? [swept_ids, sweep_end ?? 0] : [done + failed + unknown, total];
+  const [finished, all] =
+    phase === "sweeping" ? [swept_ids, sweep_end ?? 0] : [done + failed + unknown + unconfirmed, total];
   return all > 0 ? Math.min(1, finished / all) : 0;
 }
 
@@ -70,6 +75,8 @@ export interface BulkSummary {
   stored: number;
   /** Apps that Steam does not know. */
   unknown: number;
+  /** Stored apps of which Steam says that it does not know them, without a second answer so far. */
+  unconfirmed: number;
   /** The first of those that failed. */
   failed: { appid: number; error: string }[];
   failed_count: number;

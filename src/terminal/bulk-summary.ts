@@ -37,11 +37,20 @@ export function formatBulkSummary(summary: BulkSummary): string {
     "",
     ...wrap(`Requests to Steam: ${requests.join(", ") || "none"}`),
     `Unknown to Steam: ${formatCount(summary.unknown)}   Failed: ${formatCount(summary.failed_count)}`,
+    ...unconfirmedLines(summary.unconfirmed),
     ...failures,
     ...(failures.length > 0 && unnamed > 0 ? [`  and ${formatCount(unnamed)} more, see sync_status.last_error`] : []),
     "",
   ];
   return `${lines.map((line) => cut(line.trimEnd(), lineWidth)).join("\n")}\n`;
+}
+
+function unconfirmedLines(apps: number): string[] {
+  if (apps === 0) return [];
+  return wrap(
+    `Unconfirmed: ${formatCount(apps)} stored apps that Steam says it does not know; they stay until a later pass hears ` +
+      "the same, or --accept-unknown confirms it",
+  );
 }
 
 /** Reports the summary: as text on a terminal, as one structured log line elsewhere. */

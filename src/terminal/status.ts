@@ -42,9 +42,18 @@ function catalogLines(catalog: CatalogOverview | null, terminal: Terminal, now: 
       ["Verified", moment(last_verified_at)],
       ["Pending", `${formatCount(catalog.pending)}${oldest}`],
       ["Failing", formatCount(catalog.failing)],
+      ["Unconfirmed", unconfirmed(catalog, now)],
     ],
     terminal,
   );
+}
+
+/** Apps that Steam says it no longer knows; null when there are none. */
+function unconfirmed({ unconfirmed: apps, mass_unknown_at }: CatalogOverview, now: number): string | null {
+  if (apps === 0) return null;
+  const text = `${formatCount(apps)} that Steam no longer knows, awaiting a second answer`;
+  const isMass = mass_unknown_at !== null && now - Date.parse(mass_unknown_at) < 3_600_000;
+  return isMass ? `${text}; too many to believe, \`bulk-sync --accept-unknown\` confirms them` : text;
 }
 
 const workerWidth = 18;

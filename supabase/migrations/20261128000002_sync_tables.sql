@@ -27,6 +27,8 @@ alter table public.sync_status
   add column if not exists lease_id uuid,
   add column if not exists lease_until timestamptz,
   add column if not exists lease_change bigint,
+  add column if not exists unknown_since timestamptz,
+  add column if not exists unknown_at timestamptz,
   add column if not exists last_steamspy_sync timestamptz;
 
 -- A row is updated several times between being announced and being stored; free space on its page allows HOT updates.
@@ -74,15 +76,18 @@ $$;
 
 create index if not exists sync_status_pending on public.sync_status (pending_since, appid) where pics_pending_change is not null;
 create index if not exists sync_status_leases on public.sync_status (lease_id) where lease_id is not null;
+create index if not exists sync_status_unknown on public.sync_status (unknown_at) where unknown_at is not null;
 
 comment on table public.sync_status is 'Sync state of each app: change numbers announced and stored, attempts, lease.';
 comment on column public.sync_status.pics_change_number is 'Change number of the app info that is stored.';
 comment on column public.sync_status.pics_pending_change is 'Change number that Steam announced and that is not stored yet; null when nothing is pending.';
 comment on column public.sync_status.missing_token is 'The stored app info is the public part only; the rest needs an access token.';
 comment on column public.sync_status.needs_token is 'Steam announced that the whole app info needs an access token.';
-comment on column public.sync_status.attempts is 'Failed attempts since the last success; outages do not count.';
+comment on column public.sync_status.attempts is 'Attempts since the last success, counted when the app is claimed; outages do not count.';
 comment on column public.sync_status.lease_id is 'The claim that a worker holds; valid while lease_until lies ahead.';
 comment on column public.sync_status.lease_change is 'Change number that was pending when the lease was taken.';
+comment on column public.sync_status.unknown_since is 'Since when Steam answers that it does not know this app, which is stored and known, and that is not believed yet.';
+comment on column public.sync_status.unknown_at is 'When Steam last answered so.';
 
 ------------------------------------------------------------------------------------------------------ one row of state
 
@@ -93,6 +98,7 @@ create table if not exists public.pics_sync_state (
   bulk_completed_at timestamptz,
   last_verified_at timestamptz,
   last_reconciled_at timestamptz,
+  mass_unknown_at timestamptz,
   installed_at timestamptz not null default now(),
   updated_at timestamptz not null default now()
 );
@@ -101,6 +107,7 @@ insert into public.pics_sync_state (id) values (1) on conflict do nothing;
 comment on table public.pics_sync_state is 'One row: the cursor of the change monitor and the times of the last passes.';
 comment on column public.pics_sync_state.last_change_number is 'Cursor: every change up to this number is marked in sync_status or stored.';
 comment on column public.pics_sync_state.last_verified_at is 'Begin of the last pass that found every stored change number current.';
+comment on column public.pics_sync_state.mass_unknown_at is 'When "unknown" was last not believed, because Steam said it of too many known apps within an hour.';
 comment on column public.pics_sync_state.installed_at is 'Rows of sync_status that were synced earlier are another application''s and count as not stored.';
 
 create table if not exists public.pics_gaps (
@@ -176,7 +183,7 @@ begin
   end if;
 end
 $$;
-comment on type public.pics_verdict is 'What pics_apply does with one app of a request: stored, stale, unknown, failed or lease_lost.';
+comment on type public.pics_verdict is 'What pics_apply does with one app of a request: see pics_verdicts.';
 
 -------------------------------------------------------------------------------------------------------------- security
 -- Only the service reads the sync state. History is part of the catalog.

@@ -23,7 +23,8 @@ as $$ select '20261128000005' $$;
 --   request  {"apps": [[appid, change_number], …], "unknown": [appid, …], "full": false}
 --   reply    {"known": apps named, "marked": apps now pending, "now": the database's time}
 -- `full` marks every named app. An unknown app is marked when it is stored and believed known: fetching it decides. Rows that
--- another application synced before this one was installed count as not stored. Marks only grow, so a repeat is harmless.
+-- another application synced before this one was installed count as not stored. An app of which Steam withheld a part is asked for
+-- again a day after its token was denied. Marks only grow, so a repeat is harmless.
 create or replace function public.pics_mark(request jsonb) returns jsonb
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -45,9 +46,11 @@ begin
     from announced
     left join public.sync_status s on s.appid = announced.appid
     left join public.apps a on a.appid = announced.appid
+    left join public.pics_access_tokens t on t.appid = announced.appid and s.missing_token
     where case when announced.is_known then
       is_full or s.pics_change_number is null or s.pics_change_number < announced.change or a.is_known is not true
         or coalesce(s.last_pics_sync, '-infinity') < (select installed_at from public.pics_sync_state)
+        or s.missing_token and coalesce(t.denied_at, s.last_pics_sync) < now() - interval '1 day'
     else
       a.is_known and s.pics_pending_change is null
     end
@@ -58,11 +61,17 @@ begin
   on conflict (appid) do update set
     pics_pending_change = greatest(s.pics_pending_change, excluded.pics_pending_change),
     pending_since = coalesce(s.pending_since, excluded.pending_since),
-    attempts = 0,
-    next_attempt_at = null
+    -- An app whose worker died keeps its attempts, so that one that kills every worker ends up alone (see pics_claim).
+    attempts = case when s.lease_id is null then 0 else s.attempts end,
+    next_attempt_at = case when s.lease_id is null then null else s.next_attempt_at end
   where (s.pics_pending_change is null or s.pics_pending_change < excluded.pics_pending_change)
     and (s.last_pics_sync is not distinct from excluded.last_pics_sync or s.pics_change_number < excluded.pics_pending_change);
   get diagnostics marked = row_count;
+
+  -- Steam names the app again: an earlier "unknown" is not confirmed.
+  update public.sync_status s set unknown_since = null
+  from jsonb_array_elements(request -> 'apps') as pair
+  where s.unknown_since is not null and s.appid = (pair ->> 0)::integer;
 
   return jsonb_build_object(
     'known', coalesce(jsonb_array_length(request -> 'apps'), 0),
@@ -72,7 +81,8 @@ begin
 end
 $$;
 
--- Begins a bulk pass and resets the attempts of its failing apps.
+-- Begins a bulk pass, and makes its failing and unconfirmed apps due at once. Attempts of an app whose worker died are kept, unless the
+-- app is named: otherwise one that kills every worker would be claimed with the others after each restart.
 --   request  {"change_number": Steam's current one, "appids": [the only ones] or null for a pass over everything}
 --   reply    {"last_change_number", "pending": apps with work, "highest_appid": of all stored, "started_at"}
 -- The change number is stored only if none is, so that a monitor started later misses nothing.
@@ -93,7 +103,8 @@ begin
   returning * into state;
 
   update public.sync_status set attempts = 0, next_attempt_at = null
-  where pics_pending_change is not null and attempts > 0 and (is_whole or appid in (select unnest(only_these)));
+  where pics_pending_change is not null and (attempts > 0 or next_attempt_at is not null)
+    and (is_whole and lease_id is null or appid in (select unnest(only_these)));
 
   return jsonb_build_object(
     'last_change_number', state.last_change_number,
@@ -165,10 +176,13 @@ $$;
 -- Claims pending apps under a lease.
 --   request  {"lease_id": uuid, "max": apps, "lease_seconds": n, "appids": [only these] or absent,
 --             "max_attempts": skip apps that failed this often, or absent}
---   reply    {"apps": [{"appid", "change_number", "attempts", "access_token", "needs_token", "token_denied"}, …],
---             "waiting": apps that will be due later (leased by others or in backoff), "due_in_seconds": the soonest, or null}
+--   reply    {"apps": [{"appid", "change_number", "attempts": before this one, "access_token", "needs_token", "token_denied"}, …],
+--             "waiting": apps that will be due later (leased by others or in backoff), without those that wait for a second "unknown",
+--             "due_in_seconds": the soonest of all, or null}
 -- The longest pending come first. Apps that failed before come when no others are left, in batches that shrink with every failure:
--- an app that makes every request fail is alone in the end. The same lease_id again returns the same apps.
+-- an app that makes every request fail is alone in the end. An attempt is counted when the app is claimed, so that this also holds for
+-- an app that kills its worker; a worker's first death is forgiven, since it may have any reason. The same lease_id again returns the
+-- same apps.
 create or replace function public.pics_claim(request jsonb) returns jsonb
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -180,6 +194,7 @@ declare
   max_attempts constant integer := coalesce((request ->> 'max_attempts')::integer, 2147483647);
   only_these integer[];
   now_at constant timestamptz := clock_timestamp();
+  worker_died constant text := 'the worker that fetched it died, or lost its lease, before it was done';
   retried integer;
   claimed jsonb;
   waiting integer;
@@ -196,34 +211,39 @@ begin
     -- Apps that have not failed since they were marked.
     with free as (
       select appid from public.sync_status
-      where pics_pending_change is not null and attempts = 0 and (lease_until is null or lease_until <= now_at)
+      where pics_pending_change is not null and (lease_until is null or lease_until <= now_at)
+        and (attempts <= 1 and next_attempt_at is null or attempts = 0 and next_attempt_at <= now_at)
         and (only_these is null or appid in (select unnest(only_these)))
       order by pending_since, appid
       limit max_apps
       for update skip locked
     )
     update public.sync_status s
-    set lease_id = this_lease, lease_until = now_at + lease_length, lease_change = s.pics_pending_change
+    set lease_id = this_lease, lease_until = now_at + lease_length, lease_change = s.pics_pending_change, attempts = s.attempts + 1,
+      last_error = case when s.lease_id is null then s.last_error else worker_died end
     from free where s.appid = free.appid;
 
     -- Else retries: apps with as many failures as the one whose backoff ended first.
     if not found then
       select attempts into retried from public.sync_status
-      where pics_pending_change is not null and attempts between 1 and max_attempts - 1 and next_attempt_at <= now_at
+      where pics_pending_change is not null and attempts between 1 and max_attempts - 1 and coalesce(next_attempt_at, now_at) <= now_at
         and (lease_until is null or lease_until <= now_at) and (only_these is null or appid in (select unnest(only_these)))
-      order by next_attempt_at
+      order by next_attempt_at nulls first
       limit 1;
 
       with free as (
         select appid from public.sync_status
-        where pics_pending_change is not null and attempts = retried and next_attempt_at <= now_at
+        where pics_pending_change is not null and attempts = retried and coalesce(next_attempt_at, now_at) <= now_at
           and (lease_until is null or lease_until <= now_at) and (only_these is null or appid in (select unnest(only_these)))
-        order by next_attempt_at, appid
+        order by next_attempt_at nulls first, appid
         limit greatest(1, max_apps / (4 ^ least(retried, 10))::integer)
         for update skip locked
       )
+      -- The next claim, should this worker die too, waits longer with every death.
       update public.sync_status s
-      set lease_id = this_lease, lease_until = now_at + lease_length, lease_change = s.pics_pending_change
+      set lease_id = this_lease, lease_until = now_at + lease_length, lease_change = s.pics_pending_change, attempts = s.attempts + 1,
+        next_attempt_at = now_at + lease_length * 2 ^ least(s.attempts, 6),
+        last_error = case when s.lease_id is null then s.last_error else worker_died end
       from free where s.appid = free.appid;
     end if;
   end if;
@@ -231,7 +251,7 @@ begin
   select jsonb_agg(jsonb_build_object(
       'appid', s.appid,
       'change_number', s.lease_change,
-      'attempts', s.attempts,
+      'attempts', s.attempts - 1,
       'access_token', t.access_token,
       'needs_token', s.needs_token or s.missing_token,
       'token_denied', coalesce(t.denied_at > now_at - interval '1 day', false)
@@ -242,7 +262,8 @@ begin
   where s.lease_id = this_lease and s.lease_until > now_at;
 
   if claimed is null then
-    select count(*), extract(epoch from min(greatest(s.next_attempt_at, s.lease_until, now_at)) - now_at)
+    select count(*) filter (where s.unknown_since is null or coalesce(s.next_attempt_at, now_at) <= now_at),
+      extract(epoch from min(greatest(s.next_attempt_at, s.lease_until, now_at)) - now_at)
     into waiting, due_in
     from public.sync_status s
     where s.pics_pending_change is not null and s.attempts < max_attempts
@@ -282,7 +303,10 @@ as $$
 declare
   released integer;
 begin
-  update public.sync_status set lease_id = null, lease_until = null, lease_change = null
+  update public.sync_status set
+    attempts = greatest(attempts - 1, 0),
+    next_attempt_at = case when next_attempt_at is not null then least(next_attempt_at, clock_timestamp()) end,
+    lease_id = null, lease_until = null, lease_change = null
   where lease_id = (request ->> 'lease_id')::uuid;
   get diagnostics released = row_count;
   return jsonb_build_object('released', released);
@@ -581,12 +605,74 @@ as $$
   select make_interval(secs => least(max_seconds, first_seconds * 2 ^ least(attempts, 30)));
 $$;
 
+-- Whether Steam says "unknown" of so many known apps that none of it is believed: of at least 20, and of more than `max_shrink` of them,
+-- within an hour. Bursts of wrong answers were seen after reconnects; a real removal of that size an operator confirms.
+create or replace function public.pics_is_mass_unknown(max_shrink double precision) returns boolean
+language sql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+  with said as (
+    select s.appid, a.is_known from public.sync_status s join public.apps a on a.appid = s.appid
+    where s.unknown_at > clock_timestamp() - interval '1 hour'
+  )
+  select count(*) >= 20 and count(*) > max_shrink * (
+    (select count(*) from public.apps where is_known) + count(*) filter (where not is_known)
+  )
+  from said;
+$$;
+
+-- Records that Steam says "unknown" of apps that are stored and known, and returns those of which that is not believed: all of them when
+-- it is said of too many (see pics_is_mass_unknown; recorded in pics_sync_state), else those without an earlier answer, at least
+-- `confirm_length` ago, that said the same. Their rows of sync_status are locked by the caller.
+create or replace function public.pics_doubt_unknown(appids integer[], confirm_length interval, max_shrink double precision)
+returns integer[]
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  now_at constant timestamptz := clock_timestamp();
+  known constant integer[] := array(select appid from public.apps where appid = any (appids) and is_known);
+begin
+  if known = '{}' then
+    return known;
+  end if;
+  -- One transaction at a time: two workers would each count without the other's.
+  perform pg_advisory_xact_lock(hashtextextended('pics_doubt_unknown', 0));
+  update public.sync_status set unknown_since = coalesce(unknown_since, now_at), unknown_at = now_at where appid = any (known);
+
+  if public.pics_is_mass_unknown(max_shrink) then
+    update public.pics_sync_state set mass_unknown_at = now_at
+    where id = 1 and (mass_unknown_at is null or mass_unknown_at < now_at - interval '10 seconds');
+    return known;
+  end if;
+  return array(select appid from public.sync_status where appid = any (known) and unknown_since > now_at - confirm_length);
+end
+$$;
+
+-- Why an answer cannot be true as it is, or null. Steam was seen to answer with an empty block, or without a section, for apps that have
+-- all of it. A partial answer (flagged as such) may lack sections; it is only of no use when it has none and the app is stored with more.
+--   lacks         sections that the text lacks: common, extended, depots
+--   has_name      whether the stored app has what `common` tells
+--   has_build     whether the stored app has what `depots` tells
+create or replace function public.pics_implausible(is_partial boolean, lacks text[], has_name boolean, has_build boolean) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    when cardinality(lacks) = 3 and not is_partial then 'Steam answered with an empty app info; what is stored stays'
+    when cardinality(lacks) = 3 and has_name then 'Steam withheld all of the app info; what is stored stays'
+    when not is_partial and 'common' = any (lacks) and has_name then 'Steam left out the section common; what is stored stays'
+    when not is_partial and 'depots' = any (lacks) and has_build then 'Steam left out the section depots; what is stored stays'
+  end;
+$$;
+
 -- Decides what becomes of each app of a pics_apply request, and locks its row of sync_status. One verdict per app:
---   lease_lost  not under this lease, or no longer: nothing is written
---   stored      the record is written
---   stale       a newer record is stored: this one is skipped
---   unknown     Steam does not know the app
---   failed      fetching or writing it failed: it is retried
+--   lease_lost   not under this lease, or no longer: nothing is written
+--   stored       the record is written
+--   stale        a newer record is stored: this one is skipped
+--   unknown      Steam does not know the app, and that is believed
+--   unconfirmed  Steam says that it does not know an app that is stored and known: the app stays as it is, and Steam is asked again
+--   failed       fetching or writing it failed, or the answer cannot be true: it is retried
 create or replace function public.pics_verdicts(request jsonb) returns public.pics_verdict[]
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -595,41 +681,70 @@ declare
   this_lease constant uuid := (request ->> 'lease_id')::uuid;
   retry_seconds constant double precision := (request ->> 'retry_seconds')::double precision;
   retry_max_seconds constant double precision := (request ->> 'retry_max_seconds')::double precision;
+  accept_all constant boolean := coalesce((request ->> 'accept_unknown')::boolean, false);
+  confirm_length constant interval := make_interval(secs => coalesce((request ->> 'unknown_confirm_seconds')::double precision, 600));
   installed constant timestamptz := (select installed_at from public.pics_sync_state);
   now_at constant timestamptz := clock_timestamp();
-  named constant integer[] := array(
+  said_unknown constant integer[] := array(select jsonb_array_elements_text(request -> 'unknown')::integer);
+  unconfirmed integer[] := '{}';
+  named constant integer[] := said_unknown || array(
     select appid from jsonb_to_recordset(request -> 'apps') as p(appid integer)
-    union all select jsonb_array_elements_text(request -> 'unknown')::integer
     union all select appid from jsonb_to_recordset(request -> 'failed') as f(appid integer)
   );
+  held_appids constant integer[] := array(
+    select appid from public.sync_status
+    where lease_id = this_lease and lease_until > now_at and appid = any (named)
+    order by appid
+    for update
+  );
 begin
+  if said_unknown <> '{}' and not accept_all then
+    unconfirmed := public.pics_doubt_unknown(
+      array(select unnest(said_unknown) intersect select unnest(held_appids)),
+      confirm_length, coalesce((request ->> 'max_shrink')::double precision, 0.05)
+    );
+  end if;
+
   return array(
     with answered as (
-      select 'fetched' as answer, appid, change_number, missing_token, null as error
-      from jsonb_to_recordset(request -> 'apps') as p(appid integer, change_number bigint, missing_token boolean)
+      select 'fetched' as answer, appid, change_number, missing_token, coalesce(partial, false) as is_partial, lacks, null as error
+      from jsonb_to_recordset(request -> 'apps') as p(
+        appid integer, change_number bigint, missing_token boolean, partial boolean, lacks text[]
+      )
       union all
-      select 'unknown', id::integer, null, null, null from jsonb_array_elements_text(request -> 'unknown') as id
+      select 'unknown', id, null, null, null, null, null from unnest(said_unknown) as id
       union all
-      select 'failed', appid, null, null, error from jsonb_to_recordset(request -> 'failed') as f(appid integer, error text)
+      select 'failed', appid, null, null, null, null, error from jsonb_to_recordset(request -> 'failed') as f(appid integer, error text)
     ), held as (
       -- Rows that another application synced before this one was installed count as not stored (as in pics_mark).
-      select appid, attempts, lease_change, pics_change_number,
+      select appid, attempts, lease_change, pics_change_number, unknown_since,
         pics_change_number is not null and coalesce(last_pics_sync >= installed, false) as was_stored
-      from public.sync_status
-      where lease_id = this_lease and lease_until > now_at and appid = any (named)
-      order by appid
-      for update
+      from public.sync_status where appid = any (held_appids)
+    ), doubted as (
+      select answered.*, held.attempts, held.lease_change, held.pics_change_number, held.unknown_since, held.was_stored,
+        held.appid is not null as is_held,
+        case when answer = 'fetched' and held.was_stored and lacks <> '{}' then (
+          select public.pics_implausible(
+            is_partial, lacks, a.name is not null, a.current_build_id is not null or a.last_content_update is not null
+          )
+          from public.apps a where a.appid = answered.appid
+        ) when answer = 'fetched' and lacks <> '{}' then
+          public.pics_implausible(is_partial, lacks, false, false)
+        end as doubt
+      from answered left join held on held.appid = answered.appid
     ), judged as (
-      select answered.*, held.attempts, held.lease_change, held.was_stored,
+      select doubted.*,
         case
-          when held.appid is null then 'lease_lost'
-          when answer <> 'fetched' then answer
+          when not is_held then 'lease_lost'
+          when answer = 'unknown' then case when appid = any (unconfirmed) then 'unconfirmed' else 'unknown' end
+          when answer = 'failed' then 'failed'
           when was_stored and change_number < pics_change_number then 'stale'
+          when doubted.doubt is not null and not accept_all then 'failed'
           else 'stored'
         end as verdict,
         -- Older than what was claimed: stored all the same, and asked for again.
         answer = 'fetched' and change_number < lease_change as is_behind
-      from answered left join held on held.appid = answered.appid
+      from doubted
     )
     select row(
       appid,
@@ -637,8 +752,15 @@ begin
       change_number,
       coalesce(missing_token, false),
       was_stored,
-      case when is_behind then format('Steam announced change %s and answered with change %s', lease_change, change_number) else error end,
-      case when is_behind or verdict = 'failed' then now_at + public.pics_backoff(attempts, retry_seconds, retry_max_seconds) end
+      case
+        when verdict = 'failed' then coalesce(judged.doubt, error)
+        when is_behind then format('Steam announced change %s and answered with change %s', lease_change, change_number)
+      end,
+      case
+        when verdict = 'unconfirmed' then case when unknown_since + confirm_length > now_at then unknown_since else now_at end + confirm_length
+        -- The claim has counted this attempt.
+        when is_behind or verdict = 'failed' then now_at + public.pics_backoff(attempts - 1, retry_seconds, retry_max_seconds)
+      end
     )::public.pics_verdict
     from judged
   );
@@ -654,10 +776,17 @@ as $$
   update public.sync_status s set
     pics_change_number = case when v.verdict = 'stored' then v.change_number else s.pics_change_number end,
     last_pics_sync = case when v.verdict = 'stored' then now() else s.last_pics_sync end,
-    missing_token = case when v.verdict = 'stored' then v.missing_token else s.missing_token end,
-    pics_pending_change = case when v.change_number >= s.pics_pending_change then null else s.pics_pending_change end,
-    pending_since = case when v.change_number >= s.pics_pending_change then null else s.pending_since end,
-    attempts = case when v.retry_at is null then 0 else s.attempts + 1 end,
+    missing_token = case v.verdict
+      when 'stored' then v.missing_token
+      when 'failed' then s.missing_token or v.missing_token
+      else s.missing_token
+    end,
+    pics_pending_change = case when v.verdict <> 'failed' and v.change_number >= s.pics_pending_change then null else s.pics_pending_change end,
+    pending_since = case when v.verdict <> 'failed' and v.change_number >= s.pics_pending_change then null else s.pending_since end,
+    -- A mark that was set meanwhile may have reset them.
+    attempts = case when v.retry_at is null then 0 else greatest(s.attempts, 1) end,
+    -- An answer with a change number says that Steam knows the app.
+    unknown_since = case when v.change_number is null then s.unknown_since end,
     next_attempt_at = v.retry_at,
     last_error = v.error,
     lease_id = null, lease_until = null, lease_change = null
@@ -666,8 +795,8 @@ as $$
 $$;
 
 -- Settles the marks of apps that Steam does not know, and releases their lease. It takes effect only if nothing newer has been announced
--- since the claim; an app that was never stored leaves no row.
-create or replace function public.pics_settle_unknown(appids integer[]) returns void
+-- since the claim; an app that was never stored leaves no row. The change number stays that of what is stored.
+create or replace function public.pics_settle_unknown(appids integer[], accept_all boolean) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
@@ -681,13 +810,30 @@ begin
   where s.appid = any (gone) and s.last_pics_sync is null and not exists (select from public.apps a where a.appid = s.appid);
 
   update public.sync_status set
-    pics_change_number = greatest(pics_change_number, lease_change), last_pics_sync = now(),
-    pics_pending_change = null, pending_since = null, attempts = 0, next_attempt_at = null, last_error = null
+    last_pics_sync = now(), pics_pending_change = null, pending_since = null, attempts = 0, next_attempt_at = null, last_error = null,
+    unknown_since = null,
+    -- What an operator confirms does not count towards a mass.
+    unknown_at = case when not accept_all then unknown_at end
   where appid = any (gone);
 
-  update public.sync_status set lease_id = null, lease_until = null, lease_change = null
-  where appid = any (appids);
+  update public.sync_status set attempts = 0, lease_id = null, lease_until = null, lease_change = null
+  where appid = any (appids) and lease_id is not null;
 end
+$$;
+
+-- Releases the lease of apps of which Steam says "unknown" and that is not believed yet. They count as answered, stay as they are, and
+-- are due when a second answer counts; at once where something newer has been announced since the claim.
+create or replace function public.pics_settle_unconfirmed(verdicts public.pics_verdict[]) returns void
+language sql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+  update public.sync_status s set
+    attempts = 0,
+    next_attempt_at = case when s.pics_pending_change = s.lease_change then v.retry_at end,
+    last_error = null,
+    lease_id = null, lease_until = null, lease_change = null
+  from unnest(verdicts) v
+  where s.appid = v.appid and v.verdict = 'unconfirmed';
 $$;
 
 -- Writes one row of app_changes for each field in which the images of some apps differ from what they were.
@@ -711,8 +857,12 @@ $$;
 --             "unknown": [appid, …], "failed": [{"appid", "error"}, …],
 --             "tokens": [{"appid", "access_token": text or null when denied}, …],
 --             "retry_seconds": delay after a first failure, "retry_max_seconds": its limit,
+--             "unknown_confirm_seconds": between a first and a second "unknown" about a known app, "max_shrink": share of the known
+--             apps, "accept_unknown": whether an operator confirms what Steam says now,
 --             "history": whether app_changes gets a row for each field that changes on an app that was stored before}
---   reply    {"stored", "stale", "unknown", "failed", "lease_lost"}: numbers of apps (see pics_verdicts)
+--   reply    {"stored", "stale", "unknown", "unconfirmed", "failed", "lease_lost"}: numbers of apps (see pics_verdicts),
+--            "doubted": [{"appid", "error"}, …] of answers that cannot be true, among the failed,
+--            "mass_unknown": whether "unknown" is not believed, because it is said of too many}
 -- Idempotent: the same request_id again returns the first reply and does nothing.
 create or replace function public.pics_apply(request jsonb) returns jsonb
 language plpgsql volatile
@@ -763,8 +913,9 @@ begin
   -- Marks and leases.
   perform public.pics_settle_answered(verdicts);
   if unknown <> '{}' then
-    perform public.pics_settle_unknown(unknown);
+    perform public.pics_settle_unknown(unknown, coalesce((request ->> 'accept_unknown')::boolean, false));
   end if;
+  perform public.pics_settle_unconfirmed(verdicts);
 
   -- History, second half: what differs now.
   if compared <> '{}' then
@@ -776,8 +927,15 @@ begin
       'stored', count(*) filter (where verdict = 'stored'),
       'stale', count(*) filter (where verdict = 'stale'),
       'unknown', count(*) filter (where verdict = 'unknown'),
+      'unconfirmed', count(*) filter (where verdict = 'unconfirmed'),
       'failed', count(*) filter (where verdict = 'failed'),
-      'lease_lost', count(*) filter (where verdict = 'lease_lost')
+      'lease_lost', count(*) filter (where verdict = 'lease_lost'),
+      'doubted', coalesce(
+        jsonb_agg(jsonb_build_object('appid', appid, 'error', error)) filter (where verdict = 'failed' and change_number is not null), '[]'
+      ),
+      'mass_unknown', count(*) filter (where verdict = 'unconfirmed') > 0 and (
+        select coalesce(mass_unknown_at > clock_timestamp() - interval '1 minute', false) from public.pics_sync_state where id = 1
+      )
     )
     from unnest(verdicts)
   ));
@@ -904,8 +1062,8 @@ begin
     pics_pending_change = excluded.pics_pending_change,
     pending_since = coalesce(s.pending_since, excluded.pending_since),
     needs_token = excluded.needs_token,
-    attempts = 0,
-    next_attempt_at = null
+    attempts = case when s.lease_id is null then 0 else s.attempts end,
+    next_attempt_at = case when s.lease_id is null then null else s.next_attempt_at end
   where (s.pics_pending_change is null or s.pics_pending_change < excluded.pics_pending_change)
     and (s.pics_change_number is null or s.pics_change_number < excluded.pics_pending_change);
   get diagnostics marked = row_count;
@@ -1846,7 +2004,7 @@ $$;
 
 ------------------------------------------------------------------------------------------------------------- status
 
--- State of the sync. reply {columns of pics_sync_state…, "pending", "failing", "apps"}
+-- State of the sync. reply {columns of pics_sync_state…, "pending", "failing", "unconfirmed", "apps"}; the counts as in pics_backlog
 create or replace function public.pics_state() returns jsonb
 language sql stable
 set search_path = pg_catalog, pg_temp
@@ -1854,7 +2012,10 @@ as $$
   select to_jsonb(state) || jsonb_build_object(
     'apps', (select count(*) from public.apps),
     'pending', (select count(*) from public.sync_status where pics_pending_change is not null),
-    'failing', (select count(*) from public.sync_status where pics_pending_change is not null and attempts > 0)
+    'failing', (
+      select count(*) from public.sync_status where pics_pending_change is not null and attempts > 0 and next_attempt_at is not null
+    ),
+    'unconfirmed', (select count(*) from public.sync_status where pics_pending_change is not null and unknown_since is not null)
   )
   from public.pics_sync_state state where id = 1;
 $$;
@@ -1888,23 +2049,25 @@ as $$
   from (
     select s.appid, a.name, s.last_error as error, s.attempts, s.next_attempt_at
     from public.sync_status s left join public.apps a on a.appid = s.appid
-    where s.pics_pending_change is not null and s.attempts > 0
+    where s.pics_pending_change is not null and s.attempts > 0 and s.next_attempt_at is not null
     order by s.attempts desc, s.appid
     limit (request ->> 'max')::integer
   ) worst;
 $$;
 
 -- Backlog of pending apps.
---   reply {"pending": not in backoff, "failing": in backoff, "lag_seconds": age of the oldest pending, null when none,
---          "failing_apps": as pics_failing}
+--   reply {"pending": due now, "failing": in backoff, "unconfirmed": waiting for a second "unknown",
+--          "mass_unknown_at": when "unknown" was last not believed, being said of too many apps, "lag_seconds": age of the oldest pending, null when none, "failing_apps": as pics_failing}
 create or replace function public.pics_backlog() returns jsonb
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
   select jsonb_build_object(
-    'pending', count(*) filter (where attempts = 0),
-    'failing', count(*) filter (where attempts > 0),
-    'lag_seconds', extract(epoch from clock_timestamp() - min(pending_since) filter (where attempts = 0)),
+    'pending', count(*) filter (where next_attempt_at is null),
+    'failing', count(*) filter (where next_attempt_at is not null and attempts > 0),
+    'unconfirmed', count(*) filter (where unknown_since is not null),
+    'mass_unknown_at', (select mass_unknown_at from public.pics_sync_state where id = 1),
+    'lag_seconds', extract(epoch from clock_timestamp() - min(pending_since) filter (where next_attempt_at is null)),
     'failing_apps', public.pics_failing('{"max": 20}')
   )
   from public.sync_status where pics_pending_change is not null;

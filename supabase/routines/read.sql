@@ -4,7 +4,7 @@
 
 ------------------------------------------------------------------------------------------------------------- status
 
--- State of the sync. reply {columns of pics_sync_state…, "pending", "failing", "apps"}
+-- State of the sync. reply {columns of pics_sync_state…, "pending", "failing", "unconfirmed", "apps"}; the counts as in pics_backlog
 create or replace function public.pics_state() returns jsonb
 language sql stable
 set search_path = pg_catalog, pg_temp
@@ -12,7 +12,10 @@ as $$
   select to_jsonb(state) || jsonb_build_object(
     'apps', (select count(*) from public.apps),
     'pending', (select count(*) from public.sync_status where pics_pending_change is not null),
-    'failing', (select count(*) from public.sync_status where pics_pending_change is not null and attempts > 0)
+    'failing', (
+      select count(*) from public.sync_status where pics_pending_change is not null and attempts > 0 and next_attempt_at is not null
+    ),
+    'unconfirmed', (select count(*) from public.sync_status where pics_pending_change is not null and unknown_since is not null)
   )
   from public.pics_sync_state state where id = 1;
 $$;
@@ -46,23 +49,25 @@ as $$
   from (
     select s.appid, a.name, s.last_error as error, s.attempts, s.next_attempt_at
     from public.sync_status s left join public.apps a on a.appid = s.appid
-    where s.pics_pending_change is not null and s.attempts > 0
+    where s.pics_pending_change is not null and s.attempts > 0 and s.next_attempt_at is not null
     order by s.attempts desc, s.appid
     limit (request ->> 'max')::integer
   ) worst;
 $$;
 
 -- Backlog of pending apps.
---   reply {"pending": not in backoff, "failing": in backoff, "lag_seconds": age of the oldest pending, null when none,
---          "failing_apps": as pics_failing}
+--   reply {"pending": due now, "failing": in backoff, "unconfirmed": waiting for a second "unknown",
+--          "mass_unknown_at": when "unknown" was last not believed, being said of too many apps, "lag_seconds": age of the oldest pending, null when none, "failing_apps": as pics_failing}
 create or replace function public.pics_backlog() returns jsonb
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
   select jsonb_build_object(
-    'pending', count(*) filter (where attempts = 0),
-    'failing', count(*) filter (where attempts > 0),
-    'lag_seconds', extract(epoch from clock_timestamp() - min(pending_since) filter (where attempts = 0)),
+    'pending', count(*) filter (where next_attempt_at is null),
+    'failing', count(*) filter (where next_attempt_at is not null and attempts > 0),
+    'unconfirmed', count(*) filter (where unknown_since is not null),
+    'mass_unknown_at', (select mass_unknown_at from public.pics_sync_state where id = 1),
+    'lag_seconds', extract(epoch from clock_timestamp() - min(pending_since) filter (where next_attempt_at is null)),
     'failing_apps', public.pics_failing('{"max": 20}')
   )
   from public.sync_status where pics_pending_change is not null;

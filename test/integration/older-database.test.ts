@@ -157,7 +157,7 @@ forEachDatabase(
         const { lease, apps } = await claim({ max: 334 });
         const records = apps.map(({ appid, change_number }) =>
           appid === 30
-            ? { appid, change_number, partial: true, missing_token: true, name: "Partial" }
+            ? { appid, change_number, partial: true, missing_token: true, lacks: [], name: "Partial" }
             : fullRecord(appid, change_number, special[appid]),
         );
         const longError = { appid: 15, error: `refused: ${"x".repeat(300)}` };

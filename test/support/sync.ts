@@ -138,6 +138,8 @@ function compose(
     upsertBatchSize: 500,
     leaseMs: 90_000,
     appBackoff: { firstMs: 50, maxMs: 500 },
+    askAgain: { rounds: 4, backoff: { firstMs: 20, maxMs: 100 } },
+    unknownRule: { confirmMs: 600_000, maxShrink: 0.05, acceptUnknown: false },
     history: true,
   };
 }

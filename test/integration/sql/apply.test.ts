@@ -123,26 +123,136 @@ forEachDatabase("pics_apply", (open, kind) => {
   });
 
   describe("unknown to Steam", () => {
-    test("makes a stored app inactive until Steam knows it again", async () => {
+    test("makes a stored app inactive until Steam knows it again; its change number stays that of its content", async () => {
       await store(record(10, 400));
       const lease = await claimed([10, 500]);
-      expect(await apply(lease, { unknown: [10] })).toEqual(applied({ unknown: 1 }));
+      expect(await apply(lease, { unknown: [10], confirmSeconds: 0 })).toEqual(applied({ unknown: 1 }));
       expect(await app(10)).toMatchObject({ name: "App 10", is_known: false, is_active: false });
-      expect(await status(10)).toMatchObject({ ...noWork, ...noLease, pics_change_number: 500 });
+      expect(await status(10)).toMatchObject({ ...noWork, ...noLease, unknown_since: null, pics_change_number: 400 });
 
       await apply(await claimed([10, 500]), { apps: [record(10, 500)] });
       expect(await app(10)).toMatchObject({ is_known: true, is_active: true });
       expect(await status(10)).toMatchObject({ ...noWork, pics_change_number: 500 });
     });
 
-    test("has no effect when a newer change was announced since the claim", async () => {
-      await store(record(10, 400));
-      const lease = await claimed([10, 500]);
-      await mark([[10, 501]]);
-      await apply(lease, { unknown: [10] });
-      expect(await app(10)).toMatchObject({ is_known: true, is_active: true });
-      expect(await status(10)).toMatchObject({ ...noLease, pics_change_number: 400, pics_pending_change: 501 });
-      expect((await claim()).appids).toEqual([10]);
+    test.each([0, 600])(
+      "has no effect when a newer change was announced since the claim (%d s)",
+      async (confirmSeconds) => {
+        await store(record(10, 400));
+        const lease = await claimed([10, 500]);
+        await mark([[10, 501]]);
+        await apply(lease, { unknown: [10], confirmSeconds });
+        expect(await app(10)).toMatchObject({ is_known: true, is_active: true });
+        expect(await status(10)).toMatchObject({ ...noLease, pics_change_number: 400, pics_pending_change: 501 });
+        expect((await claim()).appids).toEqual([10]);
+      },
+    );
+
+    describe("about a stored and known app", () => {
+      const unknown = async (appids: number[], options: { maxShrink?: number; acceptUnknown?: boolean } = {}) => {
+        const { lease } = await claim({ appids, max: appids.length });
+        return await apply(lease, { unknown: appids, ...options });
+      };
+      const elapse = (interval: string) =>
+        sql(`update sync_status set unknown_since = unknown_since - interval '${interval}',
+          unknown_at = unknown_at - interval '${interval}', next_attempt_at = next_attempt_at - interval '${interval}'`);
+      const storeAndMark = async (count: number) => {
+        const appids = Array.from({ length: count }, (_, index) => index + 1);
+        await store(...appids.map((appid) => record(appid, 400)));
+        await mark([], { unknown: appids });
+        return appids;
+      };
+
+      test("is believed once a second answer, late enough, says the same", async () => {
+        await storeAndMark(1);
+        expect(await unknown([1])).toEqual(applied({ unconfirmed: 1 }));
+        expect(await app(1)).toMatchObject({ is_known: true, is_active: true });
+        expect(await status(1)).toMatchObject({ ...noLease, attempts: 0, last_error: null, pics_pending_change: 400 });
+        expect(await secondsTo("next_attempt_at", 1)).toBeGreaterThan(595);
+        // It is not work that a one-off command waits for.
+        expect(await claim()).toMatchObject({ appids: [], waiting: 0, due_in_seconds: expect.any(Number) });
+
+        await elapse("590 seconds");
+        await sql("update sync_status set next_attempt_at = null");
+        expect(await unknown([1])).toEqual(applied({ unconfirmed: 1 }));
+        expect(await secondsTo("next_attempt_at", 1)).toBeLessThan(11);
+
+        await elapse("11 seconds");
+        expect(await unknown([1])).toEqual(applied({ unknown: 1 }));
+        expect(await app(1)).toMatchObject({ is_known: false, is_active: false });
+        expect(await status(1)).toMatchObject({ ...noWork, ...noLease, unknown_since: null, pics_change_number: 400 });
+      });
+
+      test.each([
+        ["is stored again", async () => store(record(1, 400))],
+        ["is in metadata", async () => mark([[1, 400]])],
+        [
+          "is answered with an older version",
+          async () => {
+            await sql("update sync_status set next_attempt_at = null");
+            await apply((await claim()).lease, { apps: [record(1, 300)], retrySeconds: 0 });
+          },
+        ],
+      ])("counts from the start again when the app %s meanwhile", async (_, know) => {
+        await storeAndMark(1);
+        await unknown([1]);
+        await elapse("1 hour");
+        await know();
+        await mark([], { unknown: [1] });
+        await sql("update sync_status set next_attempt_at = null");
+        expect(await unknown([1])).toEqual(applied({ unconfirmed: 1 }));
+      });
+
+      test("keeps the first answer through failures", async () => {
+        await storeAndMark(1);
+        await unknown([1]);
+        await elapse("700 seconds");
+        await apply((await claim()).lease, { failed: [{ appid: 1, error: "silent" }], retrySeconds: instantSeconds });
+        expect(await unknown([1])).toEqual(applied({ unknown: 1 }));
+      });
+
+      test("is not believed of more than MAX_SHRINK of the known apps within an hour, by however many answers", async () => {
+        const appids = await storeAndMark(300);
+        const burst = appids.slice(0, 20);
+        // Of 300 apps, 20 are more than 5 %.
+        for (let answer = 1; answer <= 9; answer++) {
+          expect(await unknown(burst)).toEqual(applied({ unconfirmed: 20, mass_unknown: true }));
+          await elapse("601 seconds");
+        }
+        expect(await sql("select count(*)::int as known from apps where is_known")).toEqual([{ known: 300 }]);
+        expect(await call("pics_backlog")).toMatchObject({ unconfirmed: 20, failing: 0 });
+        expect(await call("pics_state")).toMatchObject({ unconfirmed: 20, mass_unknown_at: expect.any(String) });
+        // An operator confirms it; after that a single app is as before.
+        await sql("update sync_status set next_attempt_at = null");
+        expect(await unknown(burst, { acceptUnknown: true })).toEqual(applied({ unknown: 20 }));
+        await unknown([21]);
+        await elapse("601 seconds");
+        expect(await unknown([21])).toEqual(applied({ unknown: 1 }));
+      });
+
+      test("is believed of 19 apps, and of a share that is allowed", async () => {
+        const appids = await storeAndMark(60);
+        for (const [first, last, maxShrink] of [
+          [0, 19, 0],
+          [19, 29, 0.6],
+        ] as const) {
+          const some = appids.slice(first, last);
+          expect(await unknown(some, { maxShrink })).toEqual(applied({ unconfirmed: some.length }));
+          await elapse("601 seconds");
+          expect(await unknown(some, { maxShrink })).toEqual(applied({ unknown: some.length }));
+        }
+        // Those believed within the hour count: 30 of 60.
+        expect(await unknown([appids[29] as number], { maxShrink: 0.49 })).toMatchObject({ mass_unknown: true });
+      });
+
+      test("an hour ago does not count towards a mass", async () => {
+        const appids = await storeAndMark(40);
+        await unknown(appids.slice(0, 20));
+        await elapse("3601 seconds");
+        await unknown(appids.slice(20, 21));
+        await elapse("601 seconds");
+        expect(await unknown(appids.slice(20, 21))).toEqual(applied({ unknown: 1 }));
+      });
     });
 
     test("deletes the row of an app that was never stored", async () => {
@@ -159,6 +269,55 @@ forEachDatabase("pics_apply", (open, kind) => {
       await mark([[10, 501]]);
       await apply(lease, { unknown: [10] });
       expect(await status(10)).toMatchObject({ ...noLease, pics_pending_change: 501 });
+    });
+  });
+
+  describe("an answer that lacks sections", () => {
+    const stored = { current_build_id: "77", last_content_update: "2025-01-02T03:04:05.000Z" };
+    const all = ["common", "extended", "depots"] as const;
+
+    test.each([
+      ["all of them", { lacks: all }, "empty app info"],
+      ["all of them, as partial", { lacks: all, partial: true, missing_token: true }, "withheld"],
+      ["common", { lacks: ["common"] }, "section common"],
+      ["common and extended", { lacks: ["common", "extended"] }, "section common"],
+      ["depots", { lacks: ["depots"] }, "section depots"],
+    ] as const)("which are stored (%s) leaves what is stored, and is retried with backoff", async (_, given, error) => {
+      await store(record(10, 400, stored));
+      const before = await app(10);
+      const lease = await claimed([10, 500]);
+      const reply = await apply(lease, { apps: [record(10, 500, { name: "Not it", ...given })], retrySeconds: 100 });
+      expect(reply).toEqual(applied({ failed: 1, doubted: [{ appid: 10, error: expect.stringContaining(error) }] }));
+      expect(await app(10)).toEqual(before);
+      expect(await status(10)).toMatchObject({
+        ...noLease,
+        pics_change_number: 400,
+        pics_pending_change: 500,
+        attempts: 1,
+        last_error: expect.stringContaining(error),
+        missing_token: "missing_token" in given,
+      });
+      expect(await secondsTo("next_attempt_at", 10)).toBeGreaterThan(95);
+    });
+
+    test.each([
+      ["extended", {}, { lacks: ["extended"] }],
+      ["depots, without a build that is stored", {}, { lacks: ["extended", "depots"] }],
+      ["depots, as partial", stored, { lacks: ["extended", "depots"], partial: true }],
+      ["common, without a name that is stored", { name: null }, { lacks: ["common"] }],
+      ["all of them, as partial, without a name that is stored", { name: null }, { lacks: all, partial: true }],
+    ] as const)("that need not be there (%s) is stored", async (_, before, given) => {
+      await store(record(10, 400, before));
+      const lease = await claimed([10, 500]);
+      expect(await apply(lease, { apps: [record(10, 500, given)] })).toEqual(applied({ stored: 1 }));
+      expect(await status(10)).toMatchObject({ ...noWork, pics_change_number: 500 });
+    });
+
+    test("all of them fails an app that was never stored, unless it is partial", async () => {
+      const lease = await claimed([10, 500], [20, 500]);
+      const apps = [record(10, 500, { lacks: all }), record(20, 500, { lacks: all, partial: true, name: null })];
+      expect(await apply(lease, { apps })).toMatchObject({ stored: 1, failed: 1, doubted: [{ appid: 10 }] });
+      expect(await sql("select appid from apps")).toEqual([{ appid: 20 }]);
     });
   });
 
@@ -257,7 +416,8 @@ forEachDatabase("pics_apply", (open, kind) => {
       await store(record(30, 400));
       const lease = await claimed([10, 500], [20, 500], [30, 500]);
       const request = randomUUID();
-      const options = { request, apps: [record(10, 500)], failed: [{ appid: 20, error: "broken" }], unknown: [30] };
+      const failed = [{ appid: 20, error: "broken" }];
+      const options = { request, apps: [record(10, 500)], failed, unknown: [30], confirmSeconds: 0 };
       const reply = await apply(lease, options);
       expect(reply).toEqual(applied({ stored: 1, unknown: 1, failed: 1 }));
       const after = await sql("select * from sync_status order by appid");

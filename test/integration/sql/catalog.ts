@@ -59,13 +59,20 @@ export interface ApplyOptions {
   tokens?: { appid: number; access_token: string | null }[];
   retrySeconds?: number;
   retryMaxSeconds?: number;
+  /** Between two answers "unknown"; 0 believes the first. */
+  confirmSeconds?: number;
+  maxShrink?: number;
+  acceptUnknown?: boolean;
 }
 export interface Applied {
   stored: number;
   stale: number;
   unknown: number;
+  unconfirmed: number;
   failed: number;
   lease_lost: number;
+  doubted: { appid: number; error: string }[];
+  mass_unknown: boolean;
 }
 
 /** Tests of rules that SQL alone decides, on both versions of Postgres: PostgREST adds nothing to them. */
@@ -73,13 +80,16 @@ export function forEachSqlDatabase(name: string, tests: Parameters<typeof forEac
   forEachDatabase(name, tests, ["pglite", "postgres"]);
 }
 
-/** A reply of `pics_apply` in which everything not named is 0. */
+/** A reply of `pics_apply` in which everything not named is 0, empty or false. */
 export const applied = (counts: Partial<Applied>): Applied => ({
   stored: 0,
   stale: 0,
   unknown: 0,
+  unconfirmed: 0,
   failed: 0,
   lease_lost: 0,
+  doubted: [],
+  mass_unknown: false,
   ...counts,
 });
 
@@ -140,6 +150,9 @@ export function catalogOf(opened: () => TestDatabase): Catalog {
         tokens: options.tokens ?? [],
         retry_seconds: options.retrySeconds ?? 60,
         retry_max_seconds: options.retryMaxSeconds ?? 3_600,
+        unknown_confirm_seconds: options.confirmSeconds ?? 600,
+        max_shrink: options.maxShrink ?? 0.05,
+        accept_unknown: options.acceptUnknown ?? false,
       }),
     async store(...records) {
       const appids = records.map(({ appid }) => appid);
@@ -179,6 +192,7 @@ export function record(appid: number, changeNumber: number, given: Partial<Store
     change_number: changeNumber,
     partial: false,
     missing_token: false,
+    lacks: [],
     name: `App ${appid}`,
     type: "game",
     is_free: false,

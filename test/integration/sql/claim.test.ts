@@ -44,12 +44,64 @@ forEachDatabase("pics_claim", (open, kind) => {
     expect(due_in_seconds).toBeLessThanOrEqual(30);
   });
 
-  test("claims apps of a lapsed lease without counting an attempt", async () => {
+  test("forgives the first lapsed lease: its apps are claimed with the others", async () => {
     await markAll([10]);
     const lapsed = await claim();
     expect(lapsed.appids).toEqual([10]);
     await sql("update sync_status set lease_until = now()");
-    expect((await claim()).apps).toMatchObject([{ appid: 10, attempts: 0 }]);
+    await mark([[20, 500]]);
+    expect((await claim()).apps).toMatchObject([
+      { appid: 10, attempts: 1 },
+      { appid: 20, attempts: 0 },
+    ]);
+  });
+
+  describe("an app that kills every worker that claims it", () => {
+    const poison = 7;
+    /** Its leases lapse, and every backoff has passed when the next worker starts. */
+    const die = () =>
+      sql("update sync_status set lease_until = now(), next_attempt_at = next_attempt_at - interval '1 day'");
+    const settleOthers = async ({ lease, appids }: { lease: string; appids: number[] }) =>
+      apply(lease, { apps: appids.filter((appid) => appid !== poison).map((appid) => record(appid, 500)) });
+
+    test.each([
+      ["each start is a bulk sync", () => call("pics_begin_bulk", { change_number: 500, appids: null })],
+      ["Steam announces it anew before each start", () => mark([[poison, 500 + counter++]])],
+    ])("ends up alone, and the others are stored (%s)", async (_, start) => {
+      await markAll(range(100));
+      const sizes: number[] = [];
+      for (let starts = 0; starts < 7; starts++) {
+        await start();
+        // A worker stores what it claims, until it claims the poison.
+        for (;;) {
+          const claimed = await claim({ max: 40, maxAttempts: 7 });
+          if (claimed.appids.length === 0) break;
+          if (claimed.appids.includes(poison)) {
+            sizes.push(claimed.appids.length);
+            break;
+          }
+          await settleOthers(claimed);
+        }
+        await die();
+      }
+      expect(sizes[0]).toBe(40);
+      expect(sizes.slice(2)).toEqual([2, 1, 1, 1, 1].slice(0, sizes.length - 2));
+      expect(await sql("select count(*)::int as stored from apps")).toEqual([{ stored: 99 }]);
+      expect(await status(poison)).toMatchObject({ last_error: expect.stringContaining("worker"), attempts: 7 });
+    });
+    let counter = 1;
+
+    test("waits longer before each claim, unless a bulk sync names it", async () => {
+      await markAll([poison]);
+      for (let deaths = 0; deaths < 4; deaths++) {
+        expect((await claim({ seconds: 50 })).appids).toEqual([poison]);
+        await sql("update sync_status set lease_until = now()");
+        if (deaths > 1) expect((await claim()).appids).toEqual([]);
+        await sql("update sync_status set next_attempt_at = now() where next_attempt_at is not null");
+      }
+      await call("pics_begin_bulk", { change_number: 500, appids: [poison] });
+      expect(await status(poison)).toMatchObject({ attempts: 0, next_attempt_at: null });
+    });
   });
 
   test("returns the same apps for the same lease id", async () => {
@@ -220,11 +272,11 @@ forEachDatabase("pics_claim", (open, kind) => {
     });
   });
 
-  test("changes nothing else of the row", async () => {
+  test("counts an attempt and changes nothing else of the row", async () => {
     await store(record(10, 500));
     await mark([[10, 501]]);
     const { lease_id: _, lease_until: __, lease_change: ___, ...before } = await status(10);
     await claim();
-    expect(await status(10)).toMatchObject(before);
+    expect(await status(10)).toMatchObject({ ...before, attempts: 1 });
   });
 });

@@ -117,7 +117,7 @@ forEachSqlDatabase("app_changes", (open) => {
     test("has rows when an app becomes unknown and known again", async () => {
       await store(record(10, 500));
       await mark([[10, 501]]);
-      await apply((await claim()).lease, { unknown: [10] });
+      await apply((await claim()).lease, { unknown: [10], confirmSeconds: 0 });
       await store(record(10, 502));
       expect(await changes()).toEqual([
         { appid: 10, change_number: 501, field: "is_active", old: true, new: false },

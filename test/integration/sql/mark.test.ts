@@ -71,7 +71,7 @@ forEachSqlDatabase("pics_mark", (open, kind) => {
   test("marks an app that is known again at its stored number", async () => {
     await store(record(10, 500));
     await mark([], { unknown: [10] });
-    await apply((await claim()).lease, { unknown: [10] });
+    await apply((await claim()).lease, { unknown: [10], confirmSeconds: 0 });
     expect(await mark([[10, 500]])).toMatchObject({ marked: 1 });
   });
 

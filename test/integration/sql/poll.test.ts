@@ -305,7 +305,14 @@ forEachSqlDatabase("the change monitor's functions", (open) => {
 
     test("is zero when nothing is pending", async () => {
       await store(record(10, 1_000));
-      expect(await backlog()).toEqual({ pending: 0, failing: 0, lag_seconds: null, failing_apps: [] });
+      expect(await backlog()).toEqual({
+        pending: 0,
+        failing: 0,
+        unconfirmed: 0,
+        mass_unknown_at: null,
+        lag_seconds: null,
+        failing_apps: [],
+      });
     });
 
     test("counts pending and failing apps apart, with the age of the oldest pending", async () => {
@@ -322,6 +329,8 @@ forEachSqlDatabase("the change monitor's functions", (open) => {
       expect(counts).toEqual({
         pending: 2,
         failing: 1,
+        unconfirmed: 0,
+        mass_unknown_at: null,
         failing_apps: [{ appid: 30, name: null, error: "broken", attempts: 1, next_attempt_at: expect.any(String) }],
       });
       expect(lag_seconds).toBeGreaterThanOrEqual(90);

@@ -145,6 +145,7 @@ forEachDatabase("status functions", (open) => {
       failed: [{ appid: 30, error: "broken" }],
       tokens: [{ appid: 10, access_token: "7" }],
       appBackoff: { firstMs: 60_000, maxMs: 3_600_000 },
+      unknownRule: { confirmMs: 600_000, maxShrink: 0.05, acceptUnknown: false },
       history: true,
     });
     expect(reply).toEqual(applied({ stored: 1, unknown: 1, failed: 1 }));

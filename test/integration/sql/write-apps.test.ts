@@ -46,6 +46,7 @@ forEachSqlDatabase("pics_write_apps", (open) => {
     change_number: changeNumber,
     partial: true,
     missing_token: true,
+    lacks: [],
     ...given,
   });
   const apps = () => sql("select * from apps order by appid");

@@ -10,6 +10,12 @@ export function generateRecords(count: number): StoredRecord[] {
     const isDenied = app.access === "denied";
     const text = catalog.body(app, isDenied ? "public" : "whole").bytes.toString("utf8");
     const record = extractApp(app.appid, text, isDenied);
-    return { ...record, change_number: app.changeNumber, partial: !isWhole(record), missing_token: isDenied };
+    return {
+      ...record,
+      change_number: app.changeNumber,
+      partial: !isWhole(record),
+      missing_token: isDenied,
+      lacks: [],
+    };
   });
 }

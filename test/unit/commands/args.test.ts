@@ -37,10 +37,17 @@ describe("parseCommand", () => {
   it.each([
     [["sync"], { kind: "sync" }],
     [["migrate"], { kind: "migrate" }],
-    [["bulk-sync"], { kind: "bulk_sync", appids: null, full: false }],
-    [["bulk-sync", "--full"], { kind: "bulk_sync", appids: null, full: true }],
-    [["bulk-sync", "--app-ids", "10,20,10"], { kind: "bulk_sync", appids: [10, 20], full: false }],
-    [["bulk-sync", "--app-ids=2147483647, 1"], { kind: "bulk_sync", appids: [2_147_483_647, 1], full: false }],
+    [["bulk-sync"], { kind: "bulk_sync", appids: null, full: false, acceptUnknown: false }],
+    [["bulk-sync", "--accept-unknown"], { kind: "bulk_sync", appids: null, full: false, acceptUnknown: true }],
+    [["bulk-sync", "--full"], { kind: "bulk_sync", appids: null, full: true, acceptUnknown: false }],
+    [
+      ["bulk-sync", "--app-ids", "10,20,10"],
+      { kind: "bulk_sync", appids: [10, 20], full: false, acceptUnknown: false },
+    ],
+    [
+      ["bulk-sync", "--app-ids=2147483647, 1"],
+      { kind: "bulk_sync", appids: [2_147_483_647, 1], full: false, acceptUnknown: false },
+    ],
     [["change-monitor"], { kind: "change_monitor" }],
     [["collect"], asConfigured],
     [["collect", "--full-refresh"], { ...asConfigured, fullRefresh: true }],
@@ -164,7 +171,7 @@ describe("parseCommand", () => {
 describe("commandOfMode", () => {
   it("maps each MODE to its command without options", () => {
     expect(commandOfMode("sync")).toEqual({ kind: "sync" });
-    expect(commandOfMode("bulk_sync")).toEqual({ kind: "bulk_sync", appids: null, full: false });
+    expect(commandOfMode("bulk_sync")).toEqual({ kind: "bulk_sync", appids: null, full: false, acceptUnknown: false });
     expect(commandOfMode("change_monitor")).toEqual({ kind: "change_monitor" });
     expect(commandOfMode("collect")).toEqual(asConfigured);
     expect(commandOfMode("migrate")).toEqual({ kind: "migrate" });

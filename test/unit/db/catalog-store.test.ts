@@ -15,9 +15,19 @@ const request: ApplyRequest = {
   failed: [{ appid: 10, error: "no reply" }],
   tokens: [],
   appBackoff: { firstMs: 1, maxMs: 1 },
+  unknownRule: { confirmMs: 600_000, maxShrink: 0.05, acceptUnknown: false },
   history: true,
 };
-const reply = { stored: 0, stale: 0, unknown: 0, failed: 1, lease_lost: 0 };
+const reply = {
+  stored: 0,
+  stale: 0,
+  unknown: 0,
+  unconfirmed: 0,
+  failed: 1,
+  lease_lost: 0,
+  doubted: [],
+  mass_unknown: false,
+};
 
 /** A database that times out twice. */
 function setUp() {

@@ -16,6 +16,8 @@ const catalog = {
   last_verified_at: null,
   pending: 0,
   failing: 0,
+  unconfirmed: 0,
+  mass_unknown_at: null,
   lag_seconds: null,
 };
 

@@ -44,6 +44,8 @@ describe("loadConfig", () => {
       watchdogMs: 600_000,
       giveUpAfterMs: 900_000,
       history: true,
+      unknownConfirmMs: 600_000,
+      maxShrink: 0.05,
       bulk: {
         appIdMax: null,
         batchSize: 200,
@@ -66,7 +68,6 @@ describe("loadConfig", () => {
         intervalMs: 0,
         batchSize: 500,
         maxDetails: 3000,
-        maxShrink: 0.05,
         maxWorkers: 3,
       },
       library: {

@@ -20,6 +20,8 @@ const snapshot: ServiceSnapshot = {
     last_change_number: 37_494_854,
     pending: 4,
     failing: 1,
+    unconfirmed: 0,
+    mass_unknown_at: null,
     leading: true,
     sweeping: false,
     last_poll_at: "2026-07-01T12:00:00.000Z",
@@ -51,7 +53,8 @@ describe("createMetrics", () => {
     metrics.steamAnswered("changes", "timeout", 60);
     metrics.batchStep("extract", 0.02);
     const failures = [{ appid: 1, error: "x", step: "extract" as const }];
-    metrics.batchOutcome({ stored: 5, stale: 1, unknown: 0, failed: 1, lease_lost: 0, failures });
+    const none = { unknown: 0, unconfirmed: 0, lease_lost: 0, mass_unknown: false };
+    metrics.batchOutcome({ ...none, stored: 5, stale: 1, failed: 1, failures });
     metrics.databaseFailed(new DatabaseError("retryable", "40P01", "deadlock"));
     const values = await read(metrics);
     expect(values.get('steam_requests_total{kind="changes",result="ok"}')).toBe(1);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { ApplyReply, ApplyRequest, CatalogStore, ClaimedApp } from "../../../src/db/catalog-store.ts";
 import { DatabaseError, SteamError } from "../../../src/process/errors.ts";
-import type { AppPayload, AppRequest, Pics } from "../../../src/steam/port.ts";
+import type { AccessTokens, AppPayload, AppRequest, Pics } from "../../../src/steam/port.ts";
 import { applyBatch } from "../../../src/sync/apply-batch.ts";
 import { silent } from "../../support/templates.ts";
 
@@ -24,10 +24,19 @@ const payload = (appid: number, more: Partial<AppPayload> = {}): AppPayload => (
   ...more,
 });
 
+function evenAreGranted(appids: readonly number[]): AccessTokens {
+  const granted = appids.filter((appid) => appid % 2 === 0);
+  return {
+    granted: new Map(granted.map((appid) => [appid, `token ${appid}`])),
+    denied: appids.filter((appid) => appid % 2 === 1),
+  };
+}
+
 /** A store that accepts every batch for which `refuse` does not throw, and records it. */
 function setUp(
   refuse: (request: ApplyRequest) => void = () => {},
   answer: (apps: readonly AppRequest[]) => AppPayload[] = (apps) => apps.map(({ appid }) => payload(appid)),
+  answerTokens: (appids: readonly number[]) => AccessTokens = evenAreGranted,
 ) {
   const written: ApplyRequest[] = [];
   const asked: (readonly AppRequest[])[] = [];
@@ -39,8 +48,11 @@ function setUp(
         stored: request.apps.length,
         stale: 0,
         unknown: request.unknown.length,
+        unconfirmed: 0,
         failed: request.failed.length,
         lease_lost: 0,
+        doubted: [],
+        mass_unknown: false,
       };
     },
   };
@@ -49,13 +61,7 @@ function setUp(
       asked.push(apps);
       return { apps: answer(apps), unknown: [] };
     },
-    async accessTokens(appids) {
-      const granted = appids.filter((appid) => appid % 2 === 0);
-      return {
-        granted: new Map(granted.map((appid) => [appid, `token ${appid}`])),
-        denied: appids.filter((appid) => appid % 2 === 1),
-      };
-    },
+    accessTokens: async (appids) => answerTokens(appids),
   };
   const renewals: number[] = [];
   const lease = {
@@ -70,6 +76,7 @@ function setUp(
     logger: silent,
     upsertBatchSize: 500,
     appBackoff: { firstMs: 1, maxMs: 10 },
+    unknownRule: { confirmMs: 600_000, maxShrink: 0.05, acceptUnknown: false },
     history: true,
   };
   const run = (apps: ClaimedApp[], more = {}) => applyBatch({ ...deps, ...more }, lease, apps);
@@ -126,7 +133,8 @@ describe("applyBatch: fetch", () => {
 
     expect(asked).toHaveLength(2);
     expect(asked[1]).toEqual([{ appid: 2, accessToken: "token 2" }]);
-    expect(renewals).toHaveLength(1);
+    // Before each request, since it may wait for its turn.
+    expect(renewals).toHaveLength(3);
     const [request] = written;
     expect(request?.tokens).toEqual([
       { appid: 1, access_token: null },
@@ -165,6 +173,53 @@ describe("applyBatch: fetch", () => {
     });
     expect(await run(many(3))).toMatchObject({ stored: 0, failed: 3 });
     expect(written[0]?.failed.map(({ error }) => error)).toEqual(Array(3).fill("no reply within 60 s"));
+  });
+
+  describe("what Steam leaves unanswered", () => {
+    const askAgain = { rounds: 4, backoff: { firstMs: 1, maxMs: 2 } };
+
+    it("is requested again in smaller parts, and fails its app in the end", async () => {
+      const { run, asked } = setUp(undefined, (apps) =>
+        // App 3 is never answered, and every request of more than two apps lacks its second half.
+        apps
+          .filter((_, index) => apps.length <= 2 || index < apps.length / 2)
+          .filter(({ appid }) => appid !== 3)
+          .map(({ appid }) => payload(appid)),
+      );
+      const outcome = await run(many(8), { askAgain });
+      expect(outcome).toMatchObject({ stored: 7, failed: 1 });
+      expect(outcome.failures).toEqual([
+        { appid: 3, error: expect.stringContaining("did not mention"), step: "fetch", silent: true },
+      ]);
+      expect(Math.max(...asked.slice(1).map((apps) => apps.length))).toBeLessThanOrEqual(4);
+    });
+
+    it("ends a round: no further requests to a Steam that answers nothing", async () => {
+      const { run, asked } = setUp(undefined, () => []);
+      const outcome = await run(many(8), { askAgain });
+      expect(outcome).toMatchObject({ stored: 0, failed: 8 });
+      expect(asked.map((apps) => apps.length)).toEqual([8, 4, 2, 1]);
+    });
+
+    it("is stored when Steam answers in a later round", async () => {
+      let requests = 0;
+      const { run } = setUp(undefined, (apps) => (++requests < 4 ? [] : apps.map(({ appid }) => payload(appid))));
+      expect(await run(many(8), { askAgain })).toMatchObject({ stored: 8, failed: 0, failures: [] });
+    });
+
+    it("about the token of an app that needs one fails the app, and leaves what is stored", async () => {
+      const { run, written } = setUp(
+        undefined,
+        (apps) => apps.map(({ appid }) => payload(appid, { missingToken: appid < 3, onlyPublic: appid < 3 })),
+        (appids) => ({ granted: new Map(), denied: appids.filter((appid) => appid === 2) }),
+      );
+      const outcome = await run(many(4), { askAgain });
+      expect(outcome.failures).toEqual([
+        { appid: 1, error: expect.stringContaining("access token"), step: "fetch", silent: true },
+      ]);
+      expect(written[0]?.apps.map(({ appid }) => appid)).toEqual([2, 3, 4]);
+      expect(written[0]?.tokens).toEqual([{ appid: 2, access_token: null }]);
+    });
   });
 
   it("fails an app without a text and one with a truncated text, and stores the others", async () => {

@@ -62,7 +62,16 @@ function createStubStore() {
     },
     async apply({ apps }: ApplyRequest) {
       for (const { appid, change_number } of apps) stored.set(appid, change_number);
-      return { stored: apps.length, stale: 0, unknown: 0, failed: 0, lease_lost: 0 };
+      return {
+        stored: apps.length,
+        stale: 0,
+        unknown: 0,
+        unconfirmed: 0,
+        failed: 0,
+        lease_lost: 0,
+        doubted: [],
+        mass_unknown: false,
+      };
     },
     unnamedTags: async (after: number) => stub.unnamedTags.filter((id) => id > after),
   };
@@ -103,6 +112,7 @@ function start(overrides: Partial<MonitorOptions> = {}) {
     lease: database.lease,
     upsertBatchSize: 500,
     appBackoff: { firstMs: 30_000, maxMs: 3_600_000 },
+    unknownRule: { confirmMs: 600_000, maxShrink: 0.05, acceptUnknown: false },
     history: true,
     pollIntervalMs: pollMs,
     batchSize: 100,

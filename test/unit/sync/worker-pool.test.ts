@@ -32,7 +32,16 @@ function setUp(overrides: Partial<WorkerPoolOptions> = {}) {
     async release(leaseId: string) {
       released.push(leaseId);
     },
-    apply: async () => ({ stored: 0, stale: 0, unknown: 1, failed: 0, lease_lost: 0 }),
+    apply: async () => ({
+      stored: 0,
+      stale: 0,
+      unknown: 1,
+      unconfirmed: 0,
+      failed: 0,
+      lease_lost: 0,
+      doubted: [],
+      mass_unknown: false,
+    }),
   };
   const pics = {
     ready: async () => {},

@@ -11,6 +11,8 @@ const catalog = {
   last_verified_at: null,
   pending: 12,
   failing: 3,
+  unconfirmed: 0,
+  mass_unknown_at: null,
   lag_seconds: 14.4,
 };
 const connected = { connected: true, connected_since: ago(11_100), reconnect_attempts: 0, last_error: null };
@@ -22,6 +24,7 @@ const loading = {
   done: 11_990,
   failed: 7,
   unknown: 3,
+  unconfirmed: 0,
   rate_per_second: 249.6,
   eta_seconds: 192,
 };
