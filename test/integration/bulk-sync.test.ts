@@ -4,6 +4,7 @@ import { idsPerRequest } from "../../src/sync/sweep.ts";
 import { type DatabaseKind, forEachDatabase, type OpenDatabase, type TestDatabase } from "../support/databases.ts";
 import { generateCatalog } from "../support/steam/generate.ts";
 import { type SimulatedSteam, startSimulatedSteam } from "../support/steam/simulated-steam.ts";
+import { namelessCategory, storeCategories } from "../support/steam/store-categories.ts";
 import { namelessTag } from "../support/steam/store-tags.ts";
 import { differences, startBulk } from "../support/sync.ts";
 
@@ -98,6 +99,16 @@ function bulkSync(open: OpenDatabase, kind: DatabaseKind): void {
   it("names the tags, except the one that Steam has no name for", async () => {
     expect(await one("select array_agg(tag_id) from steam_tags where name is null")).toEqual([namelessTag]);
     expect(await one<number>("select count(*) from steam_tags")).toBeGreaterThan(20);
+  });
+
+  it("names the categories as Steam does, whatever the seeds say, and keeps seeds that Steam does not name", async () => {
+    const names = await database.sql<{ category_id: number; name: string | null; is_confirmed: boolean }>(
+      "select category_id, name, named_at is not null as is_confirmed from steam_categories",
+    );
+    const confirmed = names.filter(({ is_confirmed }) => is_confirmed);
+    expect(new Map(confirmed.map(({ category_id, name }) => [category_id, name]))).toEqual(new Map(storeCategories));
+    expect(names).toContainEqual({ category_id: 6, name: "Mods (require HL2)", is_confirmed: false });
+    expect(names).toContainEqual({ category_id: namelessCategory, name: null, is_confirmed: false });
   });
 
   it("fetches nothing and writes no app row when the catalog is unchanged", async () => {

@@ -37,6 +37,7 @@ function createStubStore() {
   const stub = {
     cursor: null as number | null,
     unnamedTags: [] as number[],
+    unconfirmedCategories: [] as number[],
     leases: [] as string[],
     announced,
     stored,
@@ -65,6 +66,7 @@ function createStubStore() {
       return { stored: apps.length, stale: 0, unknown: 0, failed: 0, lease_lost: 0 };
     },
     unnamedTags: async (after: number) => stub.unnamedTags.filter((id) => id > after),
+    unconfirmedCategories: async () => stub.unconfirmedCategories,
   };
   const lease = {
     leaseMs: 90_000,
@@ -157,10 +159,11 @@ describe("change monitor", () => {
     expect(monitor.database.leases.at(-1)).toBe("release");
   });
 
-  it("does not delay polls for the names of tags", async () => {
-    steam.silent = { kind: "tag_names", afterMs: 60_000 };
+  it.each(["tag_names", "category_names"] as const)("does not delay polls for %s", async (kind) => {
+    steam.silent = { kind, afterMs: 60_000 };
     const { database } = start();
     database.unnamedTags = [19];
+    database.unconfirmedCategories = [2];
     await pass(5 * minuteMs);
     expect(new Set(spacings().map((ms) => Math.round(ms / 1_000)))).toEqual(new Set([pollMs / 1_000]));
   });

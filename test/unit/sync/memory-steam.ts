@@ -11,7 +11,7 @@ export interface MemorySteam {
   /** Each ChangesSince: its time in milliseconds of the test's clock, and the number it asked for. */
   polls: { atMs: number; since: number }[];
   /** While set, this kind of request times out after this time. */
-  silent: { kind: "changes" | "product_info" | "tag_names"; afterMs: number } | null;
+  silent: { kind: "changes" | "product_info" | "tag_names" | "category_names"; afterMs: number } | null;
   latencyMs: number;
   /** A new version of the app, which need not have existed. */
   change(appid: number): number;
@@ -52,6 +52,7 @@ export function createMemorySteam(): MemorySteam {
     if (isSilent) throw new SteamError("timeout", "no complete reply from Steam");
     if (kind === "changes") return [changesSince(request.since_change_number ?? 0)];
     if (kind === "tag_names") return [{ tags: [] }];
+    if (kind === "category_names") return [{ categories: [] }];
     if (kind === "access_tokens") return [{ app_access_tokens: [], app_denied_tokens: request.appids }];
     return [productInfo(request.apps ?? [])];
   }
@@ -82,7 +83,7 @@ export function createMemorySteam(): MemorySteam {
 }
 
 function kindOf(message: object, request: Request) {
-  if ("method" in message) return "tag_names";
+  if ("method" in message) return request.tagids ? "tag_names" : "category_names";
   if (request.since_change_number !== undefined) return "changes";
   if (request.appids) return "access_tokens";
   return "product_info";
