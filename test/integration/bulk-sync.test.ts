@@ -185,6 +185,25 @@ function bulkSync(open: OpenDatabase, kind: DatabaseKind): void {
       expect(steam.log.counts.app_list).toBeGreaterThan(0);
     });
 
+    it("completes when Steam answers no request for names, and names tags and categories the next time", async () => {
+      const fresh = await open();
+      const named = async () =>
+        (
+          await fresh.sql<{ tags: number; categories: number }>(
+            `select (select count(*)::integer from steam_tags where name is not null) as tags,
+               (select count(*)::integer from steam_categories where named_at is not null) as categories`,
+          )
+        )[0];
+      const remove = steam.faults.add({ kind: "hang", on: ["tag_names", "category_names"], times: 9 });
+      const summary = await startBulk(fresh.db, steam, { timeoutMs: 2_000 }).done;
+      remove();
+      expect(summary).toMatchObject({ apps_total: count, failed_count: 0 });
+      expect(await named()).toEqual({ tags: 0, categories: 0 });
+      await startBulk(fresh.db, steam).done;
+      expect((await named())?.tags).toBeGreaterThan(20);
+      expect((await named())?.categories).toBe(storeCategories.size);
+    });
+
     it("goes on without a list when the Web API refuses it", async () => {
       const fresh = await open();
       const remove = steam.faults.add({ kind: "app_list", status: 403, times: 10 });

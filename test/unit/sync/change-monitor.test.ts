@@ -168,6 +168,14 @@ describe("change monitor", () => {
     expect(new Set(spacings().map((ms) => Math.round(ms / 1_000)))).toEqual(new Set([pollMs / 1_000]));
   });
 
+  it("requests the names of categories once an hour at most, although Steam does not name one of them", async () => {
+    const { database } = start();
+    database.unconfirmedCategories = [9_999];
+    await pass(190 * minuteMs);
+    expect(steam.kinds.filter((kind) => kind === "changes").length).toBeGreaterThan(300);
+    expect(steam.kinds.filter((kind) => kind === "category_names")).toHaveLength(4);
+  });
+
   it("stores a change that was announced a moment ago, although other workers are idle", async () => {
     const { database } = start();
     await pass(minuteMs + 1_000);

@@ -10,6 +10,8 @@ export interface MemorySteam {
   current: number;
   /** Each ChangesSince: its time in milliseconds of the test's clock, and the number it asked for. */
   polls: { atMs: number; since: number }[];
+  /** The kind of each request, in order. */
+  kinds: string[];
   /** While set, this kind of request times out after this time. */
   silent: { kind: "changes" | "product_info" | "tag_names" | "category_names"; afterMs: number } | null;
   latencyMs: number;
@@ -35,6 +37,7 @@ export function createMemorySteam(): MemorySteam {
     apps: new Map(),
     current: 1_000,
     polls: [],
+    kinds: [],
     silent: null,
     latencyMs: 50,
     change(appid) {
@@ -46,6 +49,7 @@ export function createMemorySteam(): MemorySteam {
 
   async function answer(message: object, request: Request, signal: AbortSignal | undefined): Promise<object[]> {
     const kind = kindOf(message, request);
+    steam.kinds.push(kind);
     if (kind === "changes") steam.polls.push({ atMs: Date.now(), since: request.since_change_number ?? 0 });
     const isSilent = steam.silent?.kind === kind;
     await sleep(isSilent ? (steam.silent?.afterMs ?? 0) : steam.latencyMs, signal);
