@@ -36,6 +36,10 @@ export interface CatalogStore {
   forget(workerId: string): Promise<void>;
   unnamedTags(after: number, max: number): Promise<number[]>;
   nameTags(names: ReadonlyMap<number, string>): Promise<void>;
+  /** Categories whose name Steam has not given, or not within a week. */
+  unconfirmedCategories(): Promise<number[]>;
+  /** Stores Steam's names, in place of any other and also of categories that no app has yet. */
+  nameCategories(names: ReadonlyMap<number, string>): Promise<void>;
   failing(max: number): Promise<FailingApp[]>;
   summary(): Promise<CatalogSummary>;
 }
@@ -303,6 +307,11 @@ export function createCatalogStore(db: Database, retry: Pick<DatabaseRetry, "cal
     unnamedTags: (after, max) => rpc(ids, "pics_unnamed_tags", { after, max }),
     nameTags: (names) =>
       rpc(nothing, "pics_name_tags", { tags: [...names].map(([tag_id, name]) => ({ tag_id, name })) }),
+    unconfirmedCategories: () => rpc(ids, "pics_unconfirmed_categories"),
+    nameCategories: (names) =>
+      rpc(nothing, "pics_name_categories", {
+        categories: [...names].map(([category_id, name]) => ({ category_id, name })),
+      }),
     failing: (max) => rpc(failingApps, "pics_failing", { max }),
     summary: () => rpc(catalogSummary, "catalog_summary"),
   };

@@ -31,6 +31,7 @@ const tokenApps = 10;
 const knownApps = [440, 570, 730];
 const actionTag = { id: 19, name: "Action" };
 const moreTags = [21, 492, 1664];
+const singlePlayer = { id: 2, name: "Single-player" };
 /** The search for the change window grows by this factor up to a limit, then bisects; the number of requests is limited. */
 const growth = 4;
 const farthest = 16 * changeWindow;
@@ -61,6 +62,7 @@ const measures: readonly (readonly [name: string, measure: Measure])[] = [
   ["texts over HTTP", checkHttpPayloads],
   ["access tokens", checkAccessTokens],
   ["tag names", checkTagNames],
+  ["category names", checkCategoryNames],
   ["change window", checkChangeWindow],
 ];
 
@@ -157,7 +159,15 @@ async function checkTagNames({ pics }: Session, signal: AbortSignal): Promise<Fi
   const listed = [...names].map(([id, name]) => `${id} ${clean(name)}`).join(", ");
   const summary = `${names.size} of ${ids.length} tags have a name${listed && `: ${listed}`}`;
   const agrees = names.size === ids.length && names.get(actionTag.id) === actionTag.name;
-  return judged(agrees, summary, "src/sync/tag-names.ts");
+  return judged(agrees, summary, "src/sync/label-names.ts");
+}
+
+/** Does Steam name categories, to an anonymous session? Taken from the method's definition; not verified against live Steam. */
+async function checkCategoryNames({ pics }: Session, signal: AbortSignal): Promise<Finding> {
+  const names = await pics.categoryNames(signal);
+  const found = names.get(singlePlayer.id);
+  const summary = `${formatCount(names.size)} categories have a name${found === undefined ? "" : `: ${singlePlayer.id} ${clean(found)}`}`;
+  return judged(found === singlePlayer.name, summary, "src/sync/label-names.ts");
 }
 
 /** How far back does Steam list changes? Searches outwards or inwards from the assumed window, then bisects. */

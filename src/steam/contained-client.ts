@@ -45,7 +45,7 @@ export type JobCallback = (body: unknown, header: MessageHeader) => void;
 export interface MessageHeader {
   msg: number;
   targetJobID?: string | null;
-  proto?: { eresult?: number | null };
+  proto?: { eresult?: number | null; target_job_name?: string };
 }
 
 interface LogonResponse {

@@ -50,6 +50,11 @@ interface TagNamesReply {
   tags: { tagid: number; english_name: string | null; name: string | null }[];
 }
 
+/** CStoreBrowse_GetStoreCategories_Response. `internal_name` is Steam's own key for a category and no name to show. */
+interface CategoryNamesReply {
+  categories: { categoryid: number | null; internal_name: string | null; display_name: string | null }[];
+}
+
 const maxTagsPerRequest = 200;
 
 export function createPics(options: PicsOptions): Pics {
@@ -111,12 +116,14 @@ export function createPics(options: PicsOptions): Pics {
       const request = (tagids: number[]) =>
         requests.send<TagNamesReply>("tag_names", { language: "english", tagids }, signal);
       const replies = await Promise.all(chunks.map(request));
-      const names = new Map<number, string>();
-      for (const { tagid, english_name, name } of replies.flat().flatMap((reply) => reply.tags)) {
-        const known = english_name || name;
-        if (known) names.set(tagid, known);
-      }
-      return names;
+      const tags = replies.flat().flatMap((reply) => reply.tags);
+      return namesById(tags.map(({ tagid, english_name, name }) => [tagid, storable(english_name) ?? name]));
+    },
+
+    async categoryNames(signal) {
+      const replies = await requests.send<CategoryNamesReply>("category_names", { language: "english" }, signal);
+      const categories = replies.flatMap((reply) => reply.categories);
+      return namesById(categories.map(({ categoryid, display_name }) => [categoryid, display_name]));
     },
 
     status: () => ({ ...session.status(), requests: requests.counts() }),
@@ -197,6 +204,21 @@ function uniqueIds(ids: readonly (number | string)[]): number[] {
     unique.add(number);
   }
   return [...unique];
+}
+
+/** Names by id; without those that are empty, and those of ids that do not fit their column. */
+function namesById(entries: readonly (readonly [id: number | null, name: string | null])[]): Map<number, string> {
+  const names = new Map<number, string>();
+  for (const [id, name] of entries) {
+    const text = storable(name);
+    if (id !== null && isId(id) && text !== null) names.set(id, text);
+  }
+  return names;
+}
+
+/** A text that Postgres accepts: without NUL and lone surrogates, trimmed; null when nothing is left. */
+function storable(text: string | null): string | null {
+  return text?.replaceAll("\0", "").toWellFormed().trim() || null;
 }
 
 function isId(number: number): boolean {

@@ -27,8 +27,15 @@ export interface Pics {
   /** Access tokens for apps whose public answer said `missing_token`; apps that the reply does not mention are in neither. */
   accessTokens(appids: readonly number[], signal?: AbortSignal): Promise<AccessTokens>;
 
-  /** English names of store tags; ids without a name are left out. */
+  /** English names of store tags; ids without a name are left out. Names are trimmed and never empty. */
   tagNames(tagIds: readonly number[], signal?: AbortSignal): Promise<Map<number, string>>;
+
+  /**
+   * English names of all store categories (features such as Single-player), as Steam shows them: one request, the
+   * method that is also `IStoreBrowseService/GetStoreCategories/v1` of the Web API. Names as for tags. Not verified
+   * against live Steam.
+   */
+  categoryNames(signal?: AbortSignal): Promise<Map<number, string>>;
 
   /** A plain snapshot. */
   status(): SteamStatus;
@@ -94,6 +101,7 @@ export const requestKinds = [
   "product_info",
   "access_tokens",
   "tag_names",
+  "category_names",
   "http_payload",
 ] as const;
 export type RequestKind = (typeof requestKinds)[number];

@@ -50,6 +50,7 @@ const messages: Record<SteamRequestKind, SteamMessage> = {
   product_info: { request: 8903, reply: 8904 },
   access_tokens: { request: 8905, reply: 8906 },
   tag_names: { method: "Store.GetLocalizedNameForTags#1" },
+  category_names: { method: "StoreBrowse.GetStoreCategories#1" },
 };
 /** A poll must not wait behind a backlog of payloads, nor payloads behind a sweep. */
 const priorities: Record<SteamRequestKind, number> = {
@@ -57,6 +58,7 @@ const priorities: Record<SteamRequestKind, number> = {
   product_info: 1,
   access_tokens: 1,
   tag_names: 1,
+  category_names: 1,
   metadata: 0,
 };
 const httpConcurrency = 4;
@@ -76,6 +78,7 @@ export function createRequests(options: RequestsOptions): Requests {
     product_info: 0,
     access_tokens: 0,
     tag_names: 0,
+    category_names: 0,
     http_payload: 0,
   };
 

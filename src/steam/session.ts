@@ -7,6 +7,7 @@
  */
 import type { Logger } from "pino";
 import SteamUser from "steam-user";
+import protobufTypes from "steam-user/protobufs/generated/_load.js";
 import { type Backoff, backoffMs } from "../process/backoff.ts";
 import { ConfigError, SteamError } from "../process/errors.ts";
 import { sleep } from "../process/time.ts";
@@ -18,6 +19,7 @@ import {
   type SteamRequestOptions,
 } from "./connection.ts";
 import type { ProtectedSteamUser } from "./contained-client.ts";
+import { addServiceMethods, type ProtobufCodec } from "./service-methods.ts";
 
 export interface SessionStatus {
   connected: boolean;
@@ -171,12 +173,14 @@ export function createSteamSession(options: SteamSessionOptions): SteamSession {
 }
 
 function createClient(): ProtectedSteamUser {
-  return new SteamUser({
+  const client = new SteamUser({
     autoRelogin: false,
     enablePicsCache: false,
     dataDirectory: null,
     protocol: SteamUser.EConnectionProtocol.WebSocket,
   }) as unknown as ProtectedSteamUser;
+  addServiceMethods(client, protobufTypes, SteamUser as unknown as ProtobufCodec);
+  return client;
 }
 
 /** A promise that is settled from outside; its rejection needs no listener. */

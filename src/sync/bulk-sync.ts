@@ -2,10 +2,10 @@ import type { BulkBegin } from "../db/catalog-store.ts";
 import type { Metadata } from "../steam/port.ts";
 import type { BatchDeps } from "./apply-batch.ts";
 import { type BulkTracker, createBulkTracker } from "./bulk-tracker.ts";
+import { nameLabels } from "./label-names.ts";
 import type { BulkProgress, BulkSummary } from "./progress.ts";
 import { retrySteam } from "./retry-steam.ts";
 import { idsPerRequest, type SweepDeps, sweepIdSpace, sweepIds } from "./sweep.ts";
-import { nameTags } from "./tag-names.ts";
 import { createWorkerPool, type WorkerPool } from "./worker-pool.ts";
 
 /**
@@ -102,7 +102,7 @@ async function runPass(pass: Pass): Promise<void> {
   signal.throwIfAborted();
 
   tracker.enter("finishing");
-  await nameTags({ pics, store, logger, signal });
+  await nameLabels({ pics, store, logger, signal });
   if (appids === null) await store.finishBulk({ startedAt: begin.started_at });
   tracker.enter("done");
 }

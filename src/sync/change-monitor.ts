@@ -1,8 +1,8 @@
 import type { LeaderLease } from "../db/leader-lease.ts";
 import type { BatchDeps } from "./apply-batch.ts";
 import { createGapSweep } from "./gap-sweep.ts";
+import { createLabelNameSchedule } from "./label-names.ts";
 import { createPoller, type PollStatus } from "./poll.ts";
-import { createTagNameSchedule } from "./tag-names.ts";
 import { createWorkerPool } from "./worker-pool.ts";
 
 /**
@@ -13,7 +13,7 @@ import { createWorkerPool } from "./worker-pool.ts";
  * - the worker pool (worker-pool.ts): every worker fetches and stores what is pending;
  * - the gap sweep (gap-sweep.ts): where Steam cannot list what changed, comparing every app finds it, and only then
  *   does the cursor move past the gap;
- * - the tag names (tag-names.ts), once an hour.
+ * - the names of tags and categories (label-names.ts), once an hour.
  */
 export interface MonitorOptions extends BatchDeps {
   pollIntervalMs: number;
@@ -49,20 +49,20 @@ export function createChangeMonitor(options: MonitorOptions): ChangeMonitor {
   const { signal } = stopping;
   const pool = createWorkerPool({ ...options, appids: null, maxAttempts: null, onOutcome: () => {} });
   const sweep = createGapSweep({ pics, store, logger, concurrency, appIdMax, signal, onMarked: () => pool.wake() });
-  const tagNames = createTagNameSchedule({ pics, store, logger, signal });
+  const labelNames = createLabelNameSchedule({ pics, store, logger, signal });
   const poller = createPoller({
     ...options,
     sweep,
     signal,
     onMarked: () => pool.wake(),
-    onPolled: () => tagNames.runIfDue(),
+    onPolled: () => labelNames.runIfDue(),
   });
   let polling: Promise<void> = Promise.resolve();
 
   /** Waits until every part has ended. The polls come first: one that is under way may still start a sweep. */
   async function settled(): Promise<void> {
     await Promise.allSettled([pool.stop(), polling]);
-    await Promise.all([tagNames.settled(), sweep.settled()]);
+    await Promise.all([labelNames.settled(), sweep.settled()]);
   }
 
   return {

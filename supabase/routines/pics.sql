@@ -369,7 +369,7 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  -- Names of ids come later (pics_name_tags). In id order, so that two workers wait for each other in one direction only.
+  -- Names of ids come later (pics_name_tags, pics_name_categories). In id order, so that two workers wait for each other in one direction only.
   insert into public.steam_tags (tag_id)
   select distinct id from jsonb_to_recordset(payloads) as p(tags integer[]), unnest(p.tags) as id
   where not exists (select from public.steam_tags known where known.tag_id = id) order by id
@@ -960,6 +960,43 @@ begin
   update public.steam_tags t set name = n.name
   from jsonb_to_recordset(request -> 'tags') as n(tag_id integer, name text)
   where t.tag_id = n.tag_id and n.name <> '' and t.name is distinct from n.name;
+  get diagnostics named = row_count;
+  return jsonb_build_object('named', named);
+end
+$$;
+
+-- Categories whose name Steam has not given, or not within a week: seeds, new ids, and names that Steam may have changed since.
+-- reply [category_id, …] ascending
+create or replace function public.pics_unconfirmed_categories() returns jsonb
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(jsonb_agg(category_id order by category_id), '[]')
+  from public.steam_categories where named_at is null or named_at < now() - interval '7 days';
+$$;
+
+-- Stores Steam's names of categories, in place of any other. request {"categories": [{"category_id", "name"}, …]}; reply
+-- {"named": categories}. A description belongs to the name that it was seeded with: it stays only where the two names differ by no more
+-- than case and punctuation. In id order, so that two workers wait for each other in one direction only.
+create or replace function public.pics_name_categories(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  named integer;
+begin
+  insert into public.steam_categories as c (category_id, name, named_at)
+  select distinct on (n.category_id) n.category_id, n.name, now()
+  from jsonb_to_recordset(request -> 'categories') as n(category_id integer, name text)
+  where n.name <> ''
+  order by n.category_id
+  on conflict (category_id) do update set
+    name = excluded.name,
+    named_at = excluded.named_at,
+    description = case
+      when lower(regexp_replace(c.name, '[^[:alnum:]]', '', 'g')) <> lower(regexp_replace(excluded.name, '[^[:alnum:]]', '', 'g')) then null
+      else c.description
+    end;
   get diagnostics named = row_count;
   return jsonb_build_object('named', named);
 end

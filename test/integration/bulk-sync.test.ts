@@ -4,6 +4,7 @@ import { idsPerRequest } from "../../src/sync/sweep.ts";
 import { type DatabaseKind, forEachDatabase, type OpenDatabase, type TestDatabase } from "../support/databases.ts";
 import { generateCatalog } from "../support/steam/generate.ts";
 import { type SimulatedSteam, startSimulatedSteam } from "../support/steam/simulated-steam.ts";
+import { namelessCategory, storeCategories } from "../support/steam/store-categories.ts";
 import { namelessTag } from "../support/steam/store-tags.ts";
 import { differences, startBulk } from "../support/sync.ts";
 
@@ -100,6 +101,16 @@ function bulkSync(open: OpenDatabase, kind: DatabaseKind): void {
     expect(await one<number>("select count(*) from steam_tags")).toBeGreaterThan(20);
   });
 
+  it("names the categories as Steam does, whatever the seeds say, and keeps seeds that Steam does not name", async () => {
+    const names = await database.sql<{ category_id: number; name: string | null; is_confirmed: boolean }>(
+      "select category_id, name, named_at is not null as is_confirmed from steam_categories",
+    );
+    const confirmed = names.filter(({ is_confirmed }) => is_confirmed);
+    expect(new Map(confirmed.map(({ category_id, name }) => [category_id, name]))).toEqual(new Map(storeCategories));
+    expect(names).toContainEqual({ category_id: 6, name: "Mods (require HL2)", is_confirmed: false });
+    expect(names).toContainEqual({ category_id: namelessCategory, name: null, is_confirmed: false });
+  });
+
   it("fetches nothing and writes no app row when the catalog is unchanged", async () => {
     const before = await rowVersions();
     const summary = await bulk();
@@ -172,6 +183,25 @@ function bulkSync(open: OpenDatabase, kind: DatabaseKind): void {
       const listed = [...steam.catalog.apps.values()].filter((app) => app.listKind !== null).map((app) => app.appid);
       expect(first.filter((appid) => !listed.includes(appid))).toEqual([]);
       expect(steam.log.counts.app_list).toBeGreaterThan(0);
+    });
+
+    it("completes when Steam answers no request for names, and names tags and categories the next time", async () => {
+      const fresh = await open();
+      const named = async () =>
+        (
+          await fresh.sql<{ tags: number; categories: number }>(
+            `select (select count(*)::integer from steam_tags where name is not null) as tags,
+               (select count(*)::integer from steam_categories where named_at is not null) as categories`,
+          )
+        )[0];
+      const remove = steam.faults.add({ kind: "hang", on: ["tag_names", "category_names"], times: 9 });
+      const summary = await startBulk(fresh.db, steam, { timeoutMs: 2_000 }).done;
+      remove();
+      expect(summary).toMatchObject({ apps_total: count, failed_count: 0 });
+      expect(await named()).toEqual({ tags: 0, categories: 0 });
+      await startBulk(fresh.db, steam).done;
+      expect((await named())?.tags).toBeGreaterThan(20);
+      expect((await named())?.categories).toBe(storeCategories.size);
     });
 
     it("goes on without a list when the Web API refuses it", async () => {

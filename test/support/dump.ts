@@ -24,6 +24,7 @@ const columnsOfRuns = new Set([
   "last_reconciled_at",
   "installed_at",
   "denied_at",
+  "named_at",
   "detected_at",
   "repaired_at",
 ]);

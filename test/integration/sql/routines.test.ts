@@ -87,6 +87,9 @@ async function callRoutines(database: TestDatabase): Promise<void> {
   await call("pics_poll", { worker_id, since: 0, change_number: 600, apps: [[20, 600, false]] });
   await call("pics_open_gap", { worker_id, from_change: 600, to_change: 700 });
   await call("pics_finish_sweep", { worker_id, seconds: 1, change_number: 700 });
+  await call("pics_name_tags", { tags: [{ tag_id: 21, name: "Adventure" }] });
+  await call("pics_name_categories", { categories: [{ category_id: 2, name: "Single-player" }] });
+  await call("pics_unconfirmed_categories");
   await call("report_worker", { id: worker_id, mode: "sync", snapshot: {} });
 
   const { run } = await call<{ run: number }>("collector_begin_list", { worker_id, kinds: ["games"], fresh: false });

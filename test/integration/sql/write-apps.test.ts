@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { StoredRecord } from "../../../src/db/catalog-store.ts";
 import { applied, forEachSqlDatabase, fullColumns, fullRecord, type Row, record, useCatalog } from "./catalog.ts";
 
@@ -224,6 +224,58 @@ forEachSqlDatabase("pics_write_apps", (open) => {
       expect(await call("pics_unnamed_tags", { after: 0, max: 9 })).toEqual([21, 492]);
       await store(fullRecord(10, 501));
       expect(await sql("select name from steam_tags where tag_id = 19")).toEqual([{ name: "Action" }]);
+    });
+  });
+
+  describe("names of categories", () => {
+    const name = (...categories: [number, string | null][]) =>
+      call("pics_name_categories", { categories: categories.map(([category_id, name]) => ({ category_id, name })) });
+    const stored = async (id: number) =>
+      (
+        await sql(
+          `select name, description, named_at is not null as is_confirmed from steam_categories where category_id = ${id}`,
+        )
+      )[0];
+    beforeAll(() => sql("create table seeded as table steam_categories"));
+    afterEach(() =>
+      sql(`do $$ begin
+        delete from app_categories; delete from steam_categories; insert into steam_categories table seeded;
+      end $$`),
+    );
+
+    test("of Steam replace seeded ones, whose description stays only with the same name", async () => {
+      const [{ description } = {}] = await sql("select description from steam_categories where category_id = 28");
+      expect(description).toEqual(expect.any(String));
+      expect(await name([28, "Full Controller-Support"], [63, "Adjustable Text Size"])).toEqual({ named: 2 });
+      expect(await stored(28)).toEqual({ name: "Full Controller-Support", description, is_confirmed: true });
+      expect(await stored(63)).toEqual({ name: "Adjustable Text Size", description: null, is_confirmed: true });
+      expect(await stored(2)).toMatchObject({ name: "Single-player", is_confirmed: false });
+    });
+
+    test("follow Steam's renames, and are never replaced by nothing", async () => {
+      await store(record(10, 500, { categories: [74] }));
+      expect(await stored(74)).toMatchObject({ name: null, is_confirmed: false });
+      for (const each of ["Before", "After"]) await name([74, each]);
+      expect(await name([74, ""], [74, null], [2, ""])).toEqual({ named: 0 });
+      expect(await stored(74)).toMatchObject({ name: "After", is_confirmed: true });
+      expect(await stored(2)).toMatchObject({ name: "Single-player", is_confirmed: false });
+    });
+
+    test("are stored before an app has the category", async () => {
+      await name([77, "Unused"]);
+      await store(record(10, 500, { categories: [77] }));
+      expect(await stored(77)).toMatchObject({ name: "Unused", is_confirmed: true });
+    });
+
+    test("are unconfirmed until Steam gave them, and again after a week", async () => {
+      await store(record(10, 500, { categories: [2, 74] }));
+      const before = await call<number[]>("pics_unconfirmed_categories");
+      expect(before).toEqual([...before].sort((a, b) => a - b));
+      expect(before).toEqual(expect.arrayContaining([2, 63, 74]));
+      await name(...before.map((id): [number, string] => [id, `Category ${id}`]));
+      expect(await call("pics_unconfirmed_categories")).toEqual([]);
+      await sql("update steam_categories set named_at = now() - interval '7 days 1 second' where category_id = 74");
+      expect(await call("pics_unconfirmed_categories")).toEqual([74]);
     });
   });
 

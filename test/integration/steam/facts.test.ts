@@ -53,10 +53,9 @@ describe("steamChecks", () => {
   it("passes for a Steam that behaves as expected, with few requests", async () => {
     const { outcomes, counts } = await measure();
     expect(outcomes.map(({ name, result }) => [name, result])).toEqual(
-      ["metadata", "SHA-1", "texts over HTTP", "access tokens", "tag names", "change window"].map((name) => [
-        name,
-        "ok",
-      ]),
+      ["metadata", "SHA-1", "texts over HTTP", "access tokens", "tag names", "category names", "change window"].map(
+        (name) => [name, "ok"],
+      ),
     );
     const summaries = outcomes.map(({ summary }) => summary).join("\n");
     for (const text of [
@@ -65,6 +64,7 @@ describe("steamChecks", () => {
       "the SHA-1 of 5 of 5 texts is the announced one",
       "is offered over HTTP; all texts are in the reply",
       "19 Action, 21 Adventure, 492 Indie, 1664 Puzzle",
+      "27 categories have a name: 2 Single-player (as src/sync/label-names.ts expects)",
       "changes are listed 5,000 numbers back and not 5,",
     ]) {
       expect(summaries).toContain(text);
@@ -74,7 +74,14 @@ describe("steamChecks", () => {
     );
     const requests = Object.values(counts).reduce((sum, count) => sum + count, 0);
     expect(requests - counts.cm_list - counts.logon - counts.heartbeat).toBeLessThanOrEqual(20);
-    expect(counts).toMatchObject({ metadata: 1, product_info: 2, access_tokens: 1, tag_names: 1, http_payload: 0 });
+    expect(counts).toMatchObject({
+      metadata: 1,
+      product_info: 2,
+      access_tokens: 1,
+      tag_names: 1,
+      category_names: 1,
+      http_payload: 0,
+    });
   });
 
   it.each([

@@ -1,8 +1,10 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
+import { SteamError } from "../../../src/process/errors.ts";
 import type { AppPayload } from "../../../src/steam/port.ts";
 import { createCatalog } from "../../support/steam/catalog.ts";
+import { storeCategories } from "../../support/steam/store-categories.ts";
 import { storeTags } from "../../support/steam/store-tags.ts";
 import { appText, smallCatalog, startHarness } from "./harness.ts";
 
@@ -118,6 +120,21 @@ test("requests tag names in groups of 200, and leaves out unknown ids", async ()
   const requests = harness.steam.log.of("tag_names");
   expect(requests.length).toBe(Math.ceil((known.length + 1) / 200));
   for (const { count } of requests) expect(count).toBeLessThanOrEqual(200);
+});
+
+test("requests the names of all categories at once, in English, by a method that steam-user does not list", async () => {
+  await using harness = await startHarness({ pics: { timeoutMs: 300 } });
+  const { pics, steam } = harness;
+  expect(await pics.categoryNames()).toEqual(new Map(storeCategories));
+  expect(steam.log.counts.category_names).toBe(1);
+  steam.faults.add({ kind: "hang", on: "category_names" });
+  await expect(pics.categoryNames()).rejects.toMatchObject({ fault: "timeout" });
+  steam.faults.add({ kind: "garbage", how: "body", on: "category_names", times: 3 });
+  await expect(pics.categoryNames()).rejects.toBeInstanceOf(SteamError);
+  expect((await pics.categoryNames()).get(2)).toBe("Single-player");
+  expect((await pics.tagNames([19])).get(19)).toBe("Action");
+  expect(pics.status().requests.category_names).toBe(steam.log.counts.category_names);
+  expect(harness.escaped).toEqual([]);
 });
 
 test("fetches texts over HTTP where Steam offers them", async () => {

@@ -9,7 +9,7 @@ export interface FaultScope {
   until?: number;
   /** Skips this many matching requests first. */
   after?: number;
-  /** Only these requests. Default: every PICS request and tag names; for faults that fit one request only, that one. */
+  /** Only these requests. Default: every PICS request, tag and category names; for faults that fit one request only, that one. */
   on?: SimulatedRequestKind | SimulatedRequestKind[];
   /**
    * Only requests for one of these apps; faults of single apps apply to these only (else to one app of the request).
@@ -102,7 +102,14 @@ export interface Faults {
   unreachable(host: string): boolean;
 }
 
-const picsRequests: SimulatedRequestKind[] = ["changes", "metadata", "product_info", "access_tokens", "tag_names"];
+const picsRequests: SimulatedRequestKind[] = [
+  "changes",
+  "metadata",
+  "product_info",
+  "access_tokens",
+  "tag_names",
+  "category_names",
+];
 const defaultRequests: Record<FaultKind, SimulatedRequestKind[]> = {
   hang: picsRequests,
   drop: picsRequests,

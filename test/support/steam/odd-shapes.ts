@@ -1,6 +1,7 @@
 import type { AppPlan } from "./app-plan.ts";
 import type { KeyValue, KeyValueBlock } from "./key-values-writer.ts";
 import type { Random } from "./random.ts";
+import { namelessCategory } from "./store-categories.ts";
 
 /**
  * Odd shapes, each seen in real payloads or in the logs of other projects. A share of the generated apps carries one of
@@ -31,7 +32,7 @@ const distortions: Distortion[] = [
   () => ({ genres: "" }),
   () => ({ genres: { "0": 23, "3": 4, "7": 4, "8": "x" }, primary_genre: 70 }),
   () => ({ store_tags: { "0": 19, "1": 19, "2": "-4", "3": "99999999999" } }),
-  () => ({ category: { category_2: 1, category_1: 0, category_9999: 1, other: 1 } }),
+  () => ({ category: { category_2: 1, category_1: 0, [`category_${namelessCategory}`]: 1, other: 1 } }),
   () => ({ supported_languages: { english: { supported: "1" }, german: { supported: "" }, french: "1" } }),
   () => ({
     supported_languages: {

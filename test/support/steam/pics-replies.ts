@@ -3,6 +3,7 @@ import type { CatalogApp, Scope } from "./catalog.ts";
 import type { SimulationContext } from "./context.ts";
 import type { Fault, FaultOf } from "./faults.ts";
 import type { SimulatedRequestKind } from "./request-log.ts";
+import { storeCategories } from "./store-categories.ts";
 import { storeTags } from "./store-tags.ts";
 import { eMsg, type Header, messages, type ProductInfoApp } from "./wire.ts";
 
@@ -11,6 +12,7 @@ export const payloadHost = "clientconfig.simulated.steamstatic.com";
 /** `http_min_size` in metadata replies of the real Steam. */
 const usualHttpMinSize = 1024;
 const tagNamesJob = "Store.GetLocalizedNameForTags#1";
+const categoryNamesJob = "StoreBrowse.GetStoreCategories#1";
 
 /** A decoded request with a job id. */
 export interface PicsRequest {
@@ -58,6 +60,11 @@ export function readPicsRequest(emsg: number, header: Header, body: Uint8Array):
     const { tagids } = messages.tagNamesRequest.decode(body);
     return { ...nothing, kind: "tag_names", ids: tagids, replyMsg: eMsg.serviceMethodResponse, job: tagNamesJob };
   }
+  if (emsg === eMsg.serviceMethodCallFromClient && header.target_job_name === categoryNamesJob) {
+    // In another language the names would be others.
+    if (messages.categoryNamesRequest.decode(body).language !== "english") return null;
+    return { ...nothing, kind: "category_names", replyMsg: eMsg.serviceMethodResponse, job: categoryNamesJob };
+  }
   return null;
 }
 
@@ -80,6 +87,7 @@ export function picsReply(
     return { bodies: [accessTokens(context, { ...request, ids })], appsServed: 0 };
   }
   if (request.kind === "tag_names") return { bodies: [tagNames(request.ids)], appsServed: 0 };
+  if (request.kind === "category_names") return { bodies: [categoryNames()], appsServed: 0 };
   return productInfo(context, request, faults);
 }
 
@@ -233,4 +241,14 @@ function tagNames(ids: number[]): Uint8Array {
     return name ? [{ tagid, english_name: name, name }] : [];
   });
   return messages.tagNamesResponse.encode({ tags });
+}
+
+function categoryNames(): Uint8Array {
+  const categories = [...storeCategories].map(([categoryid, display_name]) => ({
+    categoryid,
+    type: 2,
+    internal_name: `internal_${categoryid}`,
+    display_name,
+  }));
+  return messages.categoryNamesResponse.encode({ categories });
 }

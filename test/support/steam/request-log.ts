@@ -9,6 +9,7 @@ export type SimulatedRequestKind =
   | "product_info"
   | "access_tokens"
   | "tag_names"
+  | "category_names"
   | "http_payload"
   | "app_list"
   | "tag_list"
@@ -84,6 +85,7 @@ function emptyCounts(): Record<SimulatedRequestKind, number> {
     product_info: 0,
     access_tokens: 0,
     tag_names: 0,
+    category_names: 0,
     http_payload: 0,
     app_list: 0,
     tag_list: 0,

@@ -45,6 +45,7 @@ root.loadSync(
     "steammessages_clientserver_login.proto",
     "steammessages_clientserver_appinfo.proto",
     "steammessages_store.steamclient.proto",
+    "steammessages_storebrowse.steamclient.proto",
   ],
   { keepCase: true },
 );
@@ -121,6 +122,10 @@ export const messages = {
   tagNamesResponse: codec<{ tags: { tagid: number; english_name: string; name: string }[] }>(
     "CStore_GetLocalizedNameForTags_Response",
   ),
+  categoryNamesRequest: codec<{ language?: string }>("CStoreBrowse_GetStoreCategories_Request"),
+  categoryNamesResponse: codec<{
+    categories: { categoryid?: number; type?: number; internal_name?: string; display_name?: string }[];
+  }>("CStoreBrowse_GetStoreCategories_Response"),
 };
 
 /** One message, ready to send. */

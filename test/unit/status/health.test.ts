@@ -29,7 +29,15 @@ const steam: SteamStatus = {
   connected_since: ago(1800),
   reconnect_attempts: 1,
   last_error: null,
-  requests: { changes: 1, metadata: 2, product_info: 3, access_tokens: 0, tag_names: 0, http_payload: 0 },
+  requests: {
+    changes: 1,
+    metadata: 2,
+    product_info: 3,
+    access_tokens: 0,
+    tag_names: 0,
+    category_names: 0,
+    http_payload: 0,
+  },
 };
 
 const snapshot: ServiceSnapshot = {

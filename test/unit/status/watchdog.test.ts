@@ -13,7 +13,15 @@ function setUp(options: Partial<WatchdogOptions> = {}) {
     connected_since: now,
     reconnect_attempts: 0,
     last_error: null,
-    requests: { changes: 0, metadata: 0, product_info: 0, access_tokens: 0, tag_names: 0, http_payload: 0 },
+    requests: {
+      changes: 0,
+      metadata: 0,
+      product_info: 0,
+      access_tokens: 0,
+      tag_names: 0,
+      category_names: 0,
+      http_payload: 0,
+    },
   };
   const snapshot: ServiceSnapshot = {
     mode: "bulk_sync",

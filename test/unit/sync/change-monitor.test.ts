@@ -37,6 +37,7 @@ function createStubStore() {
   const stub = {
     cursor: null as number | null,
     unnamedTags: [] as number[],
+    unconfirmedCategories: [] as number[],
     leases: [] as string[],
     announced,
     stored,
@@ -74,6 +75,7 @@ function createStubStore() {
       };
     },
     unnamedTags: async (after: number) => stub.unnamedTags.filter((id) => id > after),
+    unconfirmedCategories: async () => stub.unconfirmedCategories,
   };
   const lease = {
     leaseMs: 90_000,
@@ -167,12 +169,21 @@ describe("change monitor", () => {
     expect(monitor.database.leases.at(-1)).toBe("release");
   });
 
-  it("does not delay polls for the names of tags", async () => {
-    steam.silent = { kind: "tag_names", afterMs: 60_000 };
+  it.each(["tag_names", "category_names"] as const)("does not delay polls for %s", async (kind) => {
+    steam.silent = { kind, afterMs: 60_000 };
     const { database } = start();
     database.unnamedTags = [19];
+    database.unconfirmedCategories = [2];
     await pass(5 * minuteMs);
     expect(new Set(spacings().map((ms) => Math.round(ms / 1_000)))).toEqual(new Set([pollMs / 1_000]));
+  });
+
+  it("requests the names of categories once an hour at most, although Steam does not name one of them", async () => {
+    const { database } = start();
+    database.unconfirmedCategories = [9_999];
+    await pass(190 * minuteMs);
+    expect(steam.kinds.filter((kind) => kind === "changes").length).toBeGreaterThan(300);
+    expect(steam.kinds.filter((kind) => kind === "category_names")).toHaveLength(4);
   });
 
   it("stores a change that was announced a moment ago, although other workers are idle", async () => {

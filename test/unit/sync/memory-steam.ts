@@ -10,8 +10,10 @@ export interface MemorySteam {
   current: number;
   /** Each ChangesSince: its time in milliseconds of the test's clock, and the number it asked for. */
   polls: { atMs: number; since: number }[];
+  /** The kind of each request, in order. */
+  kinds: string[];
   /** While set, this kind of request times out after this time. */
-  silent: { kind: "changes" | "product_info" | "tag_names"; afterMs: number } | null;
+  silent: { kind: "changes" | "product_info" | "tag_names" | "category_names"; afterMs: number } | null;
   latencyMs: number;
   /** A new version of the app, which need not have existed. */
   change(appid: number): number;
@@ -35,6 +37,7 @@ export function createMemorySteam(): MemorySteam {
     apps: new Map(),
     current: 1_000,
     polls: [],
+    kinds: [],
     silent: null,
     latencyMs: 50,
     change(appid) {
@@ -46,12 +49,14 @@ export function createMemorySteam(): MemorySteam {
 
   async function answer(message: object, request: Request, signal: AbortSignal | undefined): Promise<object[]> {
     const kind = kindOf(message, request);
+    steam.kinds.push(kind);
     if (kind === "changes") steam.polls.push({ atMs: Date.now(), since: request.since_change_number ?? 0 });
     const isSilent = steam.silent?.kind === kind;
     await sleep(isSilent ? (steam.silent?.afterMs ?? 0) : steam.latencyMs, signal);
     if (isSilent) throw new SteamError("timeout", "no complete reply from Steam");
     if (kind === "changes") return [changesSince(request.since_change_number ?? 0)];
     if (kind === "tag_names") return [{ tags: [] }];
+    if (kind === "category_names") return [{ categories: [] }];
     if (kind === "access_tokens") return [{ app_access_tokens: [], app_denied_tokens: request.appids }];
     return [productInfo(request.apps ?? [])];
   }
@@ -82,7 +87,7 @@ export function createMemorySteam(): MemorySteam {
 }
 
 function kindOf(message: object, request: Request) {
-  if ("method" in message) return "tag_names";
+  if ("method" in message) return request.tagids ? "tag_names" : "category_names";
   if (request.since_change_number !== undefined) return "changes";
   if (request.appids) return "access_tokens";
   return "product_info";
