@@ -1,6 +1,5 @@
 import type { Logger } from "pino";
-import { isWhole } from "../catalog/app-record.ts";
-import { extractApp } from "../catalog/extract.ts";
+import { extractApp, extractorVersion } from "../catalog/extract.ts";
 import type { ApplyReply, ApplyRequest, CatalogStore, ClaimedApp, StoredRecord } from "../db/catalog-store.ts";
 import type { Backoff } from "../process/backoff.ts";
 import { DatabaseError } from "../process/errors.ts";
@@ -98,13 +97,8 @@ async function extractBatch({ apps, unknown, failed, tokens }: FetchedApps, logg
 
 function toRecord(payload: AppPayload): StoredRecord {
   if (payload.text === null) throw new Error(payload.error ?? "Steam sent no app info");
-  const record = extractApp(payload.appid, payload.text, payload.onlyPublic);
-  return {
-    ...record,
-    change_number: payload.changeNumber,
-    partial: !isWhole(record),
-    missing_token: payload.missingToken,
-  };
+  const { record } = extractApp(payload.appid, payload.text, payload.onlyPublic || payload.missingToken);
+  return { ...record, change_number: payload.changeNumber, missing_token: payload.missingToken };
 }
 
 /** Parts of at most `size` apps; everything but the records is small and goes with the first. */
@@ -124,7 +118,7 @@ async function write(deps: BatchDeps, leaseId: string, part: ExtractedBatch, out
   const { store, appBackoff, history } = deps;
   try {
     const failed = part.failed.map(({ appid, error }) => ({ appid, error }));
-    const reply = await store.apply({ leaseId, ...part, failed, appBackoff, history });
+    const reply = await store.apply({ leaseId, ...part, failed, extractorVersion, appBackoff, history });
     for (const key of ["stored", "stale", "unknown", "failed", "lease_lost"] as const) outcome[key] += reply[key];
     outcome.failures.push(...part.failed);
   } catch (error) {
