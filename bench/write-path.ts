@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import pg from "pg";
+import { extractorVersion } from "../src/catalog/extract.ts";
 import type { CatalogStore, StoredRecord } from "../src/db/catalog-store.ts";
 import { asSuperuser, type ClusterAddress, startCluster } from "../test/support/cluster.ts";
 import { generateRecords } from "../test/support/steam/records.ts";
@@ -149,6 +150,7 @@ async function loadByApply(
     const reply = await store.apply({
       leaseId: leases[index] ?? "",
       apps,
+      extractorVersion,
       unknown: [],
       failed: [],
       tokens: [],

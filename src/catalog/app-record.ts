@@ -2,8 +2,8 @@
  * The record extracted from one PICS payload, in the names and units of the database.
  *
  * Keys are the columns of `apps` and, below them, the relations. An absent key means "not determined by this payload"
- * (a public-only payload lacks whole sections) and leaves the stored value as it is; `null` or an empty list means
- * "Steam lists none" and replaces it. A whole payload carries every key.
+ * (its sections are missing) and leaves the stored value as it is; `null` or an empty list means "Steam lists none" and
+ * replaces it.
  *
  * Times are ISO 8601 in UTC, texts are trimmed and never empty, lists are deduplicated.
  */
@@ -13,12 +13,13 @@ export interface AppRecord {
   name?: string | null;
   /** Lower-cased; an open set, since Steam adds types. */
   type?: string | null;
+  /** Whether Steam marks it as free; demos and playtests are. False: Steam does not. */
   is_free?: boolean;
   release_state?: string | null;
   steam_release_date?: string | null;
   original_release_date?: string | null;
   store_asset_mtime?: string | null;
-  /** The platforms that Steam names, of windows, macos, linux, in that order, comma-joined. */
+  /** The platforms that Steam names, comma-joined: windows, macos, linux in that order, then any other by name. */
   platforms?: string | null;
   controller_support?: string | null;
   /** 0–9, from overwhelmingly negative (1) to overwhelmingly positive (9). */
@@ -32,6 +33,7 @@ export interface AppRecord {
   parent_appid?: number | null;
   homepage_url?: string | null;
   app_state?: string | null;
+  /** When the public branch was last built. */
   last_content_update?: string | null;
   /** Of the public branch. Text: build ids may exceed 2^53 one day, and no arithmetic is done on them. */
   current_build_id?: string | null;
@@ -40,12 +42,12 @@ export interface AppRecord {
   /** By Steam's language key (`english`, `schinese`); null when Steam lists none. */
   languages?: Record<string, LanguageSupport> | null;
   has_workshop?: boolean;
+  /** The genre that Steam calls primary; null when it names none. It need not be among `genres`. */
+  primary_genre_id?: number | null;
 
   /** Tag ids by rank, the most applied first. */
   tags?: number[];
   genres?: number[];
-  /** The genre that Steam calls primary; null when it names none. It need not be among `genres`. */
-  primary_genre?: number | null;
   /** Store categories (2 single-player, 30 Steam Workshop, …), ascending. */
   categories?: number[];
   franchises?: string[];
@@ -53,6 +55,8 @@ export interface AppRecord {
   publishers?: string[];
   /** Appids in Steam's order, never the app itself; they may not be stored. */
   dlc?: number[];
+  /** Whether `dlc` is all that Steam lists. False: the list was cut, or a section that names DLC is missing. */
+  dlc_complete?: boolean;
   steam_deck?: SteamDeckRecord | null;
 }
 
@@ -61,17 +65,24 @@ export const sections = ["common", "extended", "depots"] as const;
 export type Section = (typeof sections)[number];
 
 export interface LanguageSupport {
+  /** In the interface. */
+  supported: boolean;
   full_audio: boolean;
   subtitles: boolean;
 }
 
 export const deckCategories = ["unknown", "unsupported", "playable", "verified"] as const;
+export type DeckCategory = (typeof deckCategories)[number];
 export const steamosCategories = ["unknown", "unsupported", "compatible"] as const;
 
 export interface SteamDeckRecord {
-  category: (typeof deckCategories)[number];
+  category: DeckCategory;
   /** Null when Steam has no verdict for SteamOS. */
   steamos_category: (typeof steamosCategories)[number] | null;
+  /** Steam Machine; null when Steam has no verdict. */
+  machine_category: DeckCategory | null;
+  /** Steam Frame; null when Steam has no verdict. */
+  frame_category: DeckCategory | null;
   test_timestamp: string | null;
   tested_build_id: string | null;
   /** Valve's test results in their order; null when there are none. */
@@ -82,10 +93,4 @@ export interface SteamDeckTest {
   /** Steam's code for the icon beside the line (1 unsupported … 4 passed); null when it is not a number. */
   display: number | null;
   token: string;
-}
-
-/** Whether a record is complete. Each key stands for the sections of app info that determine it. */
-export function isWhole(record: AppRecord): boolean {
-  const deciding = ["name", "is_free", "last_content_update", "parent_appid", "developers", "publishers"] as const;
-  return deciding.every((key) => key in record);
 }

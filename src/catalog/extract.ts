@@ -1,12 +1,15 @@
 import {
   type AppRecord,
+  type DeckCategory,
   deckCategories,
   type LanguageSupport,
+  type Section,
   type SteamDeckRecord,
   type SteamDeckTest,
+  sections,
   steamosCategories,
 } from "./app-record.ts";
-import { type KeyValues, parseKeyValues } from "./key-values.ts";
+import { emptyBlock, type KeyValues, parseKeyValues } from "./key-values.ts";
 import { block, flag, id, ids, int, listed, lowerText, maxId, text, time, unique, type Value } from "./values.ts";
 
 /** Text that parses but is not the `appinfo` of the requested app. */
@@ -15,35 +18,69 @@ export class ExtractError extends Error {
 }
 
 /**
+ * Version of the extractor, stored with each app (`sync_status.extractor_version`). Raise it when a field is added or
+ * corrected, and name the field in `pics_field_version` (supabase/routines/pics.sql): history must not report as a
+ * change what only the extractor reads differently.
+ */
+export const extractorVersion = 2;
+
+export interface ExtractedApp {
+  record: AppRecord;
+  /** Steam withholds sections: `partial` was given, or the text says so. */
+  isPartial: boolean;
+  /** Sections that the text lacks, or has without content. What they would determine is not in the record. */
+  lacks: Section[];
+}
+
+/**
  * Extracts the record of one app from its PICS payload.
  *
- * A whole payload gives every key of the record, since what it does not list does not exist. A partial one
- * (public-only) gives only the keys that its sections determine: a section that is missing, empty or not a block
- * determines nothing, and a field with a fallback in a missing section is known only where the fallback is not needed.
+ * A section that is missing, empty or not a block determines nothing, and a field with a fallback in a missing section
+ * is known only where the fallback is not needed. One exception: where `common` is there and the payload is whole, a
+ * missing `extended` lists none, since many apps have nothing to say there.
  *
  * Invalid values never throw: they read as null, or are left out of a list.
  *
- * @param partial `only_public` of the reply; `public_only` in the text means the same.
+ * @param partial Steam withholds sections (`only_public` or `missing_token` of the reply); `public_only` in the text
+ * means the same.
  * @throws {KeyValuesError} when the text is not KeyValues.
  * @throws {ExtractError} when its root is not `appinfo`, or it names another appid.
  */
-export function extractApp(appid: number, text: string, partial: boolean): AppRecord {
+export function extractApp(appid: number, text: string, partial: boolean): ExtractedApp {
   const appinfo = appinfoOf(appid, parseKeyValues(text));
-  const publicOnly = partial || flag(appinfo.get("public_only"));
-  const section = (name: string): KeyValues | null => {
+  const section = (name: Section): KeyValues | null => {
     const found = block(appinfo.get(name));
-    return publicOnly && found.size === 0 ? null : found;
+    return found.size === 0 ? null : found;
   };
   const common = section("common");
   const extended = section("extended");
   const depots = section("depots");
+  const isPartial = partial || flag(appinfo.get("public_only"));
+  const isWhole = !isPartial && common !== null;
+  const record = recordOf(appid, common, extended ?? (isWhole ? emptyBlock : null), depots, isWhole);
+  return {
+    record,
+    isPartial,
+    lacks: sections.filter((name) => section(name) === null),
+  };
+}
 
+function recordOf(
+  appid: number,
+  common: KeyValues | null,
+  extended: KeyValues | null,
+  depots: KeyValues | null,
+  isWhole: boolean,
+): AppRecord {
   const record: AppRecord = {
     appid,
     ...(common && fromCommon(common)),
-    ...(extended && fromExtended(extended, appid)),
+    ...(extended && fromExtended(extended)),
     ...(depots && fromDepots(depots)),
+    ...dlcOf(appid, extended, depots, isWhole),
   };
+  const isFree = freeOf(common, extended);
+  if (isFree !== undefined) record.is_free = isFree;
   if (common === null) return record;
 
   const parent = parentOf(appid, common, extended);
@@ -58,7 +95,7 @@ export function extractApp(appid: number, text: string, partial: boolean): AppRe
 function appinfoOf(appid: number, tree: KeyValues): KeyValues {
   const appinfo = tree.get("appinfo");
   if (typeof appinfo !== "object") {
-    throw new ExtractError(`Expected appinfo of app ${appid}, found ${named([...tree.keys()][0])}`);
+    throw new ExtractError(`Expected appinfo of app ${appid}, found ${named(tree.entries()[0]?.[0])}`);
   }
   const said = appinfo.get("appid");
   if (said !== undefined && id(said) !== appid) {
@@ -90,30 +127,60 @@ function fromCommon(common: KeyValues) {
     content_descriptors: orNull(ids(listed(common.get("content_descriptors"))).sort((a, b) => a - b)),
     languages: languages(common),
     has_workshop: flag(category.get("category_30")) || flag(common.get("workshop_visible")),
+    primary_genre_id: id(common.get("primary_genre")),
     tags: ids(listed(common.get("store_tags"))),
     genres: ids(listed(common.get("genres"))),
-    primary_genre: id(common.get("primary_genre")),
     categories: categories(category),
     franchises: associated(common, "franchise"),
     steam_deck: steamDeck(block(common.get("steam_deck_compatibility"))),
   } satisfies Partial<AppRecord>;
 }
 
-function fromExtended(extended: KeyValues, appid: number) {
+function fromExtended(extended: KeyValues) {
   return {
-    is_free: flag(extended.get("isfreeapp")),
     homepage_url: text(extended.get("homepage")) ?? text(extended.get("developer_url")),
     app_state: text(extended.get("state")),
-    dlc: ids(commaList(extended.get("listofdlc"))).filter((dlc) => dlc !== appid),
   } satisfies Partial<AppRecord>;
 }
 
+/** `timeupdated` is only the fallback: it also moves when the branch is merely edited. */
 function fromDepots(depots: KeyValues) {
   const branch = block(block(depots.get("branches")).get("public"));
   return {
-    last_content_update: time(branch.get("timeupdated")),
+    last_content_update: time(branch.get("timebuildupdated")) ?? time(branch.get("timeupdated")),
     current_build_id: text(branch.get("buildid")),
   } satisfies Partial<AppRecord>;
+}
+
+/** Entries at which Steam cuts `listofdlc`; the newest stay. */
+const dlcListLimit = 64;
+
+/** The DLC that `listofdlc` and the depots name; nothing when neither section is there. */
+function dlcOf(
+  appid: number,
+  extended: KeyValues | null,
+  depots: KeyValues | null,
+  isWhole: boolean,
+): Partial<AppRecord> {
+  if (extended === null && depots === null) return {};
+  const list = commaList(extended?.get("listofdlc")).filter((item) => item !== "");
+  const ofDepots = (depots?.entries() ?? []).map(([key, depot]) =>
+    /^\d+$/.test(key) ? block(depot).get("dlcappid") : undefined,
+  );
+  return {
+    dlc: ids([...list, ...ofDepots]).filter((dlc) => dlc !== appid),
+    dlc_complete: list.length < dlcListLimit && extended !== null && (depots !== null || isWhole),
+  };
+}
+
+/**
+ * Whether Steam marks the app as free. Valve gives demos and playtests away; real ones carry neither flag. `undefined`
+ * when a missing section could tell.
+ */
+function freeOf(common: KeyValues | null, extended: KeyValues | null): boolean | undefined {
+  const isGivenAway = ["demo", "beta"].includes(lowerText(common?.get("type")) ?? "");
+  if (isGivenAway || flag(common?.get("freetodownload")) || flag(extended?.get("isfreeapp"))) return true;
+  return common === null || extended === null ? undefined : false;
 }
 
 /** The app that this one belongs to; `undefined` when a partial payload does not determine it. */
@@ -152,10 +219,12 @@ function associated(common: KeyValues, kind: string): string[] {
   return unique(associations.filter((a) => lowerText(a.get("type")) === kind).map((a) => text(a.get("name"))));
 }
 
-/** The platforms of `oslist` (`macos, windows`) that the catalog knows, in the catalog's order. */
+/** The platforms of `oslist` (`android,macos, windows`): the three of a PC in the catalog's order, then others by name. */
 function platforms(oslist: Value): string | null {
-  const named = commaList(oslist);
-  return ["windows", "macos", "linux"].filter((platform) => named.includes(platform)).join(",") || null;
+  const named = unique(commaList(oslist)).filter((platform) => platform !== "");
+  const usual = ["windows", "macos", "linux"];
+  const others = named.filter((platform) => !usual.includes(platform)).sort();
+  return [...usual.filter((platform) => named.includes(platform)), ...others].join(",") || null;
 }
 
 function commaList(value: Value): string[] {
@@ -170,8 +239,8 @@ function metacriticUrl(path: Value): string | null {
 
 /** `category { "category_2" "1" … }`: the numbers of those that are set, ascending. */
 function categories(category: KeyValues): number[] {
-  const set = [...category].filter(([, value]) => flag(value)).map(([key]) => /^category_(\d+)$/.exec(key)?.[1]);
-  return ids(set).sort((a, b) => a - b);
+  const set = category.entries().filter(([, value]) => flag(value));
+  return ids(set.map(([key]) => /^category_(\d+)$/i.exec(key)?.[1])).sort((a, b) => a - b);
 }
 
 /**
@@ -182,18 +251,19 @@ function languages(common: KeyValues): Record<string, LanguageSupport> | null {
   const supported = common.get("supported_languages");
   const entries: [string, LanguageSupport | null][] =
     typeof supported === "object"
-      ? [...supported].map(([key, value]) => [key, languageSupport(block(value))])
-      : [...block(common.get("languages"))].map(([key, value]) => [
-          key,
-          flag(value) ? { full_audio: false, subtitles: false } : null,
-        ]);
+      ? supported.entries().map(([key, value]) => [key, languageSupport(block(value))])
+      : block(common.get("languages"))
+          .entries()
+          .map(([key, value]) => [key, flag(value) ? { supported: true, full_audio: false, subtitles: false } : null]);
   const valid = entries.filter((entry): entry is [string, LanguageSupport] => /^[a-z_]+$/.test(entry[0]) && !!entry[1]);
   return valid.length > 0 ? Object.fromEntries(valid) : null;
 }
 
+/** Null when no flag is set. Some languages have audio or subtitles without support in the interface. */
 function languageSupport(language: KeyValues): LanguageSupport | null {
   const yes = (key: string) => ["true", "1"].includes(text(language.get(key)) ?? "");
-  return yes("supported") ? { full_audio: yes("full_audio"), subtitles: yes("subtitles") } : null;
+  const support = { supported: yes("supported"), full_audio: yes("full_audio"), subtitles: yes("subtitles") };
+  return support.supported || support.full_audio || support.subtitles ? support : null;
 }
 
 /** Valve's verdict; codes as in `SteamDeckRecord`, one outside of the known range reads as `unknown`. */
@@ -202,12 +272,18 @@ function steamDeck(deck: KeyValues): SteamDeckRecord | null {
   const steamos = deck.get("steamos_compatibility");
   const tests = listed(deck.get("tests")).map(block).map(steamDeckTest);
   return {
-    category: deckCategories[int(deck.get("category"), 0, 3) ?? 0] ?? "unknown",
+    category: deckCategory(deck.get("category")) ?? "unknown",
     steamos_category: text(steamos) === null ? null : (steamosCategories[int(steamos, 0, 2) ?? 0] ?? "unknown"),
+    machine_category: deckCategory(deck.get("steam_machine_compatibility")),
+    frame_category: deckCategory(deck.get("steam_frame_compatibility")),
     test_timestamp: time(deck.get("test_timestamp")),
     tested_build_id: text(deck.get("tested_build_id")),
     tests: orNull(tests.filter((test) => test !== null)),
   };
+}
+
+function deckCategory(code: Value): DeckCategory | null {
+  return text(code) === null ? null : (deckCategories[int(code, 0, 3) ?? 0] ?? "unknown");
 }
 
 function steamDeckTest(test: KeyValues): SteamDeckTest | null {

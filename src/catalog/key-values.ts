@@ -8,12 +8,18 @@
  */
 
 /**
- * A block: keys in the order of the text, each with a text or another block.
+ * A block: keys in the order of the text, each once, with a text or another block.
  *
- * A map, so that keys such as `__proto__` are ordinary keys and numeric ones are not reordered. Texts are slices of the
- * parsed text, and V8 keeps all of it in memory as long as one longer slice is in use: copy a text to keep it.
+ * Keys such as `__proto__` are ordinary keys, and numeric ones are not reordered. Texts are slices of the parsed text,
+ * and V8 keeps all of it in memory as long as one longer slice is in use: copy a text to keep it.
  */
-export type KeyValues = ReadonlyMap<string, string | KeyValues>;
+export interface KeyValues {
+  readonly size: number;
+  /** The value of a key, whatever its case in the text; `key` itself must be in lower case. */
+  get(key: string): string | KeyValues | undefined;
+  /** Keys as they are written. */
+  entries(): [key: string, value: string | KeyValues][];
+}
 
 /** Text that is not KeyValues: truncated, unbalanced, or with an unquoted token. */
 export class KeyValuesError extends Error {
@@ -31,7 +37,43 @@ export class KeyValuesError extends Error {
   }
 }
 
-type Block = Map<string, string | Block>;
+class Block implements KeyValues {
+  /** By key in lower case. */
+  readonly #values = new Map<string, string | Block>();
+  /** Lower case → as written, for the few keys where the two differ. */
+  #written: Map<string, string> | null = null;
+
+  get size(): number {
+    return this.#values.size;
+  }
+
+  get(key: string): string | Block | undefined {
+    return this.#values.get(key);
+  }
+
+  entries(): [string, string | Block][] {
+    const written = this.#written;
+    const entries = [...this.#values];
+    return written === null ? entries : entries.map(([key, value]) => [written.get(key) ?? key, value]);
+  }
+
+  /** Ignores a key that the block already has. */
+  add(key: string, value: string | Block): void {
+    const folded = lowerCased(key);
+    if (this.#values.has(folded)) return;
+    this.#values.set(folded, value);
+    if (folded === key) return;
+    this.#written ??= new Map();
+    this.#written.set(folded, key);
+  }
+}
+
+/** ASCII letters only: no other letter has a second case for Valve's readers. */
+function lowerCased(key: string): string {
+  return /[A-Z]/.test(key) ? key.replace(/[A-Z]+/g, (letters) => letters.toLowerCase()) : key;
+}
+
+export const emptyBlock: KeyValues = new Block();
 
 /** Real payloads have up to 6 levels. The limit keeps recursive readers safe. */
 const maxDepth = 100;
@@ -46,8 +88,10 @@ const closeBrace = 0x7d;
  *
  * - Escapes `\"`, `\\`, `\n` and `\t` are decoded; a backslash before anything else stays as it is, and so do raw
  *   newlines, carriage returns and tabs inside quotes.
- * - Of repeated keys the last one wins, text or block, at the place of the first: blocks are not merged. Other readers
- *   of PICS do the same. Keys that differ in case are different keys.
+ * - Of repeated keys the first one wins, text or block, and blocks are not merged. Keys are equal without regard to the
+ *   case of ASCII letters. Valve's reader does the same (`KeyValues` of the public Source SDK: `RecursiveLoadFromBuffer`
+ *   appends every key, `FindKey` returns the first that matches, and its symbols compare without case), and so does
+ *   SteamKit's indexer. Real texts have `"releasestate" "Released"` before `"releasestate" "released"`.
  * - NUL outside of quotes is white space, since the wire ends a text with one.
  *
  * @returns a map with one entry, the root key and its block.
@@ -55,7 +99,7 @@ const closeBrace = 0x7d;
  * key without a value, an unquoted token, text after the root block, or a block nested too deep.
  */
 export function parseKeyValues(text: string): KeyValues {
-  const root: Block = new Map();
+  const root = new Block();
   const open: Block[] = [];
   let here = root;
   let key: string | null = null;
@@ -68,7 +112,7 @@ export function parseKeyValues(text: string): KeyValues {
         if (here === root && (key !== null || root.size > 0)) throw new KeyValuesError("Expected one block", text, at);
         if (key === null) key = token;
         else {
-          here.set(key, token);
+          here.add(key, token);
           key = null;
         }
         at = end;
@@ -77,8 +121,8 @@ export function parseKeyValues(text: string): KeyValues {
       case openBrace: {
         if (key === null) throw new KeyValuesError("Block without a key", text, at);
         if (open.length === maxDepth) throw new KeyValuesError(`Blocks nested deeper than ${maxDepth}`, text, at);
-        const block: Block = new Map();
-        here.set(key, block);
+        const block = new Block();
+        here.add(key, block);
         open.push(here);
         here = block;
         key = null;

@@ -1,4 +1,4 @@
-import type { KeyValues } from "./key-values.ts";
+import { emptyBlock, type KeyValues } from "./key-values.ts";
 
 /**
  * Tolerant readers of single values. None throws: an invalid value reads as `null`, `false` or empty, also a block in
@@ -11,8 +11,6 @@ export type Value = string | KeyValues | undefined;
 export const maxId = 2_147_483_647;
 /** 9999-12-31T23:59:59Z, the last second that ISO 8601 writes with four digits of year. */
 const maxTimeSeconds = 253_402_300_799;
-
-const none: KeyValues = new Map();
 
 /**
  * A text that Postgres accepts as text and inside jsonb: without NUL, lone surrogates replaced by U+FFFD, trimmed (as
@@ -54,13 +52,16 @@ export function flag(value: Value): boolean {
 
 /** A block; empty when there is none. */
 export function block(value: Value): KeyValues {
-  return typeof value === "object" ? value : none;
+  return typeof value === "object" ? value : emptyBlock;
 }
 
 /** The values of a list (`{ "0" "19" "1" "492" … }`) in the order of their keys as numbers; other keys come last. */
 export function listed(value: Value): Value[] {
   const position = (key: string) => (/^\d+$/.test(key) ? Number(key) : Number.MAX_VALUE);
-  return [...block(value)].sort(([a], [b]) => position(a) - position(b)).map(([, item]) => item);
+  return block(value)
+    .entries()
+    .sort(([a], [b]) => position(a) - position(b))
+    .map(([, item]) => item);
 }
 
 /** The valid ids among values, deduplicated, in their order. */

@@ -27,15 +27,21 @@ const freshness = {
 
 const deckCategory = z.enum(deckCategories);
 
+const languageSupport = z.object({
+  supported: z.boolean().meta({ description: "in the interface" }),
+  full_audio: z.boolean(),
+  subtitles: z.boolean(),
+});
+
 const facts = {
   appid: id,
   name: z.string().nullable(),
   type: z.string().nullable().meta({ description: "lower-cased: game, dlc, demo, beta, tool, music, …; an open set" }),
   is_active: z.boolean().meta({ description: "known to Steam and not delisted" }),
-  is_free: z.boolean().nullable(),
+  is_free: z.boolean().nullable().meta({ description: "Steam marks it as free; demos and playtests are" }),
   release_state: z.string().nullable(),
   steam_release_date: time.nullable(),
-  platforms: z.array(z.enum(["windows", "macos", "linux"])),
+  platforms: z.array(z.string()).meta({ description: "windows, macos, linux, then others; an open set" }),
   pics_review_score: z
     .number()
     .nullable()
@@ -77,8 +83,11 @@ export const appView = z
       .array(z.int())
       .nullable()
       .meta({ description: "1 some nudity, 2 violence, 3 adult only, 4 frequent nudity, 5 general mature" }),
-    languages: z.record(z.string(), z.object({ full_audio: z.boolean(), subtitles: z.boolean() })).nullable(),
+    languages: z.record(z.string(), languageSupport).nullable(),
     has_workshop: z.boolean().nullable(),
+    primary_genre_id: id
+      .nullable()
+      .meta({ description: "the genre that Steam calls primary; it need not be among `genres`" }),
     parent: otherApp.nullable(),
     dlc: z.array(otherApp),
     tags: z.array(named.extend({ rank: z.int() })).meta({ description: "ranked, most applied first" }),
@@ -91,6 +100,8 @@ export const appView = z
       .object({
         category: deckCategory,
         steamos_category: z.enum(steamosCategories).nullable(),
+        machine_category: deckCategory.nullable().meta({ description: "Steam Machine" }),
+        frame_category: deckCategory.nullable().meta({ description: "Steam Frame" }),
         test_timestamp: time.nullable(),
         tested_build_id: z.string().nullable(),
         tests: z.array(z.object({ display: z.int().nullable(), token: z.string() })).nullable(),

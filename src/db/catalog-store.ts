@@ -127,6 +127,8 @@ export interface StoredRecord extends AppRecord {
 export interface ApplyRequest {
   leaseId: string;
   apps: readonly StoredRecord[];
+  /** Version of the extractor that made the records. */
+  extractorVersion: number;
   unknown: readonly number[];
   failed: readonly { appid: number; error: string }[];
   tokens: readonly { appid: number; access_token: string | null }[];
@@ -265,7 +267,7 @@ export function createCatalogStore(db: Database, retry: Pick<DatabaseRetry, "cal
     renew: async (leaseId, leaseMs) =>
       (await rpc(renewed, "pics_renew", { lease_id: leaseId, lease_seconds: leaseMs / 1000 })).renewed,
     release: (leaseId) => rpc(nothing, "pics_release", { lease_id: leaseId }),
-    apply: ({ leaseId, apps, unknown, failed, tokens, appBackoff, unknownRule, history }) =>
+    apply: ({ leaseId, apps, extractorVersion, unknown, failed, tokens, appBackoff, unknownRule, history }) =>
       rpc(
         applyReply,
         "pics_apply",
@@ -273,6 +275,7 @@ export function createCatalogStore(db: Database, retry: Pick<DatabaseRetry, "cal
           request_id: randomUUID(),
           lease_id: leaseId,
           apps,
+          extractor_version: extractorVersion,
           unknown,
           failed,
           tokens,

@@ -1,6 +1,5 @@
 import type { Logger } from "pino";
-import { isWhole } from "../catalog/app-record.ts";
-import { extractApp } from "../catalog/extract.ts";
+import { extractApp, extractorVersion } from "../catalog/extract.ts";
 import type {
   ApplyReply,
   ApplyRequest,
@@ -121,13 +120,14 @@ async function extractBatch({ apps, unknown, failed, tokens }: FetchedApps, logg
 
 function toRecord(payload: AppPayload): StoredRecord {
   if (payload.text === null) throw new Error(payload.error ?? "Steam sent no app info");
-  const record = extractApp(payload.appid, payload.text, payload.onlyPublic);
+  const withheld = payload.onlyPublic || payload.missingToken;
+  const { record, isPartial, lacks } = extractApp(payload.appid, payload.text, withheld);
   return {
     ...record,
     change_number: payload.changeNumber,
-    partial: !isWhole(record),
+    partial: isPartial,
     missing_token: payload.missingToken,
-    lacks: [],
+    lacks,
   };
 }
 
@@ -148,7 +148,7 @@ async function write(deps: BatchDeps, leaseId: string, part: ExtractedBatch, out
   const { store, logger, appBackoff, unknownRule, history } = deps;
   try {
     const failed = part.failed.map(({ appid, error }) => ({ appid, error }));
-    const reply = await store.apply({ leaseId, ...part, failed, appBackoff, unknownRule, history });
+    const reply = await store.apply({ leaseId, ...part, failed, extractorVersion, appBackoff, unknownRule, history });
     for (const key of ["stored", "stale", "unknown", "unconfirmed", "failed", "lease_lost"] as const) {
       outcome[key] += reply[key];
     }

@@ -23,10 +23,11 @@ export async function fetchSingleApp(pics: Pics, appid: number, signal: AbortSig
   const payload = await fetchPayload(pics, appid, signal);
   if (payload === null) return null;
   if (payload.text === null) throw new SteamError("protocol", `app ${appid}: ${payload.error}`);
-  const record = extractApp(appid, payload.text, payload.onlyPublic);
+  const publicOnly = payload.onlyPublic || payload.missingToken;
+  const { record } = extractApp(appid, payload.text, publicOnly);
   return {
     changeNumber: payload.changeNumber,
-    publicOnly: payload.onlyPublic || payload.missingToken,
+    publicOnly,
     record,
     tagNames: await fetchTagNames(pics, record, signal),
   };

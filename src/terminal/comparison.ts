@@ -19,7 +19,6 @@ export function recordOf(view: AppView): AppRecord {
     dlc: dlc.map(({ appid }) => appid),
     tags: tags.map(({ id }) => id),
     genres: genres.map(({ id }) => id),
-    primary_genre: genres.find(({ is_primary }) => is_primary)?.id ?? null,
     categories: categories.map(({ id }) => id),
   });
 }
@@ -34,23 +33,18 @@ export function namesOf({ parent, dlc, tags, genres, categories }: AppView): Nam
 
 /** The fields that Steam's record contains and that differ from the stored ones. Both records must be {@link canonical}. */
 export function differences(stored: AppRecord, steam: AppRecord): FieldName[] {
-  return fields
-    .map(({ name }) => name)
-    .filter(
-      (name) => steam[name] !== undefined && JSON.stringify(stored[name] ?? null) !== JSON.stringify(steam[name]),
-    );
+  return fields.map(({ name }) => name).filter((name) => differs(name, stored, steam));
 }
 
-/**
- * The record in the one form that can be compared: times with milliseconds, lists ascending where their order has no meaning. A primary
- * genre that is not among the genres becomes null, as in the view.
- */
+/** A stored DLC that Steam's list does not name is no difference: the list may be cut, and the DLC may name the app as its parent. */
+function differs(name: FieldName, stored: AppRecord, steam: AppRecord): boolean {
+  if (steam[name] === undefined) return false;
+  if (name === "dlc") return !steam.dlc?.every((appid) => stored.dlc?.includes(appid));
+  return JSON.stringify(stored[name] ?? null) !== JSON.stringify(steam[name]);
+}
+
+/** The record in the one form that can be compared: times with milliseconds, lists ascending where their order has no meaning. */
 export function canonical(record: AppRecord): AppRecord {
   const given = fields.filter(({ name }) => name in record);
-  const result: AppRecord = {
-    ...record,
-    ...Object.fromEntries(given.map((field) => [field.name, field.canonical(record)])),
-  };
-  if (record.primary_genre && !record.genres?.includes(record.primary_genre)) result.primary_genre = null;
-  return result;
+  return { ...record, ...Object.fromEntries(given.map((field) => [field.name, field.canonical(record)])) };
 }

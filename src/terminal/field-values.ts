@@ -33,11 +33,12 @@ export function formatIds(ids: readonly number[], names: ReadonlyMap<number, str
     .join(", ");
 }
 
-/** `english (audio, subtitles), french (subtitles), thai`: a language with neither is supported in the interface only. */
+/** `english (audio, subtitles), thai, french (subtitles, no interface)`: a language alone is supported in the interface only. */
 export function formatLanguages(languages: Record<string, LanguageSupport>): string {
   return Object.entries(languages)
-    .map(([name, { full_audio, subtitles }]) => {
-      const support = [full_audio && "audio", subtitles && "subtitles"].filter(Boolean).join(", ");
+    .map(([name, { supported, full_audio, subtitles }]) => {
+      const parts = [full_audio && "audio", subtitles && "subtitles", !supported && "no interface"];
+      const support = parts.filter(Boolean).join(", ");
       return support === "" ? name : `${name} (${support})`;
     })
     .join(", ");
@@ -45,10 +46,12 @@ export function formatLanguages(languages: Record<string, LanguageSupport>): str
 
 /** The verdicts, then one line per test with Valve's code of its outcome. */
 export function formatDeck(deck: SteamDeckRecord): string {
-  const { category, steamos_category, test_timestamp, tested_build_id, tests } = deck;
+  const { category, steamos_category, machine_category, frame_category, test_timestamp, tested_build_id, tests } = deck;
   const verdict = [
     category,
     steamos_category && `SteamOS ${steamos_category}`,
+    machine_category && `Steam Machine ${machine_category}`,
+    frame_category && `Steam Frame ${frame_category}`,
     test_timestamp && `tested ${formatTime(test_timestamp)}`,
     tested_build_id && `build ${clean(tested_build_id)}`,
   ];
@@ -70,15 +73,19 @@ export const sorted = (texts: readonly string[]) => texts.toSorted();
 
 export function canonicalLanguages(languages: Record<string, LanguageSupport>): Record<string, LanguageSupport> {
   const entries = Object.entries(languages).sort(([a], [b]) => (a < b ? -1 : 1));
-  return Object.fromEntries(entries.map(([name, { full_audio, subtitles }]) => [name, { full_audio, subtitles }]));
+  return Object.fromEntries(
+    entries.map(([name, { supported, full_audio, subtitles }]) => [name, { supported, full_audio, subtitles }]),
+  );
 }
 
 /** With its keys in one order, since comparisons are by JSON. */
 export function canonicalDeck(deck: SteamDeckRecord): SteamDeckRecord {
-  const { category, steamos_category, test_timestamp, tested_build_id, tests } = deck;
+  const { category, steamos_category, machine_category, frame_category, test_timestamp, tested_build_id, tests } = deck;
   return {
     category,
     steamos_category,
+    machine_category,
+    frame_category,
     test_timestamp: test_timestamp && canonicalTime(test_timestamp),
     tested_build_id,
     tests: tests?.map(({ display, token }) => ({ display, token })) ?? null,

@@ -26,7 +26,7 @@ export interface Names {
   categories: ReadonlyMap<number, string>;
 }
 
-export type FieldName = Exclude<keyof AppRecord, "appid">;
+export type FieldName = Exclude<keyof AppRecord, "appid" | "dlc_complete">;
 type Value<Name extends FieldName> = NonNullable<AppRecord[Name]>;
 
 export interface Field {
@@ -64,7 +64,7 @@ export const fieldGroups: readonly { title: string; fields: readonly Field[] }[]
       // Tags are ranked: their order is part of the value.
       field("tags", "Tags", (ids, { tags }) => formatIds(ids, tags)),
       field("genres", "Genres", (ids, { genres }) => formatIds(ids, genres), ascending),
-      field("primary_genre", "Primary genre", (id, { genres }) => formatIds([id], genres)),
+      field("primary_genre_id", "Primary genre", (id, { genres }) => formatIds([id], genres)),
       field("categories", "Categories", (ids, { categories }) => formatIds(ids, categories), ascending),
       field("content_descriptors", "Content", (ids) => formatIds(ids, contentDescriptors)),
       flag("has_workshop", "Workshop"),

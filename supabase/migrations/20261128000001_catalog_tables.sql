@@ -38,12 +38,12 @@ begin
       ('apps', 'S', 'name type release_state platforms controller_support metacritic_url homepage_url app_state current_build_id'),
       ('apps', 'B', 'is_known is_listed is_active is_free has_workshop'),
       ('apps', 'D', 'steam_release_date original_release_date store_asset_mtime last_content_update created_at updated_at'),
-      ('apps', 'N', 'appid pics_review_score pics_review_percentage metacritic_score parent_appid'),
+      ('apps', 'N', 'appid pics_review_score pics_review_percentage metacritic_score parent_appid primary_genre_id'),
       ('apps', 'jsonb', 'content_descriptors languages'),
       ('sync_status', 'S', 'last_error'),
       ('sync_status', 'B', 'missing_token'),
       ('sync_status', 'D', 'last_pics_sync pending_since next_attempt_at lease_until last_steamspy_sync'),
-      ('sync_status', 'N', 'appid pics_change_number pics_pending_change attempts lease_change'),
+      ('sync_status', 'N', 'appid pics_change_number pics_pending_change attempts lease_change extractor_version'),
       ('sync_status', 'uuid', 'lease_id')
     ) as wanted(relation, kind, names)
     join pg_attribute a on a.attrelid = to_regclass('public.' || wanted.relation)
@@ -99,6 +99,7 @@ alter table public.apps
   add column if not exists content_descriptors jsonb,
   add column if not exists languages jsonb,
   add column if not exists has_workshop boolean,
+  add column if not exists primary_genre_id integer,
   add column if not exists created_at timestamptz not null default now(),
   add column if not exists updated_at timestamptz not null default now();
 
@@ -122,7 +123,7 @@ begin
       'name', 'type', 'is_listed', 'is_free', 'release_state', 'steam_release_date', 'original_release_date',
       'store_asset_mtime', 'platforms', 'controller_support', 'pics_review_score', 'pics_review_percentage',
       'metacritic_score', 'metacritic_url', 'parent_appid', 'homepage_url', 'app_state', 'last_content_update',
-      'current_build_id', 'content_descriptors', 'languages', 'has_workshop'
+      'current_build_id', 'content_descriptors', 'languages', 'has_workshop', 'primary_genre_id'
     )
   loop
     if col.is_text and col.type <> 'text' then
@@ -157,14 +158,16 @@ comment on column public.apps.type is 'Lower-cased: game, dlc, demo, beta (a pla
 comment on column public.apps.is_known is 'False when Steam''s last answer was that it does not know the app.';
 comment on column public.apps.is_listed is 'Whether the store''s app lists have the app; null until one has had it.';
 comment on column public.apps.is_active is 'is_known and is_listed is not false.';
-comment on column public.apps.platforms is 'Of windows, macos, linux, in that order, comma-joined.';
+comment on column public.apps.platforms is 'Comma-joined: windows, macos, linux in that order, then any other by name.';
+comment on column public.apps.is_free is 'Whether Steam marks the app as free; demos and playtests are.';
 comment on column public.apps.pics_review_score is '0 to 9; 9 is Overwhelmingly Positive.';
 comment on column public.apps.pics_review_percentage is 'Share of positive reviews, 0 to 100.';
 comment on column public.apps.parent_appid is 'The game that a DLC, demo or playtest belongs to. No foreign key: the parent may be stored later or never.';
 comment on column public.apps.last_content_update is 'When the public branch was last built.';
 comment on column public.apps.current_build_id is 'Build of the public branch.';
 comment on column public.apps.content_descriptors is 'Steam''s ids, ascending: 1 some nudity, 2 violence, 3 adult only, 4 frequent nudity, 5 general mature.';
-comment on column public.apps.languages is '{"english": {"full_audio": true, "subtitles": false}, …}';
+comment on column public.apps.languages is '{"english": {"supported": true, "full_audio": true, "subtitles": false}, …}';
+comment on column public.apps.primary_genre_id is 'Steam''s primary genre; it need not be among the genres of the app.';
 comment on column public.apps.updated_at is 'When a column of this row last changed its value.';
 
 ------------------------------------------------------------------------------------------------------------- references
@@ -254,6 +257,9 @@ create table if not exists public.app_steam_deck (
   tests jsonb,
   updated_at timestamptz not null default now()
 );
+alter table public.app_steam_deck
+  add column if not exists machine_category text,
+  add column if not exists frame_category text;
 
 create index if not exists app_steam_tags_by_tag on public.app_steam_tags (tag_id, appid);
 create index if not exists app_genres_by_genre on public.app_genres (genre_id, appid);
@@ -266,9 +272,11 @@ create index if not exists app_steam_deck_by_category on public.app_steam_deck (
 
 comment on table public.app_steam_tags is 'Tags of an app; rank 1 is the one that most players applied.';
 comment on column public.app_genres.is_primary is 'Steam''s primary genre of the app.';
-comment on table public.app_dlc is 'DLC that Steam lists for an app. No foreign key: a DLC may be stored later or never.';
+comment on table public.app_dlc is 'DLC that Steam lists for an app, or that are depots of it. No foreign key: a DLC may be stored later or never.';
 comment on table public.app_steam_deck is 'Steam Deck compatibility by Valve''s review; no row where there is none.';
 comment on column public.app_steam_deck.steamos_category is 'SteamOS compatibility: unknown, unsupported or compatible; null where there is none.';
+comment on column public.app_steam_deck.machine_category is 'Steam Machine compatibility, as category; null where there is none.';
+comment on column public.app_steam_deck.frame_category is 'Steam Frame compatibility, as category; null where there is none.';
 comment on column public.app_steam_deck.tests is 'Valve''s test results in their order: [{"display": 4, "token": "#SteamDeckVerified_…"}, …]';
 
 ----------------------------------------------------------------------------------------------------------------- seeds

@@ -20,6 +20,7 @@ alter table public.sync_status
   add column if not exists pics_pending_change bigint,
   add column if not exists pending_since timestamptz,
   add column if not exists missing_token boolean not null default false,
+  add column if not exists extractor_version integer,
   add column if not exists needs_token boolean not null default false,
   add column if not exists attempts integer not null default 0,
   add column if not exists last_error text,
@@ -82,6 +83,7 @@ comment on table public.sync_status is 'Sync state of each app: change numbers a
 comment on column public.sync_status.pics_change_number is 'Change number of the app info that is stored.';
 comment on column public.sync_status.pics_pending_change is 'Change number that Steam announced and that is not stored yet; null when nothing is pending.';
 comment on column public.sync_status.missing_token is 'The stored app info is the public part only; the rest needs an access token.';
+comment on column public.sync_status.extractor_version is 'Version of the extractor that stored the app; null is 1.';
 comment on column public.sync_status.needs_token is 'Steam announced that the whole app info needs an access token.';
 comment on column public.sync_status.attempts is 'Attempts since the last success, counted when the app is claimed; outages do not count.';
 comment on column public.sync_status.lease_id is 'The claim that a worker holds; valid while lease_until lies ahead.';

@@ -318,13 +318,28 @@ as $$
   select array[
     'name', 'type', 'is_free', 'release_state', 'steam_release_date', 'original_release_date', 'store_asset_mtime', 'platforms',
     'controller_support', 'pics_review_score', 'pics_review_percentage', 'metacritic_score', 'metacritic_url', 'parent_appid',
-    'homepage_url', 'app_state', 'last_content_update', 'current_build_id', 'content_descriptors', 'languages', 'has_workshop'
+    'homepage_url', 'app_state', 'last_content_update', 'current_build_id', 'content_descriptors', 'languages', 'has_workshop',
+    'primary_genre_id'
   ];
 $$;
 
--- Upserts the rows of `apps`. A partial record is completed from the stored row; a row that would not change is not written.
+-- Version of the extractor (`extractorVersion` in src/catalog) that introduced or corrected a field of the history image. The one list of
+-- them: a new or corrected field is named here, so that pics_write_history does not report the first value of it as a change.
+create or replace function public.pics_field_version(field text) returns integer
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    when field in ('is_free', 'platforms', 'languages', 'last_content_update', 'primary_genre_id', 'dlc', 'steam_deck') then 2
+    else 1
+  end;
+$$;
+
+-- Upserts the rows of `apps`. A record without some of the columns is completed from the stored row; a row that would not change is not
+-- written.
 --   payloads  as for pics_write_apps
-create or replace function public.pics_upsert_apps(payloads jsonb) returns void
+--   stored    the apps among them that have rows already
+create or replace function public.pics_upsert_apps(payloads jsonb, stored integer[]) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
@@ -336,9 +351,8 @@ begin
         insert into public.apps as a (appid, %1$s)
         select p.appid, %2$s
         from jsonb_array_elements($1) as payload, jsonb_to_record(
-          case when (payload ->> 'partial')::boolean
-            then coalesce((select to_jsonb(a) from public.apps a where a.appid = (payload ->> 'appid')::integer), '{}') || payload
-            else payload
+          case when payload ?& $2 or (payload ->> 'appid')::integer <> all ($3) then payload
+            else (select to_jsonb(a) from public.apps a where a.appid = (payload ->> 'appid')::integer) || payload
           end
         ) as p(appid integer, %3$s)
         order by p.appid
@@ -355,12 +369,13 @@ begin
     )
     from unnest(columns) with ordinality as listed(name, place)
     join pg_attribute a on a.attrelid = 'public.apps'::regclass and a.attname = listed.name
-  ) using payloads;
+  ) using payloads, columns, stored;
 end
 $$;
 
 -- Mirrors the relations of apps to ids: tags with their rank, genres with the primary one, categories, DLC. An absent list leaves what is
--- stored; ids seen for the first time get a row without a name.
+-- stored; ids seen for the first time get a row without a name. DLC are only removed by a complete list (`dlc_complete`), and not while
+-- the DLC's own record names the app as its parent.
 --   payloads  as for pics_write_apps
 --   stored    the apps among them that have rows already. For new apps there is nothing to delete and no conflict, and an insert that
 --             does not check for one is cheaper.
@@ -395,8 +410,9 @@ begin
     delete from public.app_categories r using jsonb_to_recordset(payloads) as p(appid integer, categories integer[])
     where p.appid = any (stored) and r.appid = p.appid and r.category_id <> all (p.categories);
 
-    delete from public.app_dlc r using jsonb_to_recordset(payloads) as p(appid integer, dlc integer[])
-    where p.appid = any (stored) and r.appid = p.appid and r.dlc_appid <> all (p.dlc);
+    delete from public.app_dlc r using jsonb_to_recordset(payloads) as p(appid integer, dlc integer[], dlc_complete boolean)
+    where p.dlc_complete and p.appid = any (stored) and r.appid = p.appid and r.dlc_appid <> all (p.dlc)
+      and (select a.parent_appid from public.apps a where a.appid = r.dlc_appid) is distinct from p.appid;
   end if;
 
   execute $sql$
@@ -407,10 +423,11 @@ begin
     on conflict (appid, tag_id) do update set rank = excluded.rank where r.rank <> excluded.rank
   $sql$ else '' end using payloads;
 
+  -- A worker of version 0.1 says `primary_genre`.
   execute $sql$
     insert into public.app_genres as r (appid, genre_id, is_primary)
-    select p.appid, genre, genre is not distinct from p.primary_genre
-    from jsonb_to_recordset($1) as p(appid integer, genres integer[], primary_genre integer), unnest(p.genres) as genre
+    select p.appid, genre, genre is not distinct from coalesce(p.primary_genre_id, p.primary_genre)
+    from jsonb_to_recordset($1) as p(appid integer, genres integer[], primary_genre_id integer, primary_genre integer), unnest(p.genres) as genre
   $sql$ || case when stored <> '{}' then $sql$
     on conflict (appid, genre_id) do update set is_primary = excluded.is_primary where r.is_primary <> excluded.is_primary
   $sql$ else '' end using payloads;
@@ -467,7 +484,8 @@ begin
 end
 $$;
 
--- Mirrors the Steam Deck rows: null deletes the row of an app, an absent key leaves it.
+-- Mirrors the Steam Deck rows: null deletes the row of an app, an absent key leaves it, and so does an absent key of the object leave its
+-- column.
 --   payloads  [{"appid", "steam_deck": {…} or null}, …]
 --   stored    as for pics_mirror_ids
 create or replace function public.pics_mirror_deck(payloads jsonb, stored integer[]) returns void
@@ -480,28 +498,36 @@ begin
     where r.appid = (p ->> 'appid')::integer and p -> 'steam_deck' = 'null';
   end if;
 
-  insert into public.app_steam_deck as d (appid, category, steamos_category, test_timestamp, tested_build_id, tests)
-  select p.appid, deck.category, deck.steamos_category, deck.test_timestamp, deck.tested_build_id, deck.tests
+  insert into public.app_steam_deck as d (
+    appid, category, steamos_category, machine_category, frame_category, test_timestamp, tested_build_id, tests
+  )
+  select
+    p.appid, deck.category, deck.steamos_category, deck.machine_category, deck.frame_category, deck.test_timestamp, deck.tested_build_id,
+    deck.tests
   from jsonb_to_recordset(payloads) as p(appid integer, steam_deck jsonb),
-    jsonb_to_record(p.steam_deck) as deck(
-      category text, steamos_category text, test_timestamp timestamptz, tested_build_id text, tests jsonb
+    jsonb_to_record(
+      case when p.appid = any (stored)
+        then coalesce((select to_jsonb(d) from public.app_steam_deck d where d.appid = p.appid), '{}') || p.steam_deck
+        else p.steam_deck
+      end
+    ) as deck(
+      category text, steamos_category text, machine_category text, frame_category text, test_timestamp timestamptz, tested_build_id text,
+      tests jsonb
     )
-  where p.steam_deck is not null
+  where jsonb_typeof(p.steam_deck) = 'object'
   on conflict (appid) do update set
-    category = excluded.category,
-    steamos_category = excluded.steamos_category,
-    test_timestamp = excluded.test_timestamp,
-    tested_build_id = excluded.tested_build_id,
-    tests = excluded.tests,
-    updated_at = now()
-  where (d.category, d.steamos_category, d.test_timestamp, d.tested_build_id, d.tests)
-    is distinct from (excluded.category, excluded.steamos_category, excluded.test_timestamp, excluded.tested_build_id, excluded.tests);
+    (category, steamos_category, machine_category, frame_category, test_timestamp, tested_build_id, tests, updated_at) =
+    (excluded.category, excluded.steamos_category, excluded.machine_category, excluded.frame_category, excluded.test_timestamp,
+      excluded.tested_build_id, excluded.tests, now())
+  where (d.category, d.steamos_category, d.machine_category, d.frame_category, d.test_timestamp, d.tested_build_id, d.tests)
+    is distinct from (excluded.category, excluded.steamos_category, excluded.machine_category, excluded.frame_category,
+      excluded.test_timestamp, excluded.tested_build_id, excluded.tests);
 end
 $$;
 
--- Writes the records of some apps: their row and everything that refers to it. What a record no longer lists is deleted; what a
--- record does not mention (a partial one) stays. Rows that would not change are not written.
---   payloads  [{"appid", columns of apps…, "tags": […], …, "partial": bool}, …] as `AppRecord` in src/catalog
+-- Writes the records of some apps: their row and everything that refers to it. What a record no longer lists is deleted; what it does
+-- not mention stays. Rows that would not change are not written.
+--   payloads  [{"appid", columns of apps…, "tags": […], …}, …] as `AppRecord` in src/catalog
 create or replace function public.pics_write_apps(payloads jsonb) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -513,7 +539,7 @@ declare
     where (select true from public.apps a where a.appid = p.appid)
   );
 begin
-  perform public.pics_upsert_apps(payloads);
+  perform public.pics_upsert_apps(payloads, stored);
   perform public.pics_mirror_ids(payloads, stored);
   perform public.pics_mirror_names(payloads, 'developers', stored);
   perform public.pics_mirror_names(payloads, 'publishers', stored);
@@ -539,7 +565,8 @@ as $$
   from unnest(appids) as a(appid);
 $$;
 
--- Images of some apps for the history, one jsonb object each: every column of `apps`, and every relation as a sorted list.
+-- Images of some apps for the history, one jsonb object each: every column of `apps`, every relation as a sorted list, and under
+-- `extractor_version` the version of the extractor that read it.
 create or replace function public.pics_app_images(appids integer[]) returns table (appid integer, image jsonb)
 language sql stable
 set search_path = pg_catalog, pg_temp
@@ -547,7 +574,6 @@ as $$
   select a.appid, to_jsonb(a) - array['appid', 'created_at', 'updated_at'] || jsonb_build_object(
     'tags', (select coalesce(jsonb_agg(r.tag_id order by r.tag_id), '[]') from public.app_steam_tags r where r.appid = a.appid),
     'genres', (select coalesce(jsonb_agg(r.genre_id order by r.genre_id), '[]') from public.app_genres r where r.appid = a.appid),
-    'primary_genre', (select min(r.genre_id) from public.app_genres r where r.appid = a.appid and r.is_primary),
     'categories', (
       select coalesce(jsonb_agg(r.category_id order by r.category_id), '[]') from public.app_categories r where r.appid = a.appid
     ),
@@ -555,7 +581,8 @@ as $$
     'developers', names.developers,
     'publishers', names.publishers,
     'franchises', names.franchises,
-    'steam_deck', (select to_jsonb(d) - array['appid', 'updated_at'] from public.app_steam_deck d where d.appid = a.appid)
+    'steam_deck', (select to_jsonb(d) - array['appid', 'updated_at'] from public.app_steam_deck d where d.appid = a.appid),
+    'extractor_version', (select coalesce(s.extractor_version, 1) from public.sync_status s where s.appid = a.appid)
   )
   from public.pics_app_names(appids) names
   join public.apps a on a.appid = names.appid;
@@ -742,7 +769,7 @@ begin
     select row(
       appid,
       verdict,
-      change_number,
+      case when verdict = 'unknown' then lease_change else change_number end,
       coalesce(missing_token, false),
       was_stored,
       case
@@ -762,7 +789,7 @@ $$;
 
 -- Settles the marks of fetched and failed apps, and releases their lease. A mark survives where something newer than this answer has been
 -- announced, before the claim or since.
-create or replace function public.pics_settle_answered(verdicts public.pics_verdict[]) returns void
+create or replace function public.pics_settle_answered(verdicts public.pics_verdict[], extractor_version integer) returns void
 language sql volatile
 set search_path = pg_catalog, pg_temp
 as $$
@@ -774,6 +801,7 @@ as $$
       when 'failed' then s.missing_token or v.missing_token
       else s.missing_token
     end,
+    extractor_version = case when v.verdict = 'stored' then $2 else s.extractor_version end,
     pics_pending_change = case when v.verdict <> 'failed' and v.change_number >= s.pics_pending_change then null else s.pics_pending_change end,
     pending_since = case when v.verdict <> 'failed' and v.change_number >= s.pics_pending_change then null else s.pending_since end,
     -- A mark that was set meanwhile may have reset them.
@@ -829,24 +857,33 @@ as $$
   where s.appid = v.appid and v.verdict = 'unconfirmed';
 $$;
 
--- Writes one row of app_changes for each field in which the images of some apps differ from what they were.
+-- Writes one row of app_changes for each field in which the images of some apps differ from what they were. Where another version of the
+-- extractor read the app before, fields that only the later of the two versions reads in this way are left out: they may differ although
+-- Steam changed nothing.
+--   verdicts       of the apps; those that Steam does not know have the change number that was announced
 --   images_before  {"appid": image, …} of pics_app_images
-create or replace function public.pics_write_history(appids integer[], images_before jsonb) returns void
+create or replace function public.pics_write_history(verdicts public.pics_verdict[], images_before jsonb) returns void
 language sql volatile
 set search_path = pg_catalog, pg_temp
 as $$
   insert into public.app_changes (appid, change_number, field, old, new)
-  select a.appid, s.pics_change_number, field.key, nullif(images_before -> a.appid::text -> field.key, 'null'), nullif(field.value, 'null')
-  from public.pics_app_images(appids) a
-  join public.sync_status s on s.appid = a.appid
+  select a.appid, v.change_number, field.key, nullif(before.image -> field.key, 'null'), nullif(field.value, 'null')
+  from unnest(verdicts) v
+  join public.pics_app_images(array(select appid from unnest(verdicts))) a on a.appid = v.appid
+  cross join lateral (
+    select images_before -> a.appid::text as image,
+      (images_before -> a.appid::text ->> 'extractor_version')::integer as version_before,
+      (a.image ->> 'extractor_version')::integer as version_now
+  ) before
   cross join lateral jsonb_each(a.image) as field
-  where images_before -> a.appid::text -> field.key is distinct from field.value
+  where before.image -> field.key is distinct from field.value and field.key <> 'extractor_version'
+    and (version_before = version_now or public.pics_field_version(field.key) <= least(version_before, version_now))
   order by a.appid, field.key;
 $$;
 
 -- Stores what was fetched for a claim and clears the marks, in one transaction.
 --   request  {"request_id": uuid, "lease_id": uuid,
---             "apps": [{"change_number", "partial", "missing_token", … an AppRecord}, …],
+--             "apps": [{"change_number", "missing_token", … an AppRecord}, …], "extractor_version": that made the records (default 1),
 --             "unknown": [appid, …], "failed": [{"appid", "error"}, …],
 --             "tokens": [{"appid", "access_token": text or null when denied}, …],
 --             "retry_seconds": delay after a first failure, "retry_max_seconds": its limit,
@@ -904,7 +941,7 @@ begin
   end if;
 
   -- Marks and leases.
-  perform public.pics_settle_answered(verdicts);
+  perform public.pics_settle_answered(verdicts, coalesce((request ->> 'extractor_version')::integer, 1));
   if unknown <> '{}' then
     perform public.pics_settle_unknown(unknown, coalesce((request ->> 'accept_unknown')::boolean, false));
   end if;
@@ -912,7 +949,7 @@ begin
 
   -- History, second half: what differs now.
   if compared <> '{}' then
-    perform public.pics_write_history(compared, images_before);
+    perform public.pics_write_history(array(select v from unnest(verdicts) v where v.appid = any (compared)), images_before);
   end if;
 
   return public.pics_keep_reply(this_request, (

@@ -212,6 +212,10 @@ as $$
       and field.key = any (public.pics_app_columns() || array['appid', 'is_known', 'is_listed', 'is_active', 'created_at', 'updated_at'])
   ) || jsonb_build_object(
     'platforms', to_jsonb(coalesce(string_to_array(a.platforms, ','), '{}')),
+    -- Version 1 of the extractor kept only supported languages, and did not say so.
+    'languages', case when jsonb_typeof(a.languages) = 'object' then (
+      select coalesce(jsonb_object_agg(l.key, '{"supported": true}' || l.value), '{}') from jsonb_each(a.languages) as l
+    ) end,
     'parent', case when a.parent_appid is not null then
       jsonb_build_object('appid', a.parent_appid, 'name', (select p.name from public.apps p where p.appid = a.parent_appid)) end,
     'dlc', (

@@ -58,7 +58,7 @@ describe.skipIf(LIVE_STEAM !== "true")("Steam (skipped unless LIVE_STEAM=true)",
   it("sends app info that the extractor reads", async () => {
     const { apps, unknown } = await pics.productInfo([{ appid: 620 }, { appid: 570 }, { appid: 2_147_483_647 }]);
     expect(unknown).toEqual([2_147_483_647]);
-    const names = apps.map(({ appid, text, onlyPublic }) => extractApp(appid, text ?? "", onlyPublic).name);
+    const names = apps.map(({ appid, text, onlyPublic }) => extractApp(appid, text ?? "", onlyPublic).record.name);
     expect(names.sort()).toEqual(["Dota 2", "Portal 2"]);
   });
 

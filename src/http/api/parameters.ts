@@ -38,11 +38,7 @@ export const appFilters = z.strictObject({
   developer: list.optional().meta({ description: "all of these, by exact name" }),
   publisher: list.optional().meta({ description: "all of these, by exact name" }),
   deck: z.array(z.enum(deckCategories)).max(4).optional().meta({ description: "any of these verdicts" }),
-  platform: z
-    .array(z.enum(["windows", "macos", "linux"]))
-    .max(3)
-    .optional()
-    .meta({ description: "all of these" }),
+  platform: list.optional().meta({ description: "all of these: windows, macos, linux, …" }),
   parent: z
     .int()
     .min(1)

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { beforeAll, beforeEach } from "vitest";
+import { extractorVersion } from "../../../src/catalog/extract.ts";
 import type { StoredRecord } from "../../../src/db/catalog-store.ts";
 import { forEachDatabase, type TestDatabase, type TestDatabaseOptions } from "../../support/databases.ts";
 
@@ -54,6 +55,7 @@ export interface Claimed {
 export interface ApplyOptions {
   request?: string;
   apps?: StoredRecord[];
+  extractorVersion?: number;
   unknown?: number[];
   failed?: { appid: number; error: string }[];
   tokens?: { appid: number; access_token: string | null }[];
@@ -145,6 +147,7 @@ export function catalogOf(opened: () => TestDatabase): Catalog {
         request_id: options.request ?? randomUUID(),
         lease_id: lease,
         apps: options.apps ?? [],
+        extractor_version: options.extractorVersion ?? extractorVersion,
         unknown: options.unknown ?? [],
         failed: options.failed ?? [],
         tokens: options.tokens ?? [],
@@ -214,14 +217,15 @@ export function record(appid: number, changeNumber: number, given: Partial<Store
     content_descriptors: null,
     languages: null,
     has_workshop: false,
+    primary_genre_id: null,
     tags: [],
     genres: [],
-    primary_genre: null,
     categories: [],
     franchises: [],
     developers: [],
     publishers: [],
     dlc: [],
+    dlc_complete: true,
     steam_deck: null,
     ...given,
   };
@@ -233,7 +237,6 @@ export function fullRecord(appid: number, changeNumber: number, given: Partial<S
     ...fullColumns,
     tags: [492, 19, 21],
     genres: [1, 25],
-    primary_genre: 25,
     categories: [2, 22],
     franchises: ["Portal"],
     developers: ["Valve"],
@@ -242,6 +245,8 @@ export function fullRecord(appid: number, changeNumber: number, given: Partial<S
     steam_deck: {
       category: "verified",
       steamos_category: "compatible",
+      machine_category: "playable",
+      frame_category: "unsupported",
       test_timestamp: "2022-02-15T00:00:00+00:00",
       tested_build_id: "8212379",
       tests: [{ display: 4, token: "#SteamDeckVerified_TestResult_DefaultControllerConfigFullyFunctional" }],
@@ -271,6 +276,10 @@ export const fullColumns = {
   last_content_update: "2025-01-02T03:04:05.000Z",
   current_build_id: "18446744073709551615",
   content_descriptors: [2, 5],
-  languages: { english: { full_audio: true, subtitles: true }, german: { full_audio: false, subtitles: true } },
+  languages: {
+    english: { supported: true, full_audio: true, subtitles: true },
+    german: { supported: false, full_audio: false, subtitles: true },
+  },
   has_workshop: true,
+  primary_genre_id: 25,
 } satisfies Partial<StoredRecord>;

@@ -77,20 +77,22 @@ forEachSqlDatabase("app_changes", (open) => {
   });
 
   test("has the primary genre and the Steam Deck as fields of their own", async () => {
-    await store(record(10, 500, { genres: [1, 25], primary_genre: 25 }));
+    await store(record(10, 500, { genres: [1, 25], primary_genre_id: 25 }));
     const verdict = {
       category: "playable",
       steamos_category: null,
+      machine_category: null,
+      frame_category: null,
       test_timestamp: null,
       tested_build_id: "1",
       tests: null,
     };
     await store(
-      record(10, 501, { genres: [1, 25], primary_genre: 1, steam_deck: { ...verdict, category: "playable" } }),
+      record(10, 501, { genres: [1, 25], primary_genre_id: 1, steam_deck: { ...verdict, category: "playable" } }),
     );
-    await store(record(10, 502, { genres: [1, 25], primary_genre: 1 }));
+    await store(record(10, 502, { genres: [1, 25], primary_genre_id: 1 }));
     expect(await changes()).toEqual([
-      { appid: 10, change_number: 501, field: "primary_genre", old: 25, new: 1 },
+      { appid: 10, change_number: 501, field: "primary_genre_id", old: 25, new: 1 },
       { appid: 10, change_number: 501, field: "steam_deck", old: null, new: verdict },
       { appid: 10, change_number: 502, field: "steam_deck", old: verdict, new: null },
     ]);
@@ -101,16 +103,88 @@ forEachSqlDatabase("app_changes", (open) => {
     const partial = {
       appid: 10,
       change_number: 501,
-      partial: true,
       missing_token: true,
       name: "Renamed",
       type: "application",
     };
     await store(partial as StoredRecord);
-    await store({ appid: 10, change_number: 502, partial: true, missing_token: true } as StoredRecord);
+    await store({ appid: 10, change_number: 502, missing_token: true } as StoredRecord);
     expect(await changes()).toEqual([
       { appid: 10, change_number: 501, field: "name", old: "Portal 2", new: "Renamed" },
     ]);
+  });
+
+  describe("between versions of the extractor", () => {
+    const storeWith = async (version: number | undefined, ...records: StoredRecord[]) => {
+      await mark(
+        records.map(({ appid, change_number }) => [appid, change_number]),
+        { full: true },
+      );
+      const { lease } = await claim();
+      const request = { request_id: randomUUID(), lease_id: lease, apps: records, extractor_version: version };
+      await call("pics_apply", { ...request, unknown: [], failed: [], tokens: [] });
+    };
+    const versionOf = async (appid: number) => (await catalog.status(appid)).extractor_version;
+    const corrected: Partial<StoredRecord> = {
+      is_free: true,
+      platforms: "windows,android",
+      languages: { english: { supported: false, full_audio: true, subtitles: false } },
+      last_content_update: "2025-01-02T03:04:05+00:00",
+      primary_genre_id: 25,
+      dlc: [100],
+      steam_deck: fullRecord(10, 500).steam_deck ?? null,
+    };
+    const others: Partial<StoredRecord> = { name: "Renamed", current_build_id: "7", genres: [1] };
+    const fieldsOf = async (appid: number) =>
+      (await changes()).filter((row) => row.appid === appid).map(({ change_number, field }) => [change_number, field]);
+
+    test.each([undefined, 1])(
+      "has no row for the fields that version 2 corrected, once (stored by %j)",
+      async (old) => {
+        await storeWith(old, record(10, 500));
+        if (old === undefined) await sql("update sync_status set extractor_version = null");
+        await storeWith(2, record(10, 501, { ...corrected, ...others }));
+        expect(await fieldsOf(10)).toEqual(
+          Object.keys(others)
+            .sort()
+            .map((field) => [501, field]),
+        );
+        expect(await versionOf(10)).toBe(2);
+
+        await sql("delete from app_changes");
+        await storeWith(2, record(10, 502));
+        const all = Object.keys({ ...corrected, ...others }).sort();
+        expect(await fieldsOf(10)).toEqual(all.map((field) => [502, field]));
+      },
+    );
+
+    test("has no such row either when an older worker stores the app again, and the newer one after it", async () => {
+      await storeWith(2, record(10, 500, { ...corrected, ...others }));
+      await storeWith(1, record(10, 501));
+      await storeWith(2, record(10, 502, { ...corrected, ...others }));
+      const fields = Object.keys(others).sort();
+      expect(await fieldsOf(10)).toEqual([501, 502].flatMap((change) => fields.map((field) => [change, field])));
+    });
+
+    test("has every row between two records of one version, whichever", async () => {
+      await storeWith(1, record(10, 500));
+      await storeWith(1, record(10, 501, corrected));
+      expect(await fieldsOf(10)).toEqual(
+        Object.keys(corrected)
+          .sort()
+          .map((field) => [501, field]),
+      );
+    });
+
+    test("judges each app of a batch by its own version, and keeps that of an app which is not stored", async () => {
+      await storeWith(1, record(10, 500), record(30, 500));
+      await storeWith(2, record(20, 500));
+      await mark([[30, 501]]);
+      await apply((await claim()).lease, { failed: [{ appid: 30, error: "broken" }] });
+      await storeWith(2, record(10, 502, { is_free: true }), record(20, 502, { is_free: true }));
+      expect(await changes()).toEqual([{ appid: 20, change_number: 502, field: "is_free", old: false, new: true }]);
+      expect([await versionOf(10), await versionOf(20), await versionOf(30)]).toEqual([2, 2, 1]);
+    });
   });
 
   describe("of is_known", () => {

@@ -115,7 +115,15 @@ function randomRecord(appid: number, random: Random): StoredRecord {
       [null, ...(["playable", "verified"] as const)].map((category) =>
         category === null
           ? null
-          : { category, steamos_category: null, test_timestamp: null, tested_build_id: null, tests: null },
+          : {
+              category,
+              steamos_category: null,
+              machine_category: null,
+              frame_category: null,
+              test_timestamp: null,
+              tested_build_id: null,
+              tests: null,
+            },
       ),
     ),
   });

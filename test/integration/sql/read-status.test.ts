@@ -141,6 +141,7 @@ forEachDatabase("status functions", (open) => {
     const reply = await typed.apply({
       leaseId,
       apps: [fullRecord(10, 500)],
+      extractorVersion: 2,
       unknown: [20],
       failed: [{ appid: 30, error: "broken" }],
       tokens: [{ appid: 10, access_token: "7" }],

@@ -1,4 +1,5 @@
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
+import type { SteamDeckRecord } from "../../../src/catalog/app-record.ts";
 import type { StoredRecord } from "../../../src/db/catalog-store.ts";
 import { applied, forEachSqlDatabase, fullColumns, fullRecord, type Row, record, useCatalog } from "./catalog.ts";
 
@@ -89,26 +90,81 @@ forEachSqlDatabase("pics_write_apps", (open) => {
       publishers: ["Electronic Arts"],
       franchises: ["Half-Life"],
     };
-    await store(fullRecord(10, 501, { ...changed, steam_deck: null }));
+    await store(fullRecord(10, 501, { ...changed, primary_genre_id: 3, steam_deck: null }));
     expect(await relations(10)).toEqual({ ...changed, ranks: [1, 2], steam_deck: null });
   });
 
   test("updates tag ranks and the primary genre", async () => {
     await store(fullRecord(10, 500));
-    await store(fullRecord(10, 501, { tags: [21, 19, 492], primary_genre: 1 }));
+    await store(fullRecord(10, 501, { tags: [21, 19, 492], primary_genre_id: 1 }));
     expect(await relations(10)).toEqual({ ...fullRelations, tags: [21, 19, 492], primary_genre: 1 });
-    await store(fullRecord(10, 502, { primary_genre: 70 }));
+    await store(fullRecord(10, 502, { primary_genre_id: 70 }));
     expect(await relations(10)).toMatchObject({ genres: [1, 25], primary_genre: null });
   });
 
   test("replaces the Steam Deck row as a whole", async () => {
     await store(fullRecord(10, 500));
-    const verdict = { steamos_category: null, test_timestamp: null, tested_build_id: null, tests: null };
+    const verdict = {
+      steamos_category: null,
+      machine_category: null,
+      frame_category: null,
+      test_timestamp: null,
+      tested_build_id: null,
+      tests: null,
+    };
     await store(fullRecord(10, 501, { steam_deck: { category: "unsupported", ...verdict } }));
     expect(await relations(10)).toMatchObject({ steam_deck: { category: "unsupported", ...verdict } });
   });
 
-  describe("a partial record", () => {
+  test("keeps the columns of a Steam Deck row that an older worker does not know", async () => {
+    await store(fullRecord(10, 500));
+    const { machine_category, frame_category, ...older } = fullRecord(10, 501).steam_deck ?? {};
+    const known = older as SteamDeckRecord;
+    await store(record(10, 501, { steam_deck: { ...known, category: "unsupported" } }));
+    const steam_deck = { ...fullRecord(10, 501).steam_deck, category: "unsupported" };
+    expect(await relations(10)).toMatchObject({ steam_deck });
+    await store(record(20, 500, { steam_deck: known }));
+    expect(await relations(20)).toMatchObject({
+      steam_deck: { ...known, machine_category: null, frame_category: null },
+    });
+  });
+
+  test("stores the primary genre of an older worker", async () => {
+    const { primary_genre_id, ...older } = record(10, 500, { genres: [1, 25] });
+    await store(Object.assign(older, { primary_genre: 25 }));
+    expect(await relations(10)).toMatchObject({ primary_genre: 25 });
+  });
+
+  describe("DLC", () => {
+    const dlcOf = async (appid: number) => (await relations(appid)).dlc;
+
+    test("are added by any list and removed by a complete one only", async () => {
+      await store(record(10, 500, { dlc: [100, 200] }));
+      await store(record(10, 501, { dlc: [200, 300], dlc_complete: false }));
+      expect(await dlcOf(10)).toEqual([100, 200, 300]);
+      await store(record(10, 502, { dlc: [], dlc_complete: false }));
+      expect(await dlcOf(10)).toEqual([100, 200, 300]);
+      await store(partial(10, 503, { dlc: [400] }));
+      expect(await dlcOf(10)).toEqual([100, 200, 300, 400]);
+      await store(record(10, 504, { dlc: [300], dlc_complete: true }));
+      expect(await dlcOf(10)).toEqual([300]);
+    });
+
+    test("stay while their own record names the app as parent, also one of the same batch", async () => {
+      await store(record(10, 500, { dlc: [100, 200, 300, 400] }), record(100, 500, { parent_appid: 10 }));
+      await store(record(200, 501, { parent_appid: 10 }), record(300, 501, { parent_appid: 20 }), record(10, 501));
+      expect(await dlcOf(10)).toEqual([100, 200]);
+      await store(record(100, 502, { parent_appid: null }), record(10, 502));
+      expect(await dlcOf(10)).toEqual([200]);
+    });
+
+    test("are not invented from the parent of an app", async () => {
+      await store(record(10, 500), record(100, 500, { parent_appid: 10 }));
+      expect(await dlcOf(10)).toEqual([]);
+    });
+  });
+
+  describe("a record without some keys, whole or partial alike,", () => {
     test("erases nothing that it does not mention", async () => {
       await store(fullRecord(10, 500));
       const { updated_at } = await app(10);
@@ -138,7 +194,7 @@ forEachSqlDatabase("pics_write_apps", (open) => {
       ["steam_deck", { steam_deck: null }],
     ])("mirrors its own %s and leaves the rest", async (key, emptied) => {
       await store(fullRecord(10, 500));
-      await store(partial(10, 501, { [key]: key === "steam_deck" ? null : [] }));
+      await store(partial(10, 501, { [key]: key === "steam_deck" ? null : [], dlc_complete: true }));
       expect(await relations(10)).toEqual({ ...fullRelations, ...emptied });
       expect(columnsOf(await app(10))).toEqual(fullColumns);
     });

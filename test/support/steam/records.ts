@@ -1,4 +1,3 @@
-import { isWhole } from "../../../src/catalog/app-record.ts";
 import { extractApp } from "../../../src/catalog/extract.ts";
 import type { StoredRecord } from "../../../src/db/catalog-store.ts";
 import { generateCatalog } from "./generate.ts";
@@ -9,13 +8,7 @@ export function generateRecords(count: number): StoredRecord[] {
   return [...catalog.apps.values()].map((app) => {
     const isDenied = app.access === "denied";
     const text = catalog.body(app, isDenied ? "public" : "whole").bytes.toString("utf8");
-    const record = extractApp(app.appid, text, isDenied);
-    return {
-      ...record,
-      change_number: app.changeNumber,
-      partial: !isWhole(record),
-      missing_token: isDenied,
-      lacks: [],
-    };
+    const { record, isPartial, lacks } = extractApp(app.appid, text, isDenied);
+    return { ...record, change_number: app.changeNumber, partial: isPartial, missing_token: isDenied, lacks };
   });
 }

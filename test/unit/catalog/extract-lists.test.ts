@@ -37,19 +37,49 @@ describe("ordered lists", () => {
   });
 });
 
+describe("DLC", () => {
+  const depots = (...dlc: (string | Tree)[]) =>
+    Object.fromEntries(dlc.map((dlcappid, index) => [String(501 + index), { dlcappid }]));
+  const list = (count: number) => Array.from({ length: count }, (_, index) => 1000 + index).join(",");
+  const dlcOf = (listofdlc: string, inDepots: Tree = { branches: {} }) => {
+    const { dlc, dlc_complete } = whole({ common: { name: "A" }, extended: { listofdlc }, depots: inDepots });
+    return [dlc, dlc_complete];
+  };
+
+  it("are those of the list, then those that only depots name", () => {
+    expect(dlcOf("30,20", depots("20", "40", "500", "x", numbered("7"), "40"))).toEqual([[30, 20, 40], true]);
+    expect(dlcOf("", depots("20"))).toEqual([[20], true]);
+  });
+
+  it("are not read from blocks that are no depots, nor from depots that are texts", () => {
+    const odd = { branches: { dlcappid: "20" }, overridescddb: "30", "501": "40", "502": { DlcAppId: "50" } };
+    expect(dlcOf("", odd)).toEqual([[50], true]);
+  });
+
+  it.each([
+    ["63 entries are all", list(63), true],
+    ["64 entries were cut", list(64), false],
+    ["more entries were cut", list(65), false],
+    ["invalid entries count, since Steam counted them", `x,${list(63)}`, false],
+    ["empty entries do not", `,${list(63)},,`, true],
+  ])("are complete below 64 entries: %s", (_, listofdlc, expected) => {
+    expect(dlcOf(listofdlc)[1]).toBe(expected);
+  });
+});
+
 describe("genres and categories", () => {
   it("accepts a primary genre outside the genres, and reads 0 as none", () => {
-    expect(common({ genres: numbered("1"), primary_genre: "23" })).toMatchObject({ genres: [1], primary_genre: 23 });
-    expect(common({ primary_genre: "0" }).primary_genre).toBeNull();
+    expect(common({ genres: numbered("1"), primary_genre: "23" })).toMatchObject({ genres: [1], primary_genre_id: 23 });
+    expect(common({ primary_genre: "0" }).primary_genre_id).toBeNull();
   });
 
   it("returns the categories that are set, ascending", () => {
     const set = { category_22: "1", category_2: "1", category_02: "1" };
     const unset = { category_9: "0", category_30: "", category_41: numbered("1") };
     const odd = { category_0: "1", category_99999999999: "1", category_x: "1", category_: "1", "category_8 ": "1" };
-    const others = { Category_8: "1", subcategory_8: "1" };
+    const others = { Category_8: "1", subcategory_7: "1" };
     const record = common({ category: { ...set, ...unset, ...odd, ...others } });
-    expect(record).toMatchObject({ categories: [2, 22], has_workshop: false });
+    expect(record).toMatchObject({ categories: [2, 8, 22], has_workshop: false });
   });
 });
 
@@ -96,20 +126,29 @@ describe("companies and franchises", () => {
 });
 
 describe("languages", () => {
-  const both = { full_audio: true, subtitles: true };
-  const neither = { full_audio: false, subtitles: false };
+  const both = { supported: true, full_audio: true, subtitles: true };
+  const neither = { supported: true, full_audio: false, subtitles: false };
 
-  it("are the supported ones, with the flags of each", () => {
+  it("are those with any flag set, with the flags of each", () => {
     const supported = {
       english: { supported: "true", full_audio: "true", subtitles: "true" },
       german: { supported: "1", full_audio: "1", subtitles: "1" },
       french: { supported: "true", full_audio: "false", subtitles: "" },
       latam_spanish: { supported: " true ", full_audio: numbered("1") },
       polish: { supported: "", full_audio: "true" },
-      czech: { full_audio: "true" },
+      czech: { subtitles: "1" },
       danish: "true",
+      thai: { supported: "0", full_audio: "", subtitles: "yes" },
+      greek: {},
     };
-    const expected = { english: both, german: both, french: neither, latam_spanish: neither };
+    const expected = {
+      english: both,
+      german: both,
+      french: neither,
+      latam_spanish: neither,
+      polish: { supported: false, full_audio: true, subtitles: false },
+      czech: { supported: false, full_audio: false, subtitles: true },
+    };
     expect(common({ supported_languages: supported, languages: { thai: "1" } }).languages).toEqual(expected);
   });
 
@@ -132,7 +171,7 @@ describe("languages", () => {
     expect(common({ languages: { english: "0" } }).languages).toBeNull();
     const { languages } = common({ languages: { ["__proto__"]: "1", constructor: "1" } });
     expect(JSON.stringify(languages)).toBe(
-      '{"__proto__":{"full_audio":false,"subtitles":false},"constructor":{"full_audio":false,"subtitles":false}}',
+      '{"__proto__":{"supported":true,"full_audio":false,"subtitles":false},"constructor":{"supported":true,"full_audio":false,"subtitles":false}}',
     );
   });
 });
@@ -152,6 +191,8 @@ describe("Steam Deck", () => {
     expect(deck({ ...verdict, test_timestamp: "1647648000", tested_build_id: "8226293", tests })).toEqual({
       category: "playable",
       steamos_category: "compatible",
+      machine_category: null,
+      frame_category: null,
       test_timestamp: "2022-03-19T00:00:00.000Z",
       tested_build_id: "8226293",
       tests: [
@@ -169,9 +210,14 @@ describe("Steam Deck", () => {
     ["3", "verified"],
     ["4", "unknown"],
     ["-1", "unknown"],
-    ["", "unknown"],
-  ])("category %j is %j", (raw, expected) => {
-    expect(deck({ category: raw })?.category).toBe(expected);
+    ["x", "unknown"],
+    ["", null],
+  ])("category %j is %j, of the Deck, Steam Machine and Steam Frame", (raw, expected) => {
+    expect(deck({ category: raw })?.category).toBe(expected ?? "unknown");
+    const machine = deck({ category: "3", steam_machine_compatibility: raw });
+    expect(machine).toMatchObject({ category: "verified", machine_category: expected, frame_category: null });
+    const frame = deck({ category: "3", steam_frame_compatibility: raw });
+    expect(frame).toMatchObject({ category: "verified", machine_category: null, frame_category: expected });
   });
 
   it.each([
@@ -189,6 +235,8 @@ describe("Steam Deck", () => {
     expect(deck({ configuration: {} })).toEqual({
       category: "unknown",
       steamos_category: null,
+      machine_category: null,
+      frame_category: null,
       test_timestamp: null,
       tested_build_id: null,
       tests: null,

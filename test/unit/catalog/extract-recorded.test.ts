@@ -16,7 +16,7 @@ const names = readdirSync(folder)
 function extractRecorded(name: string): unknown {
   const text = readFileSync(new URL(`${name}.vdf`, folder), "utf8");
   const appid = Number(/"appid"\s+"(\d+)"/.exec(text)?.[1]);
-  return JSON.parse(JSON.stringify(extractApp(appid, text, false)));
+  return JSON.parse(JSON.stringify(extractApp(appid, text, false).record));
 }
 
 describe("extractApp on recorded texts", () => {

@@ -38,10 +38,11 @@ describe("text", () => {
     expect(record).toMatchObject({ type: "hologram", release_state: "preloadonly" });
   });
 
-  it("is the last one of a repeated key", () => {
+  it("is the first one of a repeated key, whatever its case", () => {
     const twice: Tree = [
+      ["ReleaseState", "Released"],
       ["releasestate", "prerelease"],
-      ["releasestate", "Released"],
+      ["RELEASESTATE", "disabled"],
     ];
     expect(common(twice).release_state).toBe("released");
   });
@@ -94,7 +95,7 @@ describe("numbers", () => {
     const ids = expected === null ? [] : [expected];
     const ofCommon = { primary_genre: raw, parent: raw, store_tags: numbered(raw), genres: numbered(raw) };
     expect(whole({ common: ofCommon, extended: { listofdlc: raw } })).toMatchObject({
-      primary_genre: expected,
+      primary_genre_id: expected,
       parent_appid: expected,
       tags: ids,
       genres: ids,
@@ -124,15 +125,28 @@ describe("times", () => {
   });
 });
 
+describe("the last content update", () => {
+  it.each<[{ [key: string]: string }, string | null]>([
+    [{ timebuildupdated: "1", timeupdated: "5" }, "1970-01-01T00:00:01.000Z"],
+    [{ timebuildupdated: "1" }, "1970-01-01T00:00:01.000Z"],
+    [{ timebuildupdated: "0", timeupdated: "5" }, "1970-01-01T00:00:05.000Z"],
+    [{ timebuildupdated: "soon", timeupdated: "5" }, "1970-01-01T00:00:05.000Z"],
+    [{ buildid: "7" }, null],
+  ])("is that of the build, not of the branch: %j", (branch, expected) => {
+    expect(whole({ depots: { branches: { public: branch } } }).last_content_update).toBe(expected);
+  });
+});
+
 describe("platforms", () => {
   it.each([
     ["windows", "windows"],
     ["linux,windows,macos", "windows,macos,linux"],
     [" Windows , MACOS", "windows,macos"],
-    ["windows,android", "windows"],
+    ["windows,android", "windows,android"],
+    ["zunix,android,LINUX,android,macos,", "macos,linux,android,zunix"],
     ["macos,macos", "macos"],
-    ["android", null],
-    ["windowsxp", null],
+    ["android", "android"],
+    ["windowsxp", "windowsxp"],
     [",", null],
     ["", null],
   ])("%j is %j", (raw, expected) => {
@@ -175,7 +189,7 @@ describe("parent", () => {
     [{ parent: "garbage" }, { dlcforappid: "0", demoofappid: "30" }, 30],
     [{ parent: "-10" }, {}, null],
   ])("common %j, extended %j is %j", (inCommon, inExtended, expected) => {
-    expect(whole({ common: inCommon, extended: inExtended }).parent_appid).toBe(expected);
+    expect(whole({ common: { ...inCommon, name: "A" }, extended: inExtended }).parent_appid).toBe(expected);
   });
 });
 
@@ -188,12 +202,22 @@ describe("flags", () => {
     ["2", false],
     ["", false],
   ])("%j is %j", (raw, expected) => {
-    expect(extended({ isfreeapp: raw }).is_free).toBe(expected);
+    expect(whole({ common: { name: "A" }, extended: { isfreeapp: raw } }).is_free).toBe(expected);
+    expect(common({ freetodownload: raw }).is_free).toBe(expected);
     expect(common({ workshop_visible: raw }).has_workshop).toBe(expected);
     expect(common({ category: { category_30: raw } }).has_workshop).toBe(expected);
   });
 
-  it("reads is_free from extended only", () => {
-    expect(common({ isfreeapp: "1" }).is_free).toBe(false);
+  it.each<[Tree, Tree, boolean]>([
+    [{ freetodownload: "1" }, {}, true],
+    [{ freetodownload: "0" }, {}, false],
+    [{ freetodownload: "0" }, { isfreeapp: "1" }, true],
+    [{ type: "Demo" }, { isfreeapp: "0" }, true],
+    [{ type: " BETA " }, {}, true],
+    [{ type: "Game" }, {}, false],
+    [{ type: "demos" }, {}, false],
+    [{ isfreeapp: "1" }, { freetodownload: "1" }, false],
+  ])("is_free: common %j, extended %j is %j", (inCommon, inExtended, expected) => {
+    expect(whole({ common: inCommon, extended: inExtended }).is_free).toBe(expected);
   });
 });

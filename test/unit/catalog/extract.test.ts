@@ -3,12 +3,11 @@ import { ExtractError, extractApp } from "../../../src/catalog/extract.ts";
 import { KeyValuesError } from "../../../src/catalog/key-values.ts";
 import { wholeRecord } from "./record-schema.ts";
 import { partial, whole } from "./sample-app.ts";
-import { numbered, type Tree } from "./writer.ts";
+import { numbered, type Tree, write } from "./writer.ts";
 
 describe("extractApp: root", () => {
   it.each([
     ["another root", '"depots" { "appid" "500" }', 'Expected appinfo of app 500, found "depots"'],
-    ["a root in other casing", '"AppInfo" { }', 'Expected appinfo of app 500, found "AppInfo"'],
     ["another appid", '"appinfo" { "appid" "501" }', 'Expected appid 500, found "501"'],
     ["an appid that is none", '"appinfo" { "appid" "many\0 \\"" }', 'Expected appid 500, found "many \\""'],
     ["a block as appid", '"appinfo" { "appid" { } }', "Expected appid 500, found a block"],
@@ -21,13 +20,18 @@ describe("extractApp: root", () => {
   });
 
   it("accepts a text without appid", () => {
-    expect(extractApp(500, '"appinfo" { "common" { "name" "A" } }', false)).toMatchObject({ appid: 500, name: "A" });
+    const { record } = extractApp(500, '"appinfo" { "common" { "name" "A" } }', false);
+    expect(record).toMatchObject({ appid: 500, name: "A" });
   });
 });
 
+const some = { x: "1" };
+/** Sections with content that no field is read from. */
+const unused = { common: some, extended: some, depots: some };
+
 describe("extractApp: whole payload", () => {
-  it("returns every key, also for an empty payload", () => {
-    const record = whole({});
+  it("returns every key when it has the three sections", () => {
+    const record = whole(unused);
     expect(Object.keys(record).sort()).toEqual(Object.keys(wholeRecord.shape).sort());
     expect(record).toEqual({
       appid: 500,
@@ -52,26 +56,25 @@ describe("extractApp: whole payload", () => {
       content_descriptors: null,
       languages: null,
       has_workshop: false,
+      primary_genre_id: null,
       tags: [],
       genres: [],
-      primary_genre: null,
       categories: [],
       franchises: [],
       developers: [],
       publishers: [],
       dlc: [],
+      dlc_complete: true,
       steam_deck: null,
     });
   });
 
-  it.each<[string, { [name: string]: string | Tree }]>([
-    ["sections are texts", { common: "x", extended: "", depots: "1" }],
-    ["sections are empty", { common: {}, extended: {}, depots: {} }],
-    ["depots have no public branch", { depots: { branches: { beta: { buildid: "7", timeupdated: "7" } } } }],
-    ["branches are a text", { depots: { branches: "public" } }],
-    ["the public branch is a text", { depots: { branches: { public: "7" } } }],
-  ])("reads like an empty one when its %s", (_, sections) => {
-    expect(whole(sections)).toEqual(whole({}));
+  it.each<[string, Tree]>([
+    ["they have no public branch", { branches: { beta: { buildid: "7", timeupdated: "7" } } }],
+    ["the branches are a text", { branches: "public" }],
+    ["the public branch is a text", { branches: { public: "7" } }],
+  ])("lists no build when depots are there and %s", (_, depots) => {
+    expect(whole({ ...unused, depots })).toEqual(whole(unused));
   });
 
   it("reads a payload with swapped texts and blocks like an empty one", () => {
@@ -83,25 +86,28 @@ describe("extractApp: whole payload", () => {
         ...Object.fromEntries(`${texts} metacritic_url workshop_visible`.split(" ").map((key) => [key, numbered("1")])),
       },
       extended: Object.fromEntries("isfreeapp homepage listofdlc state".split(" ").map((key) => [key, numbered("1")])),
+      depots: { "501": "1", branches: "1" },
     };
-    expect(whole(sections)).toEqual(whole({}));
+    expect(whole(sections)).toEqual(whole(unused));
   });
 });
 
-describe("extractApp: partial payload", () => {
+describe("extractApp: missing sections", () => {
   const ofCommon =
     "categories content_descriptors controller_support franchises genres has_workshop languages metacritic_score " +
-    "metacritic_url name original_release_date pics_review_percentage pics_review_score platforms primary_genre " +
+    "metacritic_url name original_release_date pics_review_percentage pics_review_score platforms primary_genre_id " +
     "release_state steam_deck steam_release_date store_asset_mtime tags type";
-  const ofExtended = "app_state dlc homepage_url is_free";
-  const ofDepots = "current_build_id last_content_update";
+  const ofExtended = "app_state dlc dlc_complete homepage_url";
+  const ofDepots = "current_build_id dlc dlc_complete last_content_update";
+  const ofBoth = `${ofCommon} ${ofExtended} developers is_free parent_appid publishers`;
   const name = { name: "A" };
-  const some = { x: "1" };
+  const keysOf = (record: object) => Object.keys(record).sort();
+  const sorted = (keys: string) => [...new Set(["appid", ...keys.split(" ").filter(Boolean)])].sort();
 
-  it("is recognised by the wire's flag or by the text's own", () => {
-    expect(partial({})).toEqual({ appid: 500 });
-    expect(whole({ public_only: "1" })).toEqual({ appid: 500 });
-    expect(whole({ public_only: "0" })).toHaveProperty("name");
+  it("are told by the caller's flag or by the text's own", () => {
+    expect(partial({ common: name })).not.toHaveProperty("homepage_url");
+    expect(whole({ public_only: "1", common: name })).not.toHaveProperty("homepage_url");
+    expect(whole({ public_only: "0", common: name })).toHaveProperty("homepage_url", null);
   });
 
   it.each<[string, { [name: string]: string | Tree }, string]>([
@@ -110,35 +116,73 @@ describe("extractApp: partial payload", () => {
     ["extended", { extended: some }, ofExtended],
     ["depots", { depots: some }, ofDepots],
     ["common and depots", { common: name, depots: some }, `${ofCommon} ${ofDepots}`],
-    [
-      "common and extended",
-      { common: name, extended: some },
-      `${ofCommon} ${ofExtended} developers parent_appid publishers`,
-    ],
+    ["common and extended", { common: name, extended: some }, ofBoth],
     ["extended and depots", { extended: some, depots: some }, `${ofExtended} ${ofDepots}`],
     ["sections that are empty or texts", { common: {}, extended: "", depots: "1" }, ""],
     ["sections that are not used", { config: some, ufs: some }, ""],
-  ])("returns only the keys of %s", (_, sections, keys) => {
-    expect(Object.keys(partial(sections)).sort()).toEqual(["appid", ...keys.split(" ").filter(Boolean)].sort());
+  ])("of a partial payload determine nothing: one with %s", (_, sections, keys) => {
+    expect(keysOf(partial(sections))).toEqual(sorted(keys));
   });
 
-  it("returns the keys of the sections that it has", () => {
+  it.each<[string, { [name: string]: string | Tree }, string]>([
+    ["nothing", {}, ""],
+    ["extended and depots", { extended: some, depots: some }, `${ofExtended} ${ofDepots}`],
+    ["common and extended", { common: name, extended: some }, ofBoth],
+    ["common", { common: name }, ofBoth],
+    ["common and depots", { common: name, depots: some }, `${ofBoth} ${ofDepots}`],
+    ["depots", { depots: some }, ofDepots],
+    ["sections that are empty or texts", { common: {}, extended: "", depots: "1" }, ""],
+    ["an empty common beside others", { common: {}, extended: some, depots: {} }, ofExtended],
+    ["sections that are not used", { config: some, ufs: some }, ""],
+  ])("of a whole payload determine nothing, except that extended beside common lists none: %s", (_, sections, keys) => {
+    expect(keysOf(whole(sections))).toEqual(sorted(keys));
+  });
+
+  it("are reported, also in a whole payload", () => {
+    const sections = { common: {}, extended: "x", depots: some };
+    for (const isPartial of [true, false]) {
+      const text = write({ appinfo: { appid: "500", ...sections } });
+      expect(extractApp(500, text, isPartial)).toMatchObject({ isPartial, lacks: ["common", "extended"] });
+      expect(extractApp(500, '"appinfo" { }', isPartial).lacks).toEqual(["common", "extended", "depots"]);
+    }
+  });
+
+  it("leave the keys of the sections that are there", () => {
     expect(partial({ common: name })).toMatchObject({ name: "A", type: null, tags: [], steam_deck: null });
   });
 
-  it("determines the parent only when no missing section could", () => {
+  it("leave the parent open only when they could tell it", () => {
     expect(partial({ common: { parent: "10" } })).toHaveProperty("parent_appid", 10);
     expect(partial({ common: { parent: "500" } })).not.toHaveProperty("parent_appid");
-    expect(partial({ extended: { dlcforappid: "20" } })).not.toHaveProperty("parent_appid");
-    expect(partial({ common: name, extended: { dlcforappid: "20" } })).toHaveProperty("parent_appid", 20);
-    expect(partial({ common: name, extended: some })).toHaveProperty("parent_appid", null);
+    expect(partial({ extended: { dlcforappid: "10" } })).not.toHaveProperty("parent_appid");
+    expect(partial({ common: { parent: "0" }, extended: some })).toHaveProperty("parent_appid", null);
   });
 
-  it("determines companies only when no missing section could", () => {
+  it("leave open whether an app is free only when they could tell it", () => {
+    expect(partial({ common: { freetodownload: "1" } })).toHaveProperty("is_free", true);
+    expect(partial({ common: { type: "Beta" } })).toHaveProperty("is_free", true);
+    expect(partial({ extended: { isfreeapp: "1" } })).toHaveProperty("is_free", true);
+    expect(partial({ extended: { isfreeapp: "0" } })).not.toHaveProperty("is_free");
+  });
+
+  it("leave companies open only when they could tell them", () => {
     const common = { associations: numbered({ type: "developer", name: "New" }), publisher: "Old" };
     expect(partial({ common })).toHaveProperty("developers", ["New"]);
     expect(partial({ common })).not.toHaveProperty("publishers");
     expect(partial({ extended: { developer: "Ext" } })).not.toHaveProperty("developers");
     expect(partial({ common, extended: some })).toMatchObject({ developers: ["New"], publishers: ["Old"] });
+  });
+
+  it("make a list of DLC incomplete in a partial payload", () => {
+    const extended = { listofdlc: "10,20" };
+    const depots = { "501": { dlcappid: "30" } };
+    expect(whole({ common: some, extended, depots })).toMatchObject({ dlc: [10, 20, 30], dlc_complete: true });
+    expect(partial({ extended, depots })).toMatchObject({ dlc: [10, 20, 30], dlc_complete: true });
+    expect(partial({ common: some, extended })).toMatchObject({ dlc: [10, 20], dlc_complete: false });
+    expect(partial({ common: some, depots })).toMatchObject({ dlc: [30], dlc_complete: false });
+    expect(whole({ common: some, extended })).toMatchObject({ dlc: [10, 20], dlc_complete: true });
+    expect(whole({ common: some, depots })).toMatchObject({ dlc: [30], dlc_complete: true });
+    expect(whole({ common: some })).toMatchObject({ dlc: [], dlc_complete: true });
+    expect(whole({ extended })).toMatchObject({ dlc: [10, 20], dlc_complete: false });
   });
 });

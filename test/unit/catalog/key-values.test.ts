@@ -21,11 +21,15 @@ function faultOf(text: string): KeyValuesError {
 }
 
 function toPairs(tree: KeyValues): Pairs {
-  return [...tree].map(([key, value]) => [key, typeof value === "string" ? value : toPairs(value)]);
+  return tree.entries().map(([key, value]) => [key, typeof value === "string" ? value : toPairs(value)]);
 }
 
+const keysOf = (tree: KeyValues) => tree.entries().map(([key]) => key);
+
 function toPlain(tree: KeyValues): object {
-  return Object.fromEntries([...tree].map(([key, value]) => [key, typeof value === "string" ? value : toPlain(value)]));
+  return Object.fromEntries(
+    tree.entries().map(([key, value]) => [key, typeof value === "string" ? value : toPlain(value)]),
+  );
 }
 
 describe("parseKeyValues: tree", () => {
@@ -63,7 +67,7 @@ describe("parseKeyValues: tree", () => {
 
   it("keeps the order of keys, also of numeric ones", () => {
     const tree = parseKeyValues('"a" { "10" "x" "2" "y" "b" "z" "0" "w" }');
-    expect([...(tree.get("a") as KeyValues).keys()]).toEqual(["10", "2", "b", "0"]);
+    expect(keysOf(tree.get("a") as KeyValues)).toEqual(["10", "2", "b", "0"]);
   });
 
   it("accepts empty keys and values", () => {
@@ -85,24 +89,54 @@ describe("parseKeyValues: tree", () => {
     expect(({} as Record<string, unknown>).x).toBeUndefined();
   });
 
-  it("keeps the last value of a repeated key, at the place of the first", () => {
-    const tree = parseKeyValues('"a" { "k" "1" "m" "2" "k" "3" }');
-    expect(toPairs(tree.get("a") as KeyValues)).toEqual([
-      ["k", "3"],
-      ["m", "2"],
-    ]);
-  });
-
   it.each([
-    ["two blocks, not merged", '"k" { "x" "1" } "k" { "y" "2" }', [["k", [["y", "2"]]]]],
-    ["a block after a text", '"k" "1" "k" { "y" "2" }', [["k", [["y", "2"]]]]],
-    ["a text after a block", '"k" { "y" "2" } "k" "1"', [["k", "1"]]],
-  ])("keeps the last of repeated keys: %s", (_, inner, expected) => {
+    [
+      "two texts",
+      '"k" "1" "m" "2" "k" "3"',
+      [
+        ["k", "1"],
+        ["m", "2"],
+      ],
+    ],
+    ["two blocks, not merged", '"k" { "x" "1" } "k" { "y" "2" }', [["k", [["x", "1"]]]]],
+    ["a block after a text", '"k" "1" "k" { "y" "2" }', [["k", "1"]]],
+    ["a text after a block", '"k" { "y" "2" } "k" "1"', [["k", [["y", "2"]]]]],
+    ["an empty text before another", '"k" "" "k" "1"', [["k", ""]]],
+    [
+      "keys that differ in case",
+      '"Key" "1" "KEY" "2" "m" "3" "key" { }',
+      [
+        ["Key", "1"],
+        ["m", "3"],
+      ],
+    ],
+    [
+      "keys that differ in case beyond ASCII, which are two",
+      '"É" "1" "é" "2"',
+      [
+        ["É", "1"],
+        ["é", "2"],
+      ],
+    ],
+    [
+      "keys that lose or gain a character in lower case",
+      '"\u0130" "1" "\u212a" "2" "k" "3"',
+      [
+        ["\u0130", "1"],
+        ["\u212a", "2"],
+        ["k", "3"],
+      ],
+    ],
+  ])("keeps the first of repeated keys: %s", (_, inner, expected) => {
     expect(toPairs(parseKeyValues(`"a" { ${inner} }`).get("a") as KeyValues)).toEqual(expected);
   });
 
-  it("treats keys that differ in case as different keys", () => {
-    expect([...(parseKeyValues('"a" { "k" "1" "K" "2" }').get("a") as KeyValues).keys()]).toEqual(["k", "K"]);
+  it("finds a key whatever its case, and lists it as it is written", () => {
+    const tree = parseKeyValues('"AppInfo" { "ReleaseState" "1" "É" "2" }').get("appinfo") as KeyValues;
+    expect(tree.get("releasestate")).toBe("1");
+    expect(tree.get("É")).toBe("2");
+    expect(tree.get("é")).toBeUndefined();
+    expect(keysOf(tree)).toEqual(["ReleaseState", "É"]);
   });
 
   it("accepts trailing NULs and white space", () => {
@@ -135,7 +169,7 @@ describe("parseKeyValues: quoted string", () => {
   });
 
   it("decodes escapes in keys too", () => {
-    expect([...parseKeyValues(String.raw`"a\"\\" {}`).keys()]).toEqual(['a"\\']);
+    expect(keysOf(parseKeyValues(String.raw`"a\"\\" {}`))).toEqual(['a"\\']);
   });
 });
 
@@ -189,7 +223,10 @@ describe("parseKeyValues with any tree (property)", () => {
   );
   const { block } = fc.letrec<{ value: string | Pairs; block: Pairs }>((tie) => ({
     value: fc.oneof({ maxDepth: 6, withCrossShrink: true }, token, tie("block")),
-    block: fc.uniqueArray(fc.tuple(token, tie("value")), { selector: ([key]) => key, maxLength: 5 }),
+    block: fc.uniqueArray(fc.tuple(token, tie("value")), {
+      selector: ([key]) => key.replace(/[A-Z]/g, (letter) => letter.toLowerCase()),
+      maxLength: 5,
+    }),
   }));
 
   it("parses what was written", () => {
@@ -220,14 +257,14 @@ describe("parseKeyValues with any tree (property)", () => {
 describe("real payloads (../shared beside the repository)", () => {
   const payloads = readRealPayloads();
 
-  it("parse as kvparser reads them", (ctx) => {
+  it("parse as kvparser reads them, except for three with repeated keys", (ctx) => {
     if (payloads === null) return ctx.skip("skipped: ../shared/pics/appinfo.jsonl.gz is absent");
     expect(payloads.length).toBeGreaterThan(1000);
-    // kvparser is wrong about `\n`, `\t` and unknown escapes; real payloads have `\\` and `\"` only.
+    // kvparser is wrong about `\n`, `\t` and unknown escapes; real payloads have `\\` and `\"` only. Of repeated keys it keeps the last.
     const differing = payloads.filter(
       ({ text }) => JSON.stringify(toPlain(parseKeyValues(text))) !== JSON.stringify(parseWithKvparser(text)),
     );
-    expect(differing.map(({ appid }) => appid)).toEqual([]);
+    expect(differing.map(({ appid }) => appid)).toEqual([4720, 225640, 335150]);
   });
 
   it("throw with a position when they lose their last brace", (ctx) => {

@@ -15,11 +15,13 @@ const lowerText = text.refine((value) => value === value.toLowerCase());
 const time = z.iso.datetime({ precision: 3 });
 const once = <T extends z.ZodType>(item: T) => z.array(item).refine((list) => new Set(list).size === list.length);
 
-const languageSupport = z.strictObject({ full_audio: z.boolean(), subtitles: z.boolean() });
+const languageSupport = z.strictObject({ supported: z.boolean(), full_audio: z.boolean(), subtitles: z.boolean() });
 
 const steamDeck = z.strictObject({
   category: z.enum(deckCategories),
   steamos_category: z.enum(steamosCategories).nullable(),
+  machine_category: z.enum(deckCategories).nullable(),
+  frame_category: z.enum(deckCategories).nullable(),
   test_timestamp: time.nullable(),
   tested_build_id: text.nullable(),
   tests: z
@@ -28,7 +30,7 @@ const steamDeck = z.strictObject({
     .nullable(),
 });
 
-/** The record of a whole payload: every key is there. */
+/** The record of a payload with all sections: every key is there. */
 export const wholeRecord = z.strictObject({
   appid: id,
   name: text.nullable(),
@@ -38,10 +40,7 @@ export const wholeRecord = z.strictObject({
   steam_release_date: time.nullable(),
   original_release_date: time.nullable(),
   store_asset_mtime: time.nullable(),
-  platforms: z
-    .string()
-    .regex(/^(windows(,macos)?(,linux)?|macos(,linux)?|linux)$/)
-    .nullable(),
+  platforms: lowerText.refine((list) => list.split(",").every((platform) => platform.trim() === platform)).nullable(),
   controller_support: lowerText.nullable(),
   pics_review_score: z.int().min(0).max(9).nullable(),
   pics_review_percentage: z.int().min(0).max(100).nullable(),
@@ -55,18 +54,19 @@ export const wholeRecord = z.strictObject({
   content_descriptors: once(id).min(1).nullable(),
   languages: z.record(z.string().regex(/^[a-z_]+$/), languageSupport).nullable(),
   has_workshop: z.boolean(),
+  primary_genre_id: id.nullable(),
   tags: once(id),
   genres: once(id),
-  primary_genre: id.nullable(),
   categories: once(id),
   franchises: once(text),
   developers: once(text),
   publishers: once(text),
   dlc: once(id),
+  dlc_complete: z.boolean(),
   steam_deck: steamDeck.nullable(),
 });
 
-/** The record of a partial payload: any of the keys but the appid may be missing, and none is `undefined`. */
+/** The record of a payload that lacks sections: any of the keys but the appid may be missing, and none is `undefined`. */
 export const partialRecord = wholeRecord
   .partial()
   .required({ appid: true })

@@ -11,6 +11,7 @@ afterEach(() => void vi.useRealTimers());
 const request: ApplyRequest = {
   leaseId: "lease",
   apps: [],
+  extractorVersion: 2,
   unknown: [],
   failed: [{ appid: 10, error: "no reply" }],
   tokens: [],

@@ -140,13 +140,11 @@ describe("applyBatch: fetch", () => {
       { appid: 1, access_token: null },
       { appid: 2, access_token: "token 2" },
     ]);
-    expect(
-      request?.apps.map(({ appid, name, missing_token, partial }) => [appid, name, missing_token, partial]),
-    ).toEqual([
-      [1, "App 1", true, true],
-      [2, "Whole 2", false, false],
-      [3, "App 3", true, true],
-      [4, "Whole 4", false, false],
+    expect(request?.apps.map(({ appid, name, missing_token }) => [appid, name, missing_token])).toEqual([
+      [1, "App 1", true],
+      [2, "Whole 2", false],
+      [3, "App 3", true],
+      [4, "Whole 4", false],
     ]);
   });
 

@@ -36,9 +36,10 @@ Reviews
 Platform support
   Platforms           windows, linux
   Controllers         full
-  Languages           english (audio, subtitles), french (subtitles), thai
-  Steam Deck          verified, SteamOS compatible, tested 2024-02-24 00:00:00
-                      UTC, build 13439412
+  Languages           english (audio, subtitles), french (subtitles, no
+                      interface), thai
+  Steam Deck          verified, SteamOS compatible, Steam Machine playable,
+                      tested 2024-02-24 00:00:00 UTC, build 13439412
                       [4] DefaultConfigurationIsPerformant
   Built               2026-01-02 03:04:05 UTC
   Build               19000000

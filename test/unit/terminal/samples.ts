@@ -38,11 +38,12 @@ export const portal: AppView = {
   current_build_id: "19000000",
   content_descriptors: [2, 5],
   languages: {
-    english: { full_audio: true, subtitles: true },
-    french: { full_audio: false, subtitles: true },
-    thai: { full_audio: false, subtitles: false },
+    english: { supported: true, full_audio: true, subtitles: true },
+    french: { supported: false, full_audio: false, subtitles: true },
+    thai: { supported: true, full_audio: false, subtitles: false },
   },
   has_workshop: true,
+  primary_genre_id: 1,
   parent: { appid: 400, name: "Portal" },
   dlc: [
     { appid: 652, name: null },
@@ -63,6 +64,8 @@ export const portal: AppView = {
   steam_deck: {
     category: "verified",
     steamos_category: "compatible",
+    machine_category: "playable",
+    frame_category: null,
     test_timestamp: "2024-02-24T00:00:00+00:00",
     tested_build_id: "13439412",
     tests: [{ display: 4, token: "#SteamDeckVerified_TestResult_DefaultConfigurationIsPerformant" }],
