@@ -6,23 +6,17 @@
  */
 import type { Logger } from "pino";
 import { SteamError } from "../process/errors.ts";
+import { valveDomains } from "../process/host-name.ts";
 import { int32Max } from "../process/limits.ts";
-import {
-  type AppInfoMessage,
-  decodeText,
-  type FetchHttpPayload,
-  fetchHttpPayload as fetchOverHttp,
-  type HttpOffer,
-  httpPayloadUrl,
-  toPayload,
-  unzip,
-} from "./payload.ts";
+import { fetchText, type HttpOffer, type HttpPayloadOptions, maxTextBytes, offeredText } from "./http-payload.ts";
+import { type AppInfoMessage, decodeText, toPayload } from "./payload.ts";
 import type { AppPayload, Pics } from "./port.ts";
 import { createRequests, type Requests, type RequestsOptions } from "./requests.ts";
 
 export interface PicsOptions extends RequestsOptions {
   logger: Logger;
-  fetchHttpPayload?: FetchHttpPayload;
+  /** App info over HTTP. Default: Valve's hosts, through the proxy of the environment. */
+  http?: HttpPayloadOptions;
 }
 
 interface ChangesReply {
@@ -51,9 +45,11 @@ interface TagNamesReply {
 }
 
 const maxTagsPerRequest = 200;
+/** Announced sizes of the texts of one reply that are fetched over HTTP; all of them are in memory together. */
+const maxHttpBytesPerReply = 2 * maxTextBytes;
 
 export function createPics(options: PicsOptions): Pics {
-  const { session, logger, fetchHttpPayload = fetchOverHttp } = options;
+  const { session, logger, http = { hosts: valveDomains } } = options;
   const requests = createRequests(options);
 
   return {
@@ -87,10 +83,16 @@ export function createPics(options: PicsOptions): Pics {
       const { apps, unknown, offer } = await requestProductInfo(requests, "product_info", body, signal);
       const unknownIds = new Set(unknown);
       const answered = ids.filter((appid) => !unknownIds.has(appid));
-      const fetchHttp = (url: string) => requests.fetchHttp(() => fetchHttpPayload(url, signal), signal);
+      const source = {
+        requests,
+        http,
+        offer,
+        deadline: performance.now() + options.timeoutMs,
+        budget: { bytes: maxHttpBytesPerReply },
+      };
       const payloads = answered.map((appid) => {
         const app = apps.get(appid);
-        return app ? readPayload(app, { offer, fetchHttp, logger, signal }) : unmentioned(appid);
+        return app ? readPayload(app, source, logger, signal) : unmentioned(appid);
       });
       return { apps: await Promise.all(payloads), unknown };
     },
@@ -161,29 +163,43 @@ async function requestProductInfo(
   };
 }
 
+/** Where the texts of one reply that are not in it come from. */
+interface HttpSource {
+  requests: Requests;
+  http: HttpPayloadOptions;
+  offer: HttpOffer;
+  /** By `performance.now()`: all texts of a reply share the time limit of one request. */
+  deadline: number;
+  /** What is left of {@link maxHttpBytesPerReply}. */
+  budget: { bytes: number };
+}
+
 /**
- * The text of one app, from the reply or over HTTP. A fetch that fails becomes the payload's error: it fails that app
- * only.
+ * The text of one app, from the reply or over HTTP. A fetch that fails or is refused becomes the payload's error: it
+ * fails that app only.
  */
 async function readPayload(
   app: AppInfoMessage,
-  deps: {
-    offer: HttpOffer;
-    fetchHttp: (url: string) => Promise<Buffer>;
-    logger: Logger;
-    signal: AbortSignal | undefined;
-  },
+  source: HttpSource,
+  logger: Logger,
+  signal: AbortSignal | undefined,
 ): Promise<AppPayload> {
-  if (app.buffer) return toPayload(app, decodeText(app, app.buffer, deps.logger), null);
-  const url = httpPayloadUrl(app, deps.offer);
-  if (!url) return toPayload(app, null, "Steam sent no buffer and offers none over HTTP");
+  if (app.buffer) return toPayload(app, decodeText(app, app.buffer, logger), null);
+  let from = "";
   try {
-    const body = await unzip(await deps.fetchHttp(url));
-    return toPayload(app, decodeText(app, body, deps.logger), null);
+    const offered = offeredText(app, source.offer, source.http.hosts);
+    if (!offered) return toPayload(app, null, "Steam sent no buffer and offers none over HTTP");
+    from = `${offered.url}: `;
+    if (offered.sizeBytes > source.budget.bytes) {
+      throw new SteamError("protocol", "too much app info over HTTP for one batch");
+    }
+    source.budget.bytes -= offered.sizeBytes;
+    const fetch = () => fetchText(offered, source.http, source.deadline, signal);
+    const text = await source.requests.fetchHttp(fetch, signal);
+    return toPayload(app, text.toString("utf8"), null);
   } catch (error) {
-    deps.signal?.throwIfAborted();
-    const detail = error instanceof Error ? error.message : String(error);
-    return toPayload(app, null, `${url} could not be fetched: ${detail}`);
+    signal?.throwIfAborted();
+    return toPayload(app, null, `${from}${error instanceof Error ? error.message : String(error)}`);
   }
 }
 

@@ -3,6 +3,7 @@ import type { Duplex } from "node:stream";
 import { promisify } from "node:util";
 import { constants, gzip } from "node:zlib";
 import { type WebSocket, WebSocketServer } from "ws";
+import { sendBomb } from "./bombs.ts";
 import type { SimulationContext } from "./context.ts";
 import type { FaultOf } from "./faults.ts";
 import { type PicsReply, type PicsRequest, picsReply, readPicsRequest } from "./pics-replies.ts";
@@ -103,9 +104,18 @@ export function createContentManager(context: SimulationContext): ContentManager
         );
         return;
       }
+      if (fault?.kind === "bomb") {
+        const wrap = (body: Uint8Array) => message(connection, request.replyMsg, body, extra);
+        const countBytes = (count: number) => {
+          context.log.bytesSent += count;
+        };
+        void sendBomb(connection.socket, fault.how, wrap, countBytes);
+        return;
+      }
       const incomplete = fault?.kind === "partial_reply";
       const force = fault?.kind === "force" ? fault.how : null;
-      const reply = picsReply(context, request, { apps, incomplete, force });
+      const offer = fault?.kind === "http_offer" ? fault : null;
+      const reply = picsReply(context, request, { apps, incomplete, force, offer });
       sendReply(connection, reply, (body) => message(connection, request.replyMsg, body, extra)).catch((error) => {
         console.error("Simulated Steam:", error);
         connection.socket.terminate();

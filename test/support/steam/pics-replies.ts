@@ -62,12 +62,17 @@ export function readPicsRequest(emsg: number, header: Header, body: Uint8Array):
 
 /**
  * `faults.apps` distorts single apps; an `incomplete` reply lacks its last part and the message that ends it; `force`
- * replaces the list of changes.
+ * replaces the list of changes, `offer` what is said of the texts over HTTP.
  */
 export function picsReply(
   context: SimulationContext,
   request: PicsRequest,
-  faults: { apps: Map<number, Fault>; incomplete: boolean; force?: FaultOf<"force">["how"] | null },
+  faults: {
+    apps: Map<number, Fault>;
+    incomplete: boolean;
+    force?: FaultOf<"force">["how"] | null;
+    offer?: FaultOf<"http_offer"> | null;
+  },
 ): PicsReply {
   if (request.kind === "changes") {
     return { bodies: [changesSince(context, request.since, faults.force ?? null)], appsServed: 0 };
@@ -115,7 +120,7 @@ function changesSince(
 function productInfo(
   context: SimulationContext,
   request: PicsRequest,
-  faults: { apps: Map<number, Fault>; incomplete: boolean },
+  faults: { apps: Map<number, Fault>; incomplete: boolean; offer?: FaultOf<"http_offer"> | null },
 ): PicsReply {
   const metadataOnly = request.kind === "metadata";
   const apps: ProductInfoApp[] = [];
@@ -131,6 +136,8 @@ function productInfo(
   const offered = metadataOnly || apps.some((app) => app.buffer === undefined && app.size >= context.httpMinSize);
   const http = offered && { http_min_size: Math.min(context.httpMinSize, 0xffffffff), http_host: payloadHost };
   if (http && context.httpMinSize === Number.POSITIVE_INFINITY) http.http_min_size = usualHttpMinSize;
+  if (http && faults.offer?.host !== undefined) http.http_host = faults.offer.host;
+  for (const app of apps) if (!app.buffer) app.size = faults.offer?.size ?? app.size;
   const perMessage = metadataOnly ? Number.POSITIVE_INFINITY : context.appsPerMessage;
   const parts: ProductInfoApp[][] = [];
   for (let i = 0; i < apps.length; i += perMessage) parts.push(apps.slice(i, i + perMessage));
