@@ -125,9 +125,6 @@ export function createRequests(options: RequestsOptions): Requests {
   };
 }
 
-/** A session classifies its own faults; those of an HTTP request are classified here. */
 function resultOf(error: unknown): RequestResult {
-  if (error instanceof SteamError) return error.fault;
-  if (error instanceof Error && error.name === "TimeoutError") return "timeout";
-  return error instanceof TypeError ? "disconnected" : "protocol";
+  return error instanceof SteamError ? error.fault : "protocol";
 }
