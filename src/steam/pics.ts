@@ -51,7 +51,7 @@ interface CategoryNamesReply {
 
 const maxTagsPerRequest = 200;
 /** Announced sizes of the texts of one reply that are fetched over HTTP; all of them are in memory together. */
-const maxHttpBytesPerReply = 4 * maxTextBytes;
+const maxHttpBytesPerReply = 3 * maxTextBytes;
 
 export function createPics(options: PicsOptions): Pics {
   const { session, logger, http = { hosts: valveDomains } } = options;
