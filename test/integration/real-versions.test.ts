@@ -34,24 +34,37 @@ function readVersions(): Version[] {
   return lines.map((line) => JSON.parse(line) as Version).sort((a, b) => a.change_number - b.change_number);
 }
 
-/** Stores one version as a worker does: mark, claim, fetch, extract, apply. Steam's answer is the given text. */
+/** Consecutive versions of different apps: what a worker may store at once without skipping a version. */
+function* batchesOf(versions: Version[]): Generator<Version[]> {
+  let batch: Version[] = [];
+  for (const version of versions) {
+    if (batch.some(({ appid }) => appid === version.appid)) {
+      yield batch;
+      batch = [];
+    }
+    batch.push(version);
+  }
+  yield batch;
+}
+
+/** Stores a batch as a worker does: mark, claim, fetch, extract, apply. Steam's answer is the given texts. */
 function createWriter({ db }: TestDatabase) {
   const store = createCatalogStore(db, createDatabaseRetry(db.driver, { logger: silent }));
-  return async ({ appid, change_number: changeNumber, text }: Version): Promise<void> => {
-    await store.mark({ apps: [{ appid, changeNumber }], unknown: [], full: false });
+  const appBackoff = { firstMs: 1_000, maxMs: 1_000 };
+  return async (batch: Version[]): Promise<void> => {
+    const payloads = batch.map(({ appid, change_number, text }) => {
+      return { appid, changeNumber: change_number, text, error: null, onlyPublic: false, missingToken: false };
+    });
+    const appids = batch.map(({ appid }) => appid);
+    await store.mark({ apps: payloads, unknown: [], full: false });
     const lease = startLease(store, 60_000, new AbortController().signal);
-    const claim = { leaseId: lease.id, max: 1, leaseMs: 60_000, appids: [appid], maxAttempts: null };
+    const claim = { leaseId: lease.id, max: batch.length, leaseMs: 60_000, appids, maxAttempts: null };
     const { apps } = await store.claim(claim);
-    const payload = { appid, changeNumber, text, error: null, onlyPublic: false, missingToken: false };
-    const pics = { productInfo: async () => ({ apps: [payload], unknown: [] }) } as unknown as Pics;
-    const appBackoff = { firstMs: 1_000, maxMs: 1_000 };
-    const outcome = await applyBatch(
-      { pics, store, logger: silent, upsertBatchSize: 500, appBackoff, history: true },
-      lease,
-      apps,
-    );
+    const pics = { productInfo: async () => ({ apps: payloads, unknown: [] }) } as unknown as Pics;
+    const deps = { pics, store, logger: silent, upsertBatchSize: 500, appBackoff, history: true };
+    const outcome = await applyBatch(deps, lease, apps);
     lease.end();
-    if (outcome.stored !== 1) throw new Error(`not stored: ${JSON.stringify(outcome)}`);
+    if (outcome.stored !== batch.length) throw new Error(`not all stored: ${JSON.stringify(outcome)}`);
   };
 }
 
@@ -90,14 +103,21 @@ describe.skipIf(!present)(`real versions${present ? "" : " (skipped: ../shared/p
     const stored = new Map<number, ExpectedRows>();
     const parents = new Map<number, unknown>();
     const expected: ExpectedChange[] = [];
-    for (const version of versions) {
-      await store(version);
-      const { appid, change_number, text } = version;
-      const before = stored.get(appid) ?? null;
-      const after = rowsAfter(before, appid, change_number, readPayload(appid, text, false), parents);
-      if (before !== null) expected.push(...changesBetween(appid, before, after));
-      stored.set(appid, after);
-      parents.set(appid, after.apps.parent_appid);
+    for (const batch of batchesOf(versions)) {
+      await store(batch);
+      const readings = batch.map((version) => ({
+        ...version,
+        reading: readPayload(version.appid, version.text, false),
+      }));
+      // The rows of a batch are written before its relations: a DLC may come with the app that it belongs to.
+      for (const { appid, reading } of readings)
+        if ("parent_appid" in reading.columns) parents.set(appid, reading.columns.parent_appid);
+      for (const { appid, change_number, reading } of readings) {
+        const before = stored.get(appid) ?? null;
+        const after = rowsAfter(before, appid, change_number, reading, parents);
+        if (before !== null) expected.push(...changesBetween(appid, before, after));
+        stored.set(appid, after);
+      }
     }
 
     const byPlace = (a: ExpectedChange, b: ExpectedChange) => a.change_number - b.change_number || a.appid - b.appid;
