@@ -42,6 +42,8 @@ export interface Failure {
   appid: number;
   error: string;
   step: BatchStep;
+  /** Steam did not answer for it, neither with the app nor as unknown. */
+  silent?: boolean;
 }
 
 /** A claimed batch after fetch and extract, ready to be written. */

@@ -21,6 +21,8 @@ export interface BulkProgress {
   done: number;
   failed: number;
   unknown: number;
+  /** Ids that the sweep lacked or counted as unknown because Steam left them unanswered. */
+  unanswered: number;
   /** Finished share of the pass, 0 to 1: of the id space while it sweeps, then of the apps to fetch. */
   share: number;
   rate_per_second: number;
@@ -36,7 +38,7 @@ export function shareOf({
   done,
   failed,
   unknown,
-}: Omit<BulkProgress, "share">): number {
+}: Omit<BulkProgress, "share" | "unanswered">): number {
   if (phase === "done") return 1;
   const [finished, all] = phase === "sweeping" ? [swept_ids, sweep_end ?? 0] : [done + failed + unknown, total];
   return all > 0 ? Math.min(1, finished / all) : 0;
@@ -70,6 +72,8 @@ export interface BulkSummary {
   stored: number;
   /** Apps that Steam does not know. */
   unknown: number;
+  /** Ids that were never stored and that Steam left unanswered: counted as unknown, and not stored. */
+  unanswered: number;
   /** The first of those that failed. */
   failed: { appid: number; error: string }[];
   failed_count: number;

@@ -95,6 +95,7 @@ export function startMonitor(db: Database, steam: Pick<SimulatedSteam, "proxyUrl
     pollIntervalMs: 100,
     reconcileIntervalMs: 0,
     appIdMax: null,
+    emptyJumpMax: 100,
     drainOnly: false,
     workerId,
     lease: createLeaderLease(db, retry, { role: "monitor", workerId, leaseMs }),
@@ -138,6 +139,7 @@ function compose(
     upsertBatchSize: 500,
     leaseMs: 90_000,
     appBackoff: { firstMs: 50, maxMs: 500 },
+    sweepBackoff: { firstMs: 20, maxMs: 200 },
     history: true,
   };
 }

@@ -11,6 +11,7 @@ const counted: Omit<BulkProgress, "share"> = {
   done: 990,
   failed: 3,
   unknown: 7,
+  unanswered: 0,
   rate_per_second: 312.4,
   eta_seconds: 65,
 };

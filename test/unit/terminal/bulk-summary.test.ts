@@ -18,6 +18,7 @@ const summary: BulkSummary = {
   requests: { changes: 1, metadata: 1100, product_info: 1272, access_tokens: 0, tag_names: 3, http_payload: 0 },
   stored: 254_113,
   unknown: 12,
+  unanswered: 0,
   failed: Array.from({ length: 7 }, (_, index) => ({ appid: 440 + index, error: `truncated\n${"text ".repeat(40)}` })),
   failed_count: 9,
   duration_seconds: 812.3,
