@@ -84,7 +84,7 @@ export function createSweep(deps: SweepDeps): Sweep {
       }
       if (lacking.size === 0) return;
       const named = [...lacking].slice(0, namedIds).join(", ") + (lacking.size > namedIds ? ", …" : "");
-      throw silence(`${lacking.size} stored ids unanswered (${named})`);
+      throw silence(`${lacking.size} ${lacking.size === 1 ? "id" : "ids"} unanswered (${named})`);
     },
     unanswered: () => ledger.unknown() + ledger.lacking.size,
   };

@@ -190,7 +190,7 @@ describe("ids that Steam leaves unanswered", () => {
     expect(() => sweep.finish()).toThrow(
       expect.objectContaining({
         fault: "silent",
-        message: `Steam left 2 stored ids unanswered (3, 4) after ${maxRounds} rounds of requests; nothing was concluded from its silence`,
+        message: `Steam left 2 ids unanswered (3, 4) after ${maxRounds} rounds of requests; nothing was concluded from its silence`,
       }),
     );
   });

@@ -37,6 +37,10 @@ describe("formatBulkLine", () => {
     );
   });
 
+  it("shows ids that Steam left unanswered", () => {
+    expect(formatBulkLine(progress({ unanswered: 1_234 }), 120)).toMatch(/3 failed, 1,234 unanswered$/);
+  });
+
   it("is at 100% when done, even without apps, and never above", () => {
     expect(formatBulkLine(progress({ phase: "done", total: 0, done: 0 }), 120)).toContain("100%");
     expect(formatBulkLine(progress({ done: 5000 }), 120)).toContain("100%");

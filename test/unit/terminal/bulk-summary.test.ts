@@ -38,6 +38,13 @@ describe("formatBulkSummary", () => {
     expect(text).not.toContain("Tag 10");
   });
 
+  it("shows how many ids Steam left unanswered, if any", () => {
+    expect(formatBulkSummary(summary)).not.toContain("nanswered");
+    expect(formatBulkSummary({ ...summary, unanswered: 4_321 })).toContain(
+      "\nUnanswered by Steam, never stored, taken for unknown: 4,321 ids\n",
+    );
+  });
+
   it("formats a run without any app", () => {
     const empty = { ...summary, by_type: [], deck: [], top_tags: [], requests: {}, failed: [], failed_count: 0 };
     const text = formatBulkSummary({
