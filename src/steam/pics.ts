@@ -25,6 +25,7 @@ interface ChangesReply {
   force_full_update: boolean | null;
   force_full_app_update: boolean | null;
   app_changes: { appid: number; change_number: number | null; needs_token: boolean | null }[];
+  package_changes: { packageid: number }[];
 }
 
 export interface ProductInfoReply {
@@ -61,7 +62,7 @@ export function createPics(options: PicsOptions): Pics {
     ready: (signal) => session.ready(signal),
 
     async changesSince(since, signal) {
-      // Packages are requested although they are not used, because every known client does so.
+      // Packages are only counted: a reply that names neither apps nor packages may be incomplete.
       const body = { since_change_number: since, send_app_info_changes: true, send_package_info_changes: true };
       const [reply] = await requests.send<ChangesReply>("changes", body, signal);
       return changesOf(reply, since);
@@ -147,6 +148,8 @@ function changesOf(reply: ChangesReply | undefined, since: number) {
         changeNumber: change.change_number ?? 0,
         needsToken: change.needs_token ?? false,
       })),
+    appsNamed: reply.app_changes.length,
+    packages: reply.package_changes.length,
   };
 }
 

@@ -126,5 +126,6 @@ export function createRequests(options: RequestsOptions): Requests {
 }
 
 function resultOf(error: unknown): RequestResult {
-  return error instanceof SteamError ? error.fault : "protocol";
+  // "silent" is concluded from several replies, each of them a result "ok".
+  return error instanceof SteamError && error.fault !== "silent" ? error.fault : "protocol";
 }

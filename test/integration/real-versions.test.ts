@@ -61,7 +61,8 @@ function createWriter({ db }: TestDatabase) {
     const claim = { leaseId: lease.id, max: batch.length, leaseMs: 60_000, appids, maxAttempts: null };
     const { apps } = await store.claim(claim);
     const pics = { productInfo: async () => ({ apps: payloads, unknown: [] }) } as unknown as Pics;
-    const deps = { pics, store, logger: silent, upsertBatchSize: 500, appBackoff, history: true };
+    const unknownRule = { confirmMs: 600_000, maxShrink: 0.05, acceptUnknown: false };
+    const deps = { pics, store, logger: silent, upsertBatchSize: 500, appBackoff, unknownRule, history: true };
     const outcome = await applyBatch(deps, lease, apps);
     lease.end();
     if (outcome.stored !== batch.length) throw new Error(`not all stored: ${JSON.stringify(outcome)}`);

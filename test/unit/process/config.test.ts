@@ -63,6 +63,7 @@ describe("loadConfig", () => {
         processBatchSize: 100,
         reconcileIntervalMs: 86_400_000,
         drainOnly: false,
+        emptyJumpMax: 100,
         appBackoff: { firstMs: 30_000, maxMs: 3_600_000 },
       },
       collector: {
