@@ -1,8 +1,8 @@
 import { commandOfMode, parseCommand, type ReadCommand, type Work } from "./commands/args.ts";
 import { type Config, loadConfig, readEnv, secretsOf } from "./process/config.ts";
-import { ConfigError } from "./process/errors.ts";
+import { ConfigError, SteamError } from "./process/errors.ts";
 import { createLifecycle, exitCodeOf, exitCodes } from "./process/lifecycle.ts";
-import { createLogger, createOutput } from "./process/logger.ts";
+import { createLogger, createOutput, type Logger } from "./process/logger.ts";
 
 /** The entry: runs a command, or what MODE says, and turns its end into an exit code. */
 
@@ -41,8 +41,18 @@ async function main(): Promise<void> {
     await lifecycle.exitWith(exitCodes.done);
   } catch (error) {
     // What fails because the process is stopping has been logged already.
-    if (!lifecycle.signal.aborted) logger.fatal({ err: error }, error instanceof Error ? error.message : String(error));
+    if (!lifecycle.signal.aborted) logFatal(logger, error);
     await lifecycle.exitWith(exitCodeOf(error), "a fault");
+  }
+}
+
+/** An operator can mend what Steam left undone: the stack stays for LOG_LEVEL=debug. */
+function logFatal(logger: Logger, error: unknown): void {
+  if (error instanceof SteamError) {
+    logger.fatal({ fault: error.fault }, error.message);
+    logger.debug({ err: error }, "where the fault came from");
+  } else {
+    logger.fatal({ err: error }, error instanceof Error ? error.message : String(error));
   }
 }
 

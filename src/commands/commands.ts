@@ -88,7 +88,7 @@ export async function runCommand(work: Work, context: Context): Promise<void> {
 async function sync(app: App): Promise<void> {
   const { intervalMs } = app.config.collector;
   const pics = await startPicsWorker(app);
-  if (!(await isLoaded(app))) await pics.bulkSync({ appids: null, full: false, acceptUnknown: false });
+  if (!(await isLoaded(app))) await pics.loadCatalog();
   const collector = intervalMs > 0 ? startCollector(app) : null;
   await Promise.all([pics.followChanges(), collector?.every(intervalMs, { ...defaultCollect, showProgress: false })]);
 }

@@ -1,10 +1,14 @@
 import { vacuum } from "../db/vacuum.ts";
+import { type Backoff, backoffMs } from "../process/backoff.ts";
 import type { Config } from "../process/config.ts";
+import { SteamError } from "../process/errors.ts";
+import { sleep } from "../process/time.ts";
 import type { LoopSnapshot } from "../status/snapshot.ts";
 import type { Pics } from "../steam/port.ts";
 import type { BatchDeps } from "../sync/apply-batch.ts";
-import { type BulkSync, createBulkSync } from "../sync/bulk-sync.ts";
+import { type BulkSync, type BulkSyncOptions, createBulkSync } from "../sync/bulk-sync.ts";
 import { type ChangeMonitor, createChangeMonitor } from "../sync/change-monitor.ts";
+import { maxRounds } from "../sync/metadata-window.ts";
 import { formatBulkLine } from "../terminal/bars.ts";
 import { reportBulkSummary } from "../terminal/bulk-summary.ts";
 import { createProgress } from "../terminal/progress-bar.ts";
@@ -13,12 +17,15 @@ import type { App } from "./app.ts";
 
 /** PICS sync as a worker runs it: one Steam session, then a bulk sync, the change monitor, or one after the other. */
 export interface PicsWorker {
-  bulkSync(options: BulkOptions): Promise<void>;
+  /** One pass. Rejects with {@link SteamError} when Steam left it incomplete; another pass resumes it. */
+  bulkSync(scope: BulkScope): Promise<void>;
+  /** Passes over everything until one is complete. */
+  loadCatalog(): Promise<void>;
   /** Runs until the process stops. */
   followChanges(): Promise<void>;
 }
 
-export interface BulkOptions {
+export interface BulkScope {
   /** Exactly these apps; null for everything. */
   appids: readonly number[] | null;
   /** Fetch every app, also those whose change number is current. */
@@ -31,7 +38,9 @@ export interface BulkOptions {
 const stopLimitMs = 7_000;
 const logEveryMs = 5_000;
 /** A pass waits for its failing apps before it ends, so they are retried sooner than the monitor retries its own. */
-const bulkAppBackoff = { firstMs: 2_000, maxMs: 60_000 };
+const bulkAppBackoff: Backoff = { firstMs: 2_000, maxMs: 60_000 };
+/** Between two passes of a service. A pass resumes, so a failed one costs the requests of its sweep. */
+const passBackoff: Backoff = { firstMs: 30_000, maxMs: 600_000 };
 
 /** Logs on to Steam, and adds the worker's parts to the snapshot. */
 export async function startPicsWorker(app: App): Promise<PicsWorker> {
@@ -45,24 +54,55 @@ export async function startPicsWorker(app: App): Promise<PicsWorker> {
   session.start();
   sources.steam = () => pics.status();
   return {
-    bulkSync: (options) => runBulkSync(app, pics, options),
+    bulkSync: (scope) => runBulkSync(app, pics, scope),
+    loadCatalog: () => loadCatalog(app, pics),
     followChanges: () => runMonitor(app, pics),
   };
 }
 
-async function runBulkSync(app: App, pics: Pics, { appids, full, acceptUnknown }: BulkOptions): Promise<void> {
+async function runBulkSync(app: App, pics: Pics, scope: BulkScope): Promise<void> {
+  try {
+    await createBulkPasses(app, pics, scope).run();
+  } catch (error) {
+    if (!(error instanceof SteamError)) throw error;
+    const text = `bulk sync is not complete: ${error.message}. Start it again later: it resumes`;
+    throw new SteamError(error.fault, text, error.eresult, { cause: error });
+  }
+}
+
+async function loadCatalog(app: App, pics: Pics): Promise<void> {
+  const { logger, lifecycle } = app;
+  const passes = createBulkPasses(app, pics, { appids: null, full: false, acceptUnknown: false });
+  for (let failures = 0; ; ) {
+    try {
+      return await passes.run();
+    } catch (error) {
+      if (!(error instanceof SteamError)) throw error;
+      failures += 1;
+      const delayMs = backoffMs(failures, passBackoff);
+      const next = `the next pass, which resumes it, starts in ${Math.round(delayMs / 1_000)} s`;
+      logger.warn({ fault: error.fault }, `bulk sync is not complete: ${error.message}; ${next}`);
+      passes.waiting(delayMs);
+      await sleep(delayMs, lifecycle.signal);
+    }
+  }
+}
+
+/** Passes of one bulk sync, one after the other, with its progress, snapshot and shutdown. */
+function createBulkPasses(app: App, pics: Pics, scope: BulkScope) {
   const { config, output, logger, lifecycle, web, sources } = app;
   const { steamApiKey } = config;
-  const bulk = createBulkSync({
-    ...batchDeps(app, pics, { acceptUnknown }),
+  const options: BulkSyncOptions = {
+    ...batchDeps(app, pics, scope),
     ...poolSettings(config, config.bulk.batchSize),
-    appids,
-    full,
+    ...scope,
     appIdMax: config.bulk.appIdMax,
     appList: steamApiKey === null ? null : (signal) => storeAppids(web, steamApiKey, signal),
     maxAttempts: config.bulk.maxRetries + 1,
     appBackoff: bulkAppBackoff,
-  });
+  };
+  let bulk = createBulkSync(options);
+  let loop = bulkLoop(config, bulk);
   const progress = createProgress({
     line: (width) => formatBulkLine(bulk.status(), width),
     fields: () => ({ bulk: bulk.status() }),
@@ -73,21 +113,37 @@ async function runBulkSync(app: App, pics: Pics, { appids, full, acceptUnknown }
   });
   lifecycle.onShutdown("progress", () => progress.stop());
   lifecycle.onShutdown("bulk sync", () => bulk.stop(), stopLimitMs);
-
-  let state: LoopSnapshot["state"] = "running";
   sources.bulk = () => bulk.status();
-  sources.loops.set("pics", () => [bulkLoop(config, bulk, state)]);
-  progress.start();
-  const summary = await bulk.run();
-  state = "done";
-  progress.stop();
-  reportBulkSummary(summary, output, logger);
-  await vacuum(app.db);
+  sources.loops.set("pics", () => [loop()]);
+
+  return {
+    async run(): Promise<void> {
+      bulk = createBulkSync(options);
+      loop = bulkLoop(config, bulk);
+      progress.start();
+      try {
+        const summary = await bulk.run();
+        const done: LoopSnapshot = { ...loop(), state: "done" };
+        loop = () => done;
+        progress.stop();
+        reportBulkSummary(summary, output, logger);
+      } finally {
+        progress.stop();
+      }
+      await vacuum(app.db);
+    },
+    /** For the snapshot: no pass runs, and the next one starts after this time. */
+    waiting(delayMs: number): void {
+      const { name, limit_ms } = loop();
+      const last_progress_at = new Date().toISOString();
+      loop = () => ({ name, state: "waiting", last_progress_at, limit_ms: limit_ms + delayMs });
+    },
+  };
 }
 
 async function runMonitor(app: App, pics: Pics): Promise<void> {
   const { config, lifecycle, sources, workerId } = app;
-  const { pollIntervalMs, reconcileIntervalMs, drainOnly, processBatchSize, appBackoff } = config.monitor;
+  const { pollIntervalMs, reconcileIntervalMs, emptyJumpMax, drainOnly, processBatchSize, appBackoff } = config.monitor;
   const monitor = createChangeMonitor({
     ...batchDeps(app, pics, { acceptUnknown: false }),
     ...poolSettings(config, processBatchSize),
@@ -97,6 +153,7 @@ async function runMonitor(app: App, pics: Pics): Promise<void> {
     appIdMax: config.bulk.appIdMax,
     pollIntervalMs,
     reconcileIntervalMs,
+    emptyJumpMax,
     drainOnly,
     appBackoff,
   });
@@ -124,7 +181,7 @@ const massWarningEveryMs = 600_000;
 function batchDeps(
   app: App,
   pics: Pics,
-  { acceptUnknown }: Pick<BulkOptions, "acceptUnknown">,
+  { acceptUnknown }: Pick<BulkScope, "acceptUnknown">,
 ): Omit<BatchDeps, "appBackoff"> {
   const { config, logger, metrics, store, sources } = app;
   const { maxShrink, unknownConfirmMs } = config;
@@ -167,8 +224,15 @@ function poolLimitMs({ bulk }: Config): number {
   return 5 * bulk.timeoutMs + bulk.leaseMs;
 }
 
-function bulkLoop(config: Config, bulk: BulkSync, state: LoopSnapshot["state"]): LoopSnapshot {
-  return { name: "bulk_sync", state, last_progress_at: bulk.lastProgressAt(), limit_ms: poolLimitMs(config) };
+/** A pass from now on. Its sweep may wait for a window's every round to time out before anything moves. */
+function bulkLoop({ bulk: { timeoutMs, leaseMs } }: Config, bulk: BulkSync): () => LoopSnapshot {
+  const startedAt = new Date().toISOString();
+  return () => ({
+    name: "bulk_sync",
+    state: "running",
+    last_progress_at: bulk.lastProgressAt() ?? startedAt,
+    limit_ms: (maxRounds + 1) * timeoutMs + leaseMs,
+  });
 }
 
 function monitorLoops(config: Config, monitor: ChangeMonitor): LoopSnapshot[] {

@@ -33,5 +33,15 @@ export function openSteam(
     requestTimeoutMs: timeoutMs,
   });
   lifecycle.onShutdown("Steam session", () => session.stop());
-  return { session, pics: createPics({ session, logger, requestDelayMs, timeoutMs, ...options }) };
+  return {
+    session,
+    pics: createPics({
+      session,
+      logger,
+      requestDelayMs,
+      timeoutMs,
+      http: { hosts: config.steamContentHosts },
+      ...options,
+    }),
+  };
 }

@@ -16,6 +16,8 @@ export interface CatalogStore {
   finishBulk(request: { startedAt: string }): Promise<void>;
   mark(request: MarkRequest): Promise<MarkReply>;
   storedAppids(after: number, max: number): Promise<number[]>;
+  /** Which of these apps are stored and known to Steam. */
+  knownAmong(appids: readonly number[]): Promise<number[]>;
   claim(request: ClaimRequest): Promise<Claim>;
   renew(leaseId: string, leaseMs: number): Promise<number>;
   release(leaseId: string): Promise<void>;
@@ -256,6 +258,7 @@ export function createCatalogStore(db: Database, retry: Pick<DatabaseRetry, "cal
     mark: ({ apps, unknown, full }) =>
       rpc(markReply, "pics_mark", { apps: apps.map((app) => [app.appid, app.changeNumber]), unknown, full }),
     storedAppids: (after, max) => rpc(ids, "pics_stored_appids", { after, max }),
+    knownAmong: (appids) => rpc(ids, "pics_known_among", { appids }),
     claim: ({ leaseId, max, leaseMs, appids, maxAttempts }) =>
       rpc(claim, "pics_claim", {
         lease_id: leaseId,

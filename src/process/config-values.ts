@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isHostName } from "./host-name.ts";
 import { int32Max } from "./limits.ts";
 
 /**
@@ -86,6 +87,14 @@ export function origins() {
     const isOrigin = (text: string) =>
       /^https?:$/.test(URL.parse(text)?.protocol ?? "") && URL.parse(text)?.origin === text;
     return list.every((origin) => isOrigin(origin) || (origin === "*" && list.length === 1)) ? list : undefined;
+  });
+}
+
+/** Comma-separated domains, in lower case. */
+export function domains() {
+  return kind("must be domains such as steamcontent.com, with commas", (given) => {
+    const list = given.split(",").map((domain) => domain.trim().toLowerCase());
+    return list.every(isHostName) ? list : undefined;
   });
 }
 

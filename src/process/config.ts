@@ -1,7 +1,20 @@
 import { distance } from "fastest-levenshtein";
 import { z } from "zod";
-import { choice, flag, fraction, int, origins, proxy, rateLimit, seconds, text, url } from "./config-values.ts";
+import {
+  choice,
+  domains,
+  flag,
+  fraction,
+  int,
+  origins,
+  proxy,
+  rateLimit,
+  seconds,
+  text,
+  url,
+} from "./config-values.ts";
 import { ConfigError } from "./errors.ts";
+import { valveDomains } from "./host-name.ts";
 import { int32Max } from "./limits.ts";
 
 /**
@@ -46,6 +59,7 @@ const variables = {
   NODE_EXTRA_CA_CERTS: text().optional(),
 
   STEAM_API_KEY: text().optional(),
+  STEAM_CONTENT_HOSTS: domains().prefault(valveDomains.join(",")),
   APP_ID_MAX: int(1, int32Max).optional(),
   BULK_BATCH_SIZE: int(1, 1000).prefault("200"),
   BULK_REQUEST_DELAY: seconds(0).prefault("0.5"),
@@ -61,6 +75,7 @@ const variables = {
   PROCESS_BATCH_SIZE: int(1, 1000).prefault("100"),
   RECONCILE_INTERVAL: seconds(0).prefault("86400"),
   UNKNOWN_CONFIRM_SECONDS: seconds(0).prefault("600"),
+  EMPTY_JUMP_MAX: int(1, int32Max).prefault("100"),
   APP_RETRY_DELAY: seconds(0.1).prefault("30"),
   APP_RETRY_MAX_DELAY: seconds(0.1).prefault("3600"),
   DRAIN_ONLY: flag().prefault("false"),
@@ -98,7 +113,7 @@ const secretVariables = [
 
 /** Prefixes that only this service uses: an unknown variable with one of them is a misspelling. */
 const ownPrefixes =
-  /^(BULK|UPSERT|POLL|UNKNOWN_CONFIRM|PROCESS_BATCH|LEASE|MAX_QUEUE|RECONNECT|RECONCILE|WATCHDOG|GIVE_UP|DRAIN|APP_ID|APP_RETRY|COLLECT|STEAM_(API|WEB_API|STORE_API)|STEAMSPY|IGDB)_/;
+  /^(BULK|UPSERT|POLL|UNKNOWN_CONFIRM|PROCESS_BATCH|LEASE|MAX_QUEUE|RECONNECT|RECONCILE|WATCHDOG|GIVE_UP|DRAIN|APP_ID|APP_RETRY|EMPTY_JUMP|COLLECT|STEAM_(API|WEB_API|STORE_API|CONTENT)|STEAMSPY|IGDB)_/;
 /** Variables that Kubernetes and Docker add for every linked service, perhaps one called `bulk-sync`. */
 const serviceLinks = /_SERVICE_(HOST|PORT)|_PORT(_|$)/;
 
@@ -193,6 +208,8 @@ function toConfig(env: z.output<typeof schema>) {
     database: databaseOf(env),
     dataDir: env.DATA_DIR,
     steamApiKey: env.STEAM_API_KEY ?? null,
+    /** Domains whose hosts app info is fetched from over HTTP. */
+    steamContentHosts: env.STEAM_CONTENT_HOSTS,
     reconnectMaxDelayMs: env.RECONNECT_MAX_DELAY,
     watchdogMs: env.WATCHDOG_SECONDS,
     giveUpAfterMs: env.GIVE_UP_AFTER,
@@ -219,6 +236,8 @@ function toConfig(env: z.output<typeof schema>) {
       /** 0 for never. */
       reconcileIntervalMs: env.RECONCILE_INTERVAL,
       drainOnly: env.DRAIN_ONLY,
+      /** Change numbers without any app or package; more of them in one reply are a gap. */
+      emptyJumpMax: env.EMPTY_JUMP_MAX,
       /** Exponential backoff of an app that fails. */
       appBackoff: { firstMs: env.APP_RETRY_DELAY, maxMs: env.APP_RETRY_MAX_DELAY },
     },

@@ -49,7 +49,9 @@ export type SteamFault =
   /** No reply within the time limit of the request. */
   | "timeout"
   /** A reply that violates the protocol. */
-  | "protocol";
+  | "protocol"
+  /** Replies that answer nothing of what was requested, so often that the work was given up; no single request. */
+  | "silent";
 
 export class SteamError extends Error {
   override readonly name = "SteamError";

@@ -49,6 +49,10 @@ export interface MonitorSnapshot {
   leading: boolean;
   /** A sweep is comparing all apps with Steam. */
   sweeping: boolean;
+  /** Ids that the last sweep lacked or counted as unknown because Steam left them unanswered. */
+  unanswered: number;
+  /** Replies since the start that named neither an app nor a package although the change number had risen. */
+  empty_changelists: number;
   last_poll_at: string | null;
   /** Age of the oldest pending app that is not in backoff; null when there is none. */
   lag_seconds: number | null;

@@ -49,6 +49,10 @@ export interface ConnectionOptions {
 }
 
 const usefulAfterMs = 60_000;
+/** A reply has at most one message per id of its request. */
+const maxMessagesPerReply = 5_000;
+/** As estimated by decoded-size.ts. */
+const maxDecodedBytesPerReply = 128 * 1024 * 1024;
 const eresultOk = 1;
 /** The header's default when Steam sets none, so it carries no information. */
 const eresultDefault = 2;
@@ -119,6 +123,7 @@ function sendRequest<Reply>(
   const { client, inFlight } = connection;
   return new Promise<Reply[]>((resolve, reject) => {
     const replies: Reply[] = [];
+    let decodedBytes = 0;
     const receivedBefore = connection.received;
     let jobId = "";
 
@@ -137,6 +142,10 @@ function sendRequest<Reply>(
       if (fault) return fail(fault);
       connection.hasAnswered = true;
       replies.push(reply as Reply);
+      decodedBytes += header.decodedBytes ?? 0;
+      if (replies.length > maxMessagesPerReply || decodedBytes > maxDecodedBytesPerReply) {
+        return connection.end(new SteamError("protocol", "Steam sent a reply that is too large or does not end"));
+      }
       if (!more?.(reply as Reply)) settle(() => resolve(replies));
     };
 

@@ -5,13 +5,21 @@
  * decode, an empty server list or a refused logon ends in an uncaught exception, an unhandled rejection, a retry loop
  * of its own or, for some EResults, a prompt on stdin. Here every such path ends the connection instead, once, with a
  * reason. The session reconnects.
+ *
+ * Nor does it limit what it collects, so a reply of a few kilobytes can fill the memory. The limits are in
+ * server-list.ts, bounded-stream.ts (websocket frames), multi.ts (unzipping) and decoded-size.ts (decoding).
  */
 import type { EventEmitter } from "node:events";
 import type { Agent } from "node:https";
 import { SteamError } from "../process/errors.ts";
+import { describeError } from "./bounded-get.ts";
+import { limitStream, type WebSocketStream } from "./bounded-stream.ts";
+import { decodedBytes } from "./decoded-size.ts";
+import { createMultiReader, type MultiClient, type MultiMessage } from "./multi.ts";
+import { type HttpClient, limitedHttpClient, usableServers } from "./server-list.ts";
 
 /** The members of steam-user 5.3.0 that are used. Those with an underscore are protected there and have no types. */
-export interface ProtectedSteamUser extends EventEmitter {
+export interface ProtectedSteamUser extends EventEmitter, MultiClient {
   logOn(details: { anonymous: true }): void;
 
   _send(message: number | MessageHeader, body: object, callback?: JobCallback): void;
@@ -24,17 +32,16 @@ export interface ProtectedSteamUser extends EventEmitter {
   _enqueueLogonAttempt(): void;
   _handleConnectionClose(connection: unknown): void;
   _handleLogOnResponse(body: LogonResponse): Promise<void>;
-  _handleMessage(header: MessageHeader, ...rest: unknown[]): void;
-  _handleNetMessage(...args: unknown[]): void;
-  _processMulti(...args: unknown[]): Promise<void>;
+  _handleMessage(header: MessageHeader, body: { toBuffer(): Buffer }, ...rest: unknown[]): void;
+  _processMulti(header: unknown, multi: MultiMessage, connection: unknown): Promise<void>;
   _getProxyAgent(): Agent;
+  _httpClient?: HttpClient;
 
   /** Callbacks of requests by job id. Replaced as a whole at logon. */
   _jobs: { get(jobId: string): unknown; delete(jobId: string): void };
   _currentJobID: number;
   _connection: { stream?: WebSocketStream } | undefined;
   _connectTimeout: number;
-  _useMessageQueue: boolean;
   _heartbeatInterval: NodeJS.Timeout | undefined;
   _logonMsgTimeout: NodeJS.Timeout | undefined;
   _lastChosenCM: { endpoint: string } | undefined;
@@ -46,17 +53,13 @@ export interface MessageHeader {
   msg: number;
   targetJobID?: string | null;
   proto?: { eresult?: number | null; target_job_name?: string };
+  /** Estimate of the memory that the decoded body takes; set here. */
+  decodedBytes?: number;
 }
 
 interface LogonResponse {
   eresult: number;
   heartbeat_seconds: number | null;
-}
-
-interface WebSocketStream {
-  setTimeout(timeoutMs: number): unknown;
-  _handleData(data?: Buffer): void;
-  _socket?: { destroy(): void };
 }
 
 export interface ContainedEvents {
@@ -85,6 +88,9 @@ const connectTimeoutMs = 10_000;
 /** The interval that Steam sends in practice. Without one, steam-user would send a heartbeat every millisecond. */
 const defaultHeartbeatSeconds = 9;
 
+/** Of one decoded message; a reply may have several. */
+const maxDecodedBytes = 64 * 1024 * 1024;
+
 /** Takes over a fresh instance, which makes all its connections through `agent`. Call `logOn` afterwards. */
 export function contain(client: ProtectedSteamUser, agent: Agent, events: ContainedEvents): ContainedClient {
   let connecting = false;
@@ -108,7 +114,7 @@ export function contain(client: ProtectedSteamUser, agent: Agent, events: Contai
 
   function endUnreadable(error: unknown): void {
     end(
-      new SteamError("protocol", `Steam sent a message that cannot be decoded: ${describe(error)}`, null, {
+      new SteamError("protocol", `Steam sent a message that cannot be decoded: ${describeError(error)}`, null, {
         cause: error,
       }),
     );
@@ -132,7 +138,11 @@ export function contain(client: ProtectedSteamUser, agent: Agent, events: Contai
 
   client._getProxyAgent = () => agent;
   client._connectTimeout = connectTimeoutMs;
-  client._processMulti = guarded(client, client._processMulti);
+  client._httpClient = limitedHttpClient(agent, connectTimeoutMs);
+  client._processMulti = guarded(
+    client,
+    createMultiReader(client, () => ended),
+  );
   client._sendLogOn = guarded(client, client._sendLogOn);
   client._enqueueLogonAttempt = () => endDisconnected("no answer to the logon");
 
@@ -141,7 +151,7 @@ export function contain(client: ProtectedSteamUser, agent: Agent, events: Contai
     try {
       return usableServers(await apiRequest.apply(client, args));
     } catch (error) {
-      const text = `cannot get the list of Steam servers from api.steampowered.com: ${describe(error)}`;
+      const text = `cannot get the list of Steam servers from api.steampowered.com: ${describeError(error)}`;
       end(new SteamError("disconnected", text, null, { cause: error }));
       throw error;
     }
@@ -153,7 +163,9 @@ export function contain(client: ProtectedSteamUser, agent: Agent, events: Contai
     connecting = true;
     await doConnection();
     const stream = client._connection?.stream;
-    if (stream) stream._handleData = guarded(stream, stream._handleData);
+    if (!stream) return;
+    limitStream(stream);
+    stream._handleData = guarded(stream, stream._handleData);
   };
 
   const handleConnectionClose = client._handleConnectionClose;
@@ -173,9 +185,12 @@ export function contain(client: ProtectedSteamUser, agent: Agent, events: Contai
 
   // Handlers of messages that this service did not request do not run at all.
   const handleMessage = client._handleMessage;
-  client._handleMessage = (header, ...rest) => {
+  client._handleMessage = (header, body, ...rest) => {
     const answersJob = header.targetJobID != null && client._jobs.get(header.targetJobID) !== null;
-    if (answersJob || handledMessages.has(header.msg)) handleMessage.call(client, header, ...rest);
+    if (!answersJob && !handledMessages.has(header.msg)) return;
+    if (header.msg !== emsg.multi) header.decodedBytes = decodedBytes(header.msg, body.toBuffer());
+    if ((header.decodedBytes ?? 0) > maxDecodedBytes) throw new RangeError("a message is too large");
+    handleMessage.call(client, header, body, ...rest);
   };
 
   const handleNetMessage = guarded(client, client._handleNetMessage);
@@ -188,13 +203,8 @@ export function contain(client: ProtectedSteamUser, agent: Agent, events: Contai
     lastDebug = message.replace(/^\[\w+\] /, "");
   });
   client.on("error", (error: Error & { eresult?: number }) => {
-    // After the logon the only error without an EResult is a Multi that does not unzip.
-    if (loggedOn && error.eresult === undefined) endUnreadable(error);
-    else
-      endDisconnected(
-        error.eresult ? `${describe(error)} (EResult ${error.eresult})` : describe(error),
-        error.eresult ?? null,
-      );
+    const detail = error.eresult ? `${describeError(error)} (EResult ${error.eresult})` : describeError(error);
+    endDisconnected(detail, error.eresult ?? null);
   });
   client.on("loggedOn", () => {
     loggedOn = true;
@@ -220,26 +230,4 @@ function dispose(client: ProtectedSteamUser, agent: Agent): void {
     stream?._socket?.destroy();
     agent.destroy();
   }
-}
-
-/**
- * Filters a GetCMListForConnect reply to the servers that can be used: steam-user picks one without checking whether
- * there is any. Throws when there is none.
- */
-function usableServers(reply: unknown): unknown {
-  const list = (reply as { response?: { serverlist?: object } } | null)?.response?.serverlist;
-  const servers: { type?: unknown; realm?: unknown; endpoint?: unknown }[] = Object.values(list ?? {});
-  const usable = servers.filter(
-    (server) => server?.type === "websockets" && server.realm === "steamglobal" && typeof server.endpoint === "string",
-  );
-  if (usable.length === 0) throw new Error("the reply names no usable server");
-  return { response: { serverlist: { ...usable } } };
-}
-
-/**
- * The message of an error, or its code where Node leaves the message empty (AggregateError of a refused connection).
- */
-function describe(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.message || (error as NodeJS.ErrnoException).code || error.name;
 }

@@ -6,23 +6,17 @@
  */
 import type { Logger } from "pino";
 import { SteamError } from "../process/errors.ts";
+import { valveDomains } from "../process/host-name.ts";
 import { int32Max } from "../process/limits.ts";
-import {
-  type AppInfoMessage,
-  decodeText,
-  type FetchHttpPayload,
-  fetchHttpPayload as fetchOverHttp,
-  type HttpOffer,
-  httpPayloadUrl,
-  toPayload,
-  unzip,
-} from "./payload.ts";
+import { fetchText, type HttpOffer, type HttpPayloadOptions, maxTextBytes, offeredText } from "./http-payload.ts";
+import { type AppInfoMessage, decodeText, toPayload } from "./payload.ts";
 import type { AppPayload, Pics } from "./port.ts";
 import { createRequests, type Requests, type RequestsOptions } from "./requests.ts";
 
 export interface PicsOptions extends RequestsOptions {
   logger: Logger;
-  fetchHttpPayload?: FetchHttpPayload;
+  /** App info over HTTP. Default: Valve's hosts, through the proxy of the environment. */
+  http?: HttpPayloadOptions;
 }
 
 interface ChangesReply {
@@ -31,6 +25,7 @@ interface ChangesReply {
   force_full_update: boolean | null;
   force_full_app_update: boolean | null;
   app_changes: { appid: number; change_number: number | null; needs_token: boolean | null }[];
+  package_changes: { packageid: number }[];
 }
 
 export interface ProductInfoReply {
@@ -56,16 +51,18 @@ interface CategoryNamesReply {
 }
 
 const maxTagsPerRequest = 200;
+/** Announced sizes of the texts of one reply that are fetched over HTTP; all of them are in memory together. */
+const maxHttpBytesPerReply = 3 * maxTextBytes;
 
 export function createPics(options: PicsOptions): Pics {
-  const { session, logger, fetchHttpPayload = fetchOverHttp } = options;
+  const { session, logger, http = { hosts: valveDomains } } = options;
   const requests = createRequests(options);
 
   return {
     ready: (signal) => session.ready(signal),
 
     async changesSince(since, signal) {
-      // Packages are requested although they are not used, because every known client does so.
+      // Packages are only counted: a reply that names neither apps nor packages may be incomplete.
       const body = { since_change_number: since, send_app_info_changes: true, send_package_info_changes: true };
       const [reply] = await requests.send<ChangesReply>("changes", body, signal);
       return changesOf(reply, since);
@@ -76,7 +73,10 @@ export function createPics(options: PicsOptions): Pics {
       if (ids.length === 0) return { apps: [], unknown: [] };
       const wanted = ids.map((appid) => ({ appid }));
       const { apps, unknown } = await requestProductInfo(requests, "metadata", wanted, signal);
-      const numbers = [...apps.values()].map((app) => ({ appid: app.appid, changeNumber: app.change_number ?? 0 }));
+      // An app without a change number says nothing about whether it changed.
+      const numbers = apps.flatMap(({ appid, change_number }) =>
+        change_number ? [{ appid, changeNumber: change_number }] : [],
+      );
       return { apps: numbers, unknown };
     },
 
@@ -90,12 +90,15 @@ export function createPics(options: PicsOptions): Pics {
         return token ? { appid, access_token: token } : { appid };
       });
       const { apps, unknown, offer } = await requestProductInfo(requests, "product_info", body, signal);
-      const fetchHttp = (url: string) => requests.fetchHttp(() => fetchHttpPayload(url, signal), signal);
-      // Only what was requested, and an app that the reply also calls unknown counts as unknown.
-      const unknownIds = ids.filter((appid) => unknown.includes(appid));
-      const answered = ids.flatMap((appid) => (unknownIds.includes(appid) ? [] : (apps.get(appid) ?? [])));
-      const payloads = answered.map((app) => readPayload(app, { offer, fetchHttp, logger, signal }));
-      return { apps: await Promise.all(payloads), unknown: unknownIds };
+      const source = {
+        requests,
+        http,
+        offer,
+        deadline: performance.now() + options.timeoutMs,
+        budget: { bytes: maxHttpBytesPerReply },
+      };
+      const payloads = apps.map((app) => readPayload(app, source, logger, signal));
+      return { apps: await Promise.all(payloads), unknown };
     },
 
     async accessTokens(appids, signal) {
@@ -145,20 +148,33 @@ function changesOf(reply: ChangesReply | undefined, since: number) {
         changeNumber: change.change_number ?? 0,
         needsToken: change.needs_token ?? false,
       })),
+    appsNamed: reply.app_changes.length,
+    packages: reply.package_changes.length,
   };
 }
 
+/**
+ * What Steam says about the requested apps. An app that comes more than once counts with its highest change number; one
+ * that comes as an app and as unknown is not answered.
+ */
 async function requestProductInfo(
   requests: Requests,
   kind: "product_info" | "metadata",
-  apps: object[],
+  wanted: { appid: number; access_token?: string }[],
   signal?: AbortSignal,
 ) {
-  const body = { apps, packages: [], ...(kind === "metadata" && { meta_data_only: true }) };
+  const body = { apps: wanted, packages: [], ...(kind === "metadata" && { meta_data_only: true }) };
   const replies = await requests.send<ProductInfoReply>(kind, body, signal, (reply) => Boolean(reply.response_pending));
+  const apps = new Map<number, AppInfoMessage>();
+  for (const app of replies.flatMap((reply) => reply.apps)) {
+    const other = apps.get(app.appid);
+    if (other === undefined || (app.change_number ?? 0) >= (other.change_number ?? 0)) apps.set(app.appid, app);
+  }
+  const unknown = new Set(replies.flatMap((reply) => reply.unknown_appids));
+  const ids = wanted.map(({ appid }) => appid);
   return {
-    apps: new Map(replies.flatMap((reply) => reply.apps).map((app) => [app.appid, app])),
-    unknown: replies.flatMap((reply) => reply.unknown_appids),
+    apps: ids.flatMap((appid) => (unknown.has(appid) ? [] : (apps.get(appid) ?? []))),
+    unknown: ids.filter((appid) => unknown.has(appid) && !apps.has(appid)),
     offer: {
       host: replies.find((reply) => reply.http_host)?.http_host ?? null,
       minSizeBytes: replies.find((reply) => reply.http_min_size)?.http_min_size ?? null,
@@ -166,29 +182,43 @@ async function requestProductInfo(
   };
 }
 
+/** Where the texts of one reply that are not in it come from. */
+interface HttpSource {
+  requests: Requests;
+  http: HttpPayloadOptions;
+  offer: HttpOffer;
+  /** By `performance.now()`: all texts of a reply share the time limit of one request. */
+  deadline: number;
+  /** What is left of {@link maxHttpBytesPerReply}. */
+  budget: { bytes: number };
+}
+
 /**
- * The text of one app, from the reply or over HTTP. A fetch that fails becomes the payload's error: it fails that app
- * only.
+ * The text of one app, from the reply or over HTTP. A fetch that fails or is refused becomes the payload's error: it
+ * fails that app only.
  */
 async function readPayload(
   app: AppInfoMessage,
-  deps: {
-    offer: HttpOffer;
-    fetchHttp: (url: string) => Promise<Buffer>;
-    logger: Logger;
-    signal: AbortSignal | undefined;
-  },
+  source: HttpSource,
+  logger: Logger,
+  signal: AbortSignal | undefined,
 ): Promise<AppPayload> {
-  if (app.buffer) return toPayload(app, decodeText(app, app.buffer, deps.logger), null);
-  const url = httpPayloadUrl(app, deps.offer);
-  if (!url) return toPayload(app, null, "Steam sent no buffer and offers none over HTTP");
+  if (app.buffer) return toPayload(app, decodeText(app, app.buffer, logger), null);
+  let from = "";
   try {
-    const body = await unzip(await deps.fetchHttp(url));
-    return toPayload(app, decodeText(app, body, deps.logger), null);
+    const offered = offeredText(app, source.offer, source.http.hosts);
+    if (!offered) return toPayload(app, null, "Steam sent no buffer and offers none over HTTP");
+    from = `${offered.url}: `;
+    if (offered.sizeBytes > source.budget.bytes) {
+      throw new SteamError("protocol", "too much app info over HTTP for one batch");
+    }
+    source.budget.bytes -= offered.sizeBytes;
+    const fetch = () => fetchText(offered, source.http, source.deadline, signal);
+    const text = await source.requests.fetchHttp(fetch, signal);
+    return toPayload(app, text.toString("utf8"), null);
   } catch (error) {
-    deps.signal?.throwIfAborted();
-    const detail = error instanceof Error ? error.message : String(error);
-    return toPayload(app, null, `${url} could not be fetched: ${detail}`);
+    signal?.throwIfAborted();
+    return toPayload(app, null, `${from}${error instanceof Error ? error.message : String(error)}`);
   }
 }
 

@@ -48,6 +48,10 @@ export interface ChangesSince {
   forceFullUpdate: boolean;
   forceFullAppUpdate: boolean;
   apps: { appid: number; changeNumber: number; needsToken: boolean }[];
+  /** App changes that the reply names, those with an id that is none included. */
+  appsNamed: number;
+  /** Package changes that the reply names. */
+  packages: number;
 }
 
 export interface Metadata {
@@ -106,6 +110,6 @@ export const requestKinds = [
 ] as const;
 export type RequestKind = (typeof requestKinds)[number];
 
-/** Result of a request: an answer, a {@link SteamFault}, or aborted by the caller. */
+/** Result of a request: an answer, a {@link SteamFault} of one request, or aborted by the caller. */
 export const requestResults = ["ok", "disconnected", "timeout", "protocol", "aborted"] as const;
 export type RequestResult = (typeof requestResults)[number];

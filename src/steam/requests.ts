@@ -125,9 +125,7 @@ export function createRequests(options: RequestsOptions): Requests {
   };
 }
 
-/** A session classifies its own faults; those of an HTTP request are classified here. */
 function resultOf(error: unknown): RequestResult {
-  if (error instanceof SteamError) return error.fault;
-  if (error instanceof Error && error.name === "TimeoutError") return "timeout";
-  return error instanceof TypeError ? "disconnected" : "protocol";
+  // "silent" is concluded from several replies, each of them a result "ok".
+  return error instanceof SteamError && error.fault !== "silent" ? error.fault : "protocol";
 }

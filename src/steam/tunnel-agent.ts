@@ -1,8 +1,11 @@
-import { request as httpRequest } from "node:http";
+import { type ClientRequest, request as httpRequest } from "node:http";
 import { Agent, request as httpsRequest } from "node:https";
 import { connect } from "node:tls";
 
 const proxyTimeoutMs = 10_000;
+
+/** Node's types leave out `addRequest`, which every request passes before its headers are sent. */
+type RequestAgent = Agent & { addRequest(request: ClientRequest, ...rest: unknown[]): void };
 
 /**
  * An HTTPS agent for one connection attempt, through a CONNECT proxy (`http[s]://[user:password@]host[:port]`) when one
@@ -10,7 +13,12 @@ const proxyTimeoutMs = 10_000;
  * that a proxy that hangs would hold one socket per attempt and keep the process from ending.
  */
 export function createTunnelAgent(proxyUrl: string | undefined): Agent {
-  const agent = new Agent();
+  const agent = new Agent() as RequestAgent;
+  const addRequest = agent.addRequest;
+  agent.addRequest = (request, ...rest) => {
+    if (request.getHeader("upgrade")) limitUpgrade(request);
+    addRequest.call(agent, request, ...rest);
+  };
   if (!proxyUrl) return agent;
   const proxy = new URL(proxyUrl);
   const request = proxy.protocol === "https:" ? httpsRequest : httpRequest;
@@ -55,4 +63,15 @@ export function createTunnelAgent(proxyUrl: string | undefined): Agent {
     destroy();
   };
   return agent;
+}
+
+/**
+ * For websocket13: does not offer compression, which it would inflate without a limit, and ends an upgrade that is answered
+ * by a page, which it would collect without a limit.
+ */
+function limitUpgrade(request: ClientRequest): void {
+  request.removeHeader("sec-websocket-extensions");
+  request.once("response", ({ statusCode }) => {
+    request.destroy(new Error(`the server answered the websocket upgrade with HTTP status ${statusCode}`));
+  });
 }

@@ -53,7 +53,7 @@ export interface Failure {
   appid: number;
   error: string;
   step: BatchStep;
-  /** Steam did not answer: nothing is wrong with the app itself. */
+  /** Steam did not answer for it, neither with the app nor as unknown. */
   silent?: boolean;
 }
 

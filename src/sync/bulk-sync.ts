@@ -1,17 +1,22 @@
 import type { BulkBegin } from "../db/catalog-store.ts";
+import type { Backoff } from "../process/backoff.ts";
+import { SteamError } from "../process/errors.ts";
 import type { Metadata } from "../steam/port.ts";
 import type { BatchDeps } from "./apply-batch.ts";
 import { type BulkTracker, createBulkTracker } from "./bulk-tracker.ts";
 import { nameLabels } from "./label-names.ts";
 import type { BulkProgress, BulkSummary } from "./progress.ts";
 import { retrySteam } from "./retry-steam.ts";
-import { idsPerRequest, type SweepDeps, sweepIdSpace, sweepIds } from "./sweep.ts";
+import { createSweep, idsPerRequest, type Sweep } from "./sweep.ts";
 import { createWorkerPool, type WorkerPool } from "./worker-pool.ts";
 
 /**
  * Bulk sync: one pass over Steam's catalog. A sweep requests change numbers only and marks what is missing or changed
  * as pending; beside it the worker pool fetches and stores what is pending. That is also how a pass resumes: after a
  * kill the sweep is repeated, and what is stored by then is not marked again.
+ *
+ * A pass that Steam left without answers is not complete: what was found is stored, nothing looks verified, and `run`
+ * rejects. That is when its sweep has failed (sweep.ts), or when no app that was fetched was answered.
  *
  * Phases: `starting` → `sweeping` → `syncing` → `finishing` → `done`, see {@link BulkProgress}.
  */
@@ -28,10 +33,15 @@ export interface BulkSyncOptions extends BatchDeps {
   concurrency: number;
   maxAttempts: number;
   leaseMs: number;
+  /** Between two rounds of requests for what the sweep was not answered; absent for the sweep's own. */
+  sweepBackoff?: Backoff | undefined;
 }
 
 export interface BulkSync {
-  /** Runs the pass to its end. Rejects when it is stopped, or for a fault that a retry does not cure. */
+  /**
+   * Runs the pass to its end. Rejects when it is stopped, with a {@link SteamError} when Steam did not answer what the
+   * pass needs (another pass resumes it), or for a fault that a retry does not cure.
+   */
   run(): Promise<BulkSummary>;
   /** Takes no more work, lets what is in flight finish for a while, gives the rest back. */
   stop(): Promise<void>;
@@ -41,6 +51,8 @@ export interface BulkSync {
 }
 
 const failedInSummary = 20;
+/** Apps without an answer, and none with one, that make a pass over everything fail; fewer may be odd apps. */
+const minSilentApps = 20;
 
 export function createBulkSync(options: BulkSyncOptions): BulkSync {
   const stopping = new AbortController();
@@ -95,11 +107,13 @@ async function runPass(pass: Pass): Promise<void> {
   const draining = pool.run();
   draining.catch((error: unknown) => stopping.abort(error)); // A worker pool that has failed ends the sweep, too.
   tracker.enter("sweeping");
-  await sweep(pass, begin);
+  const sweepFault = await sweepFaultOf(pass, begin);
   tracker.enter("syncing");
   pool.finish();
   await draining;
   signal.throwIfAborted();
+  if (sweepFault !== null) throw sweepFault;
+  checkAnswers(pass);
 
   tracker.enter("finishing");
   await nameLabels({ pics, store, logger, signal });
@@ -117,28 +131,55 @@ async function beginPass({ pics, store, logger, appids }: BulkSyncOptions, signa
   return begin;
 }
 
-/** The given apps; or the app list, the id space, and what is stored beyond its given end. */
-async function sweep({ options, tracker, pool, stopping }: Pass, begin: BulkBegin): Promise<void> {
-  const { pics, store, concurrency, full } = options;
-  const deps: SweepDeps = {
+/** Sweeps. Returns the fault of a sweep that Steam did not answer, so that what it found can still be stored. */
+async function sweepFaultOf(pass: Pass, begin: BulkBegin): Promise<SteamError | null> {
+  const { options, tracker, stopping } = pass;
+  const sweep = createPassSweep(pass);
+  try {
+    await sweepScope(pass, sweep, begin);
+    sweep.finish();
+    return null;
+  } catch (error) {
+    stopping.signal.throwIfAborted();
+    if (!(error instanceof SteamError)) throw error;
+    const fields = { unanswered: sweep.unanswered(), fault: error.fault };
+    options.logger.warn(fields, `the sweep failed: ${error.message}; apps found by now are still stored`);
+    return error;
+  } finally {
+    tracker.unanswered(sweep.unanswered());
+  }
+}
+
+function createPassSweep({ options, tracker, pool, stopping }: Pass): Sweep {
+  const { pics, store, logger, concurrency, full, sweepBackoff } = options;
+  const sweep = createSweep({
     pics,
+    knownAmong: store.knownAmong,
+    logger,
     concurrency,
     signal: stopping.signal,
+    backoff: sweepBackoff,
     async onWindow(ids: readonly number[], { apps, unknown }: Metadata) {
       const { marked } = await store.mark({ apps, unknown, full });
       tracker.swept(ids.length, marked);
+      tracker.unanswered(sweep.unanswered());
       if (marked > 0) pool.wake();
     },
-  };
-  if (options.appids !== null) return sweepIds(deps, options.appids);
+  });
+  return sweep;
+}
 
-  await sweepAppList(options, deps);
+/** The given apps; or the app list, the id space, and what is stored beyond its given end. */
+async function sweepScope({ options, tracker, stopping }: Pass, sweep: Sweep, begin: BulkBegin): Promise<void> {
+  if (options.appids !== null) return sweep.ids(options.appids);
+
+  await sweepAppList(options, sweep, stopping.signal);
   tracker.restartSweep();
   const end = options.appIdMax;
-  await sweepIdSpace(deps, { end, highestKnown: begin.highest_appid, onEnd: tracker.sweepEnd });
+  await sweep.idSpace({ end, highestKnown: begin.highest_appid, onEnd: tracker.sweepEnd });
   for (let after = end; after !== null; ) {
-    const page = await store.storedAppids(after, idsPerRequest);
-    await sweepIds(deps, page);
+    const page = await options.store.storedAppids(after, idsPerRequest);
+    await sweep.ids(page);
     after = page.at(-1) ?? null;
   }
 }
@@ -147,14 +188,25 @@ async function sweep({ options, tracker, pool, stopping }: Pass, begin: BulkBegi
  * The list only decides what comes first: without it, or where it breaks off, the sweep of the id space finds the same
  * apps.
  */
-async function sweepAppList({ appList, logger }: BulkSyncOptions, deps: SweepDeps): Promise<void> {
+async function sweepAppList({ appList, logger }: BulkSyncOptions, sweep: Sweep, signal: AbortSignal): Promise<void> {
   if (appList === null) return;
-  try {
-    for await (const page of appList(deps.signal)) await sweepIds(deps, page);
-  } catch (error) {
-    deps.signal.throwIfAborted();
-    logger.warn({ err: error }, "no app list; the sweep of the id space goes on without it");
+  const pages = appList(signal)[Symbol.asyncIterator]();
+  for (;;) {
+    const page = await pages.next().catch((error: unknown) => {
+      signal.throwIfAborted();
+      logger.warn({ err: error }, "no app list; the sweep of the id space goes on without it");
+      return null;
+    });
+    if (page === null || page.done) return;
+    await sweep.ids(page.value);
   }
+}
+
+/** Throws when Steam sent no app info at all for what the pass fetched: nothing was verified then. */
+function checkAnswers({ options, tracker }: Pass): void {
+  const { answered, silent } = tracker.answers();
+  if (answered > 0 || silent < (options.appids === null ? minSilentApps : 1)) return;
+  throw new SteamError("silent", `Steam sent no app info for any of ${silent} apps; they stay pending`);
 }
 
 async function summarise(
@@ -163,7 +215,7 @@ async function summarise(
   seconds: number,
 ): Promise<BulkSummary> {
   const [catalog, failed] = await Promise.all([store.summary(), store.failing(failedInSummary)]);
-  const { stored, unknown, unconfirmed, failing } = tracker.counts();
+  const { stored, unknown, unconfirmed, failing, unanswered } = tracker.counts();
   return {
     apps_total: catalog.apps,
     by_type: catalog.by_type,
@@ -173,6 +225,7 @@ async function summarise(
     stored,
     unknown,
     unconfirmed,
+    unanswered,
     failed: failed.map(({ appid, error }) => ({ appid, error: error ?? "unknown" })),
     failed_count: failing,
     duration_seconds: seconds,

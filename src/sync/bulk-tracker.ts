@@ -12,9 +12,13 @@ export interface BulkTracker {
   /** The sweep of an app list is over, and that of the id space begins at 0. */
   restartSweep(): void;
   sweepEnd(lastId: number): void;
+  /** Ids that the sweep was not answered so far, see `Sweep.unanswered`. */
+  unanswered(ids: number): void;
   batch(appids: readonly number[], outcome: BatchOutcome): void;
-  /** Apps that this run stored, that Steam does not know (believed or not yet), and that failed last. */
-  counts(): { stored: number; unknown: number; unconfirmed: number; failing: number };
+  /** Apps that this run stored, that Steam does not know (believed or not yet), and that failed last; and ids left unanswered by the sweep. */
+  counts(): { stored: number; unknown: number; unconfirmed: number; failing: number; unanswered: number };
+  /** Answers that were stored, stale or "unknown"; and apps that failed last because Steam did not answer for them. */
+  answers(): { answered: number; silent: number };
   progress(): BulkProgress;
   /** ISO 8601; null before the first batch or answer. */
   lastProgressAt(): string | null;
@@ -24,8 +28,17 @@ export interface BulkTracker {
 export function createBulkTracker(given: number | null): BulkTracker {
   const appMeter = createRateMeter();
   const sweepMeter = createRateMeter();
-  const failing = new Set<number>();
-  const counts = { pendingBefore: 0, marked: 0, stored: 0, unknown: 0, unconfirmed: 0, sweptIds: 0 };
+  const failing = new Map<number, { silent: boolean }>();
+  const counts = {
+    pendingBefore: 0,
+    marked: 0,
+    stored: 0,
+    stale: 0,
+    unknown: 0,
+    unconfirmed: 0,
+    sweptIds: 0,
+    unanswered: 0,
+  };
   let sweepEnd: number | null = given;
   let phase: BulkProgress["phase"] = "starting";
   let lastProgressAt: string | null = null;
@@ -53,21 +66,32 @@ export function createBulkTracker(given: number | null): BulkTracker {
     sweepEnd(lastId) {
       sweepEnd = lastId;
     },
-    batch(appids, { failures, stored, unknown, unconfirmed }) {
+    unanswered(ids) {
+      counts.unanswered = ids;
+    },
+    batch(appids, { failures, stored, stale, unknown, unconfirmed }) {
       for (const appid of appids) failing.delete(appid);
-      for (const { appid } of failures) failing.add(appid);
+      for (const { appid, silent = false } of failures) failing.set(appid, { silent });
       counts.stored += stored;
+      counts.stale += stale;
       counts.unknown += unknown;
       counts.unconfirmed += unconfirmed;
       appMeter.add(stored + unknown + unconfirmed);
       progressed();
     },
-    counts() {
-      const { stored, unknown, unconfirmed } = counts;
-      return { stored, unknown, unconfirmed, failing: failing.size };
-    },
+    counts: () => ({
+      stored: counts.stored,
+      unknown: counts.unknown,
+      unconfirmed: counts.unconfirmed,
+      failing: failing.size,
+      unanswered: counts.unanswered,
+    }),
+    answers: () => ({
+      answered: counts.stored + counts.stale + counts.unknown + counts.unconfirmed,
+      silent: [...failing.values()].filter(({ silent }) => silent).length,
+    }),
     progress() {
-      const { stored: done, unknown, unconfirmed, pendingBefore, marked, sweptIds } = counts;
+      const { stored: done, unknown, unconfirmed, pendingBefore, marked, sweptIds, unanswered } = counts;
       const finished = done + failing.size + unknown + unconfirmed;
       const total = Math.max(pendingBefore + marked, finished);
       const secondsOfSweep = sweepEnd === null ? null : sweepMeter.etaSeconds(sweepEnd - sweptIds);
@@ -80,6 +104,7 @@ export function createBulkTracker(given: number | null): BulkTracker {
         failed: failing.size,
         unknown,
         unconfirmed,
+        unanswered,
         rate_per_second: Math.round(appMeter.rate() * 10) / 10,
         eta_seconds: secondsLeft(phase, appMeter.etaSeconds(total - finished), secondsOfSweep),
       };

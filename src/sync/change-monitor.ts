@@ -1,4 +1,5 @@
 import type { LeaderLease } from "../db/leader-lease.ts";
+import type { Backoff } from "../process/backoff.ts";
 import type { BatchDeps } from "./apply-batch.ts";
 import { createGapSweep } from "./gap-sweep.ts";
 import { createLabelNameSchedule } from "./label-names.ts";
@@ -25,6 +26,10 @@ export interface MonitorOptions extends BatchDeps {
   appIdMax: number | null;
   /** Fetch what other workers announce; never poll, never lead. */
   drainOnly: boolean;
+  /** A reply that names nothing although the change number rose by more than this is a gap. */
+  emptyJumpMax: number;
+  /** Between two rounds of requests for what a sweep was not answered; absent for the sweep's own. */
+  sweepBackoff?: Backoff | undefined;
   /** Of the role `monitor`, for `workerId`. */
   lease: LeaderLease;
   workerId: string;
@@ -32,7 +37,12 @@ export interface MonitorOptions extends BatchDeps {
 
 export interface MonitorStatus extends PollStatus {
   sweeping: boolean;
+  /** Ids that the last sweep lacked or counted as unknown because Steam left them unanswered. */
+  unanswered: number;
 }
+
+/** Longest delay between two sweeps that fail, whatever their number. */
+const maxSweepRetryMs = 3_600_000;
 
 export interface ChangeMonitor {
   /** Runs until `stop`; rejects for a fault that a retry does not cure. */
@@ -44,11 +54,21 @@ export interface ChangeMonitor {
 }
 
 export function createChangeMonitor(options: MonitorOptions): ChangeMonitor {
-  const { pics, store, logger, concurrency, appIdMax } = options;
+  const { pics, store, logger, concurrency, appIdMax, pollIntervalMs, sweepBackoff } = options;
   const stopping = new AbortController();
   const { signal } = stopping;
   const pool = createWorkerPool({ ...options, appids: null, maxAttempts: null, onOutcome: () => {} });
-  const sweep = createGapSweep({ pics, store, logger, concurrency, appIdMax, signal, onMarked: () => pool.wake() });
+  const sweep = createGapSweep({
+    pics,
+    store,
+    logger,
+    concurrency,
+    appIdMax,
+    signal,
+    retryBackoff: { firstMs: pollIntervalMs, maxMs: maxSweepRetryMs },
+    sweepBackoff,
+    onMarked: () => pool.wake(),
+  });
   const labelNames = createLabelNameSchedule({ pics, store, logger, signal });
   const poller = createPoller({
     ...options,
@@ -82,7 +102,7 @@ export function createChangeMonitor(options: MonitorOptions): ChangeMonitor {
       // Only now: a poll that was under way may have acquired the lease.
       if (!options.drainOnly) await options.lease.release();
     },
-    status: () => ({ ...poller.status(), sweeping: sweep.state() === "running" }),
+    status: () => ({ ...poller.status(), sweeping: sweep.state() === "running", unanswered: sweep.unanswered() }),
     progress: () => ({ poll: poller.lastProgressAt(), drain: pool.lastProgressAt() }),
   };
 }

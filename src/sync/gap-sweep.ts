@@ -1,8 +1,10 @@
 import type { Logger } from "pino";
 import type { CatalogStore } from "../db/catalog-store.ts";
 import { linkedAbort } from "../process/abort.ts";
+import { type Backoff, backoffMs } from "../process/backoff.ts";
+import { SteamError } from "../process/errors.ts";
 import type { Metadata, Pics } from "../steam/port.ts";
-import { idsPerRequest, sweepIdSpace, sweepIds } from "./sweep.ts";
+import { createSweep, idsPerRequest, type Sweep } from "./sweep.ts";
 
 /**
  * The gap sweep compares every app with Steam, by change numbers only, and marks what differs as pending. It finds the
@@ -10,10 +12,12 @@ import { idsPerRequest, sweepIdSpace, sweepIds } from "./sweep.ts";
  * it.
  *
  * States of a sweep:
- * - `idle`: none is under way. A poll starts one when a gap is open or a reconcile is due.
+ * - `idle`: none is under way. A poll starts one when a gap is open or a reconcile is due, after failures with a delay.
  * - `running`: requests are in flight. A stop, or another worker's leadership, cancels it, which counts as `failed`.
  * - `complete`: every app was compared. The next poll collects the result, which moves the cursor past the gap.
- * - `failed`: the next poll resets it to `idle`, and the poll after that starts a new sweep.
+ * - `failed`: stored ids stayed unanswered, Steam was mute, or an error. Nothing is concluded from it: no gap is closed.
+ *   The next poll resets it to `idle`. Each failure in a row doubles the delay until the next sweep, so that one id that
+ *   Steam does not answer for does not cause a sweep per poll.
  *
  * A sweep is *invalidated* when Steam fails once more to list changes before its result is collected: apps that it had
  * compared by then may have changed since. Its result is discarded, the gap stays open, and a later poll starts another
@@ -23,6 +27,8 @@ export type SweepState = "idle" | "running" | "complete" | "failed";
 
 export interface GapSweep {
   state(): SweepState;
+  /** Whether a sweep may start: the state is `idle`, and the delay after failures is over. */
+  isReady(): boolean;
   /** Starts a sweep; the state must be `idle`. */
   start(): void;
   invalidate(): void;
@@ -32,6 +38,8 @@ export interface GapSweep {
    * or null when there is nothing to conclude from it: it failed or was invalidated.
    */
   collect(): { seconds: number } | null;
+  /** Ids that the last sweep lacked or counted as unknown because Steam left them unanswered; 0 before the first. */
+  unanswered(): number;
   /** Resolves when no sweep is running. Never rejects. */
   settled(): Promise<void>;
 }
@@ -46,11 +54,15 @@ export interface GapSweepDeps {
   appIdMax: number | null;
   /** Cancels a sweep for good: the monitor stops. */
   signal: AbortSignal;
+  /** Delay until the next sweep after one that failed. */
+  retryBackoff: Backoff;
+  /** Between two rounds of requests for what Steam left unanswered; absent for the sweep's own. */
+  sweepBackoff?: Backoff | undefined;
   /** Called with the number of apps that one answer marked, if any. */
   onMarked: (apps: number) => void;
 }
 
-interface Sweep {
+interface Run {
   state: Exclude<SweepState, "idle">;
   /** By `performance.now()`. */
   startedAt: number;
@@ -60,25 +72,46 @@ interface Sweep {
 }
 
 export function createGapSweep(deps: GapSweepDeps): GapSweep {
-  let current: Sweep | null = null;
+  let current: Run | null = null;
+  let unanswered = 0;
+  let failures = 0;
+  /** By `performance.now()`. */
+  let retryAt = Number.NEGATIVE_INFINITY;
 
-  async function run(sweep: Omit<Sweep, "done">): Promise<void> {
+  async function run(sweep: Omit<Run, "done">): Promise<void> {
     const { signal } = sweep.cancellation;
+    const comparison = createComparison(deps, signal);
     try {
-      const marked = await compareEverything(deps, signal);
+      await compareEverything(deps, comparison.sweep);
       sweep.state = "complete";
-      deps.logger.info({ marked }, "gap sweep complete: every app is compared with Steam");
+      failures = 0;
+      deps.logger.info({ marked: comparison.marked() }, "gap sweep complete: every app is compared with Steam");
     } catch (error) {
       sweep.state = "failed";
-      if (!signal.aborted) deps.logger.error({ err: error }, "gap sweep failed; a later poll starts it again");
+      if (!signal.aborted) failed(error, comparison.sweep.unanswered());
+    } finally {
+      if (!signal.aborted) unanswered = comparison.sweep.unanswered();
+    }
+  }
+
+  function failed(error: unknown, lacking: number): void {
+    failures += 1;
+    const delayMs = backoffMs(failures, deps.retryBackoff);
+    retryAt = performance.now() + delayMs;
+    const next = `no gap is closed; a poll starts the next sweep after ${Math.round(delayMs / 1_000)} s`;
+    if (error instanceof SteamError) {
+      deps.logger.warn({ unanswered: lacking, fault: error.fault }, `gap sweep failed: ${error.message}; ${next}`);
+    } else {
+      deps.logger.error({ err: error }, `gap sweep failed; ${next}`);
     }
   }
 
   return {
     state: () => current?.state ?? "idle",
+    isReady: () => current === null && performance.now() >= retryAt,
     start() {
       const { controller: cancellation, unlink } = linkedAbort(deps.signal);
-      const sweep: Sweep = {
+      const sweep: Run = {
         state: "running",
         startedAt: performance.now(),
         invalidated: false,
@@ -99,33 +132,45 @@ export function createGapSweep(deps: GapSweepDeps): GapSweep {
       if (sweep.state === "failed" || sweep.invalidated) return null;
       return { seconds: (performance.now() - sweep.startedAt) / 1_000 };
     },
+    unanswered: () => unanswered,
     settled: async () => await current?.done,
   };
+}
+
+/** A sweep that marks what differs, and counts it. */
+function createComparison(deps: GapSweepDeps, signal: AbortSignal): { sweep: Sweep; marked(): number } {
+  const { pics, store, logger, concurrency, onMarked } = deps;
+  let total = 0;
+  const sweep = createSweep({
+    pics,
+    knownAmong: store.knownAmong,
+    logger,
+    concurrency,
+    signal,
+    backoff: deps.sweepBackoff,
+    async onWindow(_: readonly number[], { apps, unknown }: Metadata) {
+      const { marked } = await store.mark({ apps, unknown, full: false });
+      total += marked;
+      if (marked > 0) onMarked(marked);
+    },
+  });
+  return { sweep, marked: () => total };
 }
 
 /**
  * First every stored app, so that what has changed is found early, then the whole id space, since new apps appear below
  * the highest known id too. That is `ceil(stored apps / 5,000)` requests, `ceil(highest id / 5,000)`, and the trailing
- * empty windows. Returns how many apps were marked.
+ * empty windows, when Steam answers every id.
  */
-async function compareEverything(deps: GapSweepDeps, signal: AbortSignal): Promise<number> {
-  const { pics, store, concurrency, appIdMax, onMarked } = deps;
-  let total = 0;
-  const onWindow = async (_: readonly number[], { apps, unknown }: Metadata) => {
-    const { marked } = await store.mark({ apps, unknown, full: false });
-    total += marked;
-    if (marked > 0) onMarked(marked);
-  };
-  const sweep = { pics, concurrency, signal, onWindow };
-
+async function compareEverything({ store, appIdMax }: GapSweepDeps, sweep: Sweep): Promise<void> {
   let highestKnown = 0;
   for (;;) {
     const page = await store.storedAppids(highestKnown, idsPerRequest);
     const last = page.at(-1);
     if (last === undefined) break;
-    await sweepIds(sweep, page);
+    await sweep.ids(page);
     highestKnown = last;
   }
-  await sweepIdSpace(sweep, { end: appIdMax, highestKnown });
-  return total;
+  await sweep.idSpace({ end: appIdMax, highestKnown });
+  sweep.finish();
 }

@@ -31,6 +31,8 @@ export interface PollStatus {
   last_change_number: number | null;
   last_poll_at: string | null;
   bulk_completed_at: string | null;
+  /** Replies so far that named neither an app nor a package although the change number had risen; normal when small. */
+  empty_changelists: number;
 }
 
 export interface PollerDeps {
@@ -44,6 +46,8 @@ export interface PollerDeps {
   pollIntervalMs: number;
   /** Between two sweeps against silent drift; 0 is never. */
   reconcileIntervalMs: number;
+  /** A reply that names nothing although the change number rose by more than this is a gap. */
+  emptyJumpMax: number;
   signal: AbortSignal;
   /** Called when a poll has marked apps as pending. */
   onMarked: () => void;
@@ -54,7 +58,13 @@ export interface PollerDeps {
 export function createPoller(deps: PollerDeps): Poller {
   const { pics, logger, pollIntervalMs, signal } = deps;
   const state: PollState = {
-    status: { leading: false, last_change_number: null, last_poll_at: null, bulk_completed_at: null },
+    status: {
+      leading: false,
+      last_change_number: null,
+      last_poll_at: null,
+      bulk_completed_at: null,
+      empty_changelists: 0,
+    },
     polledUpTo: null,
   };
   let progressAt: string | null = null;
@@ -106,10 +116,11 @@ async function poll(deps: PollerDeps, state: PollState): Promise<void> {
   const cursor = monitor.last_change_number ?? 0;
   const since = monitor.gap === null ? cursor : Math.max(state.polledUpTo ?? 0, cursor);
   const changes = await deps.pics.changesSince(since, deps.signal);
-  const isGap = since > 0 && mayBeIncomplete(since, changes);
+  const isGap = since > 0 && mayBeIncomplete(since, changes, deps.emptyJumpMax);
   if (isGap) await openGap(deps, since, changes.currentChangeNumber);
   const accepted = await storeChanges(deps, state, since, changes);
   if (!accepted) return stepDown(deps, state);
+  if (since > 0 && !isGap && isEmptyJump(since, changes, 0)) status.empty_changelists += 1;
   await advanceSweep(deps, state, monitor, isGap);
   deps.onPolled();
 }
@@ -146,7 +157,7 @@ async function advanceSweep(deps: PollerDeps, state: PollState, monitor: Monitor
   if (isGap) sweep.invalidate();
   if (sweep.state() === "complete" || sweep.state() === "failed") return await finishSweep(deps, state);
   const isDue = isGap || monitor.gap !== null || isReconcileDue(monitor, deps.reconcileIntervalMs);
-  if (sweep.state() === "idle" && isDue) sweep.start();
+  if (sweep.isReady() && isDue) sweep.start();
 }
 
 /** Closes the gaps and moves the cursor to where polls are durable, past what the sweep found. */
@@ -158,13 +169,19 @@ async function finishSweep({ store, sweep, workerId }: PollerDeps, { polledUpTo,
 }
 
 /** Whether changes after `since` may be missing from the answer. The flag for packages alone means nothing here. */
-function mayBeIncomplete(since: number, changes: ChangesSince): boolean {
+function mayBeIncomplete(since: number, changes: ChangesSince, emptyJumpMax: number): boolean {
   return (
     changes.forceFullUpdate ||
     changes.forceFullAppUpdate ||
     changes.sinceChangeNumber !== since ||
-    changes.currentChangeNumber - since > changeWindow
+    changes.currentChangeNumber - since > changeWindow ||
+    isEmptyJump(since, changes, emptyJumpMax)
   );
+}
+
+/** Whether the change number rose by more than `max`, and the answer names neither an app nor a package. */
+function isEmptyJump(since: number, { currentChangeNumber, appsNamed, packages }: ChangesSince, max: number): boolean {
+  return currentChangeNumber - since > max && appsNamed === 0 && packages === 0;
 }
 
 function isReconcileDue({ bulk_completed_at, reconciled_seconds_ago }: MonitorState, intervalMs: number): boolean {

@@ -24,6 +24,8 @@ export interface BulkProgress {
   unknown: number;
   /** Apps of which Steam says "unknown", which is not believed yet; they stay as they are stored. */
   unconfirmed: number;
+  /** Ids that the sweep lacked or counted as unknown because Steam left them unanswered. */
+  unanswered: number;
   /** Finished share of the pass, 0 to 1: of the id space while it sweeps, then of the apps to fetch. */
   share: number;
   rate_per_second: number;
@@ -40,7 +42,7 @@ export function shareOf({
   failed,
   unknown,
   unconfirmed,
-}: Omit<BulkProgress, "share">): number {
+}: Omit<BulkProgress, "share" | "unanswered">): number {
   if (phase === "done") return 1;
   const [finished, all] =
     phase === "sweeping" ? [swept_ids, sweep_end ?? 0] : [done + failed + unknown + unconfirmed, total];
@@ -77,6 +79,8 @@ export interface BulkSummary {
   unknown: number;
   /** Stored apps of which Steam says that it does not know them, without a second answer so far. */
   unconfirmed: number;
+  /** Ids that were never stored and that Steam left unanswered: counted as unknown, and not stored. */
+  unanswered: number;
   /** The first of those that failed. */
   failed: { appid: number; error: string }[];
   failed_count: number;

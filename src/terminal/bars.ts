@@ -6,7 +6,7 @@ import { formatCount, formatDuration, formatLine } from "./format.ts";
 /** The progress of each system as a bar and figures, in one line of at most `width` columns; the end is cut off. */
 
 export function formatBulkLine(progress: BulkProgress, width = 80): string {
-  const { phase, total, done, failed, unknown, share, swept_ids, sweep_end } = progress;
+  const { phase, total, done, failed, unknown, unanswered, share, swept_ids, sweep_end } = progress;
   const pieces =
     phase === "sweeping"
       ? [
@@ -19,6 +19,7 @@ export function formatBulkLine(progress: BulkProgress, width = 80): string {
         ];
   if (progress.eta_seconds !== null && phase !== "done") pieces.push(`${formatDuration(progress.eta_seconds)} left`);
   if (failed > 0) pieces.push(`${formatCount(failed)} failed`);
+  if (unanswered > 0) pieces.push(`${formatCount(unanswered)} unanswered`);
   return formatLine(phase, share, pieces, width);
 }
 

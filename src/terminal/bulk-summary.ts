@@ -38,6 +38,9 @@ export function formatBulkSummary(summary: BulkSummary): string {
     ...wrap(`Requests to Steam: ${requests.join(", ") || "none"}`),
     `Unknown to Steam: ${formatCount(summary.unknown)}   Failed: ${formatCount(summary.failed_count)}`,
     ...unconfirmedLines(summary.unconfirmed),
+    ...(summary.unanswered > 0
+      ? [`Unanswered by Steam, never stored, taken for unknown: ${formatCount(summary.unanswered)} ids`]
+      : []),
     ...failures,
     ...(failures.length > 0 && unnamed > 0 ? [`  and ${formatCount(unnamed)} more, see sync_status.last_error`] : []),
     "",

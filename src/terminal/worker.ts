@@ -18,12 +18,13 @@ const snapshot = z
     steam: z.object({ connected: z.boolean(), connected_since: text, last_error: text }).nullish().catch(null),
     bulk: z
       .object({ phase: z.string(), swept_ids: number, sweep_end: number, total: z.number(), done: z.number() })
-      .extend({ failed: z.number(), unknown: z.number(), rate_per_second: number, eta_seconds: number })
+      .extend({ failed: z.number(), unknown: z.number(), unanswered: number })
+      .extend({ rate_per_second: number, eta_seconds: number })
       .nullish()
       .catch(null),
     monitor: z
       .object({ leading: z.boolean(), sweeping: z.boolean(), drain_only: z.boolean(), last_change_number: number })
-      .extend({ pending: number, failing: number, lag_seconds: number })
+      .extend({ pending: number, failing: number, lag_seconds: number, unanswered: number })
       .nullish()
       .catch(null),
     collector: z
@@ -47,6 +48,7 @@ export function workerFacts({ mode, snapshot: report, seen_seconds_ago }: Worker
     ["Lag", optionalAge(monitor?.lag_seconds)],
     ["Pending", optionalCount(monitor?.pending)],
     ["Failing", optionalCount(monitor?.failing)],
+    ["Unanswered", optionalCount((monitor ?? worker.bulk)?.unanswered || null)],
     ["Steam", worker.steam ? formatSteam(worker.steam, now) : null],
     ["Up for", started_at ? formatAge((now - Date.parse(started_at)) / 1_000) : null],
     ["Seen", `${formatAge(seen_seconds_ago)} ago`],

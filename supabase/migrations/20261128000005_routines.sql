@@ -142,6 +142,16 @@ as $$
   ) page;
 $$;
 
+-- Which of some apps are stored and known to Steam. request {"appids": [appid, …]}; reply [appid, …] ascending
+create or replace function public.pics_known_among(request jsonb) returns jsonb
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(jsonb_agg(appid order by appid), '[]')
+  from public.apps
+  where is_known and appid in (select id::integer from jsonb_array_elements_text(request -> 'appids') as id);
+$$;
+
 -- Appids most due for `pics` or `steamspy`: never synced first, then pending longest, then synced longest ago.
 create or replace function public.get_apps_for_sync(source text, max_apps integer) returns jsonb
 language plpgsql stable
@@ -2288,8 +2298,11 @@ as $$
     'platforms', to_jsonb(coalesce(string_to_array(a.platforms, ','), '{}')),
     -- Version 1 of the extractor kept only supported languages, and did not say so.
     'languages', case when jsonb_typeof(a.languages) = 'object' then (
-      select coalesce(jsonb_object_agg(l.key, '{"supported": true}' || l.value), '{}') from jsonb_each(a.languages) as l
-    ) end,
+      select coalesce(jsonb_object_agg(
+        l.key, case jsonb_typeof(l.value) when 'object' then '{"supported": true}' || l.value else l.value end
+      ), '{}')
+      from jsonb_each(a.languages) as l
+    ) else a.languages end,
     'parent', case when a.parent_appid is not null then
       jsonb_build_object('appid', a.parent_appid, 'name', (select p.name from public.apps p where p.appid = a.parent_appid)) end,
     'dlc', (

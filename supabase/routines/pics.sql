@@ -135,6 +135,16 @@ as $$
   ) page;
 $$;
 
+-- Which of some apps are stored and known to Steam. request {"appids": [appid, …]}; reply [appid, …] ascending
+create or replace function public.pics_known_among(request jsonb) returns jsonb
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(jsonb_agg(appid order by appid), '[]')
+  from public.apps
+  where is_known and appid in (select id::integer from jsonb_array_elements_text(request -> 'appids') as id);
+$$;
+
 -- Appids most due for `pics` or `steamspy`: never synced first, then pending longest, then synced longest ago.
 create or replace function public.get_apps_for_sync(source text, max_apps integer) returns jsonb
 language plpgsql stable

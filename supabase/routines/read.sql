@@ -214,8 +214,11 @@ as $$
     'platforms', to_jsonb(coalesce(string_to_array(a.platforms, ','), '{}')),
     -- Version 1 of the extractor kept only supported languages, and did not say so.
     'languages', case when jsonb_typeof(a.languages) = 'object' then (
-      select coalesce(jsonb_object_agg(l.key, '{"supported": true}' || l.value), '{}') from jsonb_each(a.languages) as l
-    ) end,
+      select coalesce(jsonb_object_agg(
+        l.key, case jsonb_typeof(l.value) when 'object' then '{"supported": true}' || l.value else l.value end
+      ), '{}')
+      from jsonb_each(a.languages) as l
+    ) else a.languages end,
     'parent', case when a.parent_appid is not null then
       jsonb_build_object('appid', a.parent_appid, 'name', (select p.name from public.apps p where p.appid = a.parent_appid)) end,
     'dlc', (

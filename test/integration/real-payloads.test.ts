@@ -8,6 +8,7 @@ import { compareWithDatabase } from "../support/independent-reading/compare.ts";
 import { readIndependently } from "../support/independent-reading/read.ts";
 import { fromPayloads } from "../support/steam/catalog.ts";
 import { startSimulatedSteam } from "../support/steam/simulated-steam.ts";
+import { decodeMessage, messages } from "../support/steam/wire.ts";
 import { startBulk } from "../support/sync.ts";
 
 /**
@@ -34,6 +35,15 @@ function lines<T>(file: string): T[] {
     .map((line) => JSON.parse(line) as T);
 }
 
+/** The app of a captured reply to a product info request. */
+function captured(name: string): Payload {
+  const message = decodeMessage(readFileSync(`${folder}wire/product-info-response-${name}.bin`));
+  const [app] = messages.productInfoResponse.decode(message.body).apps ?? [];
+  if (app === undefined) throw new Error(`no app in ${name}`);
+  const text = Buffer.from(app.buffer ?? []).subarray(0, -1);
+  return { appid: app.appid, changeNumber: app.change_number ?? 0, text: text.toString() };
+}
+
 const sources: [string, number, () => Payload[]][] = [
   [
     "appinfo.jsonl.gz",
@@ -54,6 +64,7 @@ const sources: [string, number, () => Payload[]][] = [
         text: commonToText(appid, common),
       })),
   ],
+  ["the captured replies of wire/", 2, () => ["480", "440-public-only"].map(captured)],
 ];
 
 describe.skipIf(!present)(`real payloads${present ? "" : " (skipped: ../shared/pics is not there)"}`, () => {

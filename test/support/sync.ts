@@ -95,6 +95,7 @@ export function startMonitor(db: Database, steam: Pick<SimulatedSteam, "proxyUrl
     pollIntervalMs: 100,
     reconcileIntervalMs: 0,
     appIdMax: null,
+    emptyJumpMax: 100,
     drainOnly: false,
     workerId,
     lease: createLeaderLease(db, retry, { role: "monitor", workerId, leaseMs }),
@@ -140,6 +141,7 @@ function compose(
     appBackoff: { firstMs: 50, maxMs: 500 },
     askAgain: { rounds: 4, backoff: { firstMs: 20, maxMs: 100 } },
     unknownRule: { confirmMs: 600_000, maxShrink: 0.05, acceptUnknown: false },
+    sweepBackoff: { firstMs: 20, maxMs: 200 },
     history: true,
   };
 }

@@ -198,5 +198,13 @@ forEachSqlDatabase("pics_mark", (open, kind) => {
       expect(await call("pics_stored_appids", { after: 40, max: 2 })).toEqual([50]);
       expect(await call("pics_stored_appids", { after: 50, max: 2 })).toEqual([]);
     });
+
+    test("pics_known_among returns stored apps that Steam knows, and nothing that is only marked", async () => {
+      await store(record(30, 500), record(10, 500), record(20, 500));
+      await sql("update apps set is_known = false where appid = 20");
+      await mark([[60, 500]]);
+      expect(await call("pics_known_among", { appids: [60, 30, 20, 10, 7, 30] })).toEqual([10, 30]);
+      expect(await call("pics_known_among", { appids: [] })).toEqual([]);
+    });
   });
 });

@@ -81,6 +81,31 @@ forEachSqlDatabase("catalog_app", (open) => {
     expect(await reader().app(10)).toMatchObject({ synced_at: null });
   });
 
+  test("returns and finds platforms beyond the three usual ones", async () => {
+    await store(record(10, 500, { platforms: "windows,android" }), record(20, 500, { platforms: "windows" }));
+    expect((await reader().app(10))?.platforms).toEqual(["windows", "android"]);
+    const { apps } = z
+      .object({ apps: z.array(appSummary) })
+      .parse(await reader().apps({ max: 5, sort: "appid", descending: false, platforms: ["android"] }));
+    expect(apps).toMatchObject([{ appid: 10, platforms: ["windows", "android"] }]);
+  });
+
+  test("returns a primary genre that is not among the genres", async () => {
+    await store(record(10, 500, { genres: [1], primary_genre_id: 23 }));
+    expect(await reader().app(10)).toMatchObject({ genres: [{ id: 1, is_primary: false }], primary_genre_id: 23 });
+  });
+
+  test("returns languages that version 1 of the extractor stored as supported", async () => {
+    const stored = { english: { full_audio: true, subtitles: false }, odd: "1" };
+    await sql("insert into apps (appid, languages) values (7, $1), (8, '[]'), (9, null)", [JSON.stringify(stored)]);
+    expect((await reader().app(7))?.languages).toEqual({
+      english: { supported: true, full_audio: true, subtitles: false },
+      odd: "1",
+    });
+    expect((await reader().app(8))?.languages).toEqual([]);
+    expect((await reader().app(9))?.languages).toBeNull();
+  });
+
   test("returns rows of an older application", async () => {
     await sql("insert into apps (appid, platforms, languages, content_descriptors) values (7, '', '{}', '[]')");
     expect(await reader().app(7)).toMatchObject({ name: null, platforms: [], synced_at: null, change_number: null });

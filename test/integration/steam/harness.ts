@@ -1,9 +1,9 @@
 import { once } from "node:events";
-import { request as httpRequest } from "node:http";
+import { Agent } from "node:http";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Logger, pino } from "pino";
-import type { FetchHttpPayload } from "../../../src/steam/payload.ts";
+import { valveDomains } from "../../../src/process/host-name.ts";
 import { createPics, type PicsOptions } from "../../../src/steam/pics.ts";
 import type { Pics } from "../../../src/steam/port.ts";
 import { createSteamSession, type SteamSession, type SteamSessionOptions } from "../../../src/steam/session.ts";
@@ -67,8 +67,13 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     requestDelayMs: 0,
     concurrency: 4,
     timeoutMs: 5_000,
-    fetchHttpPayload: throughProxy(steam.proxyUrl),
     ...options.pics,
+    // The agent of the process takes its proxy from the environment at start; this one takes it as an argument.
+    http: {
+      hosts: valveDomains,
+      agent: new Agent({ proxyEnv: { HTTP_PROXY: steam.proxyUrl } }),
+      ...options.pics?.http,
+    },
   });
   for (const fault of options.faults ?? []) steam.faults.add(fault);
   session.start();
@@ -139,23 +144,4 @@ export async function startRelay(proxyUrl: string) {
       await new Promise((resolve) => server.close(resolve));
     },
   };
-}
-
-/** Node's fetch takes its proxy from the environment at start; this one takes it as an argument. */
-function throughProxy(proxyUrl: string): FetchHttpPayload {
-  const { hostname, port } = new URL(proxyUrl);
-  return (url, signal) =>
-    new Promise((resolve, reject) => {
-      const headers = { host: new URL(url).host };
-      const request = httpRequest(
-        { hostname, port, path: url, headers, ...(signal && { signal }) },
-        async (response) => {
-          const body = Buffer.concat(await response.toArray());
-          if (response.statusCode === 200) resolve(body);
-          else reject(new Error(`HTTP ${response.statusCode}`));
-        },
-      );
-      request.on("error", reject);
-      request.end();
-    });
 }

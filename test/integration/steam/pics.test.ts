@@ -32,8 +32,15 @@ test("lists changes since a number, each app with its latest", async () => {
       { appid: 20, changeNumber: removal, needsToken: false },
       { appid: 5000, changeNumber: removal + 1, needsToken: true },
     ],
+    appsNamed: 3,
+    packages: 0,
   });
   expect(pics.status()).toMatchObject({ connected: true, requests: { changes: 2, product_info: 0 } });
+
+  const later = steam.catalog.currentChangeNumber;
+  steam.catalog.changePackage(1);
+  steam.catalog.changePackage(2);
+  expect(await pics.changesSince(later)).toMatchObject({ apps: [], appsNamed: 0, packages: 2 });
 });
 
 test("passes on the force flag when the number is too old", async () => {

@@ -40,6 +40,7 @@ const relationQueries = {
   publishers: namesQuery("publisher", "publishers"),
   dlc: "select appid, jsonb_agg(dlc_appid order by dlc_appid) as value from app_dlc group by appid",
   steam_deck: `select appid, jsonb_build_object('category', category, 'steamos_category', steamos_category,
+    'machine_category', machine_category, 'frame_category', frame_category,
     'test_timestamp', ${isoTime("test_timestamp")}, 'tested_build_id', tested_build_id, 'tests', tests) as value
     from app_steam_deck`,
 };

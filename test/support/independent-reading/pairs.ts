@@ -54,19 +54,31 @@ function tokenize(text: string): Token[] {
   return tokens;
 }
 
-/** The value behind a path of exact keys, the last of each where a key is repeated; undefined when there is none. */
+/**
+ * The value behind a path of keys, the first of each where a key is repeated; undefined when there is none. Keys are
+ * equal without regard to the case of ASCII letters: Valve's public reader (`KeyValues::FindKey`) does the same.
+ */
 export function at(pairs: Pairs, ...path: string[]): string | Pairs | undefined {
   let value: string | Pairs | undefined = pairs;
   for (const key of path) {
     if (value === undefined || typeof value === "string") return undefined;
-    value = value.findLast((pair) => pair[0] === key)?.[1];
+    value = value.find(([other]) => other.length === key.length && small(other) === small(key))?.[1];
   }
   return value;
 }
 
-/** The block behind a path, each key once with its last value; undefined for no value or a plain one. */
+/** The block behind a path, each key once with its first value; undefined for no value or a plain one. */
 export function blockAt(pairs: Pairs, ...path: string[]): Pairs | undefined {
   const value = at(pairs, ...path);
   if (value === undefined || typeof value === "string") return undefined;
-  return value.filter(([key], index) => value.findLastIndex((pair) => pair[0] === key) === index);
+  const seen = new Set<string>();
+  return value.filter(([key]) => {
+    const isFirst = !seen.has(small(key));
+    seen.add(small(key));
+    return isFirst;
+  });
+}
+
+function small(key: string): string {
+  return key.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 }

@@ -4,10 +4,24 @@
  * records.
  */
 import { at, blockAt, type Pairs, readPairs } from "./pairs.ts";
+import {
+  ascending,
+  child,
+  id,
+  inKeyOrder,
+  integer,
+  lowerText,
+  maxId,
+  saysOne,
+  saysTrue,
+  text,
+  time,
+} from "./values.ts";
 
 export type SqlValue = string | number | boolean | null | number[] | Record<string, LanguageColumns>;
 
 interface LanguageColumns {
+  supported: boolean;
   full_audio: boolean;
   subtitles: boolean;
 }
@@ -16,19 +30,27 @@ interface LanguageColumns {
 export interface ExpectedDeck {
   category: string;
   steamos_category: string | null;
+  machine_category: string | null;
+  frame_category: string | null;
   /** ISO 8601, UTC. */
   test_timestamp: string | null;
   tested_build_id: string | null;
   tests: { display: number | null; token: string }[] | null;
 }
 
-/** The rows of one app, as selects would return them after its payload was loaded into an empty database. */
-export interface ExpectedRows {
-  /** Steam withheld sections: the fields that depend on them are null or empty here. */
+/** The rows of one app, as selects would return them. */
+export interface ExpectedRows extends Relations {
+  /** Steam withheld sections of the last payload. */
   partial: boolean;
   changeNumber: number;
   /** Column of `apps` → value; times are ISO 8601 in UTC, jsonb columns are parsed. */
   apps: Record<string, SqlValue>;
+  /** Ascending. */
+  dlc: number[];
+}
+
+/** What `common` and `extended` list of an app, without its DLC. */
+interface Relations {
   /** Ascending by rank. */
   tags: [tagId: number, rank: number][];
   /** Ascending by id. */
@@ -39,54 +61,125 @@ export interface ExpectedRows {
   franchises: string[];
   developers: string[];
   publishers: string[];
-  /** Ascending. */
-  dlc: number[];
   steam_deck: ExpectedDeck | null;
 }
 
-const maxId = 2 ** 31 - 1;
-/** 9999-12-31T23:59:59Z. */
-const maxUnixSeconds = 253_402_300_799;
 /** Every `metacritic_fullurl` in real payloads starts so; `metacritic_url` holds what follows (`pc/portal-2`). */
 const metacriticBase = "https://www.metacritic.com/game/";
 
-/**
- * Reads one payload as if it were the first one stored in an empty database.
- *
- * @param appid the app that was requested
- * @param changeNumber the change number that came with it
- * @param text text KeyValues without the trailing NUL; one that cannot be read throws
- */
+/** What one payload determines: a column or relation that is absent here stays as it was. */
+export interface Reading {
+  partial: boolean;
+  columns: Record<string, SqlValue>;
+  relations: Partial<Relations>;
+  /** Ascending. */
+  dlc: number[];
+  /** `dlc` is all that Steam lists, so that others are removed. */
+  dlcComplete: boolean;
+}
+
+/** The rows of an app that was never stored: its one payload is all that is known. */
 export function readIndependently(appid: number, changeNumber: number, text: string): ExpectedRows {
-  const app = blockAt(readPairs(text), "appinfo");
-  if (app === undefined) throw new Error(`app ${appid}: the text is no "appinfo" block`);
-  const partial = saysOne(at(app, "public_only"));
+  return rowsAfter(null, appid, changeNumber, readPayload(appid, text, false));
+}
+
+/**
+ * The rows of an app after one more payload.
+ *
+ * @param before its rows until then; null when it was never stored
+ * @param changeNumber the change number that came with the payload
+ * @param parents stored appid → its stored `parent_appid`: a DLC that names the app as its parent is never removed
+ */
+export function rowsAfter(
+  before: ExpectedRows | null,
+  appid: number,
+  changeNumber: number,
+  { partial, columns, relations, dlc, dlcComplete }: Reading,
+  parents: ReadonlyMap<number, unknown> = new Map(),
+): ExpectedRows {
+  const rows = before ?? { apps: { ...emptyColumns, appid }, ...emptyRelations, dlc: [] };
+  const kept = rows.dlc.filter((other) => !dlcComplete || parents.get(other) === appid);
   return {
+    ...rows,
+    ...relations,
     partial,
     changeNumber,
-    apps: readColumns(appid, app, partial),
-    tags: readTags(app),
-    genres: readGenres(app),
-    categories: readCategories(app),
-    franchises: readAssociations(app, "franchise"),
-    developers: readCompanies(app, "developer"),
-    publishers: readCompanies(app, "publisher"),
-    dlc: readDlc(app),
-    steam_deck: readDeck(app),
+    apps: { ...rows.apps, ...columns, is_known: true, is_active: true },
+    dlc: ascending([...kept, ...dlc]),
   };
 }
 
-function readColumns(appid: number, app: Pairs, partial: boolean): Record<string, SqlValue> {
-  const common = (key: string) => at(app, "common", key);
-  const extended = (key: string) => at(app, "extended", key);
-  const publicBranch = (key: string) => at(app, "depots", "branches", "public", key);
+const emptyRelations: Relations = {
+  tags: [],
+  genres: [],
+  categories: [],
+  franchises: [],
+  developers: [],
+  publishers: [],
+  steam_deck: null,
+};
+
+const emptyColumns: Record<string, SqlValue> = Object.fromEntries(
+  (
+    "name type is_known is_active is_free release_state steam_release_date original_release_date store_asset_mtime platforms " +
+    "controller_support pics_review_score pics_review_percentage metacritic_score metacritic_url parent_appid homepage_url " +
+    "app_state last_content_update current_build_id content_descriptors languages has_workshop primary_genre_id"
+  )
+    .split(" ")
+    .map((column) => [column, null]),
+);
+
+/** The sections of a payload that tell something. */
+interface Telling {
+  common: boolean;
+  extended: boolean;
+  depots: boolean;
+}
+
+/**
+ * Reads one payload.
+ *
+ * @param appid the app that was requested
+ * @param text text KeyValues without the trailing NUL; one that cannot be read throws
+ * @param withheld the reply said `only_public` or `missing_token`
+ */
+export function readPayload(appid: number, text: string, withheld: boolean): Reading {
+  const app = blockAt(readPairs(text), "appinfo");
+  if (app === undefined) throw new Error(`app ${appid}: the text is no "appinfo" block`);
+  const partial = withheld || saysOne(at(app, "public_only"));
+  const hasContent = (section: string) => (blockAt(app, section) ?? []).length > 0;
+  const common = hasContent("common");
+  const depots = hasContent("depots");
+  // Many whole texts have no `extended`: such an app has nothing to say there.
+  const extended = hasContent("extended") || (common && !partial);
+  const telling = { common, extended, depots };
   return {
-    appid,
+    partial,
+    columns: readColumns(appid, app, telling),
+    relations: readRelations(app, telling),
+    dlc: readDlc(appid, app),
+    dlcComplete: hasContent("extended") && depots && listedDlc(app).length < 64,
+  };
+}
+
+function readColumns(appid: number, app: Pairs, telling: Telling): Record<string, SqlValue> {
+  return {
+    ...(telling.common && readCommon(app)),
+    ...(telling.extended && {
+      homepage_url: text(at(app, "extended", "homepage")) ?? text(at(app, "extended", "developer_url")),
+      app_state: text(at(app, "extended", "state")),
+    }),
+    ...(telling.depots && readBuild(app)),
+    ...readFree(app, telling),
+    ...readParent(appid, app, telling),
+  };
+}
+
+function readCommon(app: Pairs): Record<string, SqlValue> {
+  const common = (key: string) => at(app, "common", key);
+  return {
     name: text(common("name")),
     type: lowerText(common("type")),
-    is_known: true,
-    is_active: true,
-    is_free: blockAt(app, "extended") || !partial ? saysOne(extended("isfreeapp")) : null,
     release_state: lowerText(common("releasestate")),
     steam_release_date: time(common("steam_release_date")),
     original_release_date: time(common("original_release_date")),
@@ -97,23 +190,53 @@ function readColumns(appid: number, app: Pairs, partial: boolean): Record<string
     pics_review_percentage: integer(common("review_percentage"), 0, 100),
     metacritic_score: integer(common("metacritic_score"), 0, 100),
     metacritic_url: readMetacriticUrl(app),
-    parent_appid: readParent(appid, app),
-    homepage_url: text(extended("homepage")) ?? text(extended("developer_url")),
-    app_state: text(extended("state")),
-    last_content_update: time(publicBranch("timeupdated")),
-    current_build_id: text(publicBranch("buildid")),
     content_descriptors: readContentDescriptors(app),
     languages: readLanguages(app),
-    has_workshop:
-      blockAt(app, "common") || !partial
-        ? saysOne(at(app, "common", "category", "category_30")) || saysOne(common("workshop_visible"))
-        : null,
+    has_workshop: saysOne(at(app, "common", "category", "category_30")) || saysOne(common("workshop_visible")),
+    primary_genre_id: id(common("primary_genre")),
+  };
+}
+
+function readBuild(app: Pairs): Record<string, SqlValue> {
+  const branch = (key: string) => at(app, "depots", "branches", "public", key);
+  return {
+    last_content_update: time(branch("timebuildupdated")) ?? time(branch("timeupdated")),
+    current_build_id: text(branch("buildid")),
+  };
+}
+
+/** Nothing when the flags that are there say no and a section with another flag is withheld. */
+function readFree(app: Pairs, telling: Telling): Record<string, SqlValue> {
+  const type = lowerText(at(app, "common", "type"));
+  const isFree =
+    saysOne(at(app, "extended", "isfreeapp")) ||
+    saysOne(at(app, "common", "freetodownload")) ||
+    type === "demo" ||
+    type === "beta";
+  return isFree || (telling.common && telling.extended) ? { is_free: isFree } : {};
+}
+
+function readRelations(app: Pairs, telling: Telling): Partial<Relations> {
+  if (!telling.common) return {};
+  return {
+    tags: readTags(app),
+    genres: readGenres(app),
+    categories: readCategories(app),
+    franchises: readAssociations(app, "franchise"),
+    steam_deck: readDeck(app),
+    ...readCompanies(app, "developer", telling),
+    ...readCompanies(app, "publisher", telling),
   };
 }
 
 function readPlatforms(app: Pairs): string | null {
-  const named = (text(at(app, "common", "oslist")) ?? "").split(",").map((entry) => entry.trim());
-  return ["windows", "macos", "linux"].filter((platform) => named.includes(platform)).join(",") || null;
+  const named = (lowerText(at(app, "common", "oslist")) ?? "").split(",").map((entry) => entry.trim());
+  const place = (platform: string) => {
+    const index = ["windows", "macos", "linux"].indexOf(platform);
+    return index === -1 ? platform : ` ${index}`;
+  };
+  const sorted = [...new Set(named)].filter(Boolean).sort((left, right) => (place(left) < place(right) ? -1 : 1));
+  return sorted.join(",") || null;
 }
 
 function readMetacriticUrl(app: Pairs): string | null {
@@ -121,14 +244,16 @@ function readMetacriticUrl(app: Pairs): string | null {
   return text(at(app, "common", "metacritic_fullurl")) ?? (path === null ? null : metacriticBase + path);
 }
 
-function readParent(appid: number, app: Pairs): number | null {
+/** The first valid of four; nothing when `common` has none and the section of the others is withheld. */
+function readParent(appid: number, app: Pairs, telling: Telling): Record<string, SqlValue> {
   const candidates = [
     id(at(app, "common", "parent")),
     id(at(app, "extended", "dlcforappid")),
     id(at(app, "extended", "demoofappid")),
     id(at(app, "extended", "betaforappid")),
-  ];
-  return candidates.find((candidate) => candidate !== null && candidate !== appid) ?? null;
+  ].map((candidate) => (candidate === appid ? null : candidate));
+  if (!telling.common || (candidates[0] === null && !telling.extended)) return {};
+  return { parent_appid: candidates.find((candidate) => candidate !== null) ?? null };
 }
 
 function readContentDescriptors(app: Pairs): number[] | null {
@@ -143,14 +268,18 @@ function readLanguages(app: Pairs): Record<string, LanguageColumns> | null {
     current === undefined
       ? older
           .filter(([, value]) => saysOne(value))
-          .map(([language]) => [language, { full_audio: false, subtitles: false }])
-      : current
-          .filter(([, support]) => saysTrue(child(support, "supported")))
-          .map(([language, support]) => [
-            language,
-            { full_audio: saysTrue(child(support, "full_audio")), subtitles: saysTrue(child(support, "subtitles")) },
-          ]);
-  const wellNamed = named.filter(([language]) => /^[a-z_]+$/.test(language));
+          .map(([language]) => [language, { supported: true, full_audio: false, subtitles: false }])
+      : current.map(([language, support]) => [
+          language,
+          {
+            supported: saysTrue(child(support, "supported")),
+            full_audio: saysTrue(child(support, "full_audio")),
+            subtitles: saysTrue(child(support, "subtitles")),
+          },
+        ]);
+  const wellNamed = named.filter(
+    ([language, flags]) => /^[a-z_]+$/.test(language) && Object.values(flags).includes(true),
+  );
   return wellNamed.length > 0 ? Object.fromEntries(wellNamed) : null;
 }
 
@@ -168,7 +297,9 @@ function readGenres(app: Pairs): [number, boolean][] {
 
 function readCategories(app: Pairs): number[] {
   const set = (blockAt(app, "common", "category") ?? []).filter(([, value]) => saysOne(value));
-  return ascending(set.map(([key]) => (key.startsWith("category_") ? id(key.slice("category_".length)) : null)));
+  return ascending(
+    set.map(([key]) => (key.toLowerCase().startsWith("category_") ? id(key.slice("category_".length)) : null)),
+  );
 }
 
 function readAssociations(app: Pairs, type: string): string[] {
@@ -178,86 +309,48 @@ function readAssociations(app: Pairs, type: string): string[] {
   return [...new Set(names)].sort();
 }
 
-function readCompanies(app: Pairs, type: "developer" | "publisher"): string[] {
+/** The associations, else the older single name; nothing when there is no association and `extended` is withheld. */
+function readCompanies(app: Pairs, type: "developer" | "publisher", telling: Telling): Partial<Relations> {
   const associated = readAssociations(app, type);
-  if (associated.length > 0) return associated;
+  if (associated.length === 0 && !telling.extended) return {};
   const name = text(at(app, "extended", type)) ?? text(at(app, "common", type));
-  return name === null ? [] : [name];
+  return { [`${type}s`]: associated.length > 0 || name === null ? associated : [name] };
 }
 
-function readDlc(app: Pairs): number[] {
-  return ascending((text(at(app, "extended", "listofdlc")) ?? "").split(",").map((entry) => id(entry)));
+function listedDlc(app: Pairs): string[] {
+  const entries = (text(at(app, "extended", "listofdlc")) ?? "").split(",").map((entry) => entry.trim());
+  return entries.filter(Boolean);
+}
+
+function readDlc(appid: number, app: Pairs): number[] {
+  const depots = (blockAt(app, "depots") ?? []).filter(([key]) => /^\d+$/.test(key));
+  const named = [
+    ...listedDlc(app).map((entry) => id(entry)),
+    ...depots.map(([, depot]) => id(child(depot, "dlcappid"))),
+  ];
+  return ascending(named).filter((dlc) => dlc !== appid);
 }
 
 function readDeck(app: Pairs): ExpectedDeck | null {
   const deck = blockAt(app, "common", "steam_deck_compatibility");
   if (deck === undefined || deck.length === 0) return null;
-  const category = integer(at(deck, "category"), 0, 3) ?? 0;
+  const verdict = (key: string) =>
+    text(at(deck, key)) === null
+      ? null
+      : (["unknown", "unsupported", "playable", "verified"][integer(at(deck, key), 0, 3) ?? 0] ?? "unknown");
   const steamos = text(at(deck, "steamos_compatibility"));
   const tests = inKeyOrder(blockAt(deck, "tests") ?? []).flatMap((test) => {
     const token = text(child(test, "token"));
     return token === null ? [] : [{ display: integer(child(test, "display"), 0, maxId), token }];
   });
   return {
-    category: ["unknown", "unsupported", "playable", "verified"][category] ?? "unknown",
+    category: verdict("category") ?? "unknown",
     steamos_category:
       steamos === null ? null : (["unknown", "unsupported", "compatible"][integer(steamos, 0, 2) ?? 0] ?? "unknown"),
+    machine_category: verdict("steam_machine_compatibility"),
+    frame_category: verdict("steam_frame_compatibility"),
     test_timestamp: time(at(deck, "test_timestamp")),
     tested_build_id: text(at(deck, "tested_build_id")),
     tests: tests.length > 0 ? tests : null,
   };
-}
-
-/** Plain text without NUL and without halves of surrogate pairs, trimmed; null when it is empty or a block. */
-function text(value: string | Pairs | undefined): string | null {
-  if (typeof value !== "string") return null;
-  return value.replaceAll("\0", "").toWellFormed().trim() || null;
-}
-
-function lowerText(value: string | Pairs | undefined): string | null {
-  return text(value)?.toLowerCase() ?? null;
-}
-
-/** Digits only, within the bounds; null otherwise. */
-function integer(value: string | Pairs | undefined, min: number, max: number): number | null {
-  const digits = text(value);
-  if (digits === null || !/^\d+$/.test(digits)) return null;
-  const number = Number(digits);
-  return number >= min && number <= max ? number : null;
-}
-
-function id(value: string | Pairs | undefined): number | null {
-  return integer(value, 1, maxId);
-}
-
-/** Unix seconds as ISO 8601 in UTC. */
-function time(value: string | Pairs | undefined): string | null {
-  const seconds = integer(value, 1, maxUnixSeconds);
-  return seconds === null ? null : new Date(seconds * 1000).toISOString();
-}
-
-function saysOne(value: string | Pairs | undefined): boolean {
-  return text(value) === "1";
-}
-
-function saysTrue(value: string | Pairs | undefined): boolean {
-  return saysOne(value) || text(value) === "true";
-}
-
-function child(value: string | Pairs, key: string): string | Pairs | undefined {
-  return typeof value === "string" ? undefined : at(value, key);
-}
-
-/**
- * The values of a numbered block (`"0" …`, `"1" …`) in numeric order of their keys; other keys are no members of the
- * list.
- */
-function inKeyOrder(block: Pairs): (string | Pairs)[] {
-  const numbered = block.filter(([key]) => /^\d+$/.test(key));
-  return numbered.sort(([left], [right]) => Number(left) - Number(right)).map(([, value]) => value);
-}
-
-/** Deduplicated, ascending, without nulls. */
-function ascending(ids: (number | null)[]): number[] {
-  return [...new Set(ids.filter((value) => value !== null))].sort((left, right) => left - right);
 }

@@ -7,7 +7,7 @@ export const sampleText = String.raw`
   "appid" "620"
   "common"
   {
-    "name" " Portal \"2\"	"  "type" "Game"  "ReleaseState" "disabled"  "releasestate" "prerelease"  "releasestate" "Released"
+    "name" " Portal \"2\"	"  "type" "Game"  "ReleaseState" "Released"  "releasestate" "prerelease"  "releasestate" "disabled"
     "oslist" "linux, windows,android"  "controller_support" "FULL"
     "steam_release_date" "1303171200"  "original_release_date" "0"  "store_asset_mtime" "253402300800"
     "review_score" "9"  "review_percentage" "101"  "metacritic_score" "095"  "metacritic_url" "pc/portal-2"
@@ -19,7 +19,7 @@ export const sampleText = String.raw`
     "supported_languages"
     {
       "english" { "supported" "true" "full_audio" "1" }
-      "french" { "supported" "" "subtitles" "true" }
+      "french" { "supported" "" "subtitles" "true" }  "polish" { "supported" "" }
       "german;" { "supported" "true" }
       "dutch" "1"
     }
@@ -31,7 +31,7 @@ export const sampleText = String.raw`
     }
     "steam_deck_compatibility"
     {
-      "category" "3"  "steamos_compatibility" "2"  "test_timestamp" "1643760000"  "tested_build_id" "8"
+      "category" "3"  "steamos_compatibility" "2"  "steam_machine_compatibility" "2"  "steam_frame_compatibility" "8"  "test_timestamp" "1643760000"  "tested_build_id" "8"
       "tests" { "10" { "display" "4" "token" "#b" } "9" { "display" "?" "token" "#a" } "11" { "display" "1" } }
     }
   }
@@ -40,7 +40,11 @@ export const sampleText = String.raw`
     "isfreeapp" "1"  "publisher" "Valve\\Co"  "developer" "unused"  "homepage" ""  "developer_url" "http://a/"
     "listofdlc" "323180, 7,323180,-2"  "dlcforappid" "0"  "demoofappid" "400"  "betaforappid" "500"  "state" "eStateAvailable"
   }
-  "depots" { "621" { } "branches" { "public" { "buildid" "00123" "timeupdated" "1700000000" } } }
+  "depots"
+  {
+    "621" { "dlcappid" "9" }  "622" { "dlcappid" "7" }  "623" "8"
+    "branches" { "public" { "buildid" "00123" "timeupdated" "1700000000" "timebuildupdated" "1600000000" } "dlcappid" "10" }
+  }
 }`;
 
 /** The rows expected for {@link sampleText} with change number 77. */
@@ -58,7 +62,7 @@ export const sampleRows: ExpectedRows = {
     steam_release_date: "2011-04-19T00:00:00.000Z",
     original_release_date: null,
     store_asset_mtime: null,
-    platforms: "windows,linux",
+    platforms: "windows,linux,android",
     controller_support: "full",
     pics_review_score: 9,
     pics_review_percentage: null,
@@ -67,11 +71,15 @@ export const sampleRows: ExpectedRows = {
     parent_appid: 400,
     homepage_url: "http://a/",
     app_state: "eStateAvailable",
-    last_content_update: "2023-11-14T22:13:20.000Z",
+    last_content_update: "2020-09-13T12:26:40.000Z",
     current_build_id: "00123",
     content_descriptors: [2, 5],
-    languages: { english: { full_audio: true, subtitles: false } },
+    languages: {
+      english: { supported: true, full_audio: true, subtitles: false },
+      french: { supported: false, full_audio: false, subtitles: true },
+    },
     has_workshop: true,
+    primary_genre_id: 4,
   },
   tags: [
     [21, 1],
@@ -86,10 +94,12 @@ export const sampleRows: ExpectedRows = {
   franchises: ["Portal", "portal"],
   developers: ["Valve"],
   publishers: ["Valve\\Co"],
-  dlc: [7, 323180],
+  dlc: [7, 9, 323180],
   steam_deck: {
     category: "verified",
     steamos_category: "compatible",
+    machine_category: "playable",
+    frame_category: "unknown",
     test_timestamp: "2022-02-02T00:00:00.000Z",
     tested_build_id: "8",
     tests: [

@@ -3,6 +3,7 @@ import type { Duplex } from "node:stream";
 import { promisify } from "node:util";
 import { constants, gzip } from "node:zlib";
 import { type WebSocket, WebSocketServer } from "ws";
+import { sendBomb } from "./bombs.ts";
 import type { SimulationContext } from "./context.ts";
 import type { FaultOf } from "./faults.ts";
 import { type PicsReply, type PicsRequest, picsReply, readPicsRequest } from "./pics-replies.ts";
@@ -101,6 +102,14 @@ export function createContentManager(context: SimulationContext): ContentManager
           connection,
           garbage(fault, (body) => message(connection, request.replyMsg, body, extra)),
         );
+        return;
+      }
+      if (fault?.kind === "bomb") {
+        const wrap = (body: Uint8Array) => message(connection, request.replyMsg, body, extra);
+        const countBytes = (count: number) => {
+          context.log.bytesSent += count;
+        };
+        void sendBomb(connection.socket, fault.how, wrap, countBytes);
         return;
       }
       const reply = picsReply(context, request, { apps, reply: fault });

@@ -1,3 +1,4 @@
+import type { Bomb, HttpBody } from "./bombs.ts";
 import { createRandom } from "./random.ts";
 import type { SimulatedRequestKind } from "./request-log.ts";
 
@@ -62,10 +63,14 @@ export type FaultAction =
   | { kind: "force"; how: "full" | "apps" | "packages" | "since" }
   /** Product info and metadata: the app comes with a lower change number than announced. */
   | { kind: "wrong_older_change_number"; by?: number }
-  /** The CM list fails: HTTP 500, an empty list, or not KeyValues. */
-  | { kind: "cm_list"; how?: "http_500" | "empty" | "garbage" }
-  /** The HTTP payload of an app fails. */
-  | { kind: "http_payload"; status?: number }
+  /** The CM list fails: HTTP 500, an empty list, not KeyValues, a damaged gzip, no end, or endpoints that are none. */
+  | { kind: "cm_list"; how?: "http_500" | "empty" | "garbage" | "bad_gzip" | "endless" | "no_endpoints" }
+  /** The HTTP payload of an app fails: a status (404), perhaps with a `location`, or a body that is wrong. */
+  | { kind: "http_payload"; status?: number; location?: string; body?: HttpBody }
+  /** Product info: another host or size of the texts over HTTP than the right one. */
+  | { kind: "http_offer"; host?: string; size?: number }
+  /** A reply that takes far more memory than it should. */
+  | { kind: "bomb"; how: Bomb }
   /** The app list fails: an HTTP status, or a reply without `apps`. */
   | { kind: "app_list"; status?: number; how?: "status" | "no_apps" }
   /** The proxy refuses the connection (502) to hosts whose name ends so; default: to every host. */
@@ -128,6 +133,8 @@ const defaultRequests: Record<FaultKind, SimulatedRequestKind[]> = {
   force: ["changes"],
   cm_list: ["cm_list"],
   http_payload: ["http_payload"],
+  http_offer: ["product_info"],
+  bomb: ["product_info"],
   app_list: ["app_list"],
   unreachable: [],
 };
@@ -229,5 +236,6 @@ function randomFault(kind: FaultKind, chance: number): Fault {
     const flag = flags[drawn % flags.length];
     return { kind, what: leftOut[Math.floor(drawn / flags.length)] ?? "everything", ...(flag && { flag }) };
   }
+  if (kind === "bomb") return { kind, how: "unzips_to_more" };
   return { kind };
 }

@@ -78,6 +78,7 @@ function commonSection(plan: AppPlan, fixed: Random, moving: Random, updated: nu
         [8, "windows,macos"],
         [8, "windows,linux"],
         [12, "windows,macos,linux"],
+        [1, "windows,android"],
       ]),
     ],
     ["osarch", fixed.pick(["", "32", "64", "64"])],
@@ -90,7 +91,7 @@ function commonSection(plan: AppPlan, fixed: Random, moving: Random, updated: nu
     ["library_assets_full", isGame && fixed.chance(0.6) ? libraryAssets(fixed) : undefined],
     ["store_asset_mtime", isOnStore ? updated - moving.int(0, 30) * day : undefined],
     ["associations", isOnStore || fixed.chance(0.4) ? associations(plan) : undefined],
-    ["primary_genre", isOnStore ? (fixed.chance(0.04) ? 0 : genres[0]) : undefined],
+    ["primary_genre", isOnStore ? primaryGenre(genres, fixed) : undefined],
     ["genres", isOnStore ? indexed(genres) : undefined],
     ["category", isOnStore ? categories(fixed) : undefined],
     ["supported_languages", isOnStore ? supportedLanguages(fixed) : undefined],
@@ -106,6 +107,7 @@ function commonSection(plan: AppPlan, fixed: Random, moving: Random, updated: nu
       "metacritic_url",
       isGame && fixed.chance(0.03) ? `pc/${plan.name.toLowerCase().replace(/[^a-z]+/g, "-")}` : undefined,
     ],
+    ["freetodownload", type === "tool" && fixed.chance(0.3) ? 1 : undefined],
     ["community_visible_stats", isGame && fixed.chance(0.6) ? 1 : undefined],
     ["workshop_visible", isGame && fixed.chance(0.12) ? 1 : undefined],
     ["community_hub_visible", isOnStore ? 1 : undefined],
@@ -115,6 +117,12 @@ function commonSection(plan: AppPlan, fixed: Random, moving: Random, updated: nu
     ["review_score", percentage === undefined ? undefined : Math.max(1, Math.ceil(percentage / 11.2))],
     ["review_percentage", percentage],
   ];
+}
+
+/** Usually the first genre; `0` is none, and a few are not among the genres. */
+function primaryGenre(genres: number[], random: Random): number | undefined {
+  if (random.chance(0.04)) return 0;
+  return random.chance(0.01) ? genreIds.find((genre) => !genres.includes(genre)) : genres[0];
 }
 
 function typeSpelling(type: AppType, random: Random): string {
@@ -145,7 +153,7 @@ function supportedLanguages(random: Random): KeyValueBlock {
   const block: KeyValueBlock = {};
   for (const language of ["english", ...random.sample(languages.slice(1), count)]) {
     block[language] = {
-      supported: "true",
+      supported: language === "english" || random.chance(0.97) ? "true" : undefined,
       full_audio: random.chance(0.3) ? "true" : undefined,
       subtitles: random.chance(0.4) ? "true" : undefined,
     };
@@ -167,6 +175,8 @@ function deckBlock(fixed: Random, moving: Random, updated: number): KeyValueBloc
   return {
     category,
     steamos_compatibility: fixed.chance(0.8) ? Math.min(category, 2) : undefined,
+    steam_machine_compatibility: fixed.int(0, 3),
+    steam_frame_compatibility: fixed.chance(0.02) ? fixed.int(0, 3) : undefined,
     test_timestamp: Math.floor(updated / day) * day,
     tested_build_id: moving.int(5_000_000, 22_000_000),
     tests: category === 0 ? undefined : tests("SteamDeckVerified"),
@@ -195,14 +205,23 @@ function extendedSection(plan: AppPlan, random: Random): KeyValueBlock {
     developer: plan.developers[0],
     publisher: plan.publishers[0],
     homepage: random.chance(0.6) ? `https://${plan.appid}.example.com/` : random.chance(0.3) ? "" : undefined,
-    isfreeapp: random.chance(0.12) || plan.type === "demo" ? 1 : undefined,
-    listofdlc: plan.dlc.length > 0 ? plan.dlc.join(",") : undefined,
+    // Real demos and playtests lack it.
+    isfreeapp: random.chance(0.12) && !["demo", "beta"].includes(plan.type) ? 1 : undefined,
+    listofdlc: plan.dlc.length > 0 ? listOfDlc(plan, random) : undefined,
     dlcavailableonstore: plan.dlc.length > 0 ? 1 : undefined,
     demoofappid: plan.type === "demo" ? (plan.parent ?? undefined) : undefined,
     dlcforappid: plan.type === "dlc" ? (plan.parent ?? undefined) : undefined,
     mustownapptopurchase: plan.type === "dlc" ? (plan.parent ?? undefined) : undefined,
     state: random.chance(0.1) ? "eStateAvailable" : undefined,
   };
+}
+
+/** Steam cuts the list at 64 entries. Few apps have that many; the ids added to them here are of no app. */
+function listOfDlc({ dlc }: AppPlan, random: Random): string {
+  const others = random.chance(0.03)
+    ? Array.from({ length: 64 - dlc.length }, (_, index) => 2_000_000_000 + index)
+    : [];
+  return [...dlc, ...others].join(",");
 }
 
 function configSection(plan: AppPlan, random: Random): KeyValueBlock {
@@ -234,7 +253,9 @@ function depotsSection(plan: AppPlan, fixed: Random, moving: Random, updated: nu
   for (let i = 1; i <= depotCount; i += 1) {
     const manifests: KeyValueBlock = {};
     for (const name of names) manifests[name] = manifest(name === "public" ? moving : fixed);
-    depots[String(plan.appid + i)] = { config: { oslist: fixed.pick(["windows", "linux"]) }, manifests };
+    const dlcappid =
+      plan.dlc.length > 0 && fixed.chance(0.2) ? (fixed.chance(0.5) ? plan.dlc[0] : plan.appid + 1_000_003) : undefined;
+    depots[String(plan.appid + i)] = { dlcappid, config: { oslist: fixed.pick(["windows", "linux"]) }, manifests };
   }
   const branches: KeyValueBlock = {};
   for (const name of names) {
@@ -242,7 +263,8 @@ function depotsSection(plan: AppPlan, fixed: Random, moving: Random, updated: nu
       buildid: name === "public" ? moving.int(1_000_000, 22_000_000) : fixed.int(1_000_000, 22_000_000),
       description: name === "public" ? undefined : "Frozen for old saves",
       timeupdated: updated,
-      timebuildupdated: fixed.chance(0.5) ? updated : undefined,
+      // The build is older than the last edit of the branch.
+      timebuildupdated: fixed.chance(0.5) ? updated - fixed.int(0, 400) * day : undefined,
     };
   }
   return [

@@ -70,7 +70,8 @@ export function readPicsRequest(emsg: number, header: Header, body: Uint8Array):
 
 /**
  * `faults.apps` distorts single apps, `faults.reply` the whole reply: a `partial_reply` lacks its last part and the
- * message that ends it, `force` replaces the list of changes, a `silent` one lists nothing.
+ * message that ends it, `force` replaces the list of changes, a `silent` one lists nothing, an `http_offer` says other
+ * things of the texts over HTTP.
  */
 export function picsReply(
   context: SimulationContext,
@@ -133,6 +134,7 @@ function productInfo(
 ): PicsReply {
   const metadataOnly = request.kind === "metadata";
   const incomplete = faults.reply?.kind === "partial_reply";
+  const offer = faults.reply?.kind === "http_offer" ? faults.reply : null;
   const apps: ProductInfoApp[] = [];
   const unknown: number[] = [];
   for (const appid of request.ids) {
@@ -147,6 +149,8 @@ function productInfo(
   const offered = metadataOnly || apps.some((app) => app.buffer === undefined && app.size >= context.httpMinSize);
   const http = offered && { http_min_size: Math.min(context.httpMinSize, 0xffffffff), http_host: payloadHost };
   if (http && context.httpMinSize === Number.POSITIVE_INFINITY) http.http_min_size = usualHttpMinSize;
+  if (http && offer?.host !== undefined) http.http_host = offer.host;
+  for (const app of apps) if (!app.buffer) app.size = offer?.size ?? app.size;
   const perMessage = metadataOnly ? Number.POSITIVE_INFINITY : context.appsPerMessage;
   const parts: ProductInfoApp[][] = [];
   for (let i = 0; i < apps.length; i += perMessage) parts.push(apps.slice(i, i + perMessage));

@@ -34,6 +34,8 @@ export interface RequestLog {
   appsServed: number;
   /** Bytes of websocket frames sent. */
   bytesSent: number;
+  /** Bytes of HTTP bodies sent because of a fault. */
+  httpBytesSent: number;
   /** Product info requests by app; empty with `keepRequests: false`. */
   fetchCounts(): Map<number, number>;
   of(kind: SimulatedRequestKind): LoggedRequest[];
@@ -49,6 +51,7 @@ export function createRequestLog(keepRequests: boolean): RequestLog {
     requests,
     appsServed: 0,
     bytesSent: 0,
+    httpBytesSent: 0,
     fetchCounts() {
       const times = new Map<number, number>();
       for (const request of requests) {
@@ -70,6 +73,7 @@ export function createRequestLog(keepRequests: boolean): RequestLog {
       requests.length = 0;
       this.appsServed = 0;
       this.bytesSent = 0;
+      this.httpBytesSent = 0;
     },
   };
 }

@@ -1,7 +1,8 @@
 import type { ServerResponse } from "node:http";
 import { gzipSync } from "node:zlib";
+import { sendHttpBody } from "./bombs.ts";
 import type { SimulationContext } from "./context.ts";
-import type { Fault } from "./faults.ts";
+import type { Fault, FaultOf } from "./faults.ts";
 import { type KeyValueBlock, toKeyValues } from "./key-values-writer.ts";
 import { payloadHost } from "./pics-replies.ts";
 import type { WebRequest, WebRoute } from "./proxy.ts";
@@ -17,7 +18,7 @@ export function steamWebRoutes(context: SimulationContext): WebRoute[] {
   const counted =
     (
       kind: SimulatedRequestKind,
-      answer: (request: WebRequest, response: ServerResponse, fault: Fault | null) => void,
+      answer: (request: WebRequest, response: ServerResponse, fault: Fault | null) => void | Promise<void>,
     ) =>
     async (request: WebRequest, response: ServerResponse) => {
       const appid = Number(/^\/appinfo\/(\d+)\//.exec(request.url.pathname)?.[1]);
@@ -28,8 +29,11 @@ export function steamWebRoutes(context: SimulationContext): WebRoute[] {
       const waitMs = context.latencyMs + delayMs;
       if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
       if (reply?.kind === "drop") response.destroy();
-      else answer(request, response, reply);
+      else await answer(request, response, reply);
     };
+  const countBytes = (count: number) => {
+    context.log.httpBytesSent += count;
+  };
 
   return [
     {
@@ -39,7 +43,9 @@ export function steamWebRoutes(context: SimulationContext): WebRoute[] {
         const how = fault?.kind === "cm_list" ? (fault.how ?? "http_500") : null;
         if (how === "http_500") response.writeHead(500).end("Internal Server Error");
         else if (how === "garbage") response.end('"response" { "serverlist" {{');
-        else response.writeHead(200, { "content-type": "text/vdf" }).end(toKeyValues(cmList(how === "empty")));
+        else if (how === "bad_gzip") response.writeHead(200, { "content-encoding": "gzip" }).end("no gzip");
+        else if (how === "endless") return sendHttpBody(response, "endless", Buffer.alloc(0), countBytes);
+        else response.writeHead(200, { "content-type": "text/vdf" }).end(toKeyValues(cmList(how)));
       }),
     },
     {
@@ -64,8 +70,10 @@ export function steamWebRoutes(context: SimulationContext): WebRoute[] {
       host: payloadHost,
       path: "/appinfo/",
       handle: counted("http_payload", (request, response, fault) => {
-        const bytes = fault?.kind === "http_payload" ? null : payload(context, request.url.pathname);
-        if (fault?.kind === "http_payload") response.writeHead(fault.status ?? 404).end();
+        const bytes = payload(context, request.url.pathname);
+        const { status = 404, location, body } = fault?.kind === "http_payload" ? fault : {};
+        if (body && bytes) return sendHttpBody(response, body, bytes, countBytes);
+        if (fault?.kind === "http_payload") response.writeHead(status, { ...(location && { location }) }).end();
         else if (!bytes) response.writeHead(404).end();
         else response.writeHead(200, { "content-type": "application/gzip" }).end(gzipSync(bytes));
       }),
@@ -73,12 +81,14 @@ export function steamWebRoutes(context: SimulationContext): WebRoute[] {
   ];
 }
 
-function cmList(empty: boolean): KeyValueBlock {
-  const servers = empty ? 0 : 5;
+const badEndpoints = ["127.0.0.1:443", "cm.steamserver.net:443/x?", "localhost:443", "a@b.example:443", "[::1]:443"];
+
+function cmList(how: FaultOf<"cm_list">["how"] | null): KeyValueBlock {
+  const servers = how === "empty" ? 0 : 5;
   const serverlist: KeyValueBlock = {};
   for (let i = 0; i < servers; i += 1) {
     serverlist[String(i)] = {
-      endpoint: `cmp${i + 1}-sim1.steamserver.net:443`,
+      endpoint: (how === "no_endpoints" && badEndpoints[i]) || `cmp${i + 1}-sim1.steamserver.net:443`,
       legacy_endpoint: `cmp${i + 1}-sim1.steamserver.net:443`,
       type: "websockets",
       dc: "sim1",

@@ -40,6 +40,7 @@ describe("loadConfig", () => {
       database: { driver: "pglite", dataDir: "./data" },
       dataDir: "./data",
       steamApiKey: null,
+      steamContentHosts: ["steamcontent.com", "steamstatic.com", "steampowered.com", "steamserver.net"],
       reconnectMaxDelayMs: 300_000,
       watchdogMs: 600_000,
       giveUpAfterMs: 900_000,
@@ -62,6 +63,7 @@ describe("loadConfig", () => {
         processBatchSize: 100,
         reconcileIntervalMs: 86_400_000,
         drainOnly: false,
+        emptyJumpMax: 100,
         appBackoff: { firstMs: 30_000, maxMs: 3_600_000 },
       },
       collector: {
@@ -148,6 +150,11 @@ describe("loadConfig", () => {
     expect(config.web.limits.igdb).toEqual({ count: 8, periodMs: 1000 });
   });
 
+  it("reads domains in lower case, without spaces", () => {
+    const { steamContentHosts } = loadConfig({ STEAM_CONTENT_HOSTS: " SteamContent.com, cache.example.org " });
+    expect(steamContentHosts).toEqual(["steamcontent.com", "cache.example.org"]);
+  });
+
   it.each([
     ["MODE", "bulk"],
     ["PORT", "65536"],
@@ -173,6 +180,11 @@ describe("loadConfig", () => {
     ["STEAMSPY_API_LIMIT", "0/minute"],
     ["STEAMSPY_API_LIMIT", "1/0minutes"],
     ["STEAMSPY_API_LIMIT", "1/fortnight"],
+    ["STEAM_CONTENT_HOSTS", "com"],
+    ["STEAM_CONTENT_HOSTS", "*.steamcontent.com"],
+    ["STEAM_CONTENT_HOSTS", "steamcontent.com,"],
+    ["STEAM_CONTENT_HOSTS", "steamcontent.com:80"],
+    ["STEAM_CONTENT_HOSTS", "127.0.0.1"],
   ])("refuses %s=%s", (name, value) => {
     expect(faultsOf({ SUPABASE_SERVICE_KEY: name === "SUPABASE_URL" ? "key" : "", [name]: value })).toMatch(
       new RegExp(`^  - ${name} must be `, "m"),

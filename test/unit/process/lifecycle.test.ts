@@ -124,6 +124,7 @@ describe("exitCodeOf", () => {
     [new DatabaseError("schema", "42883", "x"), 1],
     [new SteamError("disconnected", "x"), 75],
     [new SteamError("timeout", "x"), 75],
+    [new SteamError("silent", "x"), 75],
     [new SteamError("protocol", "x"), 1],
     [new WebError("unreachable", "x", 502), 75],
     [new WebError("limited", "x", 429), 75],

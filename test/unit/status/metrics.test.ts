@@ -32,6 +32,8 @@ const snapshot: ServiceSnapshot = {
     mass_unknown_at: null,
     leading: true,
     sweeping: false,
+    unanswered: 0,
+    empty_changelists: 0,
     last_poll_at: "2026-07-01T12:00:00.000Z",
     lag_seconds: null,
     poll_interval_seconds: 30,

@@ -1,9 +1,12 @@
 import { Agent } from "node:https";
+import { gzipSync } from "node:zlib";
 import SteamUser from "steam-user";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { SteamError } from "../../../src/process/errors.ts";
 import { contain, type ProtectedSteamUser } from "../../../src/steam/contained-client.ts";
+import { nestedMulti } from "../../support/steam/bombs.ts";
 import { createRandom } from "../../support/steam/random.ts";
+import { eMsg, encodeMessage, encodeMulti, joinMessages, messages } from "../../support/steam/wire.ts";
 
 const escaped: unknown[] = [];
 const onEscape = (error: unknown) => escaped.push(error);
@@ -79,6 +82,49 @@ test("reports the reason of a logoff that came before the close", async () => {
   client._handleConnectionClose(connection);
   await settled();
   expect(ends).toMatchObject([{ fault: "disconnected", eresult: 34 }]);
+});
+
+/** Answers job `id`, for which `client` has a callback that records the id. */
+function answer(id: number): Buffer {
+  const body = messages.changesSinceResponse.encode({ current_change_number: id, since_change_number: 0 });
+  return encodeMessage(eMsg.changesSinceResponse, { jobid_target: String(id) }, body);
+}
+
+function recordAnswers(client: ProtectedSteamUser, ids: number[]): number[] {
+  const answered: number[] = [];
+  const jobs = client._jobs as unknown as { add(id: string, callback: () => void): void };
+  for (const id of ids) jobs.add(String(id), () => answered.push(id));
+  return answered;
+}
+
+test("handles the messages of a nested Multi in their place, and those that come meanwhile afterwards", async () => {
+  const { client, ends, hear } = connected();
+  const answered = recordAnswers(client, [1, 2, 3, 4, 5, 6, 7, 8]);
+  const zipped = joinMessages([answer(2), answer(3)]);
+  const inner = encodeMulti(gzipSync(zipped), zipped.length);
+  hear(encodeMulti(joinMessages([answer(1), inner, answer(4)]), 0));
+  hear(answer(5));
+  hear(encodeMulti(joinMessages([answer(6)]), 0));
+  hear(answer(7));
+  await expect.poll(() => answered).toEqual([1, 2, 3, 4, 5, 6, 7]);
+  hear(answer(8));
+  expect(answered.at(-1)).toBe(8);
+  expect(ends).toEqual([]);
+});
+
+test("ends the connection on a Multi inside of a Multi inside of a Multi", async () => {
+  for (const [depth, isTooDeep] of [
+    [1, false],
+    [2, false],
+    [3, true],
+    [500, true],
+  ] as const) {
+    const { client, ends, hear } = connected();
+    const answered = recordAnswers(client, [1]);
+    hear(nestedMulti(answer(1), depth));
+    await expect.poll(() => answered.length + ends.length).toBe(1);
+    expect(ends.map(({ fault }) => fault)).toEqual(isTooDeep ? ["protocol"] : []);
+  }
 });
 
 test("does not run handlers of messages that were not requested", () => {

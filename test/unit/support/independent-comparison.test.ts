@@ -15,7 +15,7 @@ describe("compareWithDatabase", () => {
         steam_release_date timestamptz, original_release_date timestamptz, store_asset_mtime timestamptz, platforms text,
         controller_support text, pics_review_score smallint, pics_review_percentage smallint, metacritic_score smallint,
         metacritic_url text, parent_appid int, homepage_url text, app_state text, last_content_update timestamptz,
-        current_build_id text, content_descriptors jsonb, languages jsonb, has_workshop bool);
+        current_build_id text, content_descriptors jsonb, languages jsonb, has_workshop bool, primary_genre_id int);
       create table app_steam_tags (appid int, tag_id int, rank smallint);
       create table app_genres (appid int, genre_id int, is_primary bool);
       create table app_categories (appid int, category_id int);
@@ -26,7 +26,8 @@ describe("compareWithDatabase", () => {
       create table app_developers (appid int, developer_id int);
       create table app_publishers (appid int, publisher_id int);
       create table app_dlc (appid int, dlc_appid int);
-      create table app_steam_deck (appid int, category text, steamos_category text, test_timestamp timestamptz,
+      create table app_steam_deck (appid int, category text, steamos_category text, machine_category text,
+        frame_category text, test_timestamp timestamptz,
         tested_build_id text, tests jsonb);
       create table sync_status (appid int, pics_change_number bigint);
 
@@ -39,7 +40,7 @@ describe("compareWithDatabase", () => {
       insert into app_franchises values (620, 1), (620, 2);
       insert into app_developers values (620, 1);
       insert into app_publishers values (620, 1);
-      insert into app_dlc values (620, 323180), (620, 7);
+      insert into app_dlc values (620, 323180), (620, 7), (620, 9);
       insert into sync_status values (620, 77);
       set time zone 'Asia/Tokyo';`);
     await insert("apps", sampleRows.apps);
@@ -64,7 +65,7 @@ describe("compareWithDatabase", () => {
 
   it("finds no difference in correct rows", async () => {
     const result = await compareWithDatabase(sql, expected);
-    expect(result).toMatchObject({ apps: 1, fields: 33, differences: [] });
+    expect(result).toMatchObject({ apps: 1, fields: 34, differences: [] });
     expect(result.valued).toMatchObject({ "apps.name": 1, tags: 1, steam_deck: 1, pics_change_number: 1 });
     expect(result.valued).not.toHaveProperty("apps.original_release_date");
   });
@@ -87,6 +88,8 @@ describe("compareWithDatabase", () => {
     ["update publishers set name = 'Valve'", "620 publishers"],
     ["insert into app_dlc values (620, 8)", "620 dlc"],
     ["update app_steam_deck set test_timestamp = now()", "620 steam_deck"],
+    ["update app_steam_deck set machine_category = null", "620 steam_deck"],
+    ["update app_steam_deck set frame_category = 'verified'", "620 steam_deck"],
     ["delete from app_steam_deck", "620 steam_deck"],
     ["update sync_status set pics_change_number = 76", "620 pics_change_number"],
     ["update apps set appid = 621", "621 apps,620 apps"],

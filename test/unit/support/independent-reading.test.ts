@@ -4,7 +4,12 @@ import { gunzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { type CommonSection, commonToText } from "../../support/independent-reading/common-to-text.ts";
 import { at, blockAt, type Pairs, readPairs } from "../../support/independent-reading/pairs.ts";
-import { type ExpectedRows, readIndependently } from "../../support/independent-reading/read.ts";
+import {
+  type ExpectedRows,
+  readIndependently,
+  readPayload,
+  rowsAfter,
+} from "../../support/independent-reading/read.ts";
 import { sampleRows, sampleText } from "../../support/independent-reading/sample.ts";
 
 describe("readPairs", () => {
@@ -57,6 +62,38 @@ describe("readIndependently", () => {
     expect(common).toMatchObject({ partial: true, apps: { name: "x", is_free: null, has_workshop: false } });
   });
 
+  it("keeps what a payload does not determine, and DLC by the rules of removal", () => {
+    const read = (text: string, withheld = false) => readPayload(620, text, withheld);
+    const depots = '"depots" { "621" { } }';
+    const extended = (list: string) => `"extended" { "listofdlc" "${list}" }`;
+    const first = rowsAfter(null, 620, 77, read(sampleText));
+    expect(rowsAfter(first, 620, 78, read('"appinfo" { "appid" "620" }', true))).toEqual({
+      ...sampleRows,
+      partial: true,
+      changeNumber: 78,
+    });
+    expect(rowsAfter(first, 620, 77, read('"appinfo" { "common" { } "depots" "" }'))).toEqual(sampleRows);
+    const fewer = rowsAfter(first, 620, 78, read(`"appinfo" { ${extended("7")} ${depots} }`), new Map([[9, 620]]));
+    expect(fewer).toEqual({
+      ...sampleRows,
+      changeNumber: 78,
+      apps: {
+        ...sampleRows.apps,
+        homepage_url: null,
+        app_state: null,
+        current_build_id: null,
+        last_content_update: null,
+      },
+      dlc: [7, 9],
+    });
+    const cut = Array.from({ length: 64 }, (_, index) => 1_000 + index);
+    const dlcAfter = (text: string) => rowsAfter(first, 620, 78, read(text)).dlc;
+    expect(dlcAfter(`"appinfo" { ${extended(cut.join())} ${depots} }`)).toEqual([7, 9, ...cut, 323180]);
+    expect(dlcAfter(`"appinfo" { ${extended(cut.slice(1).join())} ${depots} }`)).toEqual(cut.slice(1));
+    expect(dlcAfter(`"appinfo" { ${extended("7")} }`)).toEqual(sampleRows.dlc);
+    expect(dlcAfter(`"appinfo" { ${depots} }`)).toEqual(sampleRows.dlc);
+  });
+
   it("falls back to older blocks and cleans text", () => {
     const common = {
       name: "\u0000a\ud800b",
@@ -71,11 +108,17 @@ describe("readIndependently", () => {
       apps: {
         name: "a\ufffdb",
         metacritic_url: "http://m/",
-        languages: { english: { full_audio: false, subtitles: false } },
+        languages: { english: { supported: true, full_audio: false, subtitles: false } },
         parent_appid: null,
       },
       developers: ["D"],
-      steam_deck: { category: "unknown", steamos_category: "unknown", test_timestamp: null, tests: null },
+      steam_deck: {
+        category: "unknown",
+        steamos_category: "unknown",
+        machine_category: null,
+        test_timestamp: null,
+        tests: null,
+      },
     });
   });
 });

@@ -122,6 +122,7 @@ function start(overrides: Partial<MonitorOptions> = {}) {
     leaseMs: 90_000,
     reconcileIntervalMs: 0,
     appIdMax: 20_000,
+    emptyJumpMax: 100,
     drainOnly: false,
     ...overrides,
   });

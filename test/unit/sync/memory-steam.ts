@@ -69,6 +69,7 @@ export function createMemorySteam(): MemorySteam {
       force_full_update: false,
       force_full_app_update: false,
       app_changes: listed.map(([appid, change_number]) => ({ appid, change_number, needs_token: false })),
+      package_changes: [],
     };
   }
 

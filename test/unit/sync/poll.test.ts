@@ -11,6 +11,7 @@ import { silent } from "../../support/templates.ts";
 
 const pollMs = 30_000;
 const minuteMs = 60_000;
+const emptyJumpMax = 100;
 
 beforeEach(() => void vi.useFakeTimers());
 let stop: () => Promise<void>;
@@ -23,7 +24,7 @@ function setUp(overrides: Partial<PollerDeps> = {}) {
   const stopping = new AbortController();
   const database = { leading: true, cursor: 900 as number | null, gap: false, accepted: true, reconciledSecondsAgo: 0 };
   const steam = { current: 1_000, latencyMs: 50, fails: false, answer: {} as Partial<ChangesSince> };
-  const sweep = { state: "idle" as SweepState, result: null as { seconds: number } | null };
+  const sweep = { state: "idle" as SweepState, isRested: true, result: null as { seconds: number } | null };
   const polls: { atMs: number; since: number }[] = [];
   const calls: string[] = [];
   const lastReply = () => ({ accepted: database.accepted, last_change_number: database.cursor });
@@ -61,11 +62,13 @@ function setUp(overrides: Partial<PollerDeps> = {}) {
       await sleep(steam.latencyMs, signal);
       if (steam.fails) throw new SteamError("timeout", "no complete reply");
       const flags = { forceFullUpdate: false, forceFullAppUpdate: false };
-      return { currentChangeNumber: steam.current, sinceChangeNumber: since, ...flags, apps: [], ...steam.answer };
+      const named = { apps: [], appsNamed: 0, packages: 1 };
+      return { currentChangeNumber: steam.current, sinceChangeNumber: since, ...flags, ...named, ...steam.answer };
     },
   };
   const gapSweep: GapSweep = {
     state: () => sweep.state,
+    isReady: () => sweep.state === "idle" && sweep.isRested,
     start() {
       sweep.state = "running";
       calls.push("start");
@@ -76,6 +79,7 @@ function setUp(overrides: Partial<PollerDeps> = {}) {
       sweep.state = "idle";
       return sweep.result;
     },
+    unanswered: () => 0,
     settled: async () => {},
   };
   const poller = createPoller({
@@ -87,6 +91,7 @@ function setUp(overrides: Partial<PollerDeps> = {}) {
     sweep: gapSweep,
     pollIntervalMs: pollMs,
     reconcileIntervalMs: 0,
+    emptyJumpMax,
     signal: stopping.signal,
     onMarked: () => {},
     onPolled: () => {},
@@ -185,6 +190,8 @@ describe("gap", () => {
     ["the force flag for apps", { forceFullAppUpdate: true }],
     ["another start than the requested one", { sinceChangeNumber: 901 }],
     ["more numbers than Steam lists", { currentChangeNumber: 900 + changeWindow + 1 }],
+    ["4,400 numbers without an app or a package", { currentChangeNumber: 5_300, packages: 0 }],
+    ["one number more than EMPTY_JUMP_MAX without them", { currentChangeNumber: 901 + emptyJumpMax, packages: 0 }],
   ])("is opened for %s, and swept", async (_, answer) => {
     const { steam, calls } = setUp();
     steam.answer = answer;
@@ -192,12 +199,35 @@ describe("gap", () => {
     expect(calls).toEqual([`openGap 900…${answer.currentChangeNumber ?? 1_000}`, "invalidate", "start"]);
   });
 
-  it("is not opened for the first poll of all", async () => {
-    const { steam, database, calls } = setUp();
-    database.cursor = null;
-    steam.answer = { forceFullUpdate: true };
+  it.each<[string, Partial<ChangesSince>]>([
+    ["EMPTY_JUMP_MAX numbers that name nothing", { packages: 0 }],
+    ["packages alone", { currentChangeNumber: 5_300, packages: 40 }],
+    ["an app alone, even one without a valid id", { currentChangeNumber: 5_300, packages: 0, appsNamed: 1 }],
+  ])("is not opened for %s", async (_, answer) => {
+    const { steam, calls } = setUp();
+    steam.answer = answer;
     await pass(pollMs - 1);
     expect(calls).toEqual([]);
+  });
+
+  it("is not opened for small changelists that name nothing, which are counted", async () => {
+    const { steam, poller, calls } = setUp();
+    steam.answer = { packages: 0 };
+    await pass(pollMs);
+    steam.current += 1;
+    await pass(pollMs);
+    await pass(pollMs); // The change number has not risen: nothing to name.
+    expect(poller.status().empty_changelists).toBe(2);
+    expect(calls).toEqual([]);
+  });
+
+  it("is not opened for the first poll of all", async () => {
+    const { steam, database, calls, poller } = setUp();
+    database.cursor = null;
+    steam.answer = { forceFullUpdate: true, currentChangeNumber: 40_000_000, packages: 0 };
+    await pass(pollMs - 1);
+    expect(calls).toEqual([]);
+    expect(poller.status().empty_changelists).toBe(0);
   });
 
   it("lets polls run ahead of the cursor, which moves when the sweep is complete", async () => {
@@ -223,6 +253,33 @@ describe("gap", () => {
     sweep.state = "failed";
     await pass(2 * pollMs);
     expect(calls).toEqual(["start", "start"]);
+  });
+
+  it("is not swept before the delay after failed sweeps is over", async () => {
+    const { database, sweep, calls } = setUp();
+    Object.assign(database, { gap: true });
+    sweep.isRested = false;
+    await pass(5 * pollMs - 1);
+    expect(calls).toEqual([]);
+    sweep.isRested = true;
+    await pass(pollMs);
+    expect(calls).toEqual(["start"]);
+  });
+
+  it("shares one sweep with another gap that is open already", async () => {
+    const { database, steam, sweep, calls } = setUp();
+    database.gap = true;
+    await pass(pollMs - 1);
+    steam.answer = { currentChangeNumber: 5_300, packages: 0 };
+    await pass(pollMs);
+    steam.answer = {};
+    Object.assign(sweep, { state: "complete", result: null }); // invalidated
+    await pass(pollMs);
+    steam.current = 5_301;
+    await pass(pollMs);
+    Object.assign(sweep, { state: "complete", result: { seconds: 60 } });
+    await pass(pollMs);
+    expect(calls).toEqual(["start", "openGap 1000…5300", "invalidate", "start", "finishSweep 5301"]);
   });
 
   it("invalidates a sweep that is running", async () => {

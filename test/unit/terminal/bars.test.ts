@@ -12,6 +12,7 @@ const counted: Omit<BulkProgress, "share"> = {
   failed: 3,
   unknown: 7,
   unconfirmed: 0,
+  unanswered: 0,
   rate_per_second: 312.4,
   eta_seconds: 65,
 };
@@ -35,6 +36,10 @@ describe("formatBulkLine", () => {
     expect(formatBulkLine(progress({ ...sweeping, sweep_end: null }), 120)).toContain(
       "  0%  1,350,000 ids, 2,000 to fetch",
     );
+  });
+
+  it("shows ids that Steam left unanswered", () => {
+    expect(formatBulkLine(progress({ unanswered: 1_234 }), 120)).toMatch(/3 failed, 1,234 unanswered$/);
   });
 
   it("is at 100% when done, even without apps, and never above", () => {

@@ -19,6 +19,7 @@ const summary: BulkSummary = {
   stored: 254_113,
   unknown: 12,
   unconfirmed: 0,
+  unanswered: 0,
   failed: Array.from({ length: 7 }, (_, index) => ({ appid: 440 + index, error: `truncated\n${"text ".repeat(40)}` })),
   failed_count: 9,
   duration_seconds: 812.3,
@@ -36,6 +37,13 @@ describe("formatBulkSummary", () => {
     expect(text).toContain("Unknown to Steam: 12   Failed: 9\n  440: truncated text text");
     expect(text).toContain("  and 4 more, see sync_status.last_error\n");
     expect(text).not.toContain("Tag 10");
+  });
+
+  it("shows how many ids Steam left unanswered, if any", () => {
+    expect(formatBulkSummary(summary)).not.toContain("nanswered");
+    expect(formatBulkSummary({ ...summary, unanswered: 4_321 })).toContain(
+      "\nUnanswered by Steam, never stored, taken for unknown: 4,321 ids\n",
+    );
   });
 
   it("formats a run without any app", () => {

@@ -83,6 +83,7 @@ Workers
   it.each([
     ["sweeping", { bulk: { ...loading, phase: "sweeping" } }, /Doing +sweeping\n +Done +5,000,000 of 5,325,000 ids\n/],
     ["draining", { monitor: { ...following, drain_only: true } }, /Doing +fetching pending apps only\n/],
+    ["unanswered", { monitor: { ...following, unanswered: 7 } }, /Failing +3\n +Unanswered +7\n/],
     ["comparing", { monitor: { ...following, sweeping: true } }, /Doing +following, full sweep\n/],
     [
       "following",
