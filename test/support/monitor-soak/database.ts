@@ -46,9 +46,15 @@ export async function passHour(sql: Sql): Promise<void> {
  */
 export async function passDay(sql: Sql): Promise<void> {
   await sql(`
-    update sync_status set last_pics_sync = last_pics_sync - interval '25 hours'
+    with day as (select interval '25 hours' as length), state as (
+      -- Apps that were synced before the installation would count as not stored.
+      update pics_sync_state set installed_at = installed_at - length, last_reconciled_at = last_reconciled_at - length,
+        last_verified_at = last_verified_at - length
+      from day
+    )
+    update sync_status set last_pics_sync = last_pics_sync - length
+    from day
     where missing_token and appid not in (select appid from pics_access_tokens where denied_at is not null)`);
-  await sql("update pics_sync_state set last_reconciled_at = now() - interval '25 hours'");
 }
 
 /** Apps with backoff are due now; they would wait for 30 s and more. Those that wait for a second "unknown" do wait. */

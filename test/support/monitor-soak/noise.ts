@@ -96,7 +96,7 @@ export function startNoise(options: NoiseOptions): Noise {
   again(8, 9_000, falseAnswers.mute);
   again(9, 5_000, falseAnswers.leaveOut);
   again(10, 7_000, falseAnswers.omit);
-  again(11, 6_000, falseAnswers.jump);
+  again(11, 15_000, falseAnswers.jump);
   again(12, 3_000, falseAnswers.sayUnknown);
   steam.faults.random({ seed, rate: faultRate, kinds: faultKinds });
 

@@ -22,7 +22,10 @@ export const audit = `
       ('stored without a valid lease',
         new.pics_change_number is distinct from old.pics_change_number and (old.lease_id is null or old.lease_until <= now())),
       ('cleared although something newer was announced',
-        new.pics_pending_change is null and old.pics_pending_change > coalesce(new.pics_change_number, 0))
+        new.pics_pending_change is null and old.pics_pending_change > case
+          when (select is_known from public.apps where apps.appid = new.appid) then coalesce(new.pics_change_number, 0)
+          else old.lease_change -- Steam does not know it: nothing is stored
+        end)
     ) as rules(wrong, is_broken)
     where is_broken;
     return null;
