@@ -24,7 +24,8 @@ export function factsOf(appid: number, appinfo: unknown): Facts {
   const isPartial = info.public_only === "1";
   const common = block(info.common);
   const extended = block(info.extended);
-  const branch = block(block(block(info.depots).branches).public);
+  const depots = block(info.depots);
+  const branch = block(block(depots.branches).public);
   const category = block(common.category);
   const descriptors = ids(list(common.content_descriptors)).sort((a, b) => a - b);
   const parents = [common.parent, extended.dlcforappid, extended.demoofappid, extended.betaforappid].map(id);
@@ -33,7 +34,7 @@ export function factsOf(appid: number, appinfo: unknown): Facts {
       appid,
       name: text(common.name),
       type: lower(common.type),
-      is_free: isPartial && !info.extended ? null : extended.isfreeapp === "1",
+      is_free: isFree(common, extended) || (isPartial && !info.extended ? null : false),
       release_state: lower(common.releasestate),
       steam_release_date: time(common.steam_release_date),
       original_release_date: time(common.original_release_date),
@@ -47,11 +48,12 @@ export function factsOf(appid: number, appinfo: unknown): Facts {
       parent_appid: parents.find((parent) => parent !== null && parent !== appid) ?? null,
       homepage_url: text(extended.homepage) ?? text(extended.developer_url),
       app_state: text(extended.state),
-      last_content_update: time(branch.timeupdated),
+      last_content_update: time(branch.timebuildupdated) ?? time(branch.timeupdated),
       current_build_id: text(branch.buildid),
       content_descriptors: descriptors.length > 0 ? descriptors : null,
       languages: languages(common),
       has_workshop: isPartial && !info.common ? null : category.category_30 === "1" || common.workshop_visible === "1",
+      primary_genre_id: id(common.primary_genre),
     },
     tags: ids(list(common.store_tags)),
     genres: ids(list(common.genres)),
@@ -62,7 +64,7 @@ export function factsOf(appid: number, appinfo: unknown): Facts {
     franchises: associated(common, "franchise"),
     developers: companies("developer", common, extended),
     publishers: companies("publisher", common, extended),
-    dlc: ids((text(extended.listofdlc) ?? "").split(",")).filter((dlc) => dlc !== appid),
+    dlc: ids([...(text(extended.listofdlc) ?? "").split(","), ...dlcDepots(depots)]).filter((dlc) => dlc !== appid),
     deck: steamDeck(block(common.steam_deck_compatibility)),
   };
 }
@@ -79,9 +81,19 @@ function associated(common: Record<string, Json>, kind: string): string[] {
   return [...new Set(names.filter((name) => name !== null))];
 }
 
+function isFree(common: Record<string, Json>, extended: Record<string, Json>): boolean {
+  const isGivenAway = ["demo", "beta"].includes(lower(common.type) ?? "");
+  return isGivenAway || extended.isfreeapp === "1" || common.freetodownload === "1";
+}
+
+function dlcDepots(depots: Record<string, Json>): Json[] {
+  return Object.entries(depots).map(([key, depot]) => (/^\d+$/.test(key) ? block(depot).dlcappid : undefined));
+}
+
 function platforms(oslist: Json): string | null {
-  const named = (lower(oslist) ?? "").split(",").map((name) => name.trim());
-  return ["windows", "macos", "linux"].filter((name) => named.includes(name)).join(",") || null;
+  const named = new Set((lower(oslist) ?? "").split(",").map((name) => name.trim()));
+  const usual = ["windows", "macos", "linux"].filter((name) => named.delete(name));
+  return [...usual, ...[...named].filter(Boolean).sort()].join(",") || null;
 }
 
 function metacriticUrl(path: string | null): string | null {
@@ -93,8 +105,8 @@ function languages(common: Record<string, Json>): Record<string, unknown> | null
   const found: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(block(common.supported_languages ?? common.languages))) {
     const { supported, full_audio, subtitles } = common.supported_languages ? block(value) : { supported: value };
-    if (/^[a-z_]+$/.test(name) && yes(supported))
-      found[name] = { full_audio: yes(full_audio), subtitles: yes(subtitles) };
+    const flags = { supported: yes(supported), full_audio: yes(full_audio), subtitles: yes(subtitles) };
+    if (/^[a-z_]+$/.test(name) && Object.values(flags).includes(true)) found[name] = flags;
   }
   return Object.keys(found).length > 0 ? found : null;
 }
@@ -106,9 +118,12 @@ function steamDeck(deck: Record<string, Json>): Record<string, unknown> | null {
     token: text(block(item).token),
   }));
   const steamos = text(deck.steamos_compatibility);
+  const verdict = (code: Json) => ["unknown", "unsupported", "playable", "verified"][int(code, 0, 3) ?? 0];
   return {
-    category: ["unknown", "unsupported", "playable", "verified"][int(deck.category, 0, 3) ?? 0],
+    category: verdict(deck.category),
     steamos_category: steamos && ["unknown", "unsupported", "compatible"][int(steamos, 0, 2) ?? 0],
+    machine_category: text(deck.steam_machine_compatibility) && verdict(deck.steam_machine_compatibility),
+    frame_category: text(deck.steam_frame_compatibility) && verdict(deck.steam_frame_compatibility),
     test_timestamp: time(deck.test_timestamp),
     tested_build_id: text(deck.tested_build_id),
     tests: tests.length > 0 ? tests : null,

@@ -5,7 +5,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { openTestDatabase, type TestDatabase } from "../support/databases.ts";
 import { type CommonSection, commonToText } from "../support/independent-reading/common-to-text.ts";
 import { compareWithDatabase } from "../support/independent-reading/compare.ts";
-import { readIndependently } from "../support/independent-reading/read.ts";
+import { readIndependently } from "../support/independent-reading/expected.ts";
 import { fromPayloads } from "../support/steam/catalog.ts";
 import { startSimulatedSteam } from "../support/steam/simulated-steam.ts";
 import { decodeMessage, messages } from "../support/steam/wire.ts";

@@ -9,8 +9,10 @@ import { applyBatch } from "../../src/sync/apply-batch.ts";
 import { startLease } from "../../src/sync/lease.ts";
 import { openTestDatabase, type TestDatabase } from "../support/databases.ts";
 import { compareWithDatabase } from "../support/independent-reading/compare.ts";
+import { rowsAfter } from "../support/independent-reading/expected.ts";
 import { changesBetween, type ExpectedChange } from "../support/independent-reading/history.ts";
-import { type ExpectedRows, readPayload, rowsAfter } from "../support/independent-reading/read.ts";
+import { readPayload } from "../support/independent-reading/read.ts";
+import type { ExpectedRows } from "../support/independent-reading/rows.ts";
 import { silent } from "../support/templates.ts";
 
 /**

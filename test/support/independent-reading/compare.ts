@@ -1,6 +1,6 @@
 /** Compares the contract's tables, field by field, with what {@link readIndependently} expects of them. */
 import { isDeepStrictEqual } from "node:util";
-import type { ExpectedRows } from "./read.ts";
+import type { ExpectedRows } from "./rows.ts";
 
 /** Plain SQL on the database under test; jsonb columns come back parsed. */
 export type Sql = (query: string, params?: unknown[]) => Promise<Record<string, unknown>[]>;

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import type { ExpectedRows } from "./read.ts";
+import type { ExpectedRows } from "./rows.ts";
 
 /** One row of `app_changes`, without its id and time. */
 export interface ExpectedChange {

@@ -62,7 +62,7 @@ export function at(pairs: Pairs, ...path: string[]): string | Pairs | undefined 
   let value: string | Pairs | undefined = pairs;
   for (const key of path) {
     if (value === undefined || typeof value === "string") return undefined;
-    value = value.find(([other]) => other.length === key.length && small(other) === small(key))?.[1];
+    value = value.find(([other]) => other === key || (other.length === key.length && small(other) === small(key)))?.[1];
   }
   return value;
 }

@@ -1,9 +1,9 @@
 /**
- * An independent oracle: the rows expected for one raw PICS payload, read from the text by the rules of the project's
- * contract only. It shares no code with the product, and the result has the shape of SQL rows rather than of its
- * records.
+ * An independent oracle: what one raw PICS payload determines, read from the text by the rules of the project's contract
+ * only. It shares no code with the product, and the result has the shape of SQL rows rather than of its records.
  */
 import { at, blockAt, type Pairs, readPairs } from "./pairs.ts";
+import type { ExpectedDeck, LanguageColumns, Reading, Relations, SqlValue } from "./rows.ts";
 import {
   ascending,
   child,
@@ -18,116 +18,8 @@ import {
   time,
 } from "./values.ts";
 
-export type SqlValue = string | number | boolean | null | number[] | Record<string, LanguageColumns>;
-
-interface LanguageColumns {
-  supported: boolean;
-  full_audio: boolean;
-  subtitles: boolean;
-}
-
-/** One row of `app_steam_deck`. */
-export interface ExpectedDeck {
-  category: string;
-  steamos_category: string | null;
-  machine_category: string | null;
-  frame_category: string | null;
-  /** ISO 8601, UTC. */
-  test_timestamp: string | null;
-  tested_build_id: string | null;
-  tests: { display: number | null; token: string }[] | null;
-}
-
-/** The rows of one app, as selects would return them. */
-export interface ExpectedRows extends Relations {
-  /** Steam withheld sections of the last payload. */
-  partial: boolean;
-  changeNumber: number;
-  /** Column of `apps` → value; times are ISO 8601 in UTC, jsonb columns are parsed. */
-  apps: Record<string, SqlValue>;
-  /** Ascending. */
-  dlc: number[];
-}
-
-/** What `common` and `extended` list of an app, without its DLC. */
-interface Relations {
-  /** Ascending by rank. */
-  tags: [tagId: number, rank: number][];
-  /** Ascending by id. */
-  genres: [genreId: number, isPrimary: boolean][];
-  /** Ascending. */
-  categories: number[];
-  /** Sorted by UTF-16 code units, like the two below. */
-  franchises: string[];
-  developers: string[];
-  publishers: string[];
-  steam_deck: ExpectedDeck | null;
-}
-
 /** Every `metacritic_fullurl` in real payloads starts so; `metacritic_url` holds what follows (`pc/portal-2`). */
 const metacriticBase = "https://www.metacritic.com/game/";
-
-/** What one payload determines: a column or relation that is absent here stays as it was. */
-export interface Reading {
-  partial: boolean;
-  columns: Record<string, SqlValue>;
-  relations: Partial<Relations>;
-  /** Ascending. */
-  dlc: number[];
-  /** `dlc` is all that Steam lists, so that others are removed. */
-  dlcComplete: boolean;
-}
-
-/** The rows of an app that was never stored: its one payload is all that is known. */
-export function readIndependently(appid: number, changeNumber: number, text: string): ExpectedRows {
-  return rowsAfter(null, appid, changeNumber, readPayload(appid, text, false));
-}
-
-/**
- * The rows of an app after one more payload.
- *
- * @param before its rows until then; null when it was never stored
- * @param changeNumber the change number that came with the payload
- * @param parents stored appid → its stored `parent_appid`: a DLC that names the app as its parent is never removed
- */
-export function rowsAfter(
-  before: ExpectedRows | null,
-  appid: number,
-  changeNumber: number,
-  { partial, columns, relations, dlc, dlcComplete }: Reading,
-  parents: ReadonlyMap<number, unknown> = new Map(),
-): ExpectedRows {
-  const rows = before ?? { apps: { ...emptyColumns, appid }, ...emptyRelations, dlc: [] };
-  const kept = rows.dlc.filter((other) => !dlcComplete || parents.get(other) === appid);
-  return {
-    ...rows,
-    ...relations,
-    partial,
-    changeNumber,
-    apps: { ...rows.apps, ...columns, is_known: true, is_active: true },
-    dlc: ascending([...kept, ...dlc]),
-  };
-}
-
-const emptyRelations: Relations = {
-  tags: [],
-  genres: [],
-  categories: [],
-  franchises: [],
-  developers: [],
-  publishers: [],
-  steam_deck: null,
-};
-
-const emptyColumns: Record<string, SqlValue> = Object.fromEntries(
-  (
-    "name type is_known is_active is_free release_state steam_release_date original_release_date store_asset_mtime platforms " +
-    "controller_support pics_review_score pics_review_percentage metacritic_score metacritic_url parent_appid homepage_url " +
-    "app_state last_content_update current_build_id content_descriptors languages has_workshop primary_genre_id"
-  )
-    .split(" ")
-    .map((column) => [column, null]),
-);
 
 /** The sections of a payload that tell something. */
 interface Telling {

@@ -1,4 +1,4 @@
-import type { ExpectedRows } from "./read.ts";
+import type { ExpectedRows } from "./rows.ts";
 
 /** A made-up payload with every field, most of them next to an odd value. */
 export const sampleText = String.raw`

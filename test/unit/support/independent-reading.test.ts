@@ -3,13 +3,10 @@ import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { type CommonSection, commonToText } from "../../support/independent-reading/common-to-text.ts";
+import { readIndependently, rowsAfter } from "../../support/independent-reading/expected.ts";
 import { at, blockAt, type Pairs, readPairs } from "../../support/independent-reading/pairs.ts";
-import {
-  type ExpectedRows,
-  readIndependently,
-  readPayload,
-  rowsAfter,
-} from "../../support/independent-reading/read.ts";
+import { readPayload } from "../../support/independent-reading/read.ts";
+import type { ExpectedRows } from "../../support/independent-reading/rows.ts";
 import { sampleRows, sampleText } from "../../support/independent-reading/sample.ts";
 
 describe("readPairs", () => {

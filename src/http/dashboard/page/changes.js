@@ -66,7 +66,7 @@ function fieldItem(change) {
 
 /** Replaces the ids in a value by names, where they are known. @param {string} field @param {unknown} value @returns {unknown} */
 function withNames(field, value) {
-  const known = field === "primary_genre_id" ? names.genres : names[/** @type {keyof typeof names} */ (field)];
+  const known = /^primary_genre/.test(field) ? names.genres : names[/** @type {keyof typeof names} */ (field)];
   if (known === undefined || value === null) return value;
   return Array.isArray(value) ? value.map((id) => known[id] ?? id) : (known[String(value)] ?? value);
 }
