@@ -440,11 +440,10 @@ begin
     on conflict (appid, tag_id) do update set rank = excluded.rank where r.rank <> excluded.rank
   $sql$ else '' end using payloads;
 
-  -- A worker of version 0.1 says `primary_genre`.
   execute $sql$
     insert into public.app_genres as r (appid, genre_id, is_primary)
-    select p.appid, genre, genre is not distinct from coalesce(p.primary_genre_id, p.primary_genre)
-    from jsonb_to_recordset($1) as p(appid integer, genres integer[], primary_genre_id integer, primary_genre integer), unnest(p.genres) as genre
+    select p.appid, genre, genre is not distinct from p.primary_genre_id
+    from jsonb_to_recordset($1) as p(appid integer, genres integer[], primary_genre_id integer), unnest(p.genres) as genre
   $sql$ || case when stored <> '{}' then $sql$
     on conflict (appid, genre_id) do update set is_primary = excluded.is_primary where r.is_primary <> excluded.is_primary
   $sql$ else '' end using payloads;
