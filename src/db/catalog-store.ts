@@ -156,6 +156,7 @@ const applyReply = z.object({
   stale: z.number(),
   unknown: z.number(),
   unconfirmed: z.number(),
+  withheld: z.number(),
   failed: z.number(),
   lease_lost: z.number(),
   /** Answers that cannot be true, such as an empty app info; counted as failed. */

@@ -76,6 +76,16 @@ const readings: readonly Reading[] = [
     help: 'Time at which "unknown" was last not believed, because Steam said it of too many apps',
     read: ({ monitor }) => unixSeconds(monitor?.mass_unknown_at),
   },
+  {
+    name: "pics_unanswered_ids",
+    help: "Ids that Steam left unanswered in the last sweep",
+    read: ({ monitor, bulk }) => monitor?.unanswered ?? bulk?.unanswered,
+  },
+  {
+    name: "pics_empty_changelists_total",
+    help: "Polls in which the change number rose a little and no app or package was listed",
+    read: ({ monitor }) => monitor?.empty_changelists,
+  },
   { name: "pics_leading", help: "1 on the leader, which polls Steam", read: ({ monitor }) => one(monitor?.leading) },
   {
     name: "pics_sweeping",

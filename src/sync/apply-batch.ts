@@ -48,6 +48,8 @@ export interface BatchOutcome extends Omit<ApplyReply, "doubted"> {
   failures: Failure[];
 }
 
+const outcomeCounts = ["stored", "stale", "unknown", "unconfirmed", "withheld", "failed", "lease_lost"] as const;
+
 /** An app that was not stored, and the step that failed; `apply` means that the database rejected it. */
 export interface Failure {
   appid: number;
@@ -83,6 +85,7 @@ export async function applyBatch(deps: BatchDeps, lease: Lease, claimed: readonl
     stale: 0,
     unknown: 0,
     unconfirmed: 0,
+    withheld: 0,
     failed: 0,
     lease_lost: 0,
     mass_unknown: false,
@@ -149,9 +152,7 @@ async function write(deps: BatchDeps, leaseId: string, part: ExtractedBatch, out
   try {
     const failed = part.failed.map(({ appid, error }) => ({ appid, error }));
     const reply = await store.apply({ leaseId, ...part, failed, extractorVersion, appBackoff, unknownRule, history });
-    for (const key of ["stored", "stale", "unknown", "unconfirmed", "failed", "lease_lost"] as const) {
-      outcome[key] += reply[key];
-    }
+    for (const key of outcomeCounts) outcome[key] += reply[key];
     outcome.mass_unknown ||= reply.mass_unknown;
     outcome.failures.push(...part.failed, ...reply.doubted.map((doubted) => ({ ...doubted, step: "fetch" as const })));
     for (const doubted of reply.doubted) logger.warn(doubted, notStored);

@@ -36,6 +36,7 @@ export function createBulkTracker(given: number | null): BulkTracker {
     stale: 0,
     unknown: 0,
     unconfirmed: 0,
+    withheld: 0,
     sweptIds: 0,
     unanswered: 0,
   };
@@ -69,14 +70,15 @@ export function createBulkTracker(given: number | null): BulkTracker {
     unanswered(ids) {
       counts.unanswered = ids;
     },
-    batch(appids, { failures, stored, stale, unknown, unconfirmed }) {
+    batch(appids, { failures, stored, stale, unknown, unconfirmed, withheld }) {
       for (const appid of appids) failing.delete(appid);
       for (const { appid, silent = false } of failures) failing.set(appid, { silent });
       counts.stored += stored;
       counts.stale += stale;
       counts.unknown += unknown;
       counts.unconfirmed += unconfirmed;
-      appMeter.add(stored + unknown + unconfirmed);
+      counts.withheld += withheld;
+      appMeter.add(stored + unknown + unconfirmed + withheld);
       progressed();
     },
     counts: () => ({
@@ -87,11 +89,12 @@ export function createBulkTracker(given: number | null): BulkTracker {
       unanswered: counts.unanswered,
     }),
     answers: () => ({
-      answered: counts.stored + counts.stale + counts.unknown + counts.unconfirmed,
+      answered: counts.stored + counts.stale + counts.unknown + counts.unconfirmed + counts.withheld,
       silent: [...failing.values()].filter(({ silent }) => silent).length,
     }),
     progress() {
-      const { stored: done, unknown, unconfirmed, pendingBefore, marked, sweptIds, unanswered } = counts;
+      const { unknown, unconfirmed, pendingBefore, marked, sweptIds, unanswered } = counts;
+      const done = counts.stored + counts.withheld;
       const finished = done + failing.size + unknown + unconfirmed;
       const total = Math.max(pendingBefore + marked, finished);
       const secondsOfSweep = sweepEnd === null ? null : sweepMeter.etaSeconds(sweepEnd - sweptIds);

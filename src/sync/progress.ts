@@ -15,7 +15,7 @@ export interface BulkProgress {
   /** Where the sweep is expected to end; null while that is unknown, and where there is no sweep. */
   sweep_end: number | null;
   /**
-   * Apps to fetch, as far as they are known: those `done` are stored, `failed`, `unknown` to Steam, `unconfirmed`, or
+   * Apps to fetch, as far as they are known: those `done` are stored (or withheld by Steam), `failed`, `unknown` to Steam, `unconfirmed`, or
    * still to come.
    */
   total: number;

@@ -71,7 +71,7 @@ begin
   -- Steam names the app again: an earlier "unknown" is not confirmed.
   update public.sync_status s set unknown_since = null
   from jsonb_array_elements(request -> 'apps') as pair
-  where s.unknown_since is not null and s.appid = (pair ->> 0)::integer;
+  where s.unknown_at is not null and s.unknown_since is not null and s.appid = (pair ->> 0)::integer;
 
   return jsonb_build_object(
     'known', coalesce(jsonb_array_length(request -> 'apps'), 0),
@@ -187,8 +187,8 @@ $$;
 --   request  {"lease_id": uuid, "max": apps, "lease_seconds": n, "appids": [only these] or absent,
 --             "max_attempts": skip apps that failed this often, or absent}
 --   reply    {"apps": [{"appid", "change_number", "attempts": before this one, "access_token", "needs_token", "token_denied"}, …],
---             "waiting": apps that will be due later (leased by others or in backoff), without those that wait for a second "unknown",
---             "due_in_seconds": the soonest of all, or null}
+--             "waiting": apps that will be due later (leased by others or in backoff), without those that Steam has answered and is asked
+--             about again (unconfirmed, withheld), "due_in_seconds": the soonest of all, or null}
 -- The longest pending come first. Apps that failed before come when no others are left, in batches that shrink with every failure:
 -- an app that makes every request fail is alone in the end. An attempt is counted when the app is claimed, so that this also holds for
 -- an app that kills its worker; a worker's first death is forgiven, since it may have any reason. The same lease_id again returns the
@@ -272,7 +272,7 @@ begin
   where s.lease_id = this_lease and s.lease_until > now_at;
 
   if claimed is null then
-    select count(*) filter (where s.unknown_since is null or coalesce(s.next_attempt_at, now_at) <= now_at),
+    select count(*) filter (where s.attempts > 0 or coalesce(s.next_attempt_at, now_at) <= now_at),
       extract(epoch from min(greatest(s.next_attempt_at, s.lease_until, now_at)) - now_at)
     into waiting, due_in
     from public.sync_status s
@@ -440,11 +440,10 @@ begin
     on conflict (appid, tag_id) do update set rank = excluded.rank where r.rank <> excluded.rank
   $sql$ else '' end using payloads;
 
-  -- A worker of version 0.1 says `primary_genre`.
   execute $sql$
     insert into public.app_genres as r (appid, genre_id, is_primary)
-    select p.appid, genre, genre is not distinct from coalesce(p.primary_genre_id, p.primary_genre)
-    from jsonb_to_recordset($1) as p(appid integer, genres integer[], primary_genre_id integer, primary_genre integer), unnest(p.genres) as genre
+    select p.appid, genre, genre is not distinct from p.primary_genre_id
+    from jsonb_to_recordset($1) as p(appid integer, genres integer[], primary_genre_id integer), unnest(p.genres) as genre
   $sql$ || case when stored <> '{}' then $sql$
     on conflict (appid, genre_id) do update set is_primary = excluded.is_primary where r.is_primary <> excluded.is_primary
   $sql$ else '' end using payloads;
@@ -687,7 +686,7 @@ end
 $$;
 
 -- Why an answer cannot be true as it is, or null. Steam was seen to answer with an empty block, or without a section, for apps that have
--- all of it. A partial answer (flagged as such) may lack sections; it is only of no use when it has none and the app is stored with more.
+-- all of it. A partial answer, flagged as such, may lack sections.
 --   lacks         sections that the text lacks: common, extended, depots
 --   has_name      whether the stored app has what `common` tells
 --   has_build     whether the stored app has what `depots` tells
@@ -696,10 +695,10 @@ language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
   select case
-    when cardinality(lacks) = 3 and not is_partial then 'Steam answered with an empty app info; what is stored stays'
-    when cardinality(lacks) = 3 and has_name then 'Steam withheld all of the app info; what is stored stays'
-    when not is_partial and 'common' = any (lacks) and has_name then 'Steam left out the section common; what is stored stays'
-    when not is_partial and 'depots' = any (lacks) and has_build then 'Steam left out the section depots; what is stored stays'
+    when is_partial then null
+    when cardinality(lacks) = 3 then 'Steam answered with an empty app info; what is stored stays'
+    when 'common' = any (lacks) and has_name then 'Steam left out the section common; what is stored stays'
+    when 'depots' = any (lacks) and has_build then 'Steam left out the section depots; what is stored stays'
   end;
 $$;
 
@@ -709,6 +708,8 @@ $$;
 --   stale        a newer record is stored: this one is skipped
 --   unknown      Steam does not know the app, and that is believed
 --   unconfirmed  Steam says that it does not know an app that is stored and known: the app stays as it is, and Steam is asked again
+--   withheld     Steam shows nothing of an app that is stored with more, and says so: as unconfirmed, after a day, when its token may be
+--                requested again
 --   failed       fetching or writing it failed, or the answer cannot be true: it is retried
 create or replace function public.pics_verdicts(request jsonb) returns public.pics_verdict[]
 language plpgsql volatile
@@ -757,18 +758,18 @@ begin
       select appid, attempts, lease_change, pics_change_number, unknown_since,
         pics_change_number is not null and coalesce(last_pics_sync >= installed, false) as was_stored
       from public.sync_status where appid = any (held_appids)
-    ), doubted as (
+    ), compared as (
       select answered.*, held.attempts, held.lease_change, held.pics_change_number, held.unknown_since, held.was_stored,
-        held.appid is not null as is_held,
-        case when answer = 'fetched' and held.was_stored and lacks <> '{}' then (
-          select public.pics_implausible(
-            is_partial, lacks, a.name is not null, a.current_build_id is not null or a.last_content_update is not null
-          )
-          from public.apps a where a.appid = answered.appid
-        ) when answer = 'fetched' and lacks <> '{}' then
-          public.pics_implausible(is_partial, lacks, false, false)
-        end as doubt
-      from answered left join held on held.appid = answered.appid
+        held.appid is not null as is_held, coalesce(has.name, false) as has_name, coalesce(has.build, false) as has_build
+      from answered
+      left join held on held.appid = answered.appid
+      left join lateral (
+        select a.name is not null as name, a.current_build_id is not null or a.last_content_update is not null as build
+        from public.apps a where a.appid = answered.appid and held.was_stored and lacks <> '{}'
+      ) has on true
+    ), doubted as (
+      select compared.*, case when lacks <> '{}' then public.pics_implausible(is_partial, lacks, has_name, has_build) end as doubt
+      from compared
     ), judged as (
       select doubted.*,
         case
@@ -776,6 +777,7 @@ begin
           when answer = 'unknown' then case when appid = any (unconfirmed) then 'unconfirmed' else 'unknown' end
           when answer = 'failed' then 'failed'
           when was_stored and change_number < pics_change_number then 'stale'
+          when is_partial and cardinality(lacks) = 3 and has_name then 'withheld'
           when doubted.doubt is not null and not accept_all then 'failed'
           else 'stored'
         end as verdict,
@@ -791,10 +793,12 @@ begin
       was_stored,
       case
         when verdict = 'failed' then coalesce(judged.doubt, error)
+        when verdict = 'withheld' then 'Steam withholds all of this app from an anonymous session; what is stored stays'
         when is_behind then format('Steam announced change %s and answered with change %s', lease_change, change_number)
       end,
       case
         when verdict = 'unconfirmed' then case when unknown_since + confirm_length > now_at then unknown_since else now_at end + confirm_length
+        when verdict = 'withheld' then now_at + interval '1 day'
         -- The claim has counted this attempt.
         when is_behind or verdict = 'failed' then now_at + public.pics_backoff(attempts - 1, retry_seconds, retry_max_seconds)
       end
@@ -813,23 +817,19 @@ as $$
   update public.sync_status s set
     pics_change_number = case when v.verdict = 'stored' then v.change_number else s.pics_change_number end,
     last_pics_sync = case when v.verdict = 'stored' then now() else s.last_pics_sync end,
-    missing_token = case v.verdict
-      when 'stored' then v.missing_token
-      when 'failed' then s.missing_token or v.missing_token
-      else s.missing_token
-    end,
+    missing_token = case v.verdict when 'stored' then v.missing_token else s.missing_token or v.verdict = 'withheld' end,
     extractor_version = case when v.verdict = 'stored' then $2 else s.extractor_version end,
-    pics_pending_change = case when v.verdict <> 'failed' and v.change_number >= s.pics_pending_change then null else s.pics_pending_change end,
-    pending_since = case when v.verdict <> 'failed' and v.change_number >= s.pics_pending_change then null else s.pending_since end,
+    pics_pending_change = case when v.is_done and v.change_number >= s.pics_pending_change then null else s.pics_pending_change end,
+    pending_since = case when v.is_done and v.change_number >= s.pics_pending_change then null else s.pending_since end,
     -- A mark that was set meanwhile may have reset them.
-    attempts = case when v.retry_at is null then 0 else greatest(s.attempts, 1) end,
+    attempts = case when v.retry_at is null or v.verdict = 'withheld' then 0 else greatest(s.attempts, 1) end,
     -- An answer with a change number says that Steam knows the app.
     unknown_since = case when v.change_number is null then s.unknown_since end,
     next_attempt_at = v.retry_at,
     last_error = v.error,
     lease_id = null, lease_until = null, lease_change = null
-  from unnest(verdicts) v
-  where s.appid = v.appid and v.verdict in ('stored', 'stale', 'failed');
+  from (select v.*, v.verdict in ('stored', 'stale') as is_done from unnest(verdicts) v) v
+  where s.appid = v.appid and v.verdict in ('stored', 'stale', 'withheld', 'failed');
 $$;
 
 -- Settles the marks of apps that Steam does not know, and releases their lease. It takes effect only if nothing newer has been announced
@@ -907,7 +907,7 @@ $$;
 --             "unknown_confirm_seconds": between a first and a second "unknown" about a known app, "max_shrink": share of the known
 --             apps, "accept_unknown": whether an operator confirms what Steam says now,
 --             "history": whether app_changes gets a row for each field that changes on an app that was stored before}
---   reply    {"stored", "stale", "unknown", "unconfirmed", "failed", "lease_lost"}: numbers of apps (see pics_verdicts),
+--   reply    {"stored", "stale", "unknown", "unconfirmed", "withheld", "failed", "lease_lost"}: numbers of apps (see pics_verdicts),
 --            "doubted": [{"appid", "error"}, …] of answers that cannot be true, among the failed,
 --            "mass_unknown": whether "unknown" is not believed, because it is said of too many}
 -- Idempotent: the same request_id again returns the first reply and does nothing.
@@ -975,6 +975,7 @@ begin
       'stale', count(*) filter (where verdict = 'stale'),
       'unknown', count(*) filter (where verdict = 'unknown'),
       'unconfirmed', count(*) filter (where verdict = 'unconfirmed'),
+      'withheld', count(*) filter (where verdict = 'withheld'),
       'failed', count(*) filter (where verdict = 'failed'),
       'lease_lost', count(*) filter (where verdict = 'lease_lost'),
       'doubted', coalesce(

@@ -136,13 +136,18 @@ function bulkSync(open: OpenDatabase, kind: DatabaseKind): void {
     expect(await one("select last_change_number from pics_sync_state")).toBe(before);
   });
 
-  it("marks apps that are unknown to Steam once, and restores them", async () => {
+  it("leaves an app that Steam does not know to a second answer or an operator, marks it once, and restores it", async () => {
     const [appid, app] = [...steam.catalog.apps].find(([, { access }]) => access === "public") ?? [];
     if (appid === undefined || app === undefined) throw new Error("no public app");
     steam.catalog.remove(appid);
     const removing = startBulk(database.db, steam);
-    expect(await removing.done).toMatchObject({ stored: 0, unknown: 1 });
-    expect(removing.status()).toMatchObject({ total: 1, done: 0, failed: 0, unknown: 1, share: 1, eta_seconds: 0 });
+    expect(await removing.done).toMatchObject({ stored: 0, unknown: 0, unconfirmed: 1 });
+    const counts = { total: 1, done: 0, failed: 0, unknown: 0, unconfirmed: 1, share: 1, eta_seconds: 0 };
+    expect(removing.status()).toMatchObject(counts);
+    expect(await one(`select is_known and is_active from apps where appid = ${appid}`)).toBe(true);
+
+    const unknownRule = { confirmMs: 600_000, maxShrink: 0.05, acceptUnknown: true };
+    expect(await bulk({ unknownRule })).toMatchObject({ unknown: 1, unconfirmed: 0 });
     expect(await one(`select is_known or is_active from apps where appid = ${appid}`)).toBe(false);
 
     steam.log.clear();

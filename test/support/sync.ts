@@ -92,6 +92,7 @@ export function startMonitor(db: Database, steam: Pick<SimulatedSteam, "proxyUrl
   const { workerId = randomUUID(), leaseMs = 90_000 } = options;
   const monitor = createChangeMonitor({
     ...parts,
+    unknownRule: { ...parts.unknownRule, confirmMs: 200 },
     batchSize: 100,
     pollIntervalMs: 100,
     reconcileIntervalMs: 0,

@@ -278,7 +278,6 @@ forEachDatabase("pics_apply", (open, kind) => {
 
     test.each([
       ["all of them", { lacks: all }, "empty app info"],
-      ["all of them, as partial", { lacks: all, partial: true, missing_token: true }, "withheld"],
       ["common", { lacks: ["common"] }, "section common"],
       ["common and extended", { lacks: ["common", "extended"] }, "section common"],
       ["depots", { lacks: ["depots"] }, "section depots"],
@@ -295,9 +294,28 @@ forEachDatabase("pics_apply", (open, kind) => {
         pics_pending_change: 500,
         attempts: 1,
         last_error: expect.stringContaining(error),
-        missing_token: "missing_token" in given,
       });
       expect(await secondsTo("next_attempt_at", 10)).toBeGreaterThan(95);
+    });
+
+    test("all of them, as partial, leaves what is stored, marks it missing_token, and is asked for again in a day", async () => {
+      await store(record(10, 400, stored));
+      const before = await app(10);
+      const lease = await claimed([10, 500]);
+      const withheld = record(10, 500, { name: null, lacks: all, partial: true, missing_token: true });
+      expect(await apply(lease, { apps: [withheld] })).toEqual(applied({ withheld: 1 }));
+      expect(await app(10)).toEqual(before);
+      expect(await status(10)).toMatchObject({
+        ...noLease,
+        pics_change_number: 400,
+        pics_pending_change: 500,
+        attempts: 0,
+        missing_token: true,
+      });
+      expect(await secondsTo("next_attempt_at", 10)).toBeGreaterThan(86_000);
+      // Answered as far as Steam will: a one-off command does not wait for it.
+      expect(await claim()).toMatchObject({ appids: [], waiting: 0 });
+      expect(await call("pics_backlog")).toMatchObject({ pending: 0, failing: 0 });
     });
 
     test.each([

@@ -71,6 +71,7 @@ export interface Applied {
   stale: number;
   unknown: number;
   unconfirmed: number;
+  withheld: number;
   failed: number;
   lease_lost: number;
   doubted: { appid: number; error: string }[];
@@ -88,6 +89,7 @@ export const applied = (counts: Partial<Applied>): Applied => ({
   stale: 0,
   unknown: 0,
   unconfirmed: 0,
+  withheld: 0,
   failed: 0,
   lease_lost: 0,
   doubted: [],

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { applied, forEachSqlDatabase, record, useCatalog } from "./catalog.ts";
 
@@ -73,6 +74,23 @@ forEachSqlDatabase("pics_mark", (open, kind) => {
     await mark([], { unknown: [10] });
     await apply((await claim()).lease, { unknown: [10], confirmSeconds: 0 });
     expect(await mark([[10, 500]])).toMatchObject({ marked: 1 });
+  });
+
+  test("marks an app of which Steam withheld a part a day after its token was denied", async () => {
+    await store(record(10, 500, { missing_token: true }), record(20, 500));
+    await apply(randomUUID(), { tokens: [{ appid: 10, access_token: null }] });
+    const metadata: [number, number][] = [
+      [10, 500],
+      [20, 500],
+    ];
+    expect(await mark(metadata)).toMatchObject({ marked: 0 });
+    await sql("update pics_access_tokens set denied_at = now() - interval '1 day 1 second'");
+    expect(await mark(metadata)).toMatchObject({ marked: 1 });
+    const { apps, lease } = await claim();
+    expect(apps).toMatchObject([{ appid: 10, change_number: 500, token_denied: false }]);
+    const denied = [{ appid: 10, access_token: null }];
+    await apply(lease, { apps: [record(10, 500, { missing_token: true })], tokens: denied });
+    expect(await mark(metadata)).toMatchObject({ marked: 0 });
   });
 
   test("marks an app whose row was deleted", async () => {

@@ -129,12 +129,6 @@ forEachSqlDatabase("pics_write_apps", (open) => {
     });
   });
 
-  test("stores the primary genre of an older worker", async () => {
-    const { primary_genre_id, ...older } = record(10, 500, { genres: [1, 25] });
-    await store(Object.assign(older, { primary_genre: 25 }));
-    expect(await relations(10)).toMatchObject({ primary_genre: 25 });
-  });
-
   describe("DLC", () => {
     const dlcOf = async (appid: number) => (await relations(appid)).dlc;
 

@@ -50,7 +50,7 @@ export function readPayload(appid: number, text: string, withheld: boolean): Rea
     columns: readColumns(appid, app, telling),
     relations: readRelations(app, telling),
     dlc: readDlc(appid, app),
-    dlcComplete: hasContent("extended") && depots && listedDlc(app).length < 64,
+    dlcComplete: listedDlc(app).length < 64 && ((hasContent("extended") && depots) || (common && !partial)),
   };
 }
 

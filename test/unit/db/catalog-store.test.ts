@@ -24,6 +24,7 @@ const reply = {
   stale: 0,
   unknown: 0,
   unconfirmed: 0,
+  withheld: 0,
   failed: 1,
   lease_lost: 0,
   doubted: [],

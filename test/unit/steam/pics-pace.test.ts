@@ -9,7 +9,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-const emptyReply = { apps: [], unknown_appids: [10], app_changes: [], current_change_number: 1 };
+const emptyReply = { apps: [], unknown_appids: [10], app_changes: [], package_changes: [], current_change_number: 1 };
 
 /** A session that answers every request after `latencyMs`, and records the start and the body of each. */
 function fakeSession(latencyMs: number) {

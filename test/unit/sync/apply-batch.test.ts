@@ -49,6 +49,7 @@ function setUp(
         stale: 0,
         unknown: request.unknown.length,
         unconfirmed: 0,
+        withheld: 0,
         failed: request.failed.length,
         lease_lost: 0,
         doubted: [],

@@ -68,6 +68,7 @@ function createStubStore() {
         stale: 0,
         unknown: 0,
         unconfirmed: 0,
+        withheld: 0,
         failed: 0,
         lease_lost: 0,
         doubted: [],

@@ -37,6 +37,7 @@ function setUp(overrides: Partial<WorkerPoolOptions> = {}) {
       stale: 0,
       unknown: 1,
       unconfirmed: 0,
+      withheld: 0,
       failed: 0,
       lease_lost: 0,
       doubted: [],
