@@ -123,11 +123,6 @@ export async function soakMonitor(options: MonitorSoakOptions): Promise<MonitorS
   const { settledMs, left } = await settle(inDatabase, catalog.currentChangeNumber, limitMs);
   await watch.stop();
   const withheld = await settleWithheld(inDatabase, limitMs);
-  if (withheld.left)
-    console.log(
-      JSON.stringify(fleet.debug(), null, 1),
-      await inDatabase((sql) => sql("select * from pics_sync_state")),
-    );
   await fleet.close();
 
   const violations = [...fleet.violations, ...watch.violations];
