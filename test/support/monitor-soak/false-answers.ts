@@ -18,6 +18,8 @@ export interface FalseAnswers {
   omit(random: Random): Promise<void>;
   jump(random: Random): Promise<void>;
   sayUnknown(random: Random): Promise<void>;
+  /** A gap, and a mute Steam while it is swept; resolves when the gap is closed, or after a while. */
+  muteSweep(random: Random): Promise<void>;
 }
 
 type FalseAnswerKind =
@@ -29,7 +31,8 @@ type FalseAnswerKind =
   | "silentChangelists"
   | "falseUnknown"
   | "massUnknown"
-  | "hours";
+  | "hours"
+  | "muteSweeps";
 
 export interface FalseAnswersOptions {
   steam: SimulatedSteam;
@@ -39,7 +42,7 @@ export interface FalseAnswersOptions {
 
 /** Settings of the services that the periods below are made for. */
 export const falseAnswerSettings = {
-  unknownConfirmMs: 5_000,
+  unknownConfirmMs: 6_000,
   maxShrink: 0.05,
   emptyJumpMax: 30,
 };
@@ -49,9 +52,10 @@ const { unknownConfirmMs, maxShrink, emptyJumpMax } = falseAnswerSettings;
  * Longest period of false "unknown" that is not a mass. An answer is applied up to a lease (3 s) after it was sent, so
  * no second one counts as confirmation.
  */
-const longestUnknownMs = 1_500;
+const longestUnknownMs = 2_500;
 /** A mass lasts longer than the confirmation takes: only its size speaks against it. */
 const massMs = unknownConfirmMs + 2_500;
+const longestSweepMs = 12_000;
 const sections: LeftOut[] = ["everything", "root", "common", "empty_common", "depots"];
 const flags = [undefined, "missing_token", "only_public"] as const;
 
@@ -69,6 +73,7 @@ export function createFalseAnswers({ steam, traffic, inDatabase }: FalseAnswersO
     falseUnknown: 0,
     massUnknown: 0,
     hours: 0,
+    muteSweeps: 0,
   };
   const present = () => [...catalog.apps.keys()];
   const presentLoaded = () => present().filter((appid) => loaded.has(appid));
@@ -122,19 +127,42 @@ export function createFalseAnswers({ steam, traffic, inDatabase }: FalseAnswersO
       }
     },
     async sayUnknown(random) {
-      if (random.chance(0.4)) {
+      if (random.chance(0.25)) {
         counts.hours += 1;
         await inDatabase(passHour).catch(() => {});
       } else if (await hasNoDoubts(inDatabase, present())) {
-        if (random.chance(0.3)) await massUnknown(random);
+        if (random.chance(0.5)) await massUnknown(random);
         else {
           counts.falseUnknown += 1;
           const appids = random.sample(present(), random.pick([1, 4, 15]));
-          await sayUnknown(random.int(300, longestUnknownMs), appids);
+          const period = sayUnknown(random.int(300, longestUnknownMs), appids);
+          changeAll(appids);
+          await period;
         }
       }
     },
+    async muteSweep(random) {
+      counts.muteSweeps += 1;
+      catalog.skip(emptyJumpMax + 1);
+      faults.add({ kind: "silent", on: "changes" });
+      await during(random.int(1_000, 4_000), { kind: "silent", on: "metadata" });
+      for (const startedAt = performance.now(); performance.now() - startedAt < longestSweepMs; ) {
+        await delay(500);
+        if (!(await hasGap())) return;
+      }
+    },
   };
+
+  function changeAll(appids: readonly number[]): void {
+    for (const appid of appids) if (catalog.apps.has(appid)) catalog.change(appid);
+  }
+
+  async function hasGap(): Promise<boolean> {
+    return inDatabase(async (sql) => {
+      const rows = await sql("select from pics_gaps where repaired_at is null");
+      return rows.length > 0;
+    }).catch(() => true);
+  }
 
   /** Answers that name nothing, although changes were announced, and the number rose by more than any empty one may. */
   async function silentChangelists(random: Random): Promise<void> {
@@ -160,16 +188,14 @@ export function createFalseAnswers({ steam, traffic, inDatabase }: FalseAnswersO
   async function massUnknown(random: Random): Promise<void> {
     const appids = random.sample(present(), Math.ceil(catalog.size * (0.3 + 0.7 * random.next())));
     const period = sayUnknown(longestUnknownMs, appids);
-    for (const appid of appids.slice(0, Math.ceil(2 * maxShrink * catalog.size))) {
-      if (catalog.apps.has(appid)) catalog.change(appid);
-    }
+    changeAll(appids.slice(0, Math.ceil(2 * maxShrink * catalog.size)));
     await period;
     const isMass = await inDatabase(async (sql) => {
       const [row] = await sql("select pics_is_mass_unknown($1) as mass", [maxShrink]);
       return row?.mass === true;
     }).catch(() => false);
+    counts[isMass ? "massUnknown" : "falseUnknown"] += 1;
     if (!isMass) return;
-    counts.massUnknown += 1;
     await sayUnknown(massMs - longestUnknownMs, appids);
   }
 }

@@ -7,6 +7,8 @@ export interface Fleet {
   kills: number;
   stops: number;
   freezes: number;
+  /** Sweeps of all workers so far that ended. */
+  readonly sweeps: { complete: number; failed: number };
   /** Invariants that workers violated, in words. */
   readonly violations: string[];
   start(): void;
@@ -42,6 +44,13 @@ const shutdownLimitMs = 12_000;
 export function createFleet(seats: readonly ServiceOptions[], random: Random): Fleet {
   const all: Seat[] = seats.map((options) => ({ options, service: null, busy: null, ending: false, isDue: false }));
   const violations: string[] = [];
+  const sweeps = { complete: 0, failed: 0 };
+  const countSweeps = ({ logs }: Service) => {
+    for (const { message } of logs) {
+      if (message.startsWith("gap sweep complete")) sweeps.complete += 1;
+      if (message.startsWith("gap sweep failed")) sweeps.failed += 1;
+    }
+  };
 
   function launch(seat: Seat): void {
     const service = startService(seat.options);
@@ -57,6 +66,7 @@ export function createFleet(seats: readonly ServiceOptions[], random: Random): F
       })
       .catch(() => {}); // It ended before.
     void service.exited.then((exit) => {
+      countSweeps(service);
       if (seat.service !== service || seat.ending) return;
       violations.push(`a worker ended by itself with ${describe(exit)}: ${lastWords(service)}`);
       launch(seat);
@@ -78,6 +88,7 @@ export function createFleet(seats: readonly ServiceOptions[], random: Random): F
     kills: 0,
     stops: 0,
     freezes: 0,
+    sweeps,
     violations,
     start() {
       for (const seat of all) launch(seat);

@@ -49,6 +49,9 @@ export function startNoise(options: NoiseOptions): Noise {
   const falseAnswers = createFalseAnswers(options);
   const noise = { steamOutages: 0, databaseCrashes: 0, falseAnswers: falseAnswers.counts };
   const loops: Promise<void>[] = [];
+  /** Other faults wait for its end. */
+  let lull = Promise.resolve();
+  let lulls = 0;
 
   /** Repeats `work` with pauses of `everyMs` on average, until the end. */
   function again(name: number, everyMs: number, work: (random: Random) => Promise<void> | void): void {
@@ -57,6 +60,7 @@ export function startNoise(options: NoiseOptions): Noise {
       // The first time comes early, so that short runs have some of everything.
       for (let share = 0.5 * random.next(); ; share = 0.3 + 1.4 * random.next()) {
         await delay(everyMs * share, undefined, { signal: ending.signal });
+        await lull;
         await work(random);
       }
     };
@@ -96,9 +100,18 @@ export function startNoise(options: NoiseOptions): Noise {
   again(8, 9_000, falseAnswers.mute);
   again(9, 5_000, falseAnswers.leaveOut);
   again(10, 7_000, falseAnswers.omit);
-  again(11, 15_000, falseAnswers.jump);
+  again(11, 25_000, falseAnswers.jump);
   again(12, 3_000, falseAnswers.sayUnknown);
-  steam.faults.random({ seed, rate: faultRate, kinds: faultKinds });
+  const drawFaults = (rate: number) => steam.faults.random({ seed: seed + lulls, rate, kinds: faultKinds });
+  // Without a lull no sweep comes to its end before the next gap, or the next leader.
+  again(13, 25_000, async (random) => {
+    lulls += 1;
+    drawFaults(0);
+    lull = falseAnswers.muteSweep(random);
+    await lull;
+    drawFaults(faultRate);
+  });
+  drawFaults(faultRate);
 
   return Object.assign(noise, {
     async stop() {

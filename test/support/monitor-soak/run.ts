@@ -57,6 +57,8 @@ const pace = {
   BULK_REQUEST_DELAY: "0.02",
   BULK_TIMEOUT: "1.5",
   RECONNECT_MAX_DELAY: "1",
+  APP_RETRY_DELAY: "2",
+  APP_RETRY_MAX_DELAY: "20",
   UNKNOWN_CONFIRM_SECONDS: String(unknownConfirmMs / 1_000),
   MAX_SHRINK: String(maxShrink),
   EMPTY_JUMP_MAX: String(emptyJumpMax),
@@ -140,7 +142,7 @@ export async function soakMonitor(options: MonitorSoakOptions): Promise<MonitorS
     `${fleet.kills} × kill -9, ${fleet.stops} × SIGTERM, ${fleet.freezes} × frozen`,
     `${noise.databaseCrashes} crashes of Postgres, ${noise.steamOutages} outages of Steam; requests struck: ${struck}`,
     falseAnswersIn(noise),
-    `${facts?.gaps} gaps swept, ${facts?.history} rows of history, ${watch.samples} samples of the cursor's promise`,
+    `${facts?.gaps} gaps closed by ${fleet.sweeps.complete} sweeps, ${fleet.sweeps.failed} sweeps failed, ${facts?.history} rows of history, ${watch.samples} samples of the cursor's promise`,
     `when the noise stopped ${before.pending} apps were pending, ${before.failing} of them in backoff`,
     `everything stored ${(settledMs / 1_000).toFixed(1)} s later (limit ${(limitMs / 1_000).toFixed(0)} s)`,
   ];
@@ -160,9 +162,10 @@ async function load(steam: SimulatedSteam, database: TestDatabase): Promise<void
 
 function falseAnswersIn({ falseAnswers }: Noise): string {
   const { mutePeriods, shortenedPayloads, omittedApps, smallJumps, largeJumps, silentChangelists } = falseAnswers;
-  const { falseUnknown, massUnknown, hours } = falseAnswers;
+  const { falseUnknown, massUnknown, hours, muteSweeps } = falseAnswers;
   return [
     `${mutePeriods} mute periods`,
+    `${muteSweeps} sweeps with a mute Steam`,
     `${shortenedPayloads} of shortened payloads`,
     `${omittedApps} of omitted apps and tokens`,
     `${falseUnknown} of false "unknown"`,
