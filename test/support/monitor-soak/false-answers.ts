@@ -7,37 +7,45 @@ import { type InDatabase, passHour } from "./database.ts";
 import type { Traffic } from "./traffic.ts";
 
 /**
- * Periods in which Steam answers, and the answers say nothing or something false. Each kind keeps to what the service
- * promises to see through; what it cannot know is left out, and the comments say why.
+ * Periods in which Steam answers, and the answers say nothing or something false. Each resolves when it is over. They
+ * keep to what the service promises to see through; where they leave something out, a comment says why.
  */
 export interface FalseAnswers {
-  readonly counts: Record<FalseAnswerKind, number>;
-  /** One period, with its pause before and after. */
+  /** Periods so far, by kind. */
+  readonly counts: Readonly<FalseAnswerCounts>;
+  /** Answers about no app at all. */
   mute(random: Random): Promise<void>;
+  /** App info without one of its sections, flagged as partial or not. */
   leaveOut(random: Random): Promise<void>;
+  /** Answers that leave out some apps and access tokens. */
   omit(random: Random): Promise<void>;
+  /** Empty changelists: true ones, below and above EMPTY_JUMP_MAX, and false ones above it. */
   jump(random: Random): Promise<void>;
+  /** "Unknown" about apps that exist: one, a few, or a mass. Or an hour passes for the rule against a mass. */
   sayUnknown(random: Random): Promise<void>;
-  /** A gap, and a mute Steam while it is swept; resolves when the gap is closed, or after a while. */
+  /** A gap, and a mute Steam while it is swept. Resolves when the gap is closed, or after a while. */
   muteSweep(random: Random): Promise<void>;
 }
 
-type FalseAnswerKind =
-  | "mutePeriods"
-  | "shortenedPayloads"
-  | "omittedApps"
-  | "smallJumps"
-  | "largeJumps"
-  | "silentChangelists"
-  | "falseUnknown"
-  | "massUnknown"
-  | "hours"
-  | "muteSweeps";
+export interface FalseAnswerCounts {
+  mutePeriods: number;
+  shortenedPayloads: number;
+  omittedApps: number;
+  smallJumps: number;
+  largeJumps: number;
+  silentChangelists: number;
+  falseUnknown: number;
+  massUnknown: number;
+  hours: number;
+  muteSweeps: number;
+}
 
 export interface FalseAnswersOptions {
   steam: SimulatedSteam;
-  traffic: Pick<Traffic, "pause" | "removed">;
+  traffic: Pick<Traffic, "pause">;
   inDatabase: InDatabase;
+  /** Ends waiting for a sweep. */
+  signal: AbortSignal;
 }
 
 /** Settings of the services that the periods below are made for. */
@@ -59,11 +67,14 @@ const longestSweepMs = 12_000;
 const sections: LeftOut[] = ["everything", "root", "common", "empty_common", "depots"];
 const flags = [undefined, "missing_token", "only_public"] as const;
 
-export function createFalseAnswers({ steam, traffic, inDatabase }: FalseAnswersOptions): FalseAnswers {
+export function createFalseAnswers({ steam, traffic, inDatabase, signal }: FalseAnswersOptions): FalseAnswers {
   const { catalog, faults } = steam;
-  /** Stored before the noise began. A sweep has only Steam's word about others, so false words about them are kept to product info. */
+  /**
+   * Stored before the noise began. Of an app that was never stored a sweep knows only what Steam says, so metadata says
+   * nothing false about others.
+   */
   const loaded = new Set(catalog.apps.keys());
-  const counts = {
+  const counts: FalseAnswerCounts = {
     mutePeriods: 0,
     shortenedPayloads: 0,
     omittedApps: 0,
@@ -146,7 +157,7 @@ export function createFalseAnswers({ steam, traffic, inDatabase }: FalseAnswersO
       catalog.skip(emptyJumpMax + 1);
       faults.add({ kind: "silent", on: "changes" });
       await during(random.int(1_000, 4_000), { kind: "silent", on: "metadata" });
-      for (const startedAt = performance.now(); performance.now() - startedAt < longestSweepMs; ) {
+      for (const startedAt = performance.now(); !signal.aborted && performance.now() - startedAt < longestSweepMs; ) {
         await delay(500);
         if (!(await hasGap())) return;
       }

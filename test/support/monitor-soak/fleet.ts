@@ -37,7 +37,7 @@ interface Seat {
 
 /** Share of the processes that are due from their start; the others first log on and work for a while. */
 const dueFromStart = 0.25;
-const longestWorkMs = 8_000;
+const longestWorkMs = 4_000;
 
 const shutdownLimitMs = 12_000;
 

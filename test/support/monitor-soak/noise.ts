@@ -24,7 +24,7 @@ export interface NoiseOptions {
   /** PostgREST, where workers reach the database through it. */
   api: SupabaseApi | null;
   fleet: Fleet;
-  traffic: Pick<Traffic, "pause" | "removed">;
+  traffic: Pick<Traffic, "pause">;
   inDatabase: InDatabase;
   seed: number;
   /** Number of `kill -9`, and the mean time between two. */
@@ -46,7 +46,7 @@ const delicateCalls = ["pics_apply", "pics_poll", "pics_claim", "leader_acquire"
 export function startNoise(options: NoiseOptions): Noise {
   const { steam, cluster, api, fleet, seed, kills, killEveryMs } = options;
   const ending = new AbortController();
-  const falseAnswers = createFalseAnswers(options);
+  const falseAnswers = createFalseAnswers({ ...options, signal: ending.signal });
   const noise = { steamOutages: 0, databaseCrashes: 0, falseAnswers: falseAnswers.counts };
   const loops: Promise<void>[] = [];
   /** Other faults wait for its end. */
