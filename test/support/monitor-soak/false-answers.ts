@@ -21,8 +21,10 @@ export interface FalseAnswers {
   omit(random: Random): Promise<void>;
   /** Empty changelists: true ones, below and above EMPTY_JUMP_MAX, and false ones above it. */
   jump(random: Random): Promise<void>;
-  /** "Unknown" about apps that exist: one, a few, or a mass. Or an hour passes for the rule against a mass. */
+  /** "Unknown" about one app that exists or a few. Or an hour passes for the rule against a mass. */
   sayUnknown(random: Random): Promise<void>;
+  /** "Unknown" about a third of all apps and more, for longer than a confirmation takes. */
+  sayMassUnknown(random: Random): Promise<void>;
   /** A gap, and a mute Steam while it is swept. Resolves when the gap is closed, or after a while. */
   muteSweep(random: Random): Promise<void>;
 }
@@ -64,6 +66,7 @@ const longestUnknownMs = 2_500;
 /** A mass lasts longer than the confirmation takes: only its size speaks against it. */
 const massMs = unknownConfirmMs + 2_500;
 const longestSweepMs = 12_000;
+const longestDoubtMs = 10_000;
 const sections: LeftOut[] = ["everything", "root", "common", "empty_common", "depots"];
 const flags = [undefined, "missing_token", "only_public"] as const;
 
@@ -142,27 +145,33 @@ export function createFalseAnswers({ steam, traffic, inDatabase, signal }: False
         counts.hours += 1;
         await inDatabase(passHour).catch(() => {});
       } else if (await hasNoDoubts(inDatabase, present())) {
-        if (random.chance(0.5)) await massUnknown(random);
-        else {
-          counts.falseUnknown += 1;
-          const appids = random.sample(present(), random.pick([1, 4, 15]));
-          const period = sayUnknown(random.int(300, longestUnknownMs), appids);
-          changeAll(appids);
-          await period;
-        }
+        counts.falseUnknown += 1;
+        const appids = random.sample(present(), random.pick([1, 4, 15]));
+        const period = sayUnknown(random.int(300, longestUnknownMs), appids);
+        changeAll(appids);
+        await period;
       }
+    },
+    async sayMassUnknown(random) {
+      if (await within(longestDoubtMs, () => hasNoDoubts(inDatabase, present()))) await massUnknown(random);
     },
     async muteSweep(random) {
       counts.muteSweeps += 1;
       catalog.skip(emptyJumpMax + 1);
       faults.add({ kind: "silent", on: "changes" });
       await during(random.int(1_000, 4_000), { kind: "silent", on: "metadata" });
-      for (const startedAt = performance.now(); !signal.aborted && performance.now() - startedAt < longestSweepMs; ) {
-        await delay(500);
-        if (!(await hasGap())) return;
-      }
+      await within(longestSweepMs, async () => !(await hasGap()));
     },
   };
+
+  /** Whether it became true within this time. */
+  async function within(limitMs: number, isTrue: () => Promise<boolean>): Promise<boolean> {
+    for (const startedAt = performance.now(); !signal.aborted && performance.now() - startedAt < limitMs; ) {
+      if (await isTrue()) return true;
+      await delay(300);
+    }
+    return false;
+  }
 
   function changeAll(appids: readonly number[]): void {
     for (const appid of appids) if (catalog.apps.has(appid)) catalog.change(appid);

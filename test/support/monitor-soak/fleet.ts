@@ -20,6 +20,8 @@ export interface Fleet {
   freeze(ms: number): Promise<void>;
   /** Resolves when all of them run again. */
   settle(): Promise<void>;
+  /** Resolves when all of them have logged on to Steam, or after the given time. */
+  ready(limitMs: number): Promise<void>;
   /** Ends all of them. */
   close(): Promise<void>;
 }
@@ -38,6 +40,7 @@ interface Seat {
 /** Share of the processes that are due from their start; the others first log on and work for a while. */
 const dueFromStart = 0.25;
 const longestWorkMs = 4_000;
+const loggedOnMessage = /logged on to Steam/;
 
 const shutdownLimitMs = 12_000;
 
@@ -59,7 +62,7 @@ export function createFleet(seats: readonly ServiceOptions[], random: Random): F
     seat.isDue = random.chance(dueFromStart);
     const workMs = random.int(0, longestWorkMs);
     service
-      .logged(/logged on to Steam/)
+      .logged(loggedOnMessage)
       .then(() => delay(workMs))
       .then(() => {
         if (seat.service === service) seat.isDue = true;
@@ -125,6 +128,11 @@ export function createFleet(seats: readonly ServiceOptions[], random: Random): F
       }),
     async settle() {
       await Promise.all(all.map(({ busy }) => busy));
+    },
+    async ready(limitMs) {
+      await fleet.settle();
+      const loggedOn = all.map(({ service }) => service?.logged(loggedOnMessage).catch(() => {}));
+      await Promise.race([Promise.all(loggedOn), delay(limitMs)]);
     },
     async close() {
       await fleet.settle();

@@ -39,6 +39,8 @@ faultKinds.push("no_buffer", "truncated", "omit", "wrong_older_change_number", "
 faultKinds.push("silent", "left_out");
 /** Probability of a fault per request. */
 const faultRate = 0.06;
+/** Longest wait for workers that start, on a loaded machine. */
+const longestStartMs = 12_000;
 const gatewayStatuses = [502, 503, 504];
 /** The calls for which a lost reply does the most harm. */
 const delicateCalls = ["pics_apply", "pics_poll", "pics_claim", "leader_acquire", "pics_finish_sweep"];
@@ -103,14 +105,16 @@ export function startNoise(options: NoiseOptions): Noise {
   again(11, 25_000, falseAnswers.jump);
   again(12, 3_000, falseAnswers.sayUnknown);
   const drawFaults = (rate: number) => steam.faults.random({ seed: seed + lulls, rate, kinds: faultKinds });
-  // Without a lull no sweep comes to its end before the next gap, or the next leader.
-  again(13, 25_000, async (random) => {
+  // Without a lull no sweep comes to its end before the next gap or the next leader, and no mass is asked for at once.
+  const inLull = (work: (random: Random) => Promise<void>) => async (random: Random) => {
     lulls += 1;
     drawFaults(0);
-    lull = falseAnswers.muteSweep(random);
+    lull = fleet.ready(longestStartMs).then(() => work(random));
     await lull;
     drawFaults(faultRate);
-  });
+  };
+  again(13, 40_000, inLull(falseAnswers.muteSweep));
+  again(14, 60_000, inLull(falseAnswers.sayMassUnknown));
   drawFaults(faultRate);
 
   return Object.assign(noise, {

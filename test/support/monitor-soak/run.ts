@@ -109,7 +109,8 @@ export async function soakMonitor(options: MonitorSoakOptions): Promise<MonitorS
   const noise = startNoise({ steam, cluster, api, fleet, traffic, inDatabase, seed, kills, killEveryMs });
   for (let told = 0; traffic.changes < changes || fleet.kills < kills; told++) {
     await delay(1_000);
-    if (told % 20 === 19) report(`${traffic.changes} changes, ${fleet.kills} kills`);
+    if (told % 20 === 19)
+      report(`${traffic.changes} changes, ${fleet.kills} kills, ${noise.falseAnswers.massUnknown} masses`);
   }
   traffic.stop();
   await noise.stop();
