@@ -157,13 +157,33 @@ async function requestProductInfo(
   const body = { apps, packages: [], ...(kind === "metadata" && { meta_data_only: true }) };
   const replies = await requests.send<ProductInfoReply>(kind, body, signal, (reply) => Boolean(reply.response_pending));
   return {
-    apps: new Map(replies.flatMap((reply) => reply.apps).map((app) => [app.appid, app])),
+    apps: byAppid(replies.flatMap((reply) => reply.apps)),
     unknown: replies.flatMap((reply) => reply.unknown_appids),
     offer: {
       host: replies.find((reply) => reply.http_host)?.http_host ?? null,
       minSizeBytes: replies.find((reply) => reply.http_min_size)?.http_min_size ?? null,
     },
   };
+}
+
+/**
+ * Answers by appid. Where Steam answers an app more than once, the newest version counts, and of one version an answer
+ * that withholds nothing: an older or a public answer must not take the place of a better one.
+ */
+function byAppid(answers: readonly AppInfoMessage[]): Map<number, AppInfoMessage> {
+  const best = new Map<number, AppInfoMessage>();
+  for (const answer of answers) {
+    const found = best.get(answer.appid);
+    if (!found || !isBetter(found, answer)) best.set(answer.appid, answer);
+  }
+  return best;
+}
+
+function isBetter(one: AppInfoMessage, other: AppInfoMessage): boolean {
+  const [changeOfOne, changeOfOther] = [one.change_number ?? 0, other.change_number ?? 0];
+  if (changeOfOne !== changeOfOther) return changeOfOne > changeOfOther;
+  const isWithheld = ({ missing_token, only_public }: AppInfoMessage) => Boolean(missing_token || only_public);
+  return !isWithheld(one) && isWithheld(other);
 }
 
 /**
