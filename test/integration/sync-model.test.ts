@@ -47,7 +47,6 @@ async function check(arbitrary: fc.Arbitrary<Case>, numRuns: number, maxShrink: 
     for (const verdict of Object.keys(counts) as Verdict[]) counts[verdict] += found[verdict];
   });
   await fc.assert(property, { seed, numRuns: numRuns * runs, interruptAfterTimeLimit: 40_000 * runs });
-  if (process.env.DBG) console.log(counts);
   for (const verdict of expected) expect(counts[verdict], verdict).toBeGreaterThan(0);
 }
 

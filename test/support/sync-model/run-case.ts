@@ -174,12 +174,12 @@ async function startRun({ steam, database, parts }: World, apps: SteamApp[], max
       store: { ...store, apply },
       upsertBatchSize: 500,
       appBackoff: { firstMs: 0, maxMs: 0 },
-      askAgain: { rounds: 2, backoff: { firstMs: 1, maxMs: 1 } },
+      askAgain: { rounds: 4, backoff: { firstMs: 1, maxMs: 1 } },
       unknownRule: { confirmMs: confirmSeconds * 1_000, maxShrink, acceptUnknown: step.acceptUnknown },
       history: true,
     };
     const outcome = await withFaults(faults, () => applyBatch(deps, lease, claimed));
-    expect(outcome).toMatchObject(predicted);
+    expect(outcome, JSON.stringify(outcome.failures)).toMatchObject(predicted);
     for (const verdict of Object.keys(counts) as Verdict[]) counts[verdict] += predicted[verdict];
   }
 
