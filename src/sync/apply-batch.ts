@@ -129,7 +129,8 @@ function toRecord(payload: AppPayload): StoredRecord {
     ...record,
     change_number: payload.changeNumber,
     partial: isPartial,
-    missing_token: payload.missingToken,
+    // Also where only the text, or another flag, says that it is the public part: the rest is asked for again.
+    missing_token: isPartial,
     lacks,
   };
 }
