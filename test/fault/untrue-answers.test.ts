@@ -157,7 +157,7 @@ describe("answers that are not true", () => {
     const before = await database.sql("select * from apps where appid = any ($1) order by appid", [appids]);
     for (const appid of appids) steam.catalog.change(appid);
     steam.faults.add({ kind: "silent", on: "access_tokens", times: 1_000 });
-    expect(await bulk({ maxAttempts: 2 })).toMatchObject({ stored: 0, failed_count: appids.length });
+    await expect(bulk({ maxAttempts: 2 })).rejects.toThrow(`for all of ${appids.length} apps unanswered`);
     expect(await database.sql("select * from apps where appid = any ($1) order by appid", [appids])).toEqual(before);
     expect(await one("select max(last_error) from sync_status")).toMatch(/access token/);
 
