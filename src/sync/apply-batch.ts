@@ -13,7 +13,7 @@ import { DatabaseError } from "../process/errors.ts";
 import { nextTurn } from "../process/time.ts";
 import type { AppPayload, Pics } from "../steam/port.ts";
 import { type AskAgain, defaultAskAgain } from "./ask-again.ts";
-import { type FetchedApps, fetchApps } from "./fetch-apps.ts";
+import { type FetchedApps, fetchApps, isWithheld } from "./fetch-apps.ts";
 import type { Lease } from "./lease.ts";
 
 /**
@@ -123,13 +123,12 @@ async function extractBatch({ apps, unknown, failed, tokens }: FetchedApps, logg
 
 function toRecord(payload: AppPayload): StoredRecord {
   if (payload.text === null) throw new Error(payload.error ?? "Steam sent no app info");
-  const withheld = payload.onlyPublic || payload.missingToken;
-  const { record, isPartial, lacks } = extractApp(payload.appid, payload.text, withheld);
+  const { record, isPartial, lacks } = extractApp(payload.appid, payload.text, isWithheld(payload));
   return {
     ...record,
     change_number: payload.changeNumber,
     partial: isPartial,
-    // Also where only the text, or another flag, says that it is the public part: the rest is asked for again.
+    // Also where only the text says so (`public_only`): the rest is requested again with a token.
     missing_token: isPartial,
     lacks,
   };

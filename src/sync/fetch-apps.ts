@@ -53,6 +53,14 @@ export async function fetchApps(
   return { ...result.of(tokens.isSilent), tokens: tokens.answers };
 }
 
+/**
+ * Whether Steam withheld a part of the app info. Each flag alone says so: an answer with `only_public` and without
+ * `missing_token` would otherwise count as all that there is.
+ */
+export function isWithheld({ missingToken, onlyPublic }: AppPayload): boolean {
+  return missingToken || onlyPublic;
+}
+
 interface Requests {
   pics: Pics;
   lease: Lease;
@@ -102,13 +110,12 @@ function createResult() {
       for (const appid of appids) failed.set(appid, { appid, error: error.message, silent });
     },
     /** Apps of which Steam withheld a part. */
-    withheld: () =>
-      appidsOf([...apps.values()].filter(({ appid, missingToken }) => missingToken && !failed.has(appid))),
+    withheld: () => appidsOf([...apps.values()].filter((app) => isWithheld(app) && !failed.has(app.appid))),
     /** @param isTokenSilent whether Steam left the request for an app's token unanswered. */
     of(isTokenSilent: (appid: number) => boolean): Omit<FetchedApps, "tokens"> {
-      for (const { appid, missingToken } of apps.values()) {
-        if (missingToken && isTokenSilent(appid)) {
-          failSilent(appid, "Steam did not answer the request for its access token");
+      for (const app of apps.values()) {
+        if (isWithheld(app) && isTokenSilent(app.appid)) {
+          failSilent(app.appid, "Steam did not answer the request for its access token");
         }
       }
       return {

@@ -2,6 +2,7 @@ import type { AppRecord } from "../catalog/app-record.ts";
 import { extractApp } from "../catalog/extract.ts";
 import { SteamError } from "../process/errors.ts";
 import type { AppPayload, Pics } from "../steam/port.ts";
+import { isWithheld } from "./fetch-apps.ts";
 
 /** One app as Steam sends it now. */
 export interface FetchedApp {
@@ -23,7 +24,7 @@ export async function fetchSingleApp(pics: Pics, appid: number, signal: AbortSig
   const payload = await fetchPayload(pics, appid, signal);
   if (payload === null) return null;
   if (payload.text === null) throw new SteamError("protocol", `app ${appid}: ${payload.error}`);
-  const publicOnly = payload.onlyPublic || payload.missingToken;
+  const publicOnly = isWithheld(payload);
   const { record } = extractApp(appid, payload.text, publicOnly);
   return {
     changeNumber: payload.changeNumber,
@@ -49,7 +50,7 @@ async function fetchPayload(pics: Pics, appid: number, signal: AbortSignal): Pro
   if (payload === undefined && !unknown.includes(appid)) {
     throw new SteamError("protocol", `Steam's reply did not mention app ${appid}; try again`);
   }
-  if (!payload?.missingToken) return payload ?? null;
+  if (payload === undefined || !isWithheld(payload)) return payload ?? null;
   const accessToken = (await pics.accessTokens([appid], signal)).granted.get(appid);
   if (accessToken === undefined) return payload;
   return (await pics.productInfo([{ appid, accessToken }], signal)).apps[0] ?? payload;

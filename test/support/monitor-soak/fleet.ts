@@ -29,18 +29,33 @@ interface Seat {
   busy: Promise<void> | null;
   /** Its end is expected. */
   ending: boolean;
+  /** It has had its time to work, so it may be killed, stopped or frozen. */
+  isDue: boolean;
 }
+
+/** Share of the processes that are due from their start; the others first log on and work for a while. */
+const dueFromStart = 0.25;
+const longestWorkMs = 8_000;
 
 const shutdownLimitMs = 12_000;
 
 export function createFleet(seats: readonly ServiceOptions[], random: Random): Fleet {
-  const all: Seat[] = seats.map((options) => ({ options, service: null, busy: null, ending: false }));
+  const all: Seat[] = seats.map((options) => ({ options, service: null, busy: null, ending: false, isDue: false }));
   const violations: string[] = [];
 
   function launch(seat: Seat): void {
     const service = startService(seat.options);
     seat.service = service;
     seat.ending = false;
+    seat.isDue = random.chance(dueFromStart);
+    const workMs = random.int(0, longestWorkMs);
+    service
+      .logged(/logged on to Steam/)
+      .then(() => delay(workMs))
+      .then(() => {
+        if (seat.service === service) seat.isDue = true;
+      })
+      .catch(() => {}); // It ended before.
     void service.exited.then((exit) => {
       if (seat.service !== service || seat.ending) return;
       violations.push(`a worker ended by itself with ${describe(exit)}: ${lastWords(service)}`);
@@ -48,9 +63,9 @@ export function createFleet(seats: readonly ServiceOptions[], random: Random): F
     });
   }
 
-  /** Runs an action on an idle worker; waits when there is none. */
+  /** Runs an action on a worker that is due; does nothing when there is none. */
   async function toOne(work: (seat: Seat, service: Service) => Promise<void>): Promise<void> {
-    const free = all.filter(({ busy }) => busy === null);
+    const free = all.filter(({ busy, isDue }) => busy === null && isDue);
     const seat = free.length > 0 ? random.pick(free) : null;
     if (!seat?.service) return;
     seat.busy = work(seat, seat.service).finally(() => {

@@ -4,12 +4,16 @@ import type { SupabaseApi } from "../postgrest.ts";
 import type { FaultKind } from "../steam/faults.ts";
 import { createRandom, type Random } from "../steam/random.ts";
 import type { SimulatedSteam } from "../steam/simulated-steam.ts";
+import type { InDatabase } from "./database.ts";
+import { createFalseAnswers, type FalseAnswers } from "./false-answers.ts";
 import type { Fleet } from "./fleet.ts";
+import type { Traffic } from "./traffic.ts";
 
 /** Faults of Steam, database and workers at the same time, each at random moments drawn from the seed. */
 export interface Noise {
   steamOutages: number;
   databaseCrashes: number;
+  falseAnswers: FalseAnswers["counts"];
   /** Ends the faults: when this resolves, Steam and the database are reachable and every worker runs. */
   stop(): Promise<void>;
 }
@@ -20,6 +24,8 @@ export interface NoiseOptions {
   /** PostgREST, where workers reach the database through it. */
   api: SupabaseApi | null;
   fleet: Fleet;
+  traffic: Pick<Traffic, "pause" | "removed">;
+  inDatabase: InDatabase;
   seed: number;
   /** Number of `kill -9`, and the mean time between two. */
   kills: number;
@@ -30,15 +36,18 @@ export interface NoiseOptions {
 const eresults = [2, 3, 5, 6, 20, 34, 48, 84];
 const faultKinds: FaultKind[] = ["drop", "hang", "slow", "logoff", "garbage", "partial_reply", "force"];
 faultKinds.push("no_buffer", "truncated", "omit", "wrong_older_change_number", "logon_refused", "cm_list");
+faultKinds.push("silent", "left_out");
 /** Probability of a fault per request. */
 const faultRate = 0.06;
 const gatewayStatuses = [502, 503, 504];
 /** The calls for which a lost reply does the most harm. */
 const delicateCalls = ["pics_apply", "pics_poll", "pics_claim", "leader_acquire", "pics_finish_sweep"];
 
-export function startNoise({ steam, cluster, api, fleet, seed, kills, killEveryMs }: NoiseOptions): Noise {
+export function startNoise(options: NoiseOptions): Noise {
+  const { steam, cluster, api, fleet, seed, kills, killEveryMs } = options;
   const ending = new AbortController();
-  const noise = { steamOutages: 0, databaseCrashes: 0 };
+  const falseAnswers = createFalseAnswers(options);
+  const noise = { steamOutages: 0, databaseCrashes: 0, falseAnswers: falseAnswers.counts };
   const loops: Promise<void>[] = [];
 
   /** Repeats `work` with pauses of `everyMs` on average, until the end. */
@@ -84,6 +93,11 @@ export function startNoise({ steam, cluster, api, fleet, seed, kills, killEveryM
       else api.faults.dropReply({ times, call: random.pick(delicateCalls) });
     });
   }
+  again(8, 9_000, falseAnswers.mute);
+  again(9, 5_000, falseAnswers.leaveOut);
+  again(10, 7_000, falseAnswers.omit);
+  again(11, 15_000, falseAnswers.jump);
+  again(12, 3_000, falseAnswers.sayUnknown);
   steam.faults.random({ seed, rate: faultRate, kinds: faultKinds });
 
   return Object.assign(noise, {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { Catalog, CatalogApp } from "../steam/catalog.ts";
 import { createRandom } from "../steam/random.ts";
 
@@ -9,15 +10,23 @@ export interface Traffic {
   readonly changes: number;
   /** Apps removed from Steam. */
   readonly removed: ReadonlyMap<number, CatalogApp>;
+  /** Apps that were removed at some time, also those that came back. */
+  readonly everRemoved: ReadonlySet<number>;
   /** Apps added since the start. */
   readonly added: number;
   /** Announces this many changes per second until `stop`. */
   start(perSecond: number): void;
+  /** Announces nothing for a while, and what was due at its end. */
+  pause(ms: number): Promise<void>;
   stop(): void;
 }
 
 /** A few apps change all the time, so that new changes come while their work is under way. */
 const busyApps = 6;
+/**
+ * Most apps that are gone at a time, as a share: fewer than MAX_SHRINK, since more are not believed to be gone.
+ */
+const maxRemovedShare = 0.02;
 const tickMs = 100;
 
 export function createTraffic(catalog: Catalog, seed: number): Traffic {
@@ -25,6 +34,9 @@ export function createTraffic(catalog: Catalog, seed: number): Traffic {
   const removed = new Map<number, CatalogApp>();
   let present = [...catalog.apps.keys()];
   const busy = random.sample(present, busyApps);
+  const everRemoved = new Set<number>();
+  const maxRemoved = Math.floor(present.length * maxRemovedShare);
+  let paused = false;
   let nextAppid = Math.max(...present) + 7;
   let changes = 0;
   let added = 0;
@@ -44,9 +56,10 @@ export function createTraffic(catalog: Catalog, seed: number): Traffic {
   function remove() {
     const appid = random.pick(present);
     const app = catalog.apps.get(appid);
-    if (!app || busy.includes(appid)) return change(appid);
+    if (!app || busy.includes(appid) || removed.size >= maxRemoved) return change(appid);
     catalog.remove(appid);
     removed.set(appid, app);
+    everRemoved.add(appid);
     present = present.filter((each) => each !== appid);
   }
   function bringBack() {
@@ -58,8 +71,9 @@ export function createTraffic(catalog: Catalog, seed: number): Traffic {
     present.push(appid);
   }
 
-  const traffic = {
+  const traffic: Traffic = {
     removed,
+    everRemoved,
     get changes() {
       return changes;
     },
@@ -82,8 +96,13 @@ export function createTraffic(catalog: Catalog, seed: number): Traffic {
       const before = changes;
       timer = setInterval(() => {
         const due = before + ((performance.now() - startedAt) / 1_000) * perSecond;
-        while (changes < due) traffic.step();
+        while (!paused && changes < due) traffic.step();
       }, tickMs);
+    },
+    async pause(ms: number) {
+      paused = true;
+      await delay(ms);
+      paused = false;
     },
     stop() {
       clearInterval(timer);

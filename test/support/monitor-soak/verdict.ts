@@ -5,7 +5,8 @@ import type { Traffic } from "./traffic.ts";
 
 /**
  * Triggers installed before the first worker. They record when an app under a valid lease is claimed by another one,
- * when an app is stored without a valid lease, and when a mark is cleared although something newer had been announced.
+ * when an app is stored without a valid lease, and when a mark is cleared although something newer had been announced, and
+ * which apps were believed to be gone.
  * (`now()` is when the call's transaction began, which is no later than the moment that the function decides at.)
  * Writes begin with a pause of up to 0.2 s, so that more happens between a fetch and its write.
  */
@@ -21,12 +22,23 @@ export const audit = `
       ('stored without a valid lease',
         new.pics_change_number is distinct from old.pics_change_number and (old.lease_id is null or old.lease_until <= now())),
       ('cleared although something newer was announced',
-        new.pics_pending_change is null and old.pics_pending_change > coalesce(new.pics_change_number, 0))
+        new.pics_pending_change is null and old.pics_pending_change > case
+          when (select is_known from public.apps where apps.appid = new.appid) then coalesce(new.pics_change_number, 0)
+          else old.lease_change -- Steam does not know it: nothing is stored
+        end)
     ) as rules(wrong, is_broken)
     where is_broken;
     return null;
   end $$;
   create trigger audit after update on sync_status for each row execute function audit_sync_status();
+
+  create table believed_gone (appid integer, at timestamptz default clock_timestamp());
+  create function audit_apps() returns trigger language plpgsql as $$
+  begin
+    insert into public.believed_gone (appid) values (new.appid);
+    return null;
+  end $$;
+  create trigger audit after update on apps for each row when (old.is_known and not new.is_known) execute function audit_apps();
 
   create function dawdle() returns trigger language plpgsql as $$
   begin
@@ -37,9 +49,18 @@ export const audit = `
 `;
 
 /** Checks the invariants once everything announced has been stored. Returns the violations, in words. */
-export async function judge(sql: Sql, catalog: Catalog, traffic: Pick<Traffic, "removed">): Promise<string[]> {
+export async function judge(
+  sql: Sql,
+  catalog: Catalog,
+  { removed, everRemoved }: Pick<Traffic, "removed" | "everRemoved">,
+): Promise<string[]> {
+  const gone = await sql("select appid, at from believed_gone order by at");
   return [
-    ...(await wrongApps(sql, catalog, traffic.removed)),
+    ...(await wrongApps(sql, catalog, removed)),
+    ...lines(
+      "believed to be gone, and never were",
+      gone.filter(({ appid }) => !everRemoved.has(Number(appid))),
+    ),
     ...(await rowsOf(sql, "history: the same change twice", doubled)),
     ...(await rowsOf(sql, "history: what one row says is new, the next one does not call old", brokenChains)),
     ...(await rowsOf(sql, "history: the last value is not the stored one", wrongEnds)),

@@ -21,6 +21,8 @@ export interface Catalog {
   remove(appid: number): number;
   /** Changes a package: the current change number grows, and no app is listed. */
   changePackage(packageid: number): number;
+  /** Raises the current change number by `count` without a change that is listed. */
+  skip(count: number): number;
 
   /** The latest change of every app and package after `since`, ascending by id. */
   changesAfter(since: number): { apps: AppChange[]; packages: { packageid: number; changeNumber: number }[] };
@@ -151,6 +153,10 @@ export function createCatalog(firstChangeNumber = 30_000_000): Catalog {
     changePackage(packageid) {
       current += 1;
       packages.set(packageid, current);
+      return current;
+    },
+    skip(count) {
+      current += count;
       return current;
     },
     changesAfter(since) {

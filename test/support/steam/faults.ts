@@ -233,6 +233,7 @@ export function createFaults(): Faults {
 }
 
 const leftOut: LeftOut[] = ["everything", "root", "common", "empty_common", "depots"];
+const flags = [undefined, "missing_token", "only_public"] as const;
 
 function randomFault(kind: FaultKind, chance: number): Fault {
   const logoffResults = [2, 3, 6, 20, 34, 48, 84];
@@ -240,7 +241,11 @@ function randomFault(kind: FaultKind, chance: number): Fault {
   if (kind === "slow") return { kind, ms: Math.floor(chance * 500) };
   if (kind === "logoff" || kind === "logon_refused") return { kind, eresult };
   if (kind === "force") return { kind, how: "apps" };
-  if (kind === "left_out") return { kind, what: leftOut[Math.floor(chance * leftOut.length)] ?? "everything" };
+  if (kind === "left_out") {
+    const drawn = Math.floor(chance * leftOut.length * flags.length);
+    const flag = flags[drawn % flags.length];
+    return { kind, what: leftOut[Math.floor(drawn / flags.length)] ?? "everything", ...(flag && { flag }) };
+  }
   if (kind === "bomb") return { kind, how: "unzips_to_more" };
   if (kind === "answered_with") return { kind, answers: [] };
   return { kind };

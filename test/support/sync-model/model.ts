@@ -228,7 +228,7 @@ function hear(app: ModelApp, answer: Answer, isTokenSilent: boolean): Said | "un
 
   if ((app.needsToken || app.missingToken) && app.token === "none") askForToken();
   const first = said();
-  if (first === "unknown" || first === "silent" || !first.missingToken) return first;
+  if (first === "unknown" || first === "silent" || !(first.missingToken || first.onlyPublic)) return first;
   if (app.token !== "denied" && !asked) askForToken();
   // The rest is withheld for want of a token that Steam says nothing about.
   return asked && isTokenSilent ? "silent" : said();

@@ -122,12 +122,17 @@ describe("applyBatch: write", () => {
 });
 
 describe("applyBatch: fetch", () => {
-  it("requests tokens once, requests the granted apps again, and records denied tokens", async () => {
+  // Each flag alone says that a part is withheld.
+  it.each([
+    { missingToken: true, onlyPublic: true },
+    { missingToken: true, onlyPublic: false },
+    { missingToken: false, onlyPublic: true },
+  ])("requests tokens once, requests the granted apps again, and records denied tokens (%o)", async (flags) => {
     const { run, written, asked, renewals } = setUp(undefined, (apps) =>
       apps.map(({ appid, accessToken }) =>
         accessToken
           ? payload(appid, { text: payload(appid).text?.replace("App", "Whole") ?? null })
-          : payload(appid, { missingToken: true, onlyPublic: true }),
+          : payload(appid, flags),
       ),
     );
     await run([claimed(1), claimed(2), claimed(3, { token_denied: true }), claimed(4, { access_token: "kept" })]);
@@ -147,6 +152,16 @@ describe("applyBatch: fetch", () => {
       [3, "App 3", true],
       [4, "Whole 4", false],
     ]);
+  });
+
+  it("marks an app as missing a token when only its text says that a part is withheld", async () => {
+    const { run, written } = setUp(undefined, (apps) =>
+      apps.map(({ appid }) =>
+        payload(appid, { text: payload(appid).text?.replace('"common"', '"public_only" "1"\n"common"') ?? null }),
+      ),
+    );
+    await run([claimed(1)]);
+    expect(written[0]?.apps).toMatchObject([{ partial: true, missing_token: true }]);
   });
 
   it("requests tokens first for apps that are known to need one", async () => {
