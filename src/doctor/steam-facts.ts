@@ -133,7 +133,7 @@ async function checkHttpPayloads({ fetched, httpHost }: Session): Promise<Findin
     httpHost === null ? "and without an offer over HTTP" : `and are offered over HTTP by ${clean(httpHost)}`;
   const [first] = lost;
   const result = first ? `${lost.length} could not be fetched: ${first.payload.error}` : "all were fetched there";
-  return judged(lost.length === 0, `${summary} ${offer}; ${result}`, "httpPayloadUrl in src/steam/payload.ts");
+  return judged(lost.length === 0, `${summary} ${offer}; ${result}`, "offeredText in src/steam/http-payload.ts");
 }
 
 /** Does Steam grant access tokens to an anonymous session, and do they make app infos complete? */
@@ -143,7 +143,7 @@ async function checkAccessTokens({ pics, metadata }: Session, signal: AbortSigna
   if (appids.length === 0) return skipped("No app with withheld sections was found.");
   const { granted, denied } = await pics.accessTokens(appids, signal);
   const summary = `${granted.size} of ${appids.length} apps with withheld sections are granted a token, ${denied.length} are denied`;
-  const where = "fetchApps in src/sync/apply-batch.ts";
+  const where = "fetchApps in src/sync/fetch-apps.ts";
   if (granted.size === 0) return judged(false, summary, where);
   const requests = [...granted].map(([appid, accessToken]) => ({ appid, accessToken }));
   const { apps } = await pics.productInfo(requests, signal);

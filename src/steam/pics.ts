@@ -153,10 +153,7 @@ function changesOf(reply: ChangesReply | undefined, since: number) {
   };
 }
 
-/**
- * What Steam says about the requested apps. An app that comes more than once counts with its highest change number; one
- * that comes as an app and as unknown is not answered.
- */
+/** What Steam says about the requested apps. One that comes both as an app and as unknown is not answered. */
 async function requestProductInfo(
   requests: Requests,
   kind: "product_info" | "metadata",
@@ -165,11 +162,7 @@ async function requestProductInfo(
 ) {
   const body = { apps: wanted, packages: [], ...(kind === "metadata" && { meta_data_only: true }) };
   const replies = await requests.send<ProductInfoReply>(kind, body, signal, (reply) => Boolean(reply.response_pending));
-  const apps = new Map<number, AppInfoMessage>();
-  for (const app of replies.flatMap((reply) => reply.apps)) {
-    const other = apps.get(app.appid);
-    if (other === undefined || (app.change_number ?? 0) >= (other.change_number ?? 0)) apps.set(app.appid, app);
-  }
+  const apps = byAppid(replies.flatMap((reply) => reply.apps));
   const unknown = new Set(replies.flatMap((reply) => reply.unknown_appids));
   const ids = wanted.map(({ appid }) => appid);
   return {
@@ -191,6 +184,26 @@ interface HttpSource {
   deadline: number;
   /** What is left of {@link maxHttpBytesPerReply}. */
   budget: { bytes: number };
+}
+
+/**
+ * Answers by appid. Where Steam answers an app more than once, the newest version counts, and of one version an answer
+ * that withholds nothing: an older or a public answer must not take the place of a better one.
+ */
+function byAppid(answers: readonly AppInfoMessage[]): Map<number, AppInfoMessage> {
+  const best = new Map<number, AppInfoMessage>();
+  for (const answer of answers) {
+    const found = best.get(answer.appid);
+    if (!found || !isBetter(found, answer)) best.set(answer.appid, answer);
+  }
+  return best;
+}
+
+function isBetter(one: AppInfoMessage, other: AppInfoMessage): boolean {
+  const [changeOfOne, changeOfOther] = [one.change_number ?? 0, other.change_number ?? 0];
+  if (changeOfOne !== changeOfOther) return changeOfOne > changeOfOther;
+  const isWithheld = ({ missing_token, only_public }: AppInfoMessage) => Boolean(missing_token || only_public);
+  return !isWithheld(one) && isWithheld(other);
 }
 
 /**

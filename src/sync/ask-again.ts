@@ -21,7 +21,8 @@ export interface PartialAnswer<T> {
 /**
  * Asks Steam about ids until each is answered. What an answer leaves out is asked for again with exponential backoff, in
  * parts that halve with every round, in case one id makes Steam silent about the others. An answer about none of its
- * ids ends the round: Steam is mute, and further requests would only add to what it does not answer.
+ * ids ends the round: Steam is mute, and further requests would only add to what it does not answer. The next round
+ * begins with the other ids, so that one of which Steam is always silent does not keep them from being asked for.
  *
  * @returns every answer, and the ids that stayed unanswered: nothing is known about them.
  * @throws what `ask` throws; the reason of `signal`.
@@ -39,7 +40,10 @@ export async function askUntilAnswered<T>(
     for (const part of partsOf(open, size)) {
       const { answer, answered } = await ask(part);
       answers.push(answer);
-      if (answered.size === 0) break;
+      if (answered.size === 0) {
+        open = [...open.filter((id) => !part.includes(id)), ...part];
+        break;
+      }
       open = open.filter((id) => !answered.has(id));
     }
   }

@@ -202,11 +202,11 @@ async function sweepAppList({ appList, logger }: BulkSyncOptions, sweep: Sweep, 
   }
 }
 
-/** Throws when Steam sent no app info at all for what the pass fetched: nothing was verified then. */
+/** Throws when Steam answered for none of the apps that the pass fetched: nothing was verified then. */
 function checkAnswers({ options, tracker }: Pass): void {
   const { answered, silent } = tracker.answers();
   if (answered > 0 || silent < (options.appids === null ? minSilentApps : 1)) return;
-  throw new SteamError("silent", `Steam sent no app info for any of ${silent} apps; they stay pending`);
+  throw new SteamError("silent", `Steam left requests for all of ${silent} apps unanswered; they stay pending`);
 }
 
 async function summarise(

@@ -242,10 +242,10 @@ begin
         limit greatest(1, max_apps / (4 ^ least(retried, 10))::integer)
         for update skip locked
       )
-      -- The next claim, should this worker die too, waits longer with every death.
+      -- The next claim, should this worker die too, waits for the lease, and from the third death on twice as long each time.
       update public.sync_status s
       set lease_id = this_lease, lease_until = now_at + lease_length, lease_change = s.pics_pending_change, attempts = s.attempts + 1,
-        next_attempt_at = now_at + lease_length * 2 ^ least(s.attempts, 6),
+        next_attempt_at = now_at + lease_length * 2 ^ least(s.attempts - 2, 6),
         last_error = case when s.lease_id is null then s.last_error else worker_died end
       from free where s.appid = free.appid;
     end if;

@@ -163,7 +163,7 @@ describe("a bulk sync", () => {
     steam.faults.add({ kind: "silent", on: "product_info", times: always });
     await expect(bulk({ appids, maxAttempts: 2 }).done).rejects.toMatchObject({
       fault: "silent",
-      message: `Steam sent no app info for any of ${apps} apps; they stay pending`,
+      message: `Steam left requests for all of ${apps} apps unanswered; they stay pending`,
     });
     expect(await stored()).toBe(0);
     expect(await freshness()).toEqual(notFresh);

@@ -9,9 +9,9 @@ import { differences, type MonitorOverrides, startBulk, startMonitor } from "../
 const appText = (appid: number, name: string, tags: string) =>
   `"appinfo"\n{\n"appid" "${appid}"\n"common"\n{\n"name" "${name}"\n"type" "game"\n"store_tags"\n{\n${tags}}\n}\n}`;
 
-/** The change monitor on all three databases, against the simulated Steam. */
+/** The change monitor against the simulated Steam. */
 // The tests of faults and processes run the change monitor on plain Postgres.
-forEachDatabase("change monitor", changeMonitor, ["pglite", "supabase"]);
+forEachDatabase("change monitor", changeMonitor, ["supabase"]);
 
 function changeMonitor(open: OpenDatabase): void {
   const count = 300;

@@ -205,7 +205,7 @@ forEachDatabase(
       await mark([], { unknown: [50, 51] });
       const { lease, appids } = await claim();
       expect(appids).toEqual([50]);
-      await apply(lease, { unknown: [50] });
+      await apply(lease, { unknown: [50], confirmSeconds: 0 });
       expect(await app(50)).toMatchObject({ is_known: false, is_active: false, notes: "by hand" });
     });
 

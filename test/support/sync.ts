@@ -117,7 +117,8 @@ export function startMonitor(db: Database, steam: Pick<SimulatedSteam, "proxyUrl
   };
 }
 
-function compose(
+/** What both are composed of: a session that is not started yet, and the parts that share it. */
+export function compose(
   db: Database,
   { proxyUrl }: Pick<SimulatedSteam, "proxyUrl">,
   { requestDelayMs, timeoutMs }: { requestDelayMs: number; timeoutMs: number },

@@ -93,10 +93,10 @@ forEachDatabase("pics_claim", (open, kind) => {
 
     test("waits longer before each claim, unless a bulk sync names it", async () => {
       await markAll([poison]);
-      for (let deaths = 0; deaths < 4; deaths++) {
+      for (let deaths = 0; deaths < 5; deaths++) {
         expect((await claim({ seconds: 50 })).appids).toEqual([poison]);
         await sql("update sync_status set lease_until = now()");
-        if (deaths > 1) expect((await claim()).appids).toEqual([]);
+        if (deaths > 2) expect((await claim()).appids).toEqual([]);
         await sql("update sync_status set next_attempt_at = now() where next_attempt_at is not null");
       }
       await call("pics_begin_bulk", { change_number: 500, appids: [poison] });

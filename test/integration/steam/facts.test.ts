@@ -118,7 +118,7 @@ describe("steamChecks", () => {
     });
     expect(gone.found["texts over HTTP"]).toMatchObject({
       result: "warning",
-      summary: expect.stringMatching(/5 could not be fetched: http:\/\/.*404.*; httpPayloadUrl.*otherwise$/),
+      summary: expect.stringMatching(/5 could not be fetched: http:\/\/.*404.*; offeredText.*otherwise$/),
     });
     expect(gone.found["SHA-1"]).toMatchObject({ result: "warning", summary: expect.stringContaining("0 of 0") });
     const none = await measure({ faults: [{ kind: "no_buffer", times: 1 }] });

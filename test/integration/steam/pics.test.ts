@@ -69,6 +69,44 @@ test("joins product info from several messages, the text unchanged", async () =>
   expect(pics.status().requests.product_info).toBe(1);
 });
 
+test.each([
+  [
+    "the newest",
+    [
+      [5, "new"],
+      [4, "old"],
+    ],
+  ],
+  [
+    "the newest, though a part is withheld",
+    [
+      [4, "old"],
+      [5, "new", "missing_token"],
+    ],
+  ],
+  [
+    "the one that withholds nothing",
+    [
+      [5, "new"],
+      [5, "public", "only_public"],
+      [5, "public", "missing_token"],
+    ],
+  ],
+  [
+    "the last of equals",
+    [
+      [5, "first"],
+      [5, "new"],
+    ],
+  ],
+] as const)("takes %s of several answers about one app in a reply", async (_, given) => {
+  await using harness = await startHarness();
+  const answers = given.map(([changeNumber, text, flag]) => ({ changeNumber, text, flag }));
+  harness.steam.faults.add({ kind: "answered_with", appids: [10], answers });
+  const { apps } = await harness.pics.productInfo(ask([10]));
+  expect(apps).toMatchObject([{ appid: 10, changeNumber: 5, text: "new" }]);
+});
+
 test("converts and deduplicates ids, and rejects anything else with its value", async () => {
   await using harness = await startHarness();
   const { pics, steam } = harness;

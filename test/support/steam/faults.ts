@@ -56,6 +56,8 @@ export type FaultAction =
    * - `common`, `extended`, `depots`: that section; `empty_common`: its content.
    */
   | { kind: "left_out"; what: LeftOut; flag?: "missing_token" | "only_public" }
+  /** Product info: the app is answered with exactly these, one after the other in one reply. */
+  | { kind: "answered_with"; answers: GivenAnswer[] }
   /**
    * ChangesSince: Steam's reply when it cannot list the changes. The flags for everything and for apps, or an echo of
    * another number than the requested one, come without changes; the flag for packages alone comes with them.
@@ -77,6 +79,12 @@ export type FaultAction =
   | { kind: "unreachable"; host?: string };
 
 export type LeftOut = "everything" | "root" | "common" | "empty_common" | "extended" | "depots";
+
+export interface GivenAnswer {
+  changeNumber: number;
+  text: string;
+  flag?: "missing_token" | "only_public" | undefined;
+}
 
 export type Fault = FaultAction & FaultScope;
 export type FaultKind = Fault["kind"];
@@ -129,6 +137,7 @@ const defaultRequests: Record<FaultKind, SimulatedRequestKind[]> = {
   silent: ["metadata", "product_info", "access_tokens"],
   say_unknown: ["product_info", "metadata"],
   left_out: ["product_info"],
+  answered_with: ["product_info"],
   wrong_older_change_number: ["product_info"],
   force: ["changes"],
   cm_list: ["cm_list"],
@@ -145,6 +154,7 @@ const appFaults: FaultKind[] = [
   "wrong_older_change_number",
   "say_unknown",
   "left_out",
+  "answered_with",
 ];
 const isAppFault = (fault: Fault) => appFaults.includes(fault.kind);
 
@@ -237,5 +247,6 @@ function randomFault(kind: FaultKind, chance: number): Fault {
     return { kind, what: leftOut[Math.floor(drawn / flags.length)] ?? "everything", ...(flag && { flag }) };
   }
   if (kind === "bomb") return { kind, how: "unzips_to_more" };
+  if (kind === "answered_with") return { kind, answers: [] };
   return { kind };
 }

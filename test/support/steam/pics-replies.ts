@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 import type { CatalogApp, Scope } from "./catalog.ts";
 import type { SimulationContext } from "./context.ts";
-import type { Fault, FaultOf } from "./faults.ts";
+import type { Fault, FaultOf, GivenAnswer } from "./faults.ts";
 import type { SimulatedRequestKind } from "./request-log.ts";
 import { storeCategories } from "./store-categories.ts";
 import { storeTags } from "./store-tags.ts";
@@ -141,7 +141,8 @@ function productInfo(
     const app = context.catalog.apps.get(appid);
     const fault = faults.apps.get(appid);
     if (fault?.kind === "omit" || faults.reply?.kind === "silent") continue;
-    if (app && fault?.kind !== "say_unknown")
+    if (app && fault?.kind === "answered_with") apps.push(...fault.answers.map((answer) => givenApp(appid, answer)));
+    else if (app && fault?.kind !== "say_unknown")
       apps.push(productInfoApp(context, app, request.tokens.get(appid), metadataOnly, fault));
     else unknown.push(appid);
   }
@@ -201,15 +202,20 @@ function productInfoApp(
   return { ...info, buffer: cut || wire };
 }
 
-/** The app with a part of its text left out; the SHA-1 is that of what is sent. */
+/** The app with a part of its text left out. */
 function leftOutApp({ appid, changeNumber }: CatalogApp, text: string, fault: FaultOf<"left_out">): ProductInfoApp {
-  const wire = Buffer.from(`${withoutPart(appid, text, fault.what)}\0`);
+  return givenApp(appid, { changeNumber, text: withoutPart(appid, text, fault.what), flag: fault.flag });
+}
+
+/** The app with any text; the SHA-1 is that of what is sent. */
+function givenApp(appid: number, { changeNumber, text, flag }: GivenAnswer): ProductInfoApp {
+  const wire = Buffer.from(`${text}\0`);
   return {
     appid,
     change_number: changeNumber,
-    missing_token: fault.flag === "missing_token",
+    missing_token: flag === "missing_token",
     sha: hash("sha1", wire.subarray(0, -1), "buffer"),
-    only_public: fault.flag === "only_public",
+    only_public: flag === "only_public",
     size: wire.length,
     buffer: wire,
   };
