@@ -255,9 +255,29 @@ forEachDatabase("pics_apply", (open, kind) => {
       });
     });
 
+    test("is not believed at once of an app that was announced and never stored", async () => {
+      const lease = await claimed([10, 500]);
+      expect(await apply(lease, { unknown: [10] })).toEqual(applied({ unconfirmed: 1 }));
+      expect(await status(10)).toMatchObject({ ...noLease, pics_pending_change: 500, attempts: 0 });
+      expect((await claim()).appids).toEqual([]);
+      // Metadata names it, so the next "unknown" is a first one again.
+      await sql(
+        "update sync_status set unknown_since = unknown_since - interval '11 minutes', next_attempt_at = now()",
+      );
+      await mark([[10, 500]]);
+      expect(await apply(await claimed([10, 501]), { unknown: [10] })).toEqual(applied({ unconfirmed: 1 }));
+    });
+
+    test("is not believed at once of an app that was gone and is announced again", async () => {
+      await store(record(10, 400));
+      await apply(await claimed([10, 500]), { unknown: [10], confirmSeconds: 0 });
+      expect(await apply(await claimed([10, 600]), { unknown: [10] })).toEqual(applied({ unconfirmed: 1 }));
+      expect(await status(10)).toMatchObject({ ...noLease, pics_pending_change: 600 });
+    });
+
     test("deletes the row of an app that was never stored", async () => {
       const lease = await claimed([10, 500], [20, 500]);
-      expect(await apply(lease, { unknown: [10], apps: [record(20, 500)] })).toEqual(
+      expect(await apply(lease, { unknown: [10], apps: [record(20, 500)], confirmSeconds: 0 })).toEqual(
         applied({ stored: 1, unknown: 1 }),
       );
       expect(await sql("select appid from sync_status")).toEqual([{ appid: 20 }]);

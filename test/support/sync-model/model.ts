@@ -95,25 +95,24 @@ export function createModel(
   const app = (appid: number) => apps.get(appid) as ModelApp;
   let now = 0;
 
-  /** Steam says unknown of at least 20 apps and of more than MAX_SHRINK of the known ones within an hour. */
+  /** Steam says unknown of at least 20 stored apps and of more than MAX_SHRINK of the known ones within an hour. */
   function isMass(): boolean {
     const said = [...apps.values()].filter(
-      ({ saidUnknownAt }) => saidUnknownAt !== null && saidUnknownAt > now - 3_600,
+      ({ fields, saidUnknownAt }) => fields !== null && saidUnknownAt !== null && saidUnknownAt > now - 3_600,
     );
     const vanished = said.filter(({ isKnown }) => !isKnown).length;
     const known = [...apps.values()].filter(({ isKnown }) => isKnown).length;
     return said.length >= 20 && said.length > maxShrink * (known + vanished);
   }
 
-  /** "Unknown" about known apps that counts as answered, and leaves them as they are. */
+  /** "Unknown" that counts as answered, and leaves the apps as they are. Each of them was named by Steam before. */
   function unconfirmedOf(unknown: number[]): Set<number> {
-    const known = unknown.filter((appid) => app(appid).isKnown);
-    for (const appid of known) {
+    for (const appid of unknown) {
       app(appid).unknownSince ??= now;
       app(appid).saidUnknownAt = now;
     }
-    if (known.length > 0 && isMass()) return new Set(known);
-    return new Set(known.filter((appid) => now - (app(appid).unknownSince ?? now) < confirmSeconds));
+    if (unknown.length > 0 && isMass()) return new Set(unknown);
+    return new Set(unknown.filter((appid) => now - (app(appid).unknownSince ?? now) < confirmSeconds));
   }
 
   function forgetOrHide(appid: number, acceptUnknown: boolean): void {
