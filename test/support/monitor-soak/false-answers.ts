@@ -7,39 +7,52 @@ import { type InDatabase, passHour } from "./database.ts";
 import type { Traffic } from "./traffic.ts";
 
 /**
- * Periods in which Steam answers, and the answers say nothing or something false. Each kind keeps to what the service
- * promises to see through; what it cannot know is left out, and the comments say why.
+ * Periods in which Steam answers, and the answers say nothing or something false. Each resolves when it is over. They
+ * keep to what the service promises to see through; where they leave something out, a comment says why.
  */
 export interface FalseAnswers {
-  readonly counts: Record<FalseAnswerKind, number>;
-  /** One period, with its pause before and after. */
+  /** Periods so far, by kind. */
+  readonly counts: Readonly<FalseAnswerCounts>;
+  /** Answers about no app at all. */
   mute(random: Random): Promise<void>;
+  /** App info without one of its sections, flagged as partial or not. */
   leaveOut(random: Random): Promise<void>;
+  /** Answers that leave out some apps and access tokens. */
   omit(random: Random): Promise<void>;
+  /** Empty changelists: true ones, below and above EMPTY_JUMP_MAX, and false ones above it. */
   jump(random: Random): Promise<void>;
+  /** "Unknown" about one app that exists or a few. Or an hour passes for the rule against a mass. */
   sayUnknown(random: Random): Promise<void>;
+  /** "Unknown" about a third of all apps and more, for longer than a confirmation takes. */
+  sayMassUnknown(random: Random): Promise<void>;
+  /** A gap, and a mute Steam while it is swept. Resolves when the gap is closed, or after a while. */
+  muteSweep(random: Random): Promise<void>;
 }
 
-type FalseAnswerKind =
-  | "mutePeriods"
-  | "shortenedPayloads"
-  | "omittedApps"
-  | "smallJumps"
-  | "largeJumps"
-  | "silentChangelists"
-  | "falseUnknown"
-  | "massUnknown"
-  | "hours";
+export interface FalseAnswerCounts {
+  mutePeriods: number;
+  shortenedPayloads: number;
+  omittedApps: number;
+  smallJumps: number;
+  largeJumps: number;
+  silentChangelists: number;
+  falseUnknown: number;
+  massUnknown: number;
+  hours: number;
+  muteSweeps: number;
+}
 
 export interface FalseAnswersOptions {
   steam: SimulatedSteam;
-  traffic: Pick<Traffic, "pause" | "removed">;
+  traffic: Pick<Traffic, "pause">;
   inDatabase: InDatabase;
+  /** Ends waiting for a sweep. */
+  signal: AbortSignal;
 }
 
 /** Settings of the services that the periods below are made for. */
 export const falseAnswerSettings = {
-  unknownConfirmMs: 5_000,
+  unknownConfirmMs: 6_000,
   maxShrink: 0.05,
   emptyJumpMax: 30,
 };
@@ -49,17 +62,22 @@ const { unknownConfirmMs, maxShrink, emptyJumpMax } = falseAnswerSettings;
  * Longest period of false "unknown" that is not a mass. An answer is applied up to a lease (3 s) after it was sent, so
  * no second one counts as confirmation.
  */
-const longestUnknownMs = 1_500;
+const longestUnknownMs = 2_500;
 /** A mass lasts longer than the confirmation takes: only its size speaks against it. */
 const massMs = unknownConfirmMs + 2_500;
+const longestSweepMs = 12_000;
+const longestDoubtMs = 10_000;
 const sections: LeftOut[] = ["everything", "root", "common", "empty_common", "depots"];
 const flags = [undefined, "missing_token", "only_public"] as const;
 
-export function createFalseAnswers({ steam, traffic, inDatabase }: FalseAnswersOptions): FalseAnswers {
+export function createFalseAnswers({ steam, traffic, inDatabase, signal }: FalseAnswersOptions): FalseAnswers {
   const { catalog, faults } = steam;
-  /** Stored before the noise began. A sweep has only Steam's word about others, so false words about them are kept to product info. */
+  /**
+   * Stored before the noise began. Of an app that was never stored a sweep knows only what Steam says, so metadata says
+   * nothing false about others.
+   */
   const loaded = new Set(catalog.apps.keys());
-  const counts = {
+  const counts: FalseAnswerCounts = {
     mutePeriods: 0,
     shortenedPayloads: 0,
     omittedApps: 0,
@@ -69,6 +87,7 @@ export function createFalseAnswers({ steam, traffic, inDatabase }: FalseAnswersO
     falseUnknown: 0,
     massUnknown: 0,
     hours: 0,
+    muteSweeps: 0,
   };
   const present = () => [...catalog.apps.keys()];
   const presentLoaded = () => present().filter((appid) => loaded.has(appid));
@@ -122,19 +141,48 @@ export function createFalseAnswers({ steam, traffic, inDatabase }: FalseAnswersO
       }
     },
     async sayUnknown(random) {
-      if (random.chance(0.4)) {
+      if (random.chance(0.25)) {
         counts.hours += 1;
         await inDatabase(passHour).catch(() => {});
       } else if (await hasNoDoubts(inDatabase, present())) {
-        if (random.chance(0.3)) await massUnknown(random);
-        else {
-          counts.falseUnknown += 1;
-          const appids = random.sample(present(), random.pick([1, 4, 15]));
-          await sayUnknown(random.int(300, longestUnknownMs), appids);
-        }
+        counts.falseUnknown += 1;
+        const appids = random.sample(present(), random.pick([1, 4, 15]));
+        const period = sayUnknown(random.int(300, longestUnknownMs), appids);
+        changeAll(appids);
+        await period;
       }
     },
+    async sayMassUnknown(random) {
+      if (await within(longestDoubtMs, () => hasNoDoubts(inDatabase, present()))) await massUnknown(random);
+    },
+    async muteSweep(random) {
+      counts.muteSweeps += 1;
+      catalog.skip(emptyJumpMax + 1);
+      faults.add({ kind: "silent", on: "changes" });
+      await during(random.int(1_000, 4_000), { kind: "silent", on: "metadata" });
+      await within(longestSweepMs, async () => !(await hasGap()));
+    },
   };
+
+  /** Whether it became true within this time. */
+  async function within(limitMs: number, isTrue: () => Promise<boolean>): Promise<boolean> {
+    for (const startedAt = performance.now(); !signal.aborted && performance.now() - startedAt < limitMs; ) {
+      if (await isTrue()) return true;
+      await delay(300);
+    }
+    return false;
+  }
+
+  function changeAll(appids: readonly number[]): void {
+    for (const appid of appids) if (catalog.apps.has(appid)) catalog.change(appid);
+  }
+
+  async function hasGap(): Promise<boolean> {
+    return inDatabase(async (sql) => {
+      const rows = await sql("select from pics_gaps where repaired_at is null");
+      return rows.length > 0;
+    }).catch(() => true);
+  }
 
   /** Answers that name nothing, although changes were announced, and the number rose by more than any empty one may. */
   async function silentChangelists(random: Random): Promise<void> {
@@ -160,16 +208,14 @@ export function createFalseAnswers({ steam, traffic, inDatabase }: FalseAnswersO
   async function massUnknown(random: Random): Promise<void> {
     const appids = random.sample(present(), Math.ceil(catalog.size * (0.3 + 0.7 * random.next())));
     const period = sayUnknown(longestUnknownMs, appids);
-    for (const appid of appids.slice(0, Math.ceil(2 * maxShrink * catalog.size))) {
-      if (catalog.apps.has(appid)) catalog.change(appid);
-    }
+    changeAll(appids.slice(0, Math.ceil(2 * maxShrink * catalog.size)));
     await period;
     const isMass = await inDatabase(async (sql) => {
       const [row] = await sql("select pics_is_mass_unknown($1) as mass", [maxShrink]);
       return row?.mass === true;
     }).catch(() => false);
+    counts[isMass ? "massUnknown" : "falseUnknown"] += 1;
     if (!isMass) return;
-    counts.massUnknown += 1;
     await sayUnknown(massMs - longestUnknownMs, appids);
   }
 }

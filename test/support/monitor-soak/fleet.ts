@@ -7,6 +7,8 @@ export interface Fleet {
   kills: number;
   stops: number;
   freezes: number;
+  /** Sweeps of all workers so far that ended. */
+  readonly sweeps: { complete: number; failed: number };
   /** Invariants that workers violated, in words. */
   readonly violations: string[];
   start(): void;
@@ -18,6 +20,8 @@ export interface Fleet {
   freeze(ms: number): Promise<void>;
   /** Resolves when all of them run again. */
   settle(): Promise<void>;
+  /** Resolves when all of them have logged on to Steam, or after the given time. */
+  ready(limitMs: number): Promise<void>;
   /** Ends all of them. */
   close(): Promise<void>;
 }
@@ -35,13 +39,21 @@ interface Seat {
 
 /** Share of the processes that are due from their start; the others first log on and work for a while. */
 const dueFromStart = 0.25;
-const longestWorkMs = 8_000;
+const longestWorkMs = 4_000;
+const loggedOnMessage = /logged on to Steam/;
 
 const shutdownLimitMs = 12_000;
 
 export function createFleet(seats: readonly ServiceOptions[], random: Random): Fleet {
   const all: Seat[] = seats.map((options) => ({ options, service: null, busy: null, ending: false, isDue: false }));
   const violations: string[] = [];
+  const sweeps = { complete: 0, failed: 0 };
+  const countSweeps = ({ logs }: Service) => {
+    for (const { message } of logs) {
+      if (message.startsWith("gap sweep complete")) sweeps.complete += 1;
+      if (message.startsWith("gap sweep failed")) sweeps.failed += 1;
+    }
+  };
 
   function launch(seat: Seat): void {
     const service = startService(seat.options);
@@ -50,13 +62,14 @@ export function createFleet(seats: readonly ServiceOptions[], random: Random): F
     seat.isDue = random.chance(dueFromStart);
     const workMs = random.int(0, longestWorkMs);
     service
-      .logged(/logged on to Steam/)
+      .logged(loggedOnMessage)
       .then(() => delay(workMs))
       .then(() => {
         if (seat.service === service) seat.isDue = true;
       })
       .catch(() => {}); // It ended before.
     void service.exited.then((exit) => {
+      countSweeps(service);
       if (seat.service !== service || seat.ending) return;
       violations.push(`a worker ended by itself with ${describe(exit)}: ${lastWords(service)}`);
       launch(seat);
@@ -78,6 +91,7 @@ export function createFleet(seats: readonly ServiceOptions[], random: Random): F
     kills: 0,
     stops: 0,
     freezes: 0,
+    sweeps,
     violations,
     start() {
       for (const seat of all) launch(seat);
@@ -114,6 +128,11 @@ export function createFleet(seats: readonly ServiceOptions[], random: Random): F
       }),
     async settle() {
       await Promise.all(all.map(({ busy }) => busy));
+    },
+    async ready(limitMs) {
+      await fleet.settle();
+      const loggedOn = all.map(({ service }) => service?.logged(loggedOnMessage).catch(() => {}));
+      await Promise.race([Promise.all(loggedOn), delay(limitMs)]);
     },
     async close() {
       await fleet.settle();

@@ -24,7 +24,7 @@ export interface NoiseOptions {
   /** PostgREST, where workers reach the database through it. */
   api: SupabaseApi | null;
   fleet: Fleet;
-  traffic: Pick<Traffic, "pause" | "removed">;
+  traffic: Pick<Traffic, "pause">;
   inDatabase: InDatabase;
   seed: number;
   /** Number of `kill -9`, and the mean time between two. */
@@ -39,6 +39,8 @@ faultKinds.push("no_buffer", "truncated", "omit", "wrong_older_change_number", "
 faultKinds.push("silent", "left_out");
 /** Probability of a fault per request. */
 const faultRate = 0.06;
+/** Longest wait for workers that start, on a loaded machine. */
+const longestStartMs = 12_000;
 const gatewayStatuses = [502, 503, 504];
 /** The calls for which a lost reply does the most harm. */
 const delicateCalls = ["pics_apply", "pics_poll", "pics_claim", "leader_acquire", "pics_finish_sweep"];
@@ -46,9 +48,12 @@ const delicateCalls = ["pics_apply", "pics_poll", "pics_claim", "leader_acquire"
 export function startNoise(options: NoiseOptions): Noise {
   const { steam, cluster, api, fleet, seed, kills, killEveryMs } = options;
   const ending = new AbortController();
-  const falseAnswers = createFalseAnswers(options);
+  const falseAnswers = createFalseAnswers({ ...options, signal: ending.signal });
   const noise = { steamOutages: 0, databaseCrashes: 0, falseAnswers: falseAnswers.counts };
   const loops: Promise<void>[] = [];
+  /** Other faults wait for its end. */
+  let lull = Promise.resolve();
+  let lulls = 0;
 
   /** Repeats `work` with pauses of `everyMs` on average, until the end. */
   function again(name: number, everyMs: number, work: (random: Random) => Promise<void> | void): void {
@@ -57,6 +62,7 @@ export function startNoise(options: NoiseOptions): Noise {
       // The first time comes early, so that short runs have some of everything.
       for (let share = 0.5 * random.next(); ; share = 0.3 + 1.4 * random.next()) {
         await delay(everyMs * share, undefined, { signal: ending.signal });
+        await lull;
         await work(random);
       }
     };
@@ -96,9 +102,20 @@ export function startNoise(options: NoiseOptions): Noise {
   again(8, 9_000, falseAnswers.mute);
   again(9, 5_000, falseAnswers.leaveOut);
   again(10, 7_000, falseAnswers.omit);
-  again(11, 15_000, falseAnswers.jump);
+  again(11, 25_000, falseAnswers.jump);
   again(12, 3_000, falseAnswers.sayUnknown);
-  steam.faults.random({ seed, rate: faultRate, kinds: faultKinds });
+  const drawFaults = (rate: number) => steam.faults.random({ seed: seed + lulls, rate, kinds: faultKinds });
+  // Without a lull no sweep comes to its end before the next gap or the next leader, and no mass is asked for at once.
+  const inLull = (work: (random: Random) => Promise<void>) => async (random: Random) => {
+    lulls += 1;
+    drawFaults(0);
+    lull = fleet.ready(longestStartMs).then(() => work(random));
+    await lull;
+    drawFaults(faultRate);
+  };
+  again(13, 40_000, inLull(falseAnswers.muteSweep));
+  again(14, 60_000, inLull(falseAnswers.sayMassUnknown));
+  drawFaults(faultRate);
 
   return Object.assign(noise, {
     async stop() {

@@ -6,13 +6,14 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Cluster } from "../cluster.ts";
 import { openTestDatabase, type TestDatabase } from "../databases.ts";
+import type { Sql } from "../independent-reading/compare.ts";
 import { type ServiceOptions, startService } from "../service.ts";
 import { generateCatalog } from "../steam/generate.ts";
 import { createRandom } from "../steam/random.ts";
 import { type SimulatedSteam, startSimulatedSteam } from "../steam/simulated-steam.ts";
 import { connectTo, standing } from "./database.ts";
 import { falseAnswerSettings } from "./false-answers.ts";
-import { createFleet } from "./fleet.ts";
+import { createFleet, type Fleet } from "./fleet.ts";
 import { type Noise, startNoise } from "./noise.ts";
 import { watchPromises } from "./promises.ts";
 import { settle, settleWithheld } from "./settle.ts";
@@ -57,16 +58,18 @@ const pace = {
   BULK_REQUEST_DELAY: "0.02",
   BULK_TIMEOUT: "1.5",
   RECONNECT_MAX_DELAY: "1",
+  APP_RETRY_DELAY: "2",
+  APP_RETRY_MAX_DELAY: "20",
   UNKNOWN_CONFIRM_SECONDS: String(unknownConfirmMs / 1_000),
   MAX_SHRINK: String(maxShrink),
   EMPTY_JUMP_MAX: String(emptyJumpMax),
 };
-/**
- * Besides a lease and two polls: reconnecting to Steam and to the database, an idle wait of the worker pool.
- */
+/** Reconnecting to Steam and to the database, and an idle wait of the worker pool. */
 const reconnectMs = 20_000;
 /** A sweep of a gap, with the last pause before it asks for what Steam left unanswered. */
 const sweepMs = 20_000;
+/** Time to settle, besides that for the pending apps. */
+const idleLimitMs = leaseMs + 2 * pollIntervalMs + reconnectMs + sweepMs + unknownConfirmMs;
 /** Far less than is stored at this rate. */
 const drainedPerSecond = 25;
 
@@ -106,20 +109,15 @@ export async function soakMonitor(options: MonitorSoakOptions): Promise<MonitorS
   const noise = startNoise({ steam, cluster, api, fleet, traffic, inDatabase, seed, kills, killEveryMs });
   for (let told = 0; traffic.changes < changes || fleet.kills < kills; told++) {
     await delay(1_000);
-    if (told % 20 === 19) report(`${traffic.changes} changes, ${fleet.kills} kills`);
+    if (told % 20 === 19)
+      report(`${traffic.changes} changes, ${fleet.kills} kills, ${noise.falseAnswers.massUnknown} masses`);
   }
   traffic.stop();
   await noise.stop();
   const noiseSeconds = Math.round((performance.now() - startedAt) / 1_000);
 
   const before = await inDatabase(standing);
-  const limitMs =
-    leaseMs +
-    2 * pollIntervalMs +
-    reconnectMs +
-    sweepMs +
-    unknownConfirmMs +
-    (before.pending / drainedPerSecond) * 1_000;
+  const limitMs = idleLimitMs + (before.pending / drainedPerSecond) * 1_000;
   const { settledMs, left } = await settle(inDatabase, catalog.currentChangeNumber, limitMs);
   await watch.stop();
   const withheld = await settleWithheld(inDatabase, limitMs);
@@ -128,19 +126,15 @@ export async function soakMonitor(options: MonitorSoakOptions): Promise<MonitorS
   const violations = [...fleet.violations, ...watch.violations];
   if (left !== null) violations.push(`not settled ${Math.round(settledMs)} ms after the noise: ${left}`);
   if (withheld.left !== null) violations.push(`not settled after a day: ${withheld.left}`);
-  const facts = await inDatabase(async (sql) => {
-    violations.push(...(await judge(sql, catalog, traffic)));
-    return (
-      await sql("select (select count(*) from app_changes) as history, (select count(*) from pics_gaps) as gaps")
-    )[0];
-  });
-  const struck = [...steam.faults.struck].map(([kind, times]) => `${times} ${kind}`).join(", ");
+  violations.push(...(await inDatabase((sql) => judge(sql, catalog, traffic))));
   const story = [
     `${traffic.changes} changes of apps in ${noiseSeconds} s: ${traffic.added} new apps, ${traffic.everRemoved.size} removed, ${traffic.removed.size} gone at the end`,
     `${fleet.kills} × kill -9, ${fleet.stops} × SIGTERM, ${fleet.freezes} × frozen`,
-    `${noise.databaseCrashes} crashes of Postgres, ${noise.steamOutages} outages of Steam; requests struck: ${struck}`,
+    `${noise.databaseCrashes} crashes of Postgres, ${noise.steamOutages} outages of Steam`,
+    `requests struck: ${[...steam.faults.struck].map(([kind, times]) => `${times} ${kind}`).join(", ")}`,
     falseAnswersIn(noise),
-    `${facts?.gaps} gaps swept, ${facts?.history} rows of history, ${watch.samples} samples of the cursor's promise`,
+    await inDatabase((sql) => gapsAndHistory(sql, fleet)),
+    `${watch.samples} samples of what the cursor promises`,
     `when the noise stopped ${before.pending} apps were pending, ${before.failing} of them in backoff`,
     `everything stored ${(settledMs / 1_000).toFixed(1)} s later (limit ${(limitMs / 1_000).toFixed(0)} s)`,
   ];
@@ -160,9 +154,10 @@ async function load(steam: SimulatedSteam, database: TestDatabase): Promise<void
 
 function falseAnswersIn({ falseAnswers }: Noise): string {
   const { mutePeriods, shortenedPayloads, omittedApps, smallJumps, largeJumps, silentChangelists } = falseAnswers;
-  const { falseUnknown, massUnknown, hours } = falseAnswers;
+  const { falseUnknown, massUnknown, hours, muteSweeps } = falseAnswers;
   return [
     `${mutePeriods} mute periods`,
+    `${muteSweeps} sweeps with a mute Steam`,
     `${shortenedPayloads} of shortened payloads`,
     `${omittedApps} of omitted apps and tokens`,
     `${falseUnknown} of false "unknown"`,
@@ -170,4 +165,11 @@ function falseAnswersIn({ falseAnswers }: Noise): string {
     `${hours} hours passed`,
     `empty changelists: ${smallJumps} small, ${largeJumps} large, ${silentChangelists} that left out changes`,
   ].join(", ");
+}
+
+async function gapsAndHistory(sql: Sql, { sweeps }: Fleet): Promise<string> {
+  const [row] = await sql(
+    "select (select count(*) from app_changes) as history, (select count(*) from pics_gaps) as gaps",
+  );
+  return `${row?.gaps} gaps closed by ${sweeps.complete} sweeps, ${sweeps.failed} sweeps failed; ${row?.history} rows of history`;
 }
