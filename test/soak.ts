@@ -108,7 +108,7 @@ async function monitor({ seed, report }: Soak): Promise<string[]> {
       const say = (line: string) => report(`  ${line}`);
       const result = await soakMonitor({ cluster, driver, workers, seed, ...size, report: say });
       for (const line of result.story) say(line);
-      say(`${result.violations.length} violations`);
+      for (const violation of result.violations) say(`violated: ${violation}`);
       total.changes += result.changes;
       total.kills += result.kills;
       violations.push(...result.violations.map((text) => `${name}: ${text}`));

@@ -64,7 +64,7 @@ begin
   -- Steam names the app again: an earlier "unknown" is not confirmed.
   update public.sync_status s set unknown_since = null
   from jsonb_array_elements(request -> 'apps') as pair
-  where s.unknown_at is not null and s.unknown_since is not null and s.appid = (pair ->> 0)::integer;
+  where s.unknown_since is not null and s.appid = (pair ->> 0)::integer;
 
   return jsonb_build_object(
     'known', coalesce(jsonb_array_length(request -> 'apps'), 0),
@@ -650,9 +650,10 @@ as $$
   from said;
 $$;
 
--- Records that Steam says "unknown" of apps that are stored and known, and returns those of which that is not believed: all of them when
--- it is said of too many (see pics_is_mass_unknown; recorded in pics_sync_state), else those without an earlier answer, at least
--- `confirm_length` ago, that said the same. Their rows of sync_status are locked by the caller.
+-- Records that Steam says "unknown" of apps, and returns those of which that is not believed: all of them when it is said of too many (see
+-- pics_is_mass_unknown; recorded in pics_sync_state), else those without an earlier answer, at least `confirm_length` ago, that said the
+-- same. Steam has named each of these apps: it is stored and known, or a change of it was announced, which a burst of wrong answers would
+-- otherwise lose. Only the former count towards a mass. Their rows of sync_status are locked by the caller.
 create or replace function public.pics_doubt_unknown(appids integer[], confirm_length interval, max_shrink double precision)
 returns integer[]
 language plpgsql volatile
@@ -662,19 +663,22 @@ declare
   now_at constant timestamptz := clock_timestamp();
   known constant integer[] := array(select appid from public.apps where appid = any (appids) and is_known);
 begin
-  if known = '{}' then
-    return known;
+  if appids = '{}' then
+    return appids;
   end if;
   -- One transaction at a time: two workers would each count without the other's.
   perform pg_advisory_xact_lock(hashtextextended('pics_doubt_unknown', 0));
-  update public.sync_status set unknown_since = coalesce(unknown_since, now_at), unknown_at = now_at where appid = any (known);
+  update public.sync_status set
+    unknown_since = coalesce(unknown_since, now_at),
+    unknown_at = case when appid = any (known) then now_at else unknown_at end
+  where appid = any (appids);
 
   if public.pics_is_mass_unknown(max_shrink) then
     update public.pics_sync_state set mass_unknown_at = now_at
     where id = 1 and (mass_unknown_at is null or mass_unknown_at < now_at - interval '10 seconds');
-    return known;
+    return appids;
   end if;
-  return array(select appid from public.sync_status where appid = any (known) and unknown_since > now_at - confirm_length);
+  return array(select appid from public.sync_status where appid = any (appids) and unknown_since > now_at - confirm_length);
 end
 $$;
 
@@ -700,7 +704,7 @@ $$;
 --   stored       the record is written
 --   stale        a newer record is stored: this one is skipped
 --   unknown      Steam does not know the app, and that is believed
---   unconfirmed  Steam says that it does not know an app that is stored and known: the app stays as it is, and Steam is asked again
+--   unconfirmed  Steam says that it does not know the app, which it has named before: all stays as it is, and Steam is asked again
 --   withheld     Steam shows nothing of an app that is stored with more, and says so: as unconfirmed, after a day, when its token may be
 --                requested again
 --   failed       fetching or writing it failed, or the answer cannot be true: it is retried
@@ -897,7 +901,7 @@ $$;
 --             "unknown": [appid, …], "failed": [{"appid", "error"}, …],
 --             "tokens": [{"appid", "access_token": text or null when denied}, …],
 --             "retry_seconds": delay after a first failure, "retry_max_seconds": its limit,
---             "unknown_confirm_seconds": between a first and a second "unknown" about a known app, "max_shrink": share of the known
+--             "unknown_confirm_seconds": between a first and a second "unknown" about an app, "max_shrink": share of the known
 --             apps, "accept_unknown": whether an operator confirms what Steam says now,
 --             "history": whether app_changes gets a row for each field that changes on an app that was stored before}
 --   reply    {"stored", "stale", "unknown", "unconfirmed", "withheld", "failed", "lease_lost"}: numbers of apps (see pics_verdicts),

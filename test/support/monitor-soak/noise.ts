@@ -113,8 +113,8 @@ export function startNoise(options: NoiseOptions): Noise {
     await lull;
     drawFaults(faultRate);
   };
-  again(13, 40_000, inLull(falseAnswers.muteSweep));
-  again(14, 60_000, inLull(falseAnswers.sayMassUnknown));
+  again(13, 80_000, inLull(falseAnswers.muteSweep));
+  again(14, 110_000, inLull(falseAnswers.sayMassUnknown));
   drawFaults(faultRate);
 
   return Object.assign(noise, {

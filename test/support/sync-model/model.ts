@@ -105,15 +105,14 @@ export function createModel(
     return said.length >= 20 && said.length > maxShrink * (known + vanished);
   }
 
-  /** "Unknown" about known apps that counts as answered, and leaves them as they are. */
+  /** "Unknown" that counts as answered, and leaves the apps as they are. Each of them was named by Steam before. */
   function unconfirmedOf(unknown: number[]): Set<number> {
-    const known = unknown.filter((appid) => app(appid).isKnown);
-    for (const appid of known) {
+    for (const appid of unknown) {
       app(appid).unknownSince ??= now;
-      app(appid).saidUnknownAt = now;
+      if (app(appid).isKnown) app(appid).saidUnknownAt = now;
     }
-    if (known.length > 0 && isMass()) return new Set(known);
-    return new Set(known.filter((appid) => now - (app(appid).unknownSince ?? now) < confirmSeconds));
+    if (unknown.length > 0 && isMass()) return new Set(unknown);
+    return new Set(unknown.filter((appid) => now - (app(appid).unknownSince ?? now) < confirmSeconds));
   }
 
   function forgetOrHide(appid: number, acceptUnknown: boolean): void {
