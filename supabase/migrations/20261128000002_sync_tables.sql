@@ -78,6 +78,7 @@ $$;
 create index if not exists sync_status_pending on public.sync_status (pending_since, appid) where pics_pending_change is not null;
 create index if not exists sync_status_leases on public.sync_status (lease_id) where lease_id is not null;
 create index if not exists sync_status_unknown on public.sync_status (unknown_at) where unknown_at is not null;
+create index if not exists sync_status_unconfirmed on public.sync_status (appid) where unknown_since is not null;
 
 comment on table public.sync_status is 'Sync state of each app: change numbers announced and stored, attempts, lease.';
 comment on column public.sync_status.pics_change_number is 'Change number of the app info that is stored.';
@@ -88,8 +89,8 @@ comment on column public.sync_status.needs_token is 'Steam announced that the wh
 comment on column public.sync_status.attempts is 'Attempts since the last success, counted when the app is claimed; outages do not count.';
 comment on column public.sync_status.lease_id is 'The claim that a worker holds; valid while lease_until lies ahead.';
 comment on column public.sync_status.lease_change is 'Change number that was pending when the lease was taken.';
-comment on column public.sync_status.unknown_since is 'Since when Steam answers that it does not know this app, which is stored and known, and that is not believed yet.';
-comment on column public.sync_status.unknown_at is 'When Steam last answered so.';
+comment on column public.sync_status.unknown_since is 'Since when Steam answers that it does not know this app, which it has named before, and that is not believed yet.';
+comment on column public.sync_status.unknown_at is 'When Steam last answered so while the app was stored and known.';
 
 ------------------------------------------------------------------------------------------------------ one row of state
 

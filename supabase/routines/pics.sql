@@ -64,7 +64,7 @@ begin
   -- Steam names the app again: an earlier "unknown" is not confirmed.
   update public.sync_status s set unknown_since = null
   from jsonb_array_elements(request -> 'apps') as pair
-  where s.unknown_at is not null and s.unknown_since is not null and s.appid = (pair ->> 0)::integer;
+  where s.unknown_since is not null and s.appid = (pair ->> 0)::integer;
 
   return jsonb_build_object(
     'known', coalesce(jsonb_array_length(request -> 'apps'), 0),
@@ -634,8 +634,8 @@ as $$
   select make_interval(secs => least(max_seconds, first_seconds * 2 ^ least(attempts, 30)));
 $$;
 
--- Whether Steam says "unknown" of so many stored apps that none of it is believed: of at least 20, and of more than `max_shrink` of those
--- that were known, within an hour. Bursts of wrong answers were seen after reconnects; a real removal of that size an operator confirms.
+-- Whether Steam says "unknown" of so many known apps that none of it is believed: of at least 20, and of more than `max_shrink` of them,
+-- within an hour. Bursts of wrong answers were seen after reconnects; a real removal of that size an operator confirms.
 create or replace function public.pics_is_mass_unknown(max_shrink double precision) returns boolean
 language sql volatile
 set search_path = pg_catalog, pg_temp
@@ -653,7 +653,7 @@ $$;
 -- Records that Steam says "unknown" of apps, and returns those of which that is not believed: all of them when it is said of too many (see
 -- pics_is_mass_unknown; recorded in pics_sync_state), else those without an earlier answer, at least `confirm_length` ago, that said the
 -- same. Steam has named each of these apps: it is stored and known, or a change of it was announced, which a burst of wrong answers would
--- otherwise lose. Their rows of sync_status are locked by the caller.
+-- otherwise lose. Only the former count towards a mass. Their rows of sync_status are locked by the caller.
 create or replace function public.pics_doubt_unknown(appids integer[], confirm_length interval, max_shrink double precision)
 returns integer[]
 language plpgsql volatile
@@ -661,13 +661,17 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   now_at constant timestamptz := clock_timestamp();
+  known constant integer[] := array(select appid from public.apps where appid = any (appids) and is_known);
 begin
   if appids = '{}' then
     return appids;
   end if;
   -- One transaction at a time: two workers would each count without the other's.
   perform pg_advisory_xact_lock(hashtextextended('pics_doubt_unknown', 0));
-  update public.sync_status set unknown_since = coalesce(unknown_since, now_at), unknown_at = now_at where appid = any (appids);
+  update public.sync_status set
+    unknown_since = coalesce(unknown_since, now_at),
+    unknown_at = case when appid = any (known) then now_at else unknown_at end
+  where appid = any (appids);
 
   if public.pics_is_mass_unknown(max_shrink) then
     update public.pics_sync_state set mass_unknown_at = now_at

@@ -87,7 +87,7 @@ describe("answers that are not true", () => {
   });
 
   it("makes a removed app inactive after the second answer of a monitor, UNKNOWN_CONFIRM_SECONDS after the first", async () => {
-    const confirmMs = 1_500;
+    const confirmMs = 5_000;
     const monitor = startMonitor(database.db, steam, {
       unknownRule: { confirmMs, maxShrink: 0.05, acceptUnknown: false },
     });

@@ -115,7 +115,7 @@ describe.skipIf(!hasBrowser)("the dashboard", () => {
     const msUntilShown = async (name: string) => {
       await steam.call("change", appid, text(name));
       const stored = () => database.sql("select 1 as found from apps where name = $1", [name]);
-      await expect.poll(stored, { interval: 20 }).toHaveLength(1);
+      await expect.poll(stored, { interval: 20, timeout: 20_000 }).toHaveLength(1);
       const storedAt = performance.now();
       await until(page, "#changes strong", name);
       return performance.now() - storedAt;

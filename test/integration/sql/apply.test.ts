@@ -277,11 +277,19 @@ forEachDatabase("pics_apply", (open, kind) => {
 
     test("deletes the row of an app that was never stored", async () => {
       const lease = await claimed([10, 500], [20, 500]);
-      expect(await apply(lease, { unknown: [10], apps: [record(20, 500)], confirmSeconds: 0 })).toEqual(
+      const apps = [record(20, 500)];
+      expect(await apply(lease, { unknown: [10], apps, confirmSeconds: 0 })).toEqual(
         applied({ stored: 1, unknown: 1 }),
       );
       expect(await sql("select appid from sync_status")).toEqual([{ appid: 20 }]);
       expect(await sql("select appid from apps")).toEqual([{ appid: 20 }]);
+    });
+
+    test("leaves a never stored app pending until a second answer: Steam has named it", async () => {
+      const lease = await claimed([10, 500]);
+      expect(await apply(lease, { unknown: [10] })).toEqual(applied({ unconfirmed: 1 }));
+      expect(await status(10)).toMatchObject({ ...noLease, pics_pending_change: 500, attempts: 0 });
+      expect(await secondsTo("next_attempt_at", 10)).toBeGreaterThan(595);
     });
 
     test("keeps the mark of a never stored app that was announced meanwhile", async () => {

@@ -74,7 +74,7 @@ forEachSqlDatabase("the collector's SteamSpy functions", (open) => {
       await collect({ games: [60, 70] });
       await collect({ games: [70] });
       await mark([], { unknown: [30] });
-      await apply((await claim()).lease, { unknown: [30] });
+      await apply((await claim()).lease, { unknown: [30], confirmSeconds: 0 });
       await sql("delete from game_metadata");
 
       const { worker } = collecting;
@@ -246,7 +246,7 @@ forEachSqlDatabase("the collector's SteamSpy functions", (open) => {
       await collect({ games: [10, 20, 30] });
       await collect({ games: [10, 20] });
       await mark([], { unknown: [20] });
-      await apply((await claim()).lease, { unknown: [20] });
+      await apply((await claim()).lease, { unknown: [20], confirmSeconds: 0 });
       await savePage(1, [numbers(40)]);
       expect(await games()).toEqual([10, 20, 30, 40]);
       expect(await due({ staleFirst: true })).toMatchObject({ due: 2 });

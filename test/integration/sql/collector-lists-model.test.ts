@@ -154,7 +154,7 @@ forEachSqlDatabase(`the collector's app lists against a model (SEED=${seed})`, (
         const unknown = each.unknown.filter((appid) => model.forget(appid));
         if (unknown.length > 0) {
           await mark([], { unknown });
-          await apply((await claim({ appids: unknown })).lease, { unknown });
+          await apply((await claim({ appids: unknown })).lease, { unknown, confirmSeconds: 0 });
         }
         for (const [list, changes] of Object.entries(each.lists)) {
           const kept = (steam[list] ?? []).filter((appid) => !changes.without.includes(appid));

@@ -205,7 +205,7 @@ forEachSqlDatabase("the change monitor's functions", (open) => {
       ]);
       const { lease } = await claim();
       await poll(1_002, 1_003, [[20, 1_003]]);
-      await apply(lease, { unknown: [10, 20] });
+      await apply(lease, { unknown: [10, 20], confirmSeconds: 0 });
       expect(await status(10)).toEqual({});
       expect(await pending()).toEqual([[20, 1_003]]);
     });

@@ -149,7 +149,7 @@ forEachDatabase("status functions", (open) => {
       unknownRule: { confirmMs: 600_000, maxShrink: 0.05, acceptUnknown: false },
       history: true,
     });
-    expect(reply).toEqual(applied({ stored: 1, unknown: 1, failed: 1 }));
+    expect(reply).toEqual(applied({ stored: 1, unconfirmed: 1, failed: 1 }));
     await typed.release(leaseId);
 
     expect(await typed.storedAppids(0, 10)).toEqual([10]);
@@ -160,7 +160,7 @@ forEachDatabase("status functions", (open) => {
     await typed.finishBulk({ startedAt: begin.started_at });
     expect(await typed.state()).toMatchObject({
       apps: 1,
-      pending: 1,
+      pending: 2,
       failing: 1,
       bulk_completed_at: expect.any(String),
     });

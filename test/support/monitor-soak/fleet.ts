@@ -61,13 +61,13 @@ export function createFleet(seats: readonly ServiceOptions[], random: Random): F
     seat.ending = false;
     seat.isDue = random.chance(dueFromStart);
     const workMs = random.int(0, longestWorkMs);
-    service
+    void service
       .logged(loggedOnMessage)
+      .catch(() => {}) // It ended before, or takes long.
       .then(() => delay(workMs))
       .then(() => {
         if (seat.service === service) seat.isDue = true;
-      })
-      .catch(() => {}); // It ended before.
+      });
     void service.exited.then((exit) => {
       countSweeps(service);
       if (seat.service !== service || seat.ending) return;

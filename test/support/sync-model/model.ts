@@ -95,10 +95,10 @@ export function createModel(
   const app = (appid: number) => apps.get(appid) as ModelApp;
   let now = 0;
 
-  /** Steam says unknown of at least 20 stored apps and of more than MAX_SHRINK of the known ones within an hour. */
+  /** Steam says unknown of at least 20 apps and of more than MAX_SHRINK of the known ones within an hour. */
   function isMass(): boolean {
     const said = [...apps.values()].filter(
-      ({ fields, saidUnknownAt }) => fields !== null && saidUnknownAt !== null && saidUnknownAt > now - 3_600,
+      ({ saidUnknownAt }) => saidUnknownAt !== null && saidUnknownAt > now - 3_600,
     );
     const vanished = said.filter(({ isKnown }) => !isKnown).length;
     const known = [...apps.values()].filter(({ isKnown }) => isKnown).length;
@@ -109,7 +109,7 @@ export function createModel(
   function unconfirmedOf(unknown: number[]): Set<number> {
     for (const appid of unknown) {
       app(appid).unknownSince ??= now;
-      app(appid).saidUnknownAt = now;
+      if (app(appid).isKnown) app(appid).saidUnknownAt = now;
     }
     if (unknown.length > 0 && isMass()) return new Set(unknown);
     return new Set(unknown.filter((appid) => now - (app(appid).unknownSince ?? now) < confirmSeconds));
