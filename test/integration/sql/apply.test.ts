@@ -255,16 +255,9 @@ forEachDatabase("pics_apply", (open, kind) => {
       });
     });
 
-    test("is not believed at once of an app that was announced and never stored", async () => {
-      const lease = await claimed([10, 500]);
-      expect(await apply(lease, { unknown: [10] })).toEqual(applied({ unconfirmed: 1 }));
-      expect(await status(10)).toMatchObject({ ...noLease, pics_pending_change: 500, attempts: 0 });
-      expect((await claim()).appids).toEqual([]);
-      // Metadata names it, so the next "unknown" is a first one again.
-      await sql(
-        "update sync_status set unknown_since = unknown_since - interval '11 minutes', next_attempt_at = now()",
-      );
-      await mark([[10, 500]]);
+    test("about a never stored app counts from the start again when metadata names it", async () => {
+      await apply(await claimed([10, 500]), { unknown: [10] });
+      await sql("update sync_status set unknown_since = unknown_since - interval '11 minutes'");
       expect(await apply(await claimed([10, 501]), { unknown: [10] })).toEqual(applied({ unconfirmed: 1 }));
     });
 

@@ -89,6 +89,7 @@ export function createFalseAnswers({ steam, traffic, inDatabase, signal }: False
     hours: 0,
     muteSweeps: 0,
   };
+  let endSilence = () => {};
   const present = () => [...catalog.apps.keys()];
   const presentLoaded = () => present().filter((appid) => loaded.has(appid));
   const during = async (ms: number, fault: Fault) => {
@@ -157,8 +158,7 @@ export function createFalseAnswers({ steam, traffic, inDatabase, signal }: False
     },
     async muteSweep(random) {
       counts.muteSweeps += 1;
-      catalog.skip(emptyJumpMax + 1);
-      faults.add({ kind: "silent", on: "changes" });
+      silenceNextChangelist();
       await during(random.int(1_000, 4_000), { kind: "silent", on: "metadata" });
       await within(longestSweepMs, async () => !(await hasGap()));
     },
@@ -184,12 +184,20 @@ export function createFalseAnswers({ steam, traffic, inDatabase, signal }: False
     }).catch(() => true);
   }
 
-  /** Answers that name nothing, although changes were announced, and the number rose by more than any empty one may. */
+  /**
+   * The next answer names nothing, although changes were announced, and the number rose by more than any empty one may.
+   * One at a time: a second one in a row could come after a smaller rise, and would be believed.
+   */
+  function silenceNextChangelist(): void {
+    endSilence();
+    catalog.skip(emptyJumpMax + 1);
+    endSilence = faults.add({ kind: "silent", on: "changes" });
+  }
+
   async function silentChangelists(random: Random): Promise<void> {
     for (let left = random.int(1, 4); left > 0; left--) {
       counts.silentChangelists += 1;
-      catalog.skip(emptyJumpMax + 1);
-      faults.add({ kind: "silent", on: "changes" });
+      silenceNextChangelist();
       await delay(random.int(300, 800));
     }
   }

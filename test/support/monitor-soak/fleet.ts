@@ -20,8 +20,8 @@ export interface Fleet {
   freeze(ms: number): Promise<void>;
   /** Resolves when all of them run again. */
   settle(): Promise<void>;
-  /** Resolves when all of them have logged on to Steam, or after the given time. */
-  ready(limitMs: number): Promise<void>;
+  /** Resolves when all of them have logged on to Steam, after the given time, or when `signal` aborts. */
+  ready(limitMs: number, signal: AbortSignal): Promise<void>;
   /** Ends all of them. */
   close(): Promise<void>;
 }
@@ -129,10 +129,10 @@ export function createFleet(seats: readonly ServiceOptions[], random: Random): F
     async settle() {
       await Promise.all(all.map(({ busy }) => busy));
     },
-    async ready(limitMs) {
+    async ready(limitMs, signal) {
       await fleet.settle();
       const loggedOn = all.map(({ service }) => service?.logged(loggedOnMessage).catch(() => {}));
-      await Promise.race([Promise.all(loggedOn), delay(limitMs)]);
+      await Promise.race([Promise.all(loggedOn), delay(limitMs, undefined, { signal }).catch(() => {})]);
     },
     async close() {
       await fleet.settle();

@@ -63,6 +63,7 @@ export function startNoise(options: NoiseOptions): Noise {
       for (let share = 0.5 * random.next(); ; share = 0.3 + 1.4 * random.next()) {
         await delay(everyMs * share, undefined, { signal: ending.signal });
         await lull;
+        ending.signal.throwIfAborted();
         await work(random);
       }
     };
@@ -109,7 +110,7 @@ export function startNoise(options: NoiseOptions): Noise {
   const inLull = (work: (random: Random) => Promise<void>) => async (random: Random) => {
     lulls += 1;
     drawFaults(0);
-    lull = fleet.ready(longestStartMs).then(() => work(random));
+    lull = fleet.ready(longestStartMs, ending.signal).then(() => (ending.signal.aborted ? undefined : work(random)));
     await lull;
     drawFaults(faultRate);
   };
