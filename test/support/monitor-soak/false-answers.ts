@@ -63,6 +63,8 @@ const { unknownConfirmMs, maxShrink, emptyJumpMax } = falseAnswerSettings;
  * no second one counts as confirmation.
  */
 const longestUnknownMs = 2_500;
+/** An answer is applied under the lease of its request, or not at all. */
+const longestApplyMs = 4_000;
 /** A mass lasts longer than the confirmation takes: only its size speaks against it. */
 const massMs = unknownConfirmMs + 2_500;
 const longestSweepMs = 12_000;
@@ -225,6 +227,8 @@ export function createFalseAnswers({ steam, traffic, inDatabase, signal }: False
     counts[isMass ? "massUnknown" : "falseUnknown"] += 1;
     if (!isMass) return;
     await sayUnknown(massMs - longestUnknownMs, appids);
+    // No hour passes before the last of these answers is applied: it would be a second one, and no longer of a mass.
+    await delay(longestApplyMs);
   }
 }
 
