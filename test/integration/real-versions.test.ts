@@ -62,7 +62,10 @@ function createWriter({ db }: TestDatabase) {
     const lease = startLease(store, 60_000, new AbortController().signal);
     const claim = { leaseId: lease.id, max: batch.length, leaseMs: 60_000, appids, maxAttempts: null };
     const { apps } = await store.claim(claim);
-    const pics = { productInfo: async () => ({ apps: payloads, unknown: [] }) } as unknown as Pics;
+    const pics = {
+      productInfo: async () => ({ apps: payloads, unknown: [] }),
+      accessTokens: async (denied: number[]) => ({ granted: new Map(), denied }),
+    } as unknown as Pics;
     const unknownRule = { confirmMs: 600_000, maxShrink: 0.05, acceptUnknown: false };
     const deps = { pics, store, logger: silent, upsertBatchSize: 500, appBackoff, unknownRule, history: true };
     const outcome = await applyBatch(deps, lease, apps);
