@@ -36,10 +36,13 @@ begin
     select wanted.relation, a.attname as name, format_type(a.atttypid, a.atttypmod) as type
     from (values
       ('apps', 'S', 'name type release_state platforms controller_support metacritic_url homepage_url app_state current_build_id'),
-      ('apps', 'B', 'is_known is_listed is_active is_free has_workshop'),
+      ('apps', 'S', 'vr_support os_arch install_dir'),
+      ('apps', 'B', 'is_known is_listed is_active is_free has_workshop family_sharing_excluded'),
       ('apps', 'D', 'steam_release_date original_release_date store_asset_mtime last_content_update created_at updated_at'),
       ('apps', 'N', 'appid pics_review_score pics_review_percentage metacritic_score parent_appid primary_genre_id'),
-      ('apps', 'jsonb', 'content_descriptors languages'),
+      ('apps', 'N', 'pics_review_score_without_bombs pics_review_percentage_without_bombs must_own_appid playtest_type'),
+      ('apps', 'jsonb', 'content_descriptors languages name_localized assets'),
+      ('apps', '_text', 'ai_content restricted_countries'),
       ('sync_status', 'S', 'last_error'),
       ('sync_status', 'B', 'missing_token'),
       ('sync_status', 'D', 'last_pics_sync pending_since next_attempt_at lease_until last_steamspy_sync'),
@@ -65,7 +68,7 @@ select name
 from unnest(array[
   'apps', 'steam_tags', 'steam_genres', 'steam_categories', 'franchises', 'developers', 'publishers',
   'app_steam_tags', 'app_genres', 'app_categories', 'app_franchises', 'app_developers', 'app_publishers',
-  'app_dlc', 'app_steam_deck'
+  'app_dlc', 'app_steam_deck', 'app_branches', 'app_depots', 'app_depot_manifests', 'app_info'
 ]) as name
 where to_regclass('public.' || name) is null;
 
@@ -100,6 +103,18 @@ alter table public.apps
   add column if not exists languages jsonb,
   add column if not exists has_workshop boolean,
   add column if not exists primary_genre_id integer,
+  add column if not exists pics_review_score_without_bombs smallint,
+  add column if not exists pics_review_percentage_without_bombs smallint,
+  add column if not exists name_localized jsonb,
+  add column if not exists assets jsonb,
+  add column if not exists ai_content text[],
+  add column if not exists vr_support text,
+  add column if not exists os_arch text,
+  add column if not exists restricted_countries text[],
+  add column if not exists family_sharing_excluded boolean,
+  add column if not exists install_dir text,
+  add column if not exists must_own_appid integer,
+  add column if not exists playtest_type smallint,
   add column if not exists created_at timestamptz not null default now(),
   add column if not exists updated_at timestamptz not null default now();
 
@@ -123,7 +138,9 @@ begin
       'name', 'type', 'is_listed', 'is_free', 'release_state', 'steam_release_date', 'original_release_date',
       'store_asset_mtime', 'platforms', 'controller_support', 'pics_review_score', 'pics_review_percentage',
       'metacritic_score', 'metacritic_url', 'parent_appid', 'homepage_url', 'app_state', 'last_content_update',
-      'current_build_id', 'content_descriptors', 'languages', 'has_workshop', 'primary_genre_id'
+      'current_build_id', 'content_descriptors', 'languages', 'has_workshop', 'primary_genre_id',
+      'pics_review_score_without_bombs', 'pics_review_percentage_without_bombs', 'name_localized', 'assets', 'ai_content', 'vr_support',
+      'os_arch', 'restricted_countries', 'family_sharing_excluded', 'install_dir', 'must_own_appid', 'playtest_type'
     )
   loop
     if col.is_text and col.type <> 'text' then
@@ -168,6 +185,18 @@ comment on column public.apps.current_build_id is 'Build of the public branch.';
 comment on column public.apps.content_descriptors is 'Steam''s ids, ascending: 1 some nudity, 2 violence, 3 adult only, 4 frequent nudity, 5 general mature.';
 comment on column public.apps.languages is '{"english": {"supported": true, "full_audio": true, "subtitles": false}, …}';
 comment on column public.apps.primary_genre_id is 'Steam''s primary genre; it need not be among the genres of the app.';
+comment on column public.apps.pics_review_score_without_bombs is 'As pics_review_score, without the reviews of review bombs; null where Steam gives none.';
+comment on column public.apps.pics_review_percentage_without_bombs is 'As pics_review_percentage, without the reviews of review bombs; null where Steam gives none.';
+comment on column public.apps.name_localized is '{"japanese": "…", …} by Steam''s language key; null where there is none.';
+comment on column public.apps.assets is 'Art: paths as Steam names them, by kind and language: {"header": {"english": "header.jpg"}, …}; under "icons" by name.';
+comment on column public.apps.ai_content is 'What the developer says was made with generative AI: pre_generated (shipped with the game), live (while it runs); null where nothing.';
+comment on column public.apps.vr_support is 'supported, or only (needs virtual reality); null where Steam names none.';
+comment on column public.apps.os_arch is 'Word size that the app needs: 64, 32; null where Steam names none.';
+comment on column public.apps.restricted_countries is 'Two-letter codes of the countries where Steam does not sell the app; null where it names none.';
+comment on column public.apps.family_sharing_excluded is 'Whether the app is excluded from family sharing (Steam''s exfgls, whose values 1 to 9 are reasons that Steam does not document).';
+comment on column public.apps.install_dir is 'Name of the folder under steamapps/common.';
+comment on column public.apps.must_own_appid is 'App that must be owned to buy this one. No foreign key, as for parent_appid.';
+comment on column public.apps.playtest_type is 'Steam''s code of a playtest (0 and 1 were seen); Steam does not document it.';
 comment on column public.apps.updated_at is 'When a column of this row last changed its value.';
 
 ------------------------------------------------------------------------------------------------------------- references
@@ -259,7 +288,54 @@ create table if not exists public.app_steam_deck (
 );
 alter table public.app_steam_deck
   add column if not exists machine_category text,
-  add column if not exists frame_category text;
+  add column if not exists frame_category text,
+  add column if not exists steamos_tests jsonb,
+  add column if not exists machine_tests jsonb,
+  add column if not exists frame_tests jsonb,
+  add column if not exists configuration jsonb;
+
+create table if not exists public.app_branches (
+  appid integer not null references public.apps (appid) on delete cascade,
+  branch text not null,
+  build_id text,
+  built_at timestamptz,
+  updated_at timestamptz,
+  description text,
+  password_required boolean not null default false,
+  primary key (appid, branch)
+);
+create table if not exists public.app_depots (
+  appid integer not null references public.apps (appid) on delete cascade,
+  depot_id integer not null,
+  name text,
+  os_list text,
+  os_arch text,
+  language text,
+  dlc_appid integer,
+  from_appid integer,
+  shared_install boolean not null default false,
+  primary key (appid, depot_id)
+);
+create table if not exists public.app_depot_manifests (
+  appid integer not null references public.apps (appid) on delete cascade,
+  depot_id integer not null,
+  branch text not null,
+  manifest_id text not null,
+  size_bytes bigint,
+  download_bytes bigint,
+  primary key (appid, depot_id, branch)
+);
+create table if not exists public.app_info (
+  appid integer primary key references public.apps (appid) on delete cascade,
+  change_number bigint not null,
+  sha1 text not null,
+  size integer not null,
+  partial boolean not null,
+  fetched_at timestamptz not null default now(),
+  data bytea not null
+);
+-- The data is deflated already: Postgres would only try in vain to compress it.
+alter table public.app_info alter column data set storage external;
 
 create index if not exists app_steam_tags_by_tag on public.app_steam_tags (tag_id, appid);
 create index if not exists app_genres_by_genre on public.app_genres (genre_id, appid);
@@ -268,16 +344,33 @@ create index if not exists app_franchises_by_franchise on public.app_franchises 
 create index if not exists app_developers_by_developer on public.app_developers (developer_id, appid);
 create index if not exists app_publishers_by_publisher on public.app_publishers (publisher_id, appid);
 create index if not exists app_dlc_by_dlc on public.app_dlc (dlc_appid);
+create index if not exists app_depots_by_depot on public.app_depots (depot_id);
 create index if not exists app_steam_deck_by_category on public.app_steam_deck (category, appid);
 
 comment on table public.app_steam_tags is 'Tags of an app; rank 1 is the one that most players applied.';
 comment on column public.app_genres.is_primary is 'Steam''s primary genre of the app.';
 comment on table public.app_dlc is 'DLC that Steam lists for an app, or that are depots of it. No foreign key: a DLC may be stored later or never.';
 comment on table public.app_steam_deck is 'Steam Deck compatibility by Valve''s review; no row where there is none.';
+comment on column public.app_steam_deck.configuration is 'What Valve noted for the Steam Deck: {"supported_input": "gamepad", "small_text": "0", …}.';
+comment on table public.app_branches is 'Branches of an app with their builds, as Steam lists them; public is the one that everybody gets.';
+comment on column public.app_branches.built_at is 'When the build was made; null where Steam does not say.';
+comment on column public.app_branches.updated_at is 'When the branch was last changed, which includes mere edits.';
+comment on table public.app_depots is 'Depots (content packages) of an app; kept where KEEP_DEPOTS is on.';
+comment on column public.app_depots.os_list is 'Platforms that the depot is for, as apps.platforms; null for all.';
+comment on column public.app_depots.dlc_appid is 'DLC that the depot belongs to.';
+comment on column public.app_depots.from_appid is 'App that the depot is shared from: its owner; null where this app owns it.';
+comment on table public.app_depot_manifests is 'Manifests (versions) of a depot, one for each branch that has it. Those of branches with a password are encrypted and not listed.';
+comment on column public.app_depot_manifests.manifest_id is 'Unsigned 64-bit, as text.';
+comment on column public.app_depot_manifests.download_bytes is 'Compressed size.';
+comment on table public.app_info is 'App info exactly as Steam sent it; kept where KEEP_APP_INFO is on.';
+comment on column public.app_info.data is 'The text, deflated (zlib, RFC 1950).';
+comment on column public.app_info.sha1 is 'Of the text, in hex; Steam announces the same.';
+comment on column public.app_info.size is 'Bytes of the text.';
+comment on column public.app_info.partial is 'Steam withheld sections. A partial text never replaces a whole one, so change_number may be older than the stored one.';
 comment on column public.app_steam_deck.steamos_category is 'SteamOS compatibility: unknown, unsupported or compatible; null where there is none.';
 comment on column public.app_steam_deck.machine_category is 'Steam Machine compatibility, as category; null where there is none.';
 comment on column public.app_steam_deck.frame_category is 'Steam Frame compatibility, as category; null where there is none.';
-comment on column public.app_steam_deck.tests is 'Valve''s test results in their order: [{"display": 4, "token": "#SteamDeckVerified_…"}, …]';
+comment on column public.app_steam_deck.tests is 'Valve''s test results in their order: [{"display": 4, "token": "#SteamDeckVerified_…"}, …]; display is 1 unsupported, 2 information, 3 with limits, 4 passed.';
 
 ----------------------------------------------------------------------------------------------------------------- seeds
 -- Names as the store shows them. `on conflict do nothing` keeps names that exist already. Those of categories are for a database that

@@ -305,22 +305,93 @@ end
 $$;
 
 -- Releases a lease, so that other workers need not wait for it to lapse; no attempt is counted.
--- request {"lease_id"}; reply {"released": apps}
+-- request {"lease_id", "is_counted": whether the claim counted an attempt, as pics_claim does (default)}; reply {"released": apps}
 create or replace function public.pics_release(request jsonb) returns jsonb
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  is_counted constant boolean := coalesce((request ->> 'is_counted')::boolean, true);
   released integer;
 begin
   update public.sync_status set
-    attempts = greatest(attempts - 1, 0),
-    next_attempt_at = case when next_attempt_at is not null then least(next_attempt_at, clock_timestamp()) end,
+    attempts = case when is_counted then greatest(attempts - 1, 0) else attempts end,
+    next_attempt_at = case when is_counted then least(next_attempt_at, case when next_attempt_at is not null then clock_timestamp() end)
+      else next_attempt_at end,
     lease_id = null, lease_until = null, lease_change = null
   where lease_id = (request ->> 'lease_id')::uuid;
   get diagnostics released = row_count;
   return jsonb_build_object('released', released);
 end
+$$;
+
+-- Claims apps whose kept text an older version of the extractor read, under a lease and in appid order. Only a text of the stored change
+-- number is claimed. Marks and attempts stay as they are: Steam is not asked.
+--   request  {"lease_id": uuid, "max": apps, "lease_seconds": n, "extractor_version": that reads them now, "after": appid}
+--   reply    {"apps": [{"appid", "change_number", "partial", "data": base64 of the deflated text}, …],
+--             "due_in_seconds": with no apps, until the first lease of another worker on such an app lapses, or null}
+-- The same lease_id again returns the same apps.
+create or replace function public.pics_claim_kept(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  this_lease constant uuid := (request ->> 'lease_id')::uuid;
+  this_version constant integer := (request ->> 'extractor_version')::integer;
+  first_after constant integer := (request ->> 'after')::integer;
+  now_at constant timestamptz := clock_timestamp();
+  claimed jsonb;
+begin
+  -- As in pics_claim: a repeat waits for the first call.
+  perform pg_advisory_xact_lock(hashtextextended(this_lease::text, 0));
+
+  if not exists (select from public.sync_status where lease_id = this_lease and lease_until > now_at) then
+    with free as (
+      select s.appid from public.sync_status s
+      join public.app_info i on i.appid = s.appid and i.change_number = s.pics_change_number
+      where s.appid > first_after and coalesce(s.extractor_version, 1) < this_version and (s.lease_until is null or s.lease_until <= now_at)
+      order by s.appid
+      limit (request ->> 'max')::integer
+      for update of s skip locked
+    )
+    update public.sync_status s
+    set lease_id = this_lease, lease_until = now_at + make_interval(secs => (request ->> 'lease_seconds')::double precision),
+      lease_change = s.pics_change_number
+    from free where s.appid = free.appid;
+  end if;
+
+  select jsonb_agg(jsonb_build_object(
+      'appid', s.appid, 'change_number', i.change_number, 'partial', i.partial, 'data', encode(i.data, 'base64')
+    ) order by s.appid)
+  into claimed
+  from public.sync_status s join public.app_info i on i.appid = s.appid
+  where s.lease_id = this_lease and s.lease_until > now_at;
+
+  return jsonb_build_object(
+    'apps', coalesce(claimed, '[]'),
+    'due_in_seconds', case when claimed is null then (
+      select extract(epoch from min(s.lease_until) - now_at)
+      from public.sync_status s join public.app_info i on i.appid = s.appid and i.change_number = s.pics_change_number
+      where s.lease_until > now_at and coalesce(s.extractor_version, 1) < this_version
+    ) end
+  );
+end
+$$;
+
+-- Apps that an older version of the extractor read. request {"extractor_version": the current one}
+--   reply {"kept": with a text of the stored change number, "not_kept": without}
+create or replace function public.pics_outdated(request jsonb) returns jsonb
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  with outdated as (
+    select coalesce(s.extractor_version, 1) as version, exists (
+      select from public.app_info i where i.appid = s.appid and i.change_number = s.pics_change_number
+    ) as is_kept
+    from public.sync_status s
+    where s.pics_change_number is not null and coalesce(s.extractor_version, 1) < (request ->> 'extractor_version')::integer
+  )
+  select jsonb_build_object('kept', count(*) filter (where is_kept), 'not_kept', count(*) filter (where not is_kept)) from outdated;
 $$;
 
 ---------------------------------------------------------------------------------------------------- writing of records
@@ -336,7 +407,8 @@ as $$
     'name', 'type', 'is_free', 'release_state', 'steam_release_date', 'original_release_date', 'store_asset_mtime', 'platforms',
     'controller_support', 'pics_review_score', 'pics_review_percentage', 'metacritic_score', 'metacritic_url', 'parent_appid',
     'homepage_url', 'app_state', 'last_content_update', 'current_build_id', 'content_descriptors', 'languages', 'has_workshop',
-    'primary_genre_id'
+    'primary_genre_id', 'pics_review_score_without_bombs', 'pics_review_percentage_without_bombs', 'name_localized', 'assets', 'ai_content',
+    'vr_support', 'os_arch', 'restricted_countries', 'family_sharing_excluded', 'install_dir', 'must_own_appid', 'playtest_type'
   ];
 $$;
 
@@ -347,7 +419,11 @@ language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
   select case
-    when field in ('is_free', 'platforms', 'languages', 'last_content_update', 'primary_genre_id', 'dlc', 'steam_deck') then 2
+    when field in (
+      'pics_review_score_without_bombs', 'pics_review_percentage_without_bombs', 'name_localized', 'assets', 'ai_content', 'vr_support',
+      'os_arch', 'restricted_countries', 'family_sharing_excluded', 'install_dir', 'must_own_appid', 'playtest_type', 'steam_deck', 'branches'
+    ) then 3
+    when field in ('is_free', 'platforms', 'languages', 'last_content_update', 'primary_genre_id', 'dlc') then 2
     else 1
   end;
 $$;
@@ -515,11 +591,12 @@ begin
   end if;
 
   insert into public.app_steam_deck as d (
-    appid, category, steamos_category, machine_category, frame_category, test_timestamp, tested_build_id, tests
+    appid, category, steamos_category, machine_category, frame_category, test_timestamp, tested_build_id, tests, steamos_tests, machine_tests,
+    frame_tests, configuration
   )
   select
     p.appid, deck.category, deck.steamos_category, deck.machine_category, deck.frame_category, deck.test_timestamp, deck.tested_build_id,
-    deck.tests
+    deck.tests, deck.steamos_tests, deck.machine_tests, deck.frame_tests, deck.configuration
   from jsonb_to_recordset(payloads) as p(appid integer, steam_deck jsonb),
     jsonb_to_record(
       case when p.appid = any (stored)
@@ -528,17 +605,125 @@ begin
       end
     ) as deck(
       category text, steamos_category text, machine_category text, frame_category text, test_timestamp timestamptz, tested_build_id text,
-      tests jsonb
+      tests jsonb, steamos_tests jsonb, machine_tests jsonb, frame_tests jsonb, configuration jsonb
     )
   where jsonb_typeof(p.steam_deck) = 'object'
   on conflict (appid) do update set
-    (category, steamos_category, machine_category, frame_category, test_timestamp, tested_build_id, tests, updated_at) =
+    (category, steamos_category, machine_category, frame_category, test_timestamp, tested_build_id, tests, steamos_tests, machine_tests,
+      frame_tests, configuration, updated_at) =
     (excluded.category, excluded.steamos_category, excluded.machine_category, excluded.frame_category, excluded.test_timestamp,
-      excluded.tested_build_id, excluded.tests, now())
-  where (d.category, d.steamos_category, d.machine_category, d.frame_category, d.test_timestamp, d.tested_build_id, d.tests)
+      excluded.tested_build_id, excluded.tests, excluded.steamos_tests, excluded.machine_tests, excluded.frame_tests, excluded.configuration,
+      now())
+  where (d.category, d.steamos_category, d.machine_category, d.frame_category, d.test_timestamp, d.tested_build_id, d.tests, d.steamos_tests,
+      d.machine_tests, d.frame_tests, d.configuration)
     is distinct from (excluded.category, excluded.steamos_category, excluded.machine_category, excluded.frame_category,
-      excluded.test_timestamp, excluded.tested_build_id, excluded.tests);
+      excluded.test_timestamp, excluded.tested_build_id, excluded.tests, excluded.steamos_tests, excluded.machine_tests,
+      excluded.frame_tests, excluded.configuration);
 end
+$$;
+
+-- Mirrors the branches of apps. An absent list leaves what is stored.
+--   payloads  [{"appid", "branches": [{"branch", columns of app_branches…}, …]}, …]
+--   stored    as for pics_mirror_ids
+create or replace function public.pics_mirror_branches(payloads jsonb, stored integer[]) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if stored <> '{}' then
+    delete from public.app_branches r using jsonb_to_recordset(payloads) as p(appid integer, branches jsonb)
+    where p.appid = any (stored) and r.appid = p.appid and p.branches is not null
+      and r.branch not in (select b ->> 'branch' from jsonb_array_elements(p.branches) as b);
+  end if;
+
+  execute $sql$
+    insert into public.app_branches as r (appid, branch, build_id, built_at, updated_at, description, password_required)
+    select p.appid, b.branch, b.build_id, b.built_at, b.updated_at, b.description, b.password_required
+    from jsonb_to_recordset($1) as p(appid integer, branches jsonb),
+      jsonb_to_recordset(p.branches) as b(
+        branch text, build_id text, built_at timestamptz, updated_at timestamptz, description text, password_required boolean
+      )
+  $sql$ || case when stored <> '{}' then $sql$
+    on conflict (appid, branch) do update set
+      (build_id, built_at, updated_at, description, password_required) =
+      (excluded.build_id, excluded.built_at, excluded.updated_at, excluded.description, excluded.password_required)
+    where (r.build_id, r.built_at, r.updated_at, r.description, r.password_required)
+      is distinct from (excluded.build_id, excluded.built_at, excluded.updated_at, excluded.description, excluded.password_required)
+  $sql$ else '' end using payloads;
+end
+$$;
+
+-- Mirrors the depots of apps and their manifests. An absent list leaves what is stored; a worker that keeps no depots sends empty ones,
+-- which deletes what would otherwise become stale.
+--   payloads  [{"appid", "depots": [{"depot_id", columns of app_depots…, "manifests": [{"branch", "manifest_id", …}, …]}, …]}, …]
+--   stored    as for pics_mirror_ids
+create or replace function public.pics_mirror_depots(payloads jsonb, stored integer[]) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if stored <> '{}' then
+    delete from public.app_depots r using jsonb_to_recordset(payloads) as p(appid integer, depots jsonb)
+    where p.appid = any (stored) and r.appid = p.appid and p.depots is not null
+      and r.depot_id not in (select (d ->> 'depot_id')::integer from jsonb_array_elements(p.depots) as d);
+
+    delete from public.app_depot_manifests r using jsonb_to_recordset(payloads) as p(appid integer, depots jsonb)
+    where p.appid = any (stored) and r.appid = p.appid and p.depots is not null
+      and (r.depot_id, r.branch) not in (
+        select (d ->> 'depot_id')::integer, m ->> 'branch'
+        from jsonb_array_elements(p.depots) as d, jsonb_array_elements(d -> 'manifests') as m
+      );
+  end if;
+
+  execute $sql$
+    insert into public.app_depots as r (appid, depot_id, name, os_list, os_arch, language, dlc_appid, from_appid, shared_install)
+    select p.appid, d.depot_id, d.name, d.os_list, d.os_arch, d.language, d.dlc_appid, d.from_appid, d.shared_install
+    from jsonb_to_recordset($1) as p(appid integer, depots jsonb),
+      jsonb_to_recordset(p.depots) as d(
+        depot_id integer, name text, os_list text, os_arch text, language text, dlc_appid integer, from_appid integer, shared_install boolean
+      )
+  $sql$ || case when stored <> '{}' then $sql$
+    on conflict (appid, depot_id) do update set
+      (name, os_list, os_arch, language, dlc_appid, from_appid, shared_install) =
+      (excluded.name, excluded.os_list, excluded.os_arch, excluded.language, excluded.dlc_appid, excluded.from_appid, excluded.shared_install)
+    where (r.name, r.os_list, r.os_arch, r.language, r.dlc_appid, r.from_appid, r.shared_install) is distinct from
+      (excluded.name, excluded.os_list, excluded.os_arch, excluded.language, excluded.dlc_appid, excluded.from_appid, excluded.shared_install)
+  $sql$ else '' end using payloads;
+
+  execute $sql$
+    insert into public.app_depot_manifests as r (appid, depot_id, branch, manifest_id, size_bytes, download_bytes)
+    select p.appid, d.depot_id, m.branch, m.manifest_id, m.size_bytes, m.download_bytes
+    from jsonb_to_recordset($1) as p(appid integer, depots jsonb),
+      jsonb_to_recordset(p.depots) as d(depot_id integer, manifests jsonb),
+      jsonb_to_recordset(d.manifests) as m(branch text, manifest_id text, size_bytes bigint, download_bytes bigint)
+  $sql$ || case when stored <> '{}' then $sql$
+    on conflict (appid, depot_id, branch) do update set
+      (manifest_id, size_bytes, download_bytes) = (excluded.manifest_id, excluded.size_bytes, excluded.download_bytes)
+    where (r.manifest_id, r.size_bytes, r.download_bytes) is distinct from (excluded.manifest_id, excluded.size_bytes, excluded.download_bytes)
+  $sql$ else '' end using payloads;
+end
+$$;
+
+-- Keeps the texts that records were extracted from. A partial text never replaces a whole one. Where a worker keeps no texts, the row that
+-- its record makes stale is deleted.
+--   payloads  [{"appid", "change_number", "partial", "info": {"sha1", "size", "data": base64 of the deflated text}}, …]; without "info" a
+--             text is not kept
+create or replace function public.pics_keep_info(payloads jsonb) returns void
+language sql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+  delete from public.app_info i using jsonb_to_recordset(payloads) as p(appid integer, change_number bigint, info jsonb)
+  where p.info is null and i.appid = p.appid and i.change_number < p.change_number;
+
+  insert into public.app_info as i (appid, change_number, sha1, size, partial, data)
+  select p.appid, p.change_number, p.info ->> 'sha1', (p.info ->> 'size')::integer, p.partial, decode(p.info ->> 'data', 'base64')
+  from jsonb_to_recordset(payloads) as p(appid integer, change_number bigint, partial boolean, info jsonb)
+  where p.info is not null
+  on conflict (appid) do update set
+    (change_number, sha1, size, partial, fetched_at, data) =
+    (excluded.change_number, excluded.sha1, excluded.size, excluded.partial, now(), excluded.data)
+  where (i.partial or not excluded.partial) and i.change_number <= excluded.change_number
+    and (i.change_number, i.sha1, i.partial) is distinct from (excluded.change_number, excluded.sha1, excluded.partial);
 $$;
 
 -- Writes the records of some apps: their row and everything that refers to it. What a record no longer lists is deleted; what it does
@@ -561,6 +746,8 @@ begin
   perform public.pics_mirror_names(payloads, 'publishers', stored);
   perform public.pics_mirror_names(payloads, 'franchises', stored);
   perform public.pics_mirror_deck(payloads, stored);
+  perform public.pics_mirror_branches(payloads, stored);
+  perform public.pics_mirror_depots(payloads, stored);
 end
 $$;
 
@@ -598,6 +785,9 @@ as $$
     'publishers', names.publishers,
     'franchises', names.franchises,
     'steam_deck', (select to_jsonb(d) - array['appid', 'updated_at'] from public.app_steam_deck d where d.appid = a.appid),
+    'branches', (
+      select coalesce(jsonb_agg(to_jsonb(b) - 'appid' order by b.branch collate "C"), '[]') from public.app_branches b where b.appid = a.appid
+    ),
     'extractor_version', (select coalesce(s.extractor_version, 1) from public.sync_status s where s.appid = a.appid)
   )
   from public.pics_app_names(appids) names
@@ -836,6 +1026,18 @@ as $$
   where s.appid = v.appid and v.verdict in ('stored', 'stale', 'withheld', 'failed');
 $$;
 
+-- Releases the lease of apps that were read again from their kept texts. Steam was not asked: marks, attempts and times stay as they are.
+create or replace function public.pics_settle_reextracted(verdicts public.pics_verdict[], extractor_version integer) returns void
+language sql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+  update public.sync_status s set
+    extractor_version = case when v.verdict = 'stored' then $2 else s.extractor_version end,
+    lease_id = null, lease_until = null, lease_change = null
+  from unnest(verdicts) v
+  where s.appid = v.appid and v.verdict <> 'lease_lost';
+$$;
+
 -- Settles the marks of apps that Steam does not know, and releases their lease. It takes effect only if nothing newer has been announced
 -- since the claim; an app that was never stored leaves no row. The change number stays that of what is stored.
 create or replace function public.pics_settle_unknown(appids integer[], accept_all boolean) returns void
@@ -902,15 +1104,30 @@ as $$
   order by a.appid, field.key;
 $$;
 
+-- Writes one row of app_changes, with the field `added`, for each app that is stored for the first time after the first pass over
+-- everything.
+create or replace function public.pics_write_added(verdicts public.pics_verdict[]) returns void
+language sql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+  insert into public.app_changes (appid, change_number, field, new)
+  select v.appid, v.change_number, 'added', 'true'
+  from unnest(verdicts) v
+  where v.verdict = 'stored' and not v.was_stored and exists (select from public.pics_sync_state where bulk_completed_at is not null)
+  order by v.appid;
+$$;
+
 -- Stores what was fetched for a claim and clears the marks, in one transaction.
 --   request  {"request_id": uuid, "lease_id": uuid,
---             "apps": [{"change_number", "missing_token", … an AppRecord}, …], "extractor_version": that made the records (default 1),
+--             "apps": [{"change_number", "missing_token", … an AppRecord, "info": see pics_keep_info}, …],
+--             "extractor_version": that made the records (default 1),
+--             "is_reextract": whether they were made from kept texts, so that Steam said nothing new (default false),
 --             "unknown": [appid, …], "failed": [{"appid", "error"}, …],
 --             "tokens": [{"appid", "access_token": text or null when denied}, …],
 --             "retry_seconds": delay after a first failure, "retry_max_seconds": its limit,
 --             "unknown_confirm_seconds": between a first and a second "unknown" about an app, "max_shrink": share of the known
 --             apps, "accept_unknown": whether an operator confirms what Steam says now,
---             "history": whether app_changes gets a row for each field that changes on an app that was stored before}
+--             "history": whether app_changes gets a row for each field that changes on an app that was stored before, and for each new app}
 --   reply    {"stored", "stale", "unknown", "unconfirmed", "withheld", "failed", "lease_lost"}: numbers of apps (see pics_verdicts),
 --            "doubted": [{"appid", "error"}, …] of answers that cannot be true, among the failed,
 --            "mass_unknown": whether "unknown" is not believed, because it is said of too many}
@@ -922,6 +1139,9 @@ as $$
 declare
   this_request constant uuid := (request ->> 'request_id')::uuid;
   this_reply jsonb := public.pics_replay(this_request);
+  this_version constant integer := coalesce((request ->> 'extractor_version')::integer, 1);
+  is_reextract constant boolean := coalesce((request ->> 'is_reextract')::boolean, false);
+  has_history constant boolean := coalesce((request ->> 'history')::boolean, true);
   payloads jsonb := coalesce(request -> 'apps', '[]');
   verdicts public.pics_verdict[];
   stored integer[];
@@ -946,7 +1166,7 @@ begin
   on conflict (appid) do update set access_token = excluded.access_token, denied_at = excluded.denied_at;
 
   -- History, first half: the apps as they were.
-  if coalesce((request ->> 'history')::boolean, true) then
+  if has_history then
     compared := array(select appid from unnest(verdicts) where was_stored and verdict in ('stored', 'unknown'));
   end if;
   if compared <> '{}' then
@@ -959,10 +1179,15 @@ begin
   end if;
   if stored <> '{}' then
     perform public.pics_write_apps(payloads);
+    perform public.pics_keep_info(payloads);
   end if;
 
   -- Marks and leases.
-  perform public.pics_settle_answered(verdicts, coalesce((request ->> 'extractor_version')::integer, 1));
+  if is_reextract then
+    perform public.pics_settle_reextracted(verdicts, this_version);
+  else
+    perform public.pics_settle_answered(verdicts, this_version);
+  end if;
   if unknown <> '{}' then
     perform public.pics_settle_unknown(unknown, coalesce((request ->> 'accept_unknown')::boolean, false));
   end if;
@@ -971,6 +1196,9 @@ begin
   -- History, second half: what differs now.
   if compared <> '{}' then
     perform public.pics_write_history(array(select v from unnest(verdicts) v where v.appid = any (compared)), images_before);
+  end if;
+  if has_history then
+    perform public.pics_write_added(verdicts);
   end if;
 
   return public.pics_keep_reply(this_request, (
