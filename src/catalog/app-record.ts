@@ -60,6 +60,20 @@ export interface AppRecord {
   steam_deck?: SteamDeckRecord | null;
 }
 
+/**
+ * Art as paths that Steam names (`header.jpg`, `<hash>/library_capsule.jpg`), by kind and Steam's language key: {"header":
+ * {"english": "header.jpg"}, "library_capsule_2x": …}. An open set of kinds; under `icons` the second key is the icon's
+ * name ({"icons": {"clienticon": "<sha>.ico"}}). `assetUrls` makes addresses of them.
+ */
+export type Assets = Record<string, Record<string, string>>;
+
+export const vrSupports = ["supported", "only"] as const;
+export type VrSupport = (typeof vrSupports)[number];
+
+/** Shipped with the app, or generated while it runs. */
+export const aiContents = ["pre_generated", "live"] as const;
+export type AiContent = (typeof aiContents)[number];
+
 /** Sections of app info that the catalog reads. */
 export const sections = ["common", "extended", "depots"] as const;
 export type Section = (typeof sections)[number];

@@ -21,6 +21,21 @@ export interface KeyValues {
   entries(): [key: string, value: string | KeyValues][];
 }
 
+/** KeyValues as JSON. */
+export interface KeyValuesJson {
+  [key: string]: string | KeyValuesJson;
+}
+
+/**
+ * A block as a plain object, keys as they are written; a key such as `__proto__` is an ordinary one. JSON objects hand out
+ * numeric keys first and in numeric order, which is the order in which Steam writes most of them.
+ */
+export function keyValuesToJson(tree: KeyValues): KeyValuesJson {
+  return Object.fromEntries(
+    tree.entries().map(([key, value]) => [key, typeof value === "string" ? value : keyValuesToJson(value)]),
+  );
+}
+
 /** Text that is not KeyValues: truncated, unbalanced, or with an unquoted token. */
 export class KeyValuesError extends Error {
   override readonly name = "KeyValuesError";

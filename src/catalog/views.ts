@@ -1,119 +1,189 @@
 import { z } from "zod";
-import { deckCategories, steamosCategories } from "./app-record.ts";
+import { aiContents, deckCategories, steamosCategories, vrSupports } from "./app-record.ts";
 import { maxId } from "./values.ts";
+import * as examples from "./view-examples.ts";
 
 /**
  * Views of the catalog, defined once: the result of the database's read functions, the replies of the read API, and the schemas of its
- * OpenAPI document. Names are those of the columns; times are ISO 8601 in UTC.
+ * OpenAPI document. Names are those of the columns, keys are served in the order of the schemas, and times are ISO 8601 in UTC. A schema
+ * with an `id` is a component of the document.
  */
 
-const id = z.int().min(1).max(maxId);
-const count = z.int().min(0);
-const time = z.iso.datetime({ offset: true });
+export const id = z.int().min(1).max(maxId);
+export const count = z.int().min(0);
+export const time = z.iso.datetime({ offset: true }).meta({ id: "Time", examples: [examples.time] });
 
-/** A tag, genre or category; the name is null while only its id is known. */
-const named = z.object({ id, name: z.string().nullable() });
+export const label = z
+  .object({ id, name: z.string().nullable().meta({ description: "null while only the id is known" }) })
+  .meta({ id: "Label", description: "a tag, genre or category", examples: [examples.label] });
 
-const otherApp = z.object({ appid: id, name: z.string().nullable().meta({ description: "null until it is stored" }) });
+export const appReference = z
+  .object({ appid: id, name: z.string().nullable().meta({ description: "null while the app is not stored" }) })
+  .meta({ id: "AppReference", description: "another app", examples: [examples.appReference] });
 
-const freshness = {
-  change_number: count.nullable().meta({ description: "of the stored app info; null before the first sync" }),
-  synced_at: time.nullable().meta({
-    description:
-      "freshness: when Steam's app info was stored, or the start of the last sweep that found every stored change number current, whichever is later",
-  }),
-  is_pending: z.boolean().meta({ description: "Steam has announced a newer change that is not stored yet" }),
-};
-
-const deckCategory = z.enum(deckCategories);
-
-const languageSupport = z.object({
-  supported: z.boolean().meta({ description: "in the interface" }),
-  full_audio: z.boolean(),
-  subtitles: z.boolean(),
-});
-
-const facts = {
-  appid: id,
-  name: z.string().nullable(),
-  type: z.string().nullable().meta({ description: "lower-cased: game, dlc, demo, beta, tool, music, …; an open set" }),
-  is_active: z.boolean().meta({ description: "known to Steam and not delisted" }),
-  is_free: z.boolean().nullable().meta({ description: "Steam marks it as free; demos and playtests are" }),
-  release_state: z.string().nullable(),
-  steam_release_date: time.nullable(),
-  platforms: z.array(z.string()).meta({ description: "windows, macos, linux, then others; an open set" }),
-  pics_review_score: z
-    .number()
-    .nullable()
-    .meta({ description: "1 overwhelmingly negative … 9 overwhelmingly positive" }),
-  pics_review_percentage: z.number().nullable().meta({ description: "share of positive reviews, 0–100" }),
-  last_content_update: time.nullable().meta({ description: "when the public branch was last built" }),
-};
-
-/** An app in lists. */
-export const appSummary = z
+const languageSupport = z
   .object({
-    ...facts,
-    parent_appid: id.nullable(),
-    deck: deckCategory.nullable().meta({ description: "Steam Deck verdict of Valve; null when there is none" }),
-    developers: z.array(z.string()),
-    publishers: z.array(z.string()),
-    tags: z.array(z.string()).meta({ description: "ranked, most applied first; tags without a name are omitted" }),
-    ...freshness,
-    updated_at: time.meta({ description: "when a field last changed" }),
+    supported: z.boolean().meta({ description: "in the interface" }),
+    full_audio: z.boolean(),
+    subtitles: z.boolean(),
   })
-  .meta({ id: "AppSummary" });
-export type AppSummary = z.infer<typeof appSummary>;
+  .meta({ id: "LanguageSupport", examples: [examples.languageSupport] });
+
+const deckCategory = z.enum(deckCategories).meta({ id: "DeckVerdict", examples: ["verified"] });
+
+/** What lists show of the compatibility with Steam Deck. */
+const steamDeck = z
+  .object({
+    category: deckCategory.meta({ description: "Valve's verdict for the Steam Deck" }),
+    steamos_category: z.enum(steamosCategories).nullable().meta({ description: "SteamOS; null: no verdict" }),
+    machine_category: deckCategory.nullable().meta({ description: "Steam Machine; null: no verdict" }),
+    frame_category: deckCategory.nullable().meta({ description: "Steam Frame; null: no verdict" }),
+    test_timestamp: time.nullable(),
+    tested_build_id: z.string().nullable(),
+  })
+  .meta({ id: "SteamDeck", description: "compatibility by Valve's review", examples: [examples.steamDeck] });
+
+const deckTest = z
+  .object({
+    display: z.int().nullable().meta({ description: "1 unsupported, 2 information, 3 with limits, 4 passed" }),
+    token: z.string().meta({ description: "Steam's name of the text" }),
+  })
+  .meta({ id: "DeckTest", examples: [examples.deckTest] });
+const deckTests = z.array(deckTest).nullable();
+
+const steamDeckReport = steamDeck
+  .extend({
+    tests: deckTests.meta({ description: "of the Steam Deck, in Valve's order" }),
+    steamos_tests: deckTests,
+    machine_tests: deckTests,
+    frame_tests: deckTests,
+    configuration: z
+      .record(z.string(), z.string())
+      .nullable()
+      .meta({ description: "what Valve noted for the Steam Deck, as Steam writes it" }),
+  })
+  .meta({
+    id: "SteamDeckReport",
+    description: "compatibility by Valve's review, with its tests",
+    examples: [examples.steamDeckReport],
+  });
+
+const score = z.number().nullable().meta({ description: "1 overwhelmingly negative … 9 overwhelmingly positive" });
+const percentage = z.number().nullable().meta({ description: "share of positive reviews, 0–100" });
 
 /** An app with all its fields. */
 export const appView = z
   .object({
-    ...facts,
+    appid: id,
+    name: z.string().nullable(),
+    type: z
+      .string()
+      .nullable()
+      .meta({ description: "lower-cased: game, dlc, demo, beta, tool, music, …; an open set" }),
+    name_localized: z
+      .record(z.string(), z.string())
+      .nullable()
+      .meta({ description: "by Steam's name of the language; null where there is none" }),
+    is_active: z.boolean().meta({ description: "known to Steam and not delisted" }),
     is_known: z.boolean().meta({ description: "false once Steam answers that the app is unknown" }),
     is_listed: z.boolean().nullable().meta({ description: "null until an app list contains it; false: delisted" }),
+    is_free: z.boolean().nullable().meta({ description: "Steam marks it as free; demos and playtests are" }),
+    release_state: z.string().nullable(),
+    steam_release_date: time.nullable(),
     original_release_date: time.nullable(),
-    store_asset_mtime: time.nullable(),
+    parent: appReference
+      .nullable()
+      .meta({ description: "the app that a DLC, demo, playtest or soundtrack belongs to" }),
+    must_own_appid: id.nullable().meta({ description: "the app that must be owned to buy this one" }),
+    playtest_type: z.int().nullable().meta({ description: "Steam's code of a playtest; not documented by Steam" }),
+    dlc: z.array(appReference),
+    developers: z.array(z.string()),
+    publishers: z.array(z.string()),
+    franchises: z.array(z.string()),
+    tags: z.array(label).meta({ description: "by rank, the most applied first" }),
+    genres: z.array(label),
+    primary_genre_id: id
+      .nullable()
+      .meta({ description: "the genre that Steam calls primary; it need not be among `genres`" }),
+    categories: z.array(label),
+    content_descriptors: z
+      .array(z.int())
+      .nullable()
+      .meta({ description: "1 some nudity, 2 violence, 3 adult only, 4 frequent nudity, 5 general mature" }),
+    ai_content: z.array(z.enum(aiContents)).nullable().meta({
+      description: "made with generative AI, as the developer declares: before release, or live; null: nothing",
+    }),
+    platforms: z.array(z.string()).meta({ description: "windows, macos, linux, then others; an open set" }),
+    os_arch: z.string().nullable().meta({ description: "word size that the app needs: 64, 32; null: not said" }),
     controller_support: z.string().nullable(),
+    vr_support: z.enum(vrSupports).nullable().meta({ description: "only: needs virtual reality" }),
+    steam_deck: steamDeckReport.nullable(),
+    languages: z
+      .record(z.string(), languageSupport)
+      .nullable()
+      .meta({ description: "by Steam's name of the language" }),
+    has_workshop: z.boolean().nullable(),
+    family_sharing_excluded: z.boolean().nullable(),
+    restricted_countries: z
+      .array(z.string())
+      .nullable()
+      .meta({ description: "two-letter codes of the countries where Steam does not sell the app" }),
+    pics_review_score: score,
+    pics_review_percentage: percentage,
+    pics_review_score_without_bombs: score,
+    pics_review_percentage_without_bombs: percentage,
     metacritic_score: z.number().nullable(),
     metacritic_url: z.string().nullable(),
     homepage_url: z.string().nullable(),
     app_state: z.string().nullable(),
     current_build_id: z.string().nullable().meta({ description: "of the public branch" }),
-    content_descriptors: z
-      .array(z.int())
+    last_content_update: time.nullable().meta({ description: "when the public branch was last built" }),
+    install_dir: z.string().nullable().meta({ description: "folder under steamapps/common" }),
+    store_asset_mtime: time.nullable(),
+    assets: z
+      .record(z.string(), z.record(z.string(), z.string()))
       .nullable()
-      .meta({ description: "1 some nudity, 2 violence, 3 adult only, 4 frequent nudity, 5 general mature" }),
-    languages: z.record(z.string(), languageSupport).nullable(),
-    has_workshop: z.boolean().nullable(),
-    primary_genre_id: id
-      .nullable()
-      .meta({ description: "the genre that Steam calls primary; it need not be among `genres`" }),
-    parent: otherApp.nullable(),
-    dlc: z.array(otherApp),
-    tags: z.array(named.extend({ rank: z.int() })).meta({ description: "ranked, most applied first" }),
-    genres: z.array(named.extend({ is_primary: z.boolean() })),
-    categories: z.array(named),
-    franchises: z.array(z.string()),
-    developers: z.array(z.string()),
-    publishers: z.array(z.string()),
-    steam_deck: z
-      .object({
-        category: deckCategory,
-        steamos_category: z.enum(steamosCategories).nullable(),
-        machine_category: deckCategory.nullable().meta({ description: "Steam Machine" }),
-        frame_category: deckCategory.nullable().meta({ description: "Steam Frame" }),
-        test_timestamp: time.nullable(),
-        tested_build_id: z.string().nullable(),
-        tests: z.array(z.object({ display: z.int().nullable(), token: z.string() })).nullable(),
-      })
-      .nullable(),
-    ...freshness,
+      .meta({ description: "addresses of the art, by kind, then by language; those of `icons` by name" }),
+    change_number: count.nullable().meta({ description: "of the stored app info; null before the first sync" }),
+    synced_at: time.nullable().meta({
+      description:
+        "freshness: when Steam's app info was stored, or the start of the last sweep that found every stored change number current, whichever is later",
+    }),
+    is_pending: z.boolean().meta({ description: "Steam has announced a newer change that is not stored yet" }),
     missing_token: z.boolean().meta({ description: "Steam shows anonymous sessions only the public part of this app" }),
     created_at: time,
     updated_at: time.meta({ description: "when a field last changed" }),
   })
-  .meta({ id: "App" });
+  .meta({ id: "App", examples: [examples.app] });
 export type AppView = z.infer<typeof appView>;
+
+/** An app in lists: fewer keys, each in the form that it has in {@link appView}. */
+export const appSummary = appView
+  .pick({
+    appid: true,
+    name: true,
+    type: true,
+    is_active: true,
+    is_free: true,
+    release_state: true,
+    steam_release_date: true,
+    parent: true,
+    developers: true,
+    publishers: true,
+    tags: true,
+    platforms: true,
+    steam_deck: true,
+    pics_review_score: true,
+    pics_review_percentage: true,
+    last_content_update: true,
+    change_number: true,
+    synced_at: true,
+    is_pending: true,
+    updated_at: true,
+  })
+  .extend({ steam_deck: steamDeck.nullable() })
+  .meta({ id: "AppSummary", examples: [examples.appSummary] });
+export type AppSummary = z.infer<typeof appSummary>;
 
 /** A change of one field of an app that was stored before. */
 export const changeView = z
@@ -123,30 +193,12 @@ export const changeView = z
     name: z.string().nullable(),
     type: z.string().nullable(),
     change_number: count,
-    field: z.string().meta({ description: "a column of apps, or a relation (tags, dlc, steam_deck, …) as a whole" }),
+    field: z.string().meta({
+      description: "a column of apps, or a relation (tags, dlc, steam_deck, branches, …) as a whole; added: a new app",
+    }),
     old: z.unknown(),
     new: z.unknown(),
     detected_at: time,
   })
-  .meta({ id: "Change" });
+  .meta({ id: "Change", examples: [examples.change] });
 export type ChangeView = z.infer<typeof changeView>;
-
-/** A tag, genre or category with its number of apps. */
-export const namedCount = z.object({ id, name: z.string().nullable(), apps: count }).meta({ id: "Named" });
-export type NamedCount = z.infer<typeof namedCount>;
-
-/** A developer, publisher or franchise with its number of apps. */
-export const companyCount = z.object({ name: z.string(), apps: count }).meta({ id: "Company" });
-export type CompanyCount = z.infer<typeof companyCount>;
-
-/** Number of changes, and of changed apps, in one minute. */
-export const activityMinute = z.object({ minute: time, apps: count, changes: count });
-export type ActivityMinute = z.infer<typeof activityMinute>;
-
-export const labelKinds = ["tags", "genres", "categories"] as const;
-export type LabelKind = (typeof labelKinds)[number];
-export const companyKinds = ["developers", "publishers", "franchises"] as const;
-export type CompanyKind = (typeof companyKinds)[number];
-
-export const appSorts = ["appid", "name", "release_date", "reviews", "updated"] as const;
-export type AppSort = (typeof appSorts)[number];

@@ -188,7 +188,7 @@ async function serve(
   isService: boolean,
 ): Promise<string | null> {
   const { host, port } = config;
-  const server = buildServer({ ...parts, settings: config.http, logger });
+  const server = buildServer({ ...parts, settings: { ...config.http, keep: config.keep }, logger });
   try {
     await server.listen({ host, port });
   } catch (error) {

@@ -1,17 +1,33 @@
+import { promisify } from "node:util";
+import { inflate } from "node:zlib";
 import PQueue from "p-queue";
-import type {
-  ActivityMinute,
-  AppSort,
-  AppSummary,
-  AppView,
-  ChangeView,
-  CompanyCount,
-  CompanyKind,
-  LabelKind,
-  NamedCount,
-} from "../catalog/views.ts";
+import { z } from "zod";
+import { assetUrls } from "../catalog/assets.ts";
+import {
+  type BranchView,
+  branchView,
+  type DepotAppView,
+  type DepotView,
+  depotAppView,
+  depotView,
+} from "../catalog/content-views.ts";
+import { inOrder } from "../catalog/in-order.ts";
+import {
+  type ActivityMinute,
+  type AppSort,
+  activityMinute,
+  type CatalogSummary,
+  type CompanyCount,
+  type CompanyKind,
+  catalogSummary,
+  companyCount,
+  type LabelCount,
+  type LabelKind,
+  labelCount,
+} from "../catalog/list-views.ts";
+import { type AppSummary, type AppView, appSummary, appView, type ChangeView, changeView } from "../catalog/views.ts";
 import { DatabaseError } from "../process/errors.ts";
-import type { Backlog, CatalogState, CatalogSummary, WorkerReport } from "./catalog-store.ts";
+import { type Backlog, type CatalogState, catalogState, type WorkerReport } from "./catalog-store.ts";
 import type { Database } from "./database.ts";
 
 /**
@@ -19,17 +35,27 @@ import type { Database } from "./database.ts";
  * described. Reads answer or fail fast: they have short time limits and are not retried, few run concurrently, a full
  * queue rejects, and on the embedded database the service's own work has priority.
  *
- * Every call throws {@link DatabaseError}. Results are not validated on each request; the tests of the SQL functions
- * check them against the schemas of `catalog/views.ts`.
+ * Every call throws {@link DatabaseError}. Results have their keys in the order of the schemas of `catalog`, and are not
+ * validated on each request; the tests of the SQL functions check them against these schemas.
  */
 export interface CatalogReader {
   /** Null when no such app is stored. */
   app(appid: number): Promise<AppView | null>;
   /** Apps that match all filters; or, as `unknown`, the relation filter whose value does not exist. */
-  apps(query: AppQuery): Promise<AppPage | { unknown: [relation: AppRelation, value: string] }>;
+  apps(query: AppQuery): Promise<AppPage | { unknown: UnknownValue }>;
+  /** Names of the catalog that resemble the value of a filter, nearest length first: candidates for "did you mean". */
+  similar(relation: AppRelation | "type", value: string, edits: number): Promise<string[]>;
   changes(query: ChangeQuery): Promise<ChangePage>;
+  /** Null when no such app is stored; so are the next three. */
+  changesOf(appid: number, query: ChangeQuery): Promise<ChangePage | null>;
+  /** App info as Steam sent it, where it is kept. */
+  info(appid: number): Promise<{ kept: KeptInfo | null } | null>;
+  branches(appid: number): Promise<BranchView[] | null>;
+  depots(appid: number): Promise<DepotView[] | null>;
+  /** Apps that have a depot: those that own it before those that share it. Without any when none is stored. */
+  appsOfDepot(query: DepotQuery): Promise<{ apps: DepotAppView[]; has_more: boolean }>;
   /** Most used first. Cached, since counting is slow; so are `activity`, `summary` and `state`. */
-  labels(kind: LabelKind): Promise<NamedCount[]>;
+  labels(kind: LabelKind): Promise<LabelCount[]>;
   companies(query: CompanyQuery): Promise<{ companies: CompanyCount[]; has_more: boolean }>;
   /** Activity per minute over the last 60 minutes. */
   activity(): Promise<ActivityMinute[]>;
@@ -43,6 +69,10 @@ export interface CatalogReader {
 
 export const appRelations = ["tag", "genre", "category", "developer", "publisher", "franchise"] as const;
 export type AppRelation = (typeof appRelations)[number];
+/** Filters whose values are documented, and in which Steam adds some: type, platform. */
+export type OpenFilter = "type" | "platform";
+/** A value of a filter that no app can have, since it does not exist. */
+export type UnknownValue = [filter: AppRelation | OpenFilter, value: string];
 
 /** Absent filters do not restrict the result. */
 export interface AppQuery {
@@ -51,9 +81,17 @@ export interface AppQuery {
   descending: boolean;
   after?: PageKey | undefined;
   relations?: readonly [AppRelation, string][] | undefined;
-  /** Any of these matches. */
+  /** Values that are unknown unless a stored app has them. */
+  required?: readonly [OpenFilter, string][] | undefined;
+  /** Any of these matches; so do the next six. */
+  appids?: readonly number[] | undefined;
   types?: readonly string[] | undefined;
   deck?: readonly string[] | undefined;
+  machine?: readonly string[] | undefined;
+  frame?: readonly string[] | undefined;
+  vr?: readonly string[] | undefined;
+  /** `any` stands for every declared content, `none` for no declaration. */
+  ai?: readonly string[] | undefined;
   /** All of these must match. */
   platforms?: readonly string[] | undefined;
   parent?: number | undefined;
@@ -81,7 +119,6 @@ export interface AppPage {
 /** With `after`: ascending from that id; else descending from `before`, or from the newest. */
 export interface ChangeQuery {
   max: number;
-  appid?: number | undefined;
   after?: number | undefined;
   before?: number | undefined;
 }
@@ -99,6 +136,24 @@ export interface CompanyQuery {
   max: number;
   after?: string | undefined;
   words?: readonly string[] | undefined;
+}
+
+export interface DepotQuery {
+  depot_id: number;
+  max: number;
+  after?: { shared: boolean; appid: number } | undefined;
+}
+
+export interface KeptInfo {
+  change_number: number;
+  /** In hex. */
+  sha1: string;
+  /** Bytes of the text. */
+  size: number;
+  partial: boolean;
+  fetched_at: string;
+  missing_token: boolean;
+  text: string;
 }
 
 export interface ReaderOptions {
@@ -136,12 +191,13 @@ export function createCatalogReader(
   }
 
   /** TTL cache with one query in flight per key; concurrent callers share it. A failure is not cached. */
-  function count<T>(name: string, request?: { kind: string }): Promise<T> {
+  function count<T>(schema: z.ZodType<T>, name: string, request?: { kind: string }): Promise<T> {
     const key = request ? `${name} ${request.kind}` : name;
     const cached = counts.get(key);
     if (cached && (cached.expiresAt === null || now() < cached.expiresAt)) return cached.result as Promise<T>;
     const startedAt = now();
-    const entry: CachedCount = { result: read<T>(name, request, countTimeoutMs), expiresAt: null };
+    const result = read<T>(name, request, countTimeoutMs).then((value) => inOrder(schema, value));
+    const entry: CachedCount = { result, expiresAt: null };
     counts.set(key, entry);
     entry.result.then(
       () => {
@@ -153,17 +209,70 @@ export function createCatalogReader(
   }
 
   return {
-    app: (appid) => read("catalog_app", { appid }),
-    apps: (query) => read("catalog_apps", query),
-    changes: (query) => read("catalog_changes", query),
-    labels: (kind) => count("catalog_labels", { kind }),
-    companies: (query) => read("catalog_companies", query),
-    activity: () => count("catalog_activity"),
-    summary: () => count("catalog_summary"),
-    state: () => count("pics_state"),
+    async app(appid) {
+      const app = await read<AppView | null>("catalog_app", { appid });
+      return app && inOrder(appView, { ...app, assets: assetUrls(appid, app.assets) });
+    },
+    async apps(query) {
+      const page = await read<AppPage | { unknown: UnknownValue }>("catalog_apps", query);
+      return "unknown" in page ? page : { ...page, apps: inOrder(appSummaries, page.apps) };
+    },
+    similar: (relation, value, edits) => read("catalog_similar", { relation, value, edits }),
+    async changes(query) {
+      const page = await read<ChangePage>("catalog_changes", query);
+      return { ...page, changes: inOrder(changeViews, page.changes) };
+    },
+    async changesOf(appid, query) {
+      const page = await read<ChangePage | null>("catalog_changes", { ...query, appid });
+      return page && { ...page, changes: inOrder(changeViews, page.changes) };
+    },
+    async info(appid) {
+      const found = await read<{ kept: (Omit<KeptInfo, "text"> & { data: string }) | null } | null>("catalog_info", {
+        appid,
+      });
+      if (!found?.kept) return found as { kept: null } | null;
+      const { data, ...facts } = found.kept;
+      return { kept: { ...facts, text: await inflated(data) } };
+    },
+    async branches(appid) {
+      const branches = await read<BranchView[] | null>("catalog_branches", { appid });
+      return branches && inOrder(branchViews, branches);
+    },
+    async depots(appid) {
+      const depots = await read<DepotView[] | null>("catalog_depots", { appid });
+      return depots && inOrder(depotViews, depots);
+    },
+    async appsOfDepot(query) {
+      const page = await read<{ apps: DepotAppView[]; has_more: boolean }>("catalog_depot", query);
+      return { ...page, apps: inOrder(depotAppViews, page.apps) };
+    },
+    labels: (kind) => count(labelCounts, "catalog_labels", { kind }),
+    async companies(query) {
+      const page = await read<{ companies: CompanyCount[]; has_more: boolean }>("catalog_companies", query);
+      return { ...page, companies: inOrder(companyCounts, page.companies) };
+    },
+    activity: () => count(activityMinutes, "catalog_activity"),
+    summary: () => count(catalogSummary, "catalog_summary"),
+    state: () => count(catalogState, "pics_state"),
     backlog: () => read("pics_backlog"),
     workers: () => read("pics_workers"),
   };
+}
+
+const appSummaries = z.array(appSummary);
+const changeViews = z.array(changeView);
+const branchViews = z.array(branchView);
+const depotViews = z.array(depotView);
+const depotAppViews = z.array(depotAppView);
+const labelCounts = z.array(labelCount);
+const companyCounts = z.array(companyCount);
+const activityMinutes = z.array(activityMinute);
+
+const inflateText = promisify(inflate);
+
+/** The text of base64 of deflated UTF-8; bytes that are no UTF-8 become U+FFFD, as where the text is parsed first. */
+async function inflated(data: string): Promise<string> {
+  return (await inflateText(Buffer.from(data, "base64"))).toString("utf8");
 }
 
 interface CachedCount {

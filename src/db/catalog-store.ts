@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import type { AppRecord, Section } from "../catalog/app-record.ts";
+import { type CatalogSummary, catalogSummary } from "../catalog/list-views.ts";
 import type { Backoff } from "../process/backoff.ts";
 import type { Database } from "./database.ts";
 import type { DatabaseRetry } from "./retry.ts";
@@ -55,7 +56,7 @@ export interface CatalogStore {
 const id = z.number().int();
 const time = z.string();
 
-const catalogState = z.object({
+export const catalogState = z.object({
   last_change_number: z.number().nullable(),
   bulk_started_at: time.nullable(),
   bulk_completed_at: time.nullable(),
@@ -272,15 +273,6 @@ const workerReports = z.array(
   z.object({ id: z.string(), mode: z.string(), snapshot: z.unknown(), seen_at: time, seen_seconds_ago: z.number() }),
 );
 export type WorkerReport = z.infer<typeof workerReports>[number];
-
-const counted = z.object({ name: z.string(), count: z.number() });
-const catalogSummary = z.object({
-  apps: z.number(),
-  by_type: z.array(counted),
-  deck: z.array(z.object({ category: z.string(), count: z.number() })),
-  top_tags: z.array(counted),
-});
-export type CatalogSummary = z.infer<typeof catalogSummary>;
 
 const ids = z.array(id);
 const renewed = z.object({ renewed: z.number() });

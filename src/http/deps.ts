@@ -16,8 +16,9 @@ export interface ServerOptions {
   logger: Logger;
 }
 
-/** `config.http`. */
+/** `config.http`, and `config.keep`: replies without a text or depots say whether any are kept. */
 export interface HttpSettings {
+  keep: { appInfo: boolean; depots: boolean };
   api: boolean;
   dashboard: boolean;
   apiKey: string | null;
@@ -41,6 +42,7 @@ export function endpointsOf({ api, dashboard }: HttpSettings): Record<string, st
   return {
     ...(dashboard && { "/": "the dashboard, in a browser" }),
     ...(api && {
+      "/v1": "the API: its endpoints",
       "/v1/apps": "the catalog",
       "/v1/changes": "what changed, field by field",
       "/docs": "documentation of the API; /docs/json is its OpenAPI document",

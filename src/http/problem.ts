@@ -2,6 +2,12 @@ import { STATUS_CODES } from "node:http";
 import type { FastifyReply } from "fastify";
 import { z } from "zod";
 
+const faultExample = { parameter: "tag", detail: 'unknown tag "Puzle"; did you mean "Puzzle"?' };
+const parameterFault = z
+  .object({ parameter: z.string(), detail: z.string() })
+  .meta({ id: "ParameterFault", examples: [faultExample] });
+export type ParameterFault = z.infer<typeof parameterFault>;
+
 /** Body of every error reply: `application/problem+json` (RFC 9457). */
 export const problem = z
   .object({
@@ -9,14 +15,14 @@ export const problem = z
     title: z.string(),
     status: z.int(),
     detail: z.string(),
-    errors: z
-      .array(z.object({ parameter: z.string(), detail: z.string() }))
-      .optional()
-      .meta({ description: "one entry per invalid parameter" }),
+    errors: z.array(parameterFault).optional().meta({ description: "one entry per invalid parameter" }),
   })
-  .meta({ id: "Problem" });
-
-export type ParameterFault = { parameter: string; detail: string };
+  .meta({
+    id: "Problem",
+    examples: [
+      { type: "about:blank", title: "Bad Request", status: 400, detail: faultExample.detail, errors: [faultExample] },
+    ],
+  });
 
 /** An expected error of a request: the error handler sends its message as a problem document and logs nothing. */
 export class Problem extends Error {

@@ -1,4 +1,3 @@
-import { distance } from "fastest-levenshtein";
 import { z } from "zod";
 import {
   choice,
@@ -13,6 +12,7 @@ import {
   text,
   url,
 } from "./config-values.ts";
+import { didYouMean } from "./did-you-mean.ts";
 import { ConfigError } from "./errors.ts";
 import { isInDomains, valveDomains } from "./host-name.ts";
 import { int32Max } from "./limits.ts";
@@ -162,7 +162,7 @@ export function loadConfig(environment: Environment): Config {
   }
   for (const name of Object.keys(given)) {
     if (name in variables || !ownPrefixes.test(name) || serviceLinks.test(name)) continue;
-    faults.push(`${name} is not a variable of this service; did you mean ${nearestName(name)}?`);
+    faults.push(`${name} is not a variable of this service${didYouMean(name, Object.keys(variables))}`);
   }
   if (faults.length > 0 || !parsed.data) {
     throw new ConfigError(`The configuration cannot be used:\n${faults.map((fault) => `  - ${fault}`).join("\n")}`);
@@ -290,11 +290,6 @@ function databaseOf(env: z.output<typeof schema>): DatabaseConfig {
 function isHostedSupabase({ SUPABASE_URL, DATABASE_URL }: z.output<typeof schema>): boolean {
   const { hostname } = new URL(SUPABASE_URL ?? DATABASE_URL ?? "none:");
   return isInDomains(hostname, supabaseDomains);
-}
-
-function nearestName(name: string): string {
-  const [nearest = ""] = Object.keys(variables).sort((a, b) => distance(name, a) - distance(name, b));
-  return nearest;
 }
 
 function percentDecoded(value: string): string {

@@ -124,8 +124,9 @@ $$;
 -- Changes, field by field, by keyset pagination.
 --   request  {"max": n, "appid": of this app alone, or absent,
 --             "after": id, oldest first from there on | "before": id or absent, newest first from there back}
---   reply    {"changes": [{"id", "appid", "name", "type", "change_number", "field", "old", "new", "detected_at"}, …],
+--   reply    {"changes": [a `ChangeView` of src/catalog/views.ts, …],
 --             "last_id": a consumer that resumes after it misses no change, "has_more": in this direction}
+--            or null when the one app is not stored
 create or replace function public.catalog_changes(request jsonb) returns jsonb
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -140,6 +141,9 @@ declare
   page jsonb;
   has_more boolean;
 begin
+  if only_appid is not null and not exists (select from public.apps where appid = only_appid) then
+    return null;
+  end if;
   with ascending as (
     select * from public.app_changes
     where after is not null and id > after and id <= horizon and (only_appid is null or appid = only_appid)
@@ -226,11 +230,11 @@ as $$
       from public.app_dlc r left join public.apps d on d.appid = r.dlc_appid where r.appid = a.appid
     ),
     'tags', (
-      select coalesce(jsonb_agg(jsonb_build_object('id', r.tag_id, 'name', t.name, 'rank', r.rank) order by r.rank, r.tag_id), '[]')
+      select coalesce(jsonb_agg(jsonb_build_object('id', r.tag_id, 'name', t.name) order by r.rank, r.tag_id), '[]')
       from public.app_steam_tags r join public.steam_tags t on t.tag_id = r.tag_id where r.appid = a.appid
     ),
     'genres', (
-      select coalesce(jsonb_agg(jsonb_build_object('id', r.genre_id, 'name', g.name, 'is_primary', r.is_primary) order by r.genre_id), '[]')
+      select coalesce(jsonb_agg(jsonb_build_object('id', r.genre_id, 'name', g.name) order by r.genre_id), '[]')
       from public.app_genres r join public.steam_genres g on g.genre_id = r.genre_id where r.appid = a.appid
     ),
     'categories', (
@@ -287,8 +291,10 @@ $$;
 --             "after": {"key": of the last app, as text or null, "appid"}, the "next" of the last page, or absent,
 --             and filters, each of which may be absent:
 --             "relations": [["tag", "Puzzle"], ["developer", "Valve"], …], all of them (see catalog_ids),
---             "types", "deck": any of these, "platforms": all of these, "parent": appid, "free", "active": bool,
---             "released_since", "released_before", "changed_since": times, "words": all of them in the name}
+--             "appids", "types", "deck", "machine", "frame", "vr": any of these,
+--             "ai": any of these: pre_generated, live, any (of both), none, "platforms": all of these, "parent": appid,
+--             "free", "active": bool, "released_since", "released_before", "changed_since": times, "words": all of them in the name,
+--             and "required": [["type", "series"], ["platform", "android"], …], values that some stored app must have}
 --   reply    {"apps": [an `AppSummary` of src/catalog/views.ts, …], "next": for another page, or null}
 --            or {"unknown": ["tag", "Puzle"]}: the filter whose value does not exist
 -- Apps without a value to sort by come last; ties are ordered by appid.
@@ -334,9 +340,38 @@ begin
     ) as r(name, relation, id_column)
     where r.name = condition ->> 0;
   end loop;
-  if request ? 'deck' then
-    joins := joins || format(' join public.app_steam_deck d on d.appid = a.appid and d.category = any (%L)',
-      array(select jsonb_array_elements_text(request -> 'deck')));
+  for condition in select * from jsonb_array_elements(request -> 'required') loop
+    if (case condition ->> 0
+      when 'type' then not exists (select from public.apps where type = condition ->> 1)
+      when 'platform' then not exists (select from public.apps where condition ->> 1 = any (string_to_array(platforms, ',')))
+    end) then
+      return jsonb_build_object('unknown', condition);
+    end if;
+  end loop;
+  if request ?| array['deck', 'machine', 'frame'] then
+    joins := joins || ' join public.app_steam_deck d on d.appid = a.appid' || (
+      select string_agg(
+        format(' and d.%I = any (%L)', verdict.column_name, array(select jsonb_array_elements_text(request -> verdict.filter))), ''
+      )
+      from (values ('deck', 'category'), ('machine', 'machine_category'), ('frame', 'frame_category')) as verdict(filter, column_name)
+      where request ? verdict.filter
+    );
+  end if;
+  if request ? 'appids' then
+    conditions := conditions || format(' and a.appid = any (%L)', array(select jsonb_array_elements_text(request -> 'appids')::integer));
+  end if;
+  if request ? 'vr' then
+    conditions := conditions || format(' and a.vr_support = any (%L)', array(select jsonb_array_elements_text(request -> 'vr')));
+  end if;
+  if request ? 'ai' then
+    conditions := conditions || ' and (' || (
+      select string_agg(
+        case value when 'any' then 'a.ai_content is not null' when 'none' then 'a.ai_content is null'
+          else format('%L = any (a.ai_content)', value) end,
+        ' or '
+      )
+      from jsonb_array_elements_text(request -> 'ai') as value
+    ) || ')';
   end if;
   if request ? 'types' then
     conditions := conditions || format(' and a.type = any (%L)', array(select jsonb_array_elements_text(request -> 'types')));
@@ -396,18 +431,24 @@ begin
         'appid', a.appid, 'name', a.name, 'type', a.type, 'is_active', a.is_active, 'is_free', a.is_free, 'release_state', a.release_state,
         'steam_release_date', a.steam_release_date, 'platforms', to_jsonb(coalesce(string_to_array(a.platforms, ','), '{}')),
         'pics_review_score', a.pics_review_score, 'pics_review_percentage', a.pics_review_percentage,
-        'last_content_update', a.last_content_update, 'parent_appid', a.parent_appid,
-        'deck', (select category from public.app_steam_deck d where d.appid = a.appid),
+        'last_content_update', a.last_content_update,
+        'parent', case when a.parent_appid is not null then jsonb_build_object('appid', a.parent_appid, 'name', p.name) end,
+        'steam_deck', case when d.appid is not null then jsonb_build_object(
+          'category', d.category, 'steamos_category', d.steamos_category, 'machine_category', d.machine_category,
+          'frame_category', d.frame_category, 'test_timestamp', d.test_timestamp, 'tested_build_id', d.tested_build_id
+        ) end,
         'developers', names.developers,
         'publishers', names.publishers,
-        'tags', (select coalesce(jsonb_agg(t.name order by r.rank), '[]')
-                 from public.app_steam_tags r join public.steam_tags t on t.tag_id = r.tag_id where r.appid = a.appid and t.name is not null),
+        'tags', (select coalesce(jsonb_agg(jsonb_build_object('id', r.tag_id, 'name', t.name) order by r.rank, r.tag_id), '[]')
+                 from public.app_steam_tags r join public.steam_tags t on t.tag_id = r.tag_id where r.appid = a.appid),
         'change_number', s.pics_change_number, 'synced_at', public.pics_synced_at(s.last_pics_sync),
         'is_pending', s.pics_pending_change is not null, 'updated_at', a.updated_at
       ) order by page.place), '[]')
       from unnest(chosen[:max_apps]) with ordinality as page(appid, place)
       join public.apps a on a.appid = page.appid
       join public.pics_app_names(chosen[:max_apps]) names on names.appid = page.appid
+      left join public.apps p on p.appid = a.parent_appid
+      left join public.app_steam_deck d on d.appid = a.appid
       left join public.sync_status s on s.appid = a.appid
     ),
     'next', case when has_more then jsonb_build_object('key', keys[max_apps], 'appid', chosen[max_apps]) end
@@ -464,4 +505,127 @@ begin
   return jsonb_build_object('companies', case when jsonb_array_length(page) > max_names then page - max_names else page end,
                             'has_more', jsonb_array_length(page) > max_names);
 end
+$$;
+
+-- Names that resemble a value, for "did you mean": those within some edits of it, and those that start with it, ignoring case.
+--   request  {"relation": as in a request of catalog_apps, or type, "value", "edits": most insertions, deletions and replacements}
+--   reply    [name, …], at most 50: a superset of the names within `edits`, unless there are more
+-- A name within n edits contains at least one of any n + 1 separate pieces of the value unchanged.
+create or replace function public.catalog_similar(request jsonb) returns jsonb
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  value constant text := lower(request ->> 'value');
+  edits constant integer := (request ->> 'edits')::integer;
+  names constant text := case request ->> 'relation'
+    when 'tag' then 'select name from public.steam_tags' when 'genre' then 'select name from public.steam_genres'
+    when 'category' then 'select name from public.steam_categories' when 'developer' then 'select name from public.developers'
+    when 'publisher' then 'select name from public.publishers' when 'franchise' then 'select name from public.franchises'
+    when 'type' then 'select distinct type as name from public.apps' end;
+  piece constant integer := greatest(1, length(value) / (edits + 1));
+  pieces constant text[] := array(
+    select '%' || regexp_replace(substr(value, 1 + place * piece, piece), '([\\%_])', '\\\1', 'g') || '%'
+    from generate_series(0, edits) as place where place * piece < length(value)
+  );
+  prefix constant text := regexp_replace(value, '([\\%_])', '\\\1', 'g') || '%';
+  found jsonb;
+begin
+  execute format($sql$
+    select coalesce(jsonb_agg(name order by place), '[]') from (
+      select name, row_number() over (order by abs(length(name) - length($1)), name) as place
+      from (%s) n
+      where lower(name) like $4 or length(name) between length($1) - $2 and length($1) + $2 and lower(name) like any ($3)
+      order by 2 limit 50
+    ) similar
+  $sql$, names) into found using value, edits, pieces, prefix;
+  return found;
+end
+$$;
+
+---------------------------------------------------------------------------------------- app info, branches, depots
+
+-- App info as Steam sent it. request {"appid"}
+--   reply {"kept": {"change_number", "sha1", "size", "partial", "fetched_at", "missing_token", "data": base64 of the deflated text}, or null
+--          where no text is kept}, or null when the app is not stored
+create or replace function public.catalog_info(request jsonb) returns jsonb
+language sql stable
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+  select jsonb_build_object('kept', (
+    select jsonb_build_object(
+      'change_number', i.change_number, 'sha1', i.sha1, 'size', i.size, 'partial', i.partial, 'fetched_at', i.fetched_at,
+      'missing_token', coalesce((select s.missing_token from public.sync_status s where s.appid = a.appid), false),
+      'data', translate(encode(i.data, 'base64'), E'\n', '')
+    )
+    from public.app_info i where i.appid = a.appid
+  ))
+  from public.apps a where a.appid = (request ->> 'appid')::integer;
+$$;
+
+-- Branches of an app, public first. request {"appid"}; reply [a `BranchView` of src/catalog/content-views.ts, …], or null when the app is
+-- not stored
+create or replace function public.catalog_branches(request jsonb) returns jsonb
+language sql stable
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+  select coalesce((
+    select jsonb_agg(to_jsonb(b) - 'appid' order by b.branch <> 'public', b.branch) from public.app_branches b where b.appid = a.appid
+  ), '[]')
+  from public.apps a where a.appid = (request ->> 'appid')::integer;
+$$;
+
+-- Depots of an app with their manifests. request {"appid"}; reply [a `DepotView` of src/catalog/content-views.ts, …], or null when the app
+-- is not stored
+create or replace function public.catalog_depots(request jsonb) returns jsonb
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce((
+    select jsonb_agg(
+      to_jsonb(d) - 'appid' || jsonb_build_object('os_list', string_to_array(d.os_list, ','), 'manifests', coalesce(m.manifests, '[]'))
+      order by d.depot_id
+    )
+    from public.app_depots d
+    left join (
+      select depot_id, jsonb_agg(to_jsonb(m) - array['appid', 'depot_id'] order by m.branch <> 'public', m.branch) as manifests
+      from public.app_depot_manifests m where m.appid = (request ->> 'appid')::integer group by depot_id
+    ) m on m.depot_id = d.depot_id
+    where d.appid = a.appid
+  ), '[]')
+  from public.apps a where a.appid = (request ->> 'appid')::integer;
+$$;
+
+-- Apps that have a depot, by keyset pagination: first those that own it, then those that share it from another app.
+--   request  {"depot_id", "max": n, "after": {"shared": bool, "appid"} of the last app, or absent}
+--   reply    {"apps": [a `DepotAppView` of src/catalog/content-views.ts, …], "has_more"}
+create or replace function public.catalog_depot(request jsonb) returns jsonb
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  with page as (
+    select d.*, d.from_appid is not null as shared, row_number() over (order by d.from_appid is not null, d.appid) as place
+    from public.app_depots d
+    where d.depot_id = (request ->> 'depot_id')::integer
+      and (
+        request -> 'after' is null
+        or (d.from_appid is not null, d.appid) > ((request -> 'after' ->> 'shared')::boolean, (request -> 'after' ->> 'appid')::integer)
+      )
+    order by d.from_appid is not null, d.appid
+    limit (request ->> 'max')::integer + 1
+  )
+  select jsonb_build_object(
+    'apps', coalesce(
+      jsonb_agg(jsonb_build_object(
+        'appid', page.appid, 'name', a.name, 'type', a.type, 'depot_name', page.name, 'os_list', string_to_array(page.os_list, ','),
+        'os_arch', page.os_arch, 'language', page.language, 'dlc_appid', page.dlc_appid, 'from_appid', page.from_appid,
+        'shared_install', page.shared_install
+      ) order by page.place) filter (where page.place <= (request ->> 'max')::integer),
+      '[]'
+    ),
+    'has_more', count(*) > (request ->> 'max')::integer
+  )
+  from page join public.apps a on a.appid = page.appid;
 $$;

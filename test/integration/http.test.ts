@@ -52,7 +52,7 @@ describe("buildServer", () => {
       snapshot: read,
       reader: () => null,
       metrics: createMetrics(),
-      settings: { ...loadConfig({}).http, dashboard: false },
+      settings: { ...loadConfig({}).http, keep: loadConfig({}).keep, dashboard: false },
       logger,
     });
     const base = await server.listen({ port: 0, host: "127.0.0.1" });
@@ -119,7 +119,7 @@ describe("buildServer", () => {
     });
     const { endpoints } = (await (await get("/")).json()) as { endpoints: Record<string, string> };
     for (const path of Object.keys(endpoints)) {
-      const isOpen = !path.startsWith("/v1");
+      const isOpen = !path.startsWith("/v1/");
       expect([path, (await get(path)).status]).toEqual([path, isOpen ? 200 : 503]);
     }
   });

@@ -23,8 +23,7 @@ export const modules: Readonly<Record<string, Module>> = {
   db: {
     holds:
       "the port `rpc(name, args)` and its three transports, migrations, error codes, retry, leader lease, typed calls",
-    imports: ["process"],
-    types: ["catalog"],
+    imports: ["catalog", "process"],
   },
   web: {
     holds: "the HTTP client of every web API, rate limits and quotas, the store's app list, IGDB's token",

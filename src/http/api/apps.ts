@@ -1,95 +1,79 @@
 import type { z } from "zod";
-import type { AppSort } from "../../catalog/views.ts";
+import type { AppSort } from "../../catalog/list-views.ts";
+import { appView } from "../../catalog/views.ts";
 import { type AppQuery, appRelations } from "../../db/catalog-reader.ts";
 import { Problem } from "../problem.ts";
-import { decodeCursor, encodeCursor } from "./cursor.ts";
-import { appFilters, appidPath, changesOfApp, words } from "./parameters.ts";
-import { appPage, appView, changePage, faults, missing } from "./replies.ts";
+import { appKeys, decodeCursor, encodeCursor } from "./cursor.ts";
+import { appFilters, appidPath, noParameters, words } from "./parameters.ts";
+import { appPage, faults, missing } from "./replies.ts";
 import type { ApiDeps, ApiScope } from "./scope.ts";
+import { undocumented, unknownValue } from "./unknown-values.ts";
 
-/** Routes of the catalog: one app, its history, and the list of apps. */
-export function registerApps(scope: ApiScope, deps: ApiDeps): void {
-  registerApp(scope, deps);
-  registerAppChanges(scope, deps);
-  registerAppList(scope, deps);
-}
-
-function registerApp(scope: ApiScope, { catalog }: ApiDeps): void {
-  scope.get(
-    "/apps/:appid",
-    {
-      schema: {
-        tags: ["Apps"],
-        summary: "One app with all its fields",
-        description:
-          "`synced_at` and `change_number` say how fresh it is. The reply has an `ETag`; send it as `If-None-Match` to get 304 while nothing changes.",
-        params: appidPath,
-        response: { 200: appView, ...missing, ...faults },
-      },
-    },
-    async ({ params: { appid } }) => {
-      const app = await catalog().app(appid);
-      if (app === null) throw new Problem(404, `App ${appid} is not stored.`);
-      return app;
-    },
-  );
-}
-
-function registerAppChanges(scope: ApiScope, { catalog }: ApiDeps): void {
-  scope.get(
-    "/apps/:appid/changes",
-    {
-      schema: {
-        tags: ["Changes"],
-        summary: "Changes of one app, field by field, newest first",
-        params: appidPath,
-        querystring: changesOfApp,
-        response: { 200: changePage, ...faults },
-      },
-    },
-    async ({ params: { appid }, query: { limit, before } }) => {
-      const { changes, last_id, has_more } = await catalog().changes({ max: limit, appid, before });
-      return { data: changes, last_id, has_more, next_before: has_more ? (changes.at(-1)?.id ?? null) : null };
-    },
-  );
-}
-
-function registerAppList(scope: ApiScope, { catalog }: ApiDeps): void {
+/** Routes of the catalog: the list of apps, and one app. */
+export function registerApps(scope: ApiScope, { catalog }: ApiDeps): void {
   scope.get(
     "/apps",
     {
       schema: {
+        operationId: "listApps",
         tags: ["Apps"],
         summary: "Apps that match all filters",
-        description:
-          "Paginated by cursor: repeat the request with `cursor` = `next` of the previous page and the same filters until `next` is null.",
+        description: "To read on, repeat the request with `cursor` = `next` and the same filters until `next` is null.",
         querystring: appFilters,
         response: { 200: appPage, ...faults },
       },
     },
     async ({ query }) => {
       const page = await catalog().apps(toAppQuery(query));
-      if ("unknown" in page) {
-        const [parameter, value] = page.unknown;
-        const detail = `unknown ${parameter} "${value}"`;
-        throw new Problem(400, `The query is invalid: ${detail}.`, [{ parameter, detail }]);
-      }
-      return { data: page.apps, next: page.next && encodeCursor(query.sort, page.next) };
+      if ("unknown" in page) throw await unknownValue(catalog(), page.unknown);
+      const next = page.next && encodeCursor(query.sort, [page.next.key, page.next.appid]);
+      return { data: page.apps, next };
     },
+  );
+
+  scope.get(
+    "/apps/:appid",
+    {
+      schema: {
+        operationId: "getApp",
+        tags: ["Apps"],
+        summary: "One app with all its fields",
+        description: "`synced_at` and `change_number` say how fresh it is.",
+        params: appidPath,
+        querystring: noParameters,
+        response: { 200: appView, ...missing("the app is not stored"), ...faults },
+      },
+    },
+    async ({ params: { appid } }) => (await catalog().app(appid)) ?? notStored(appid),
   );
 }
 
+/** @throws {Problem} 404, always. */
+export function notStored(appid: number): never {
+  throw new Problem(404, `App ${appid} is not stored.`);
+}
+
 function toAppQuery(query: z.output<typeof appFilters>): AppQuery {
-  const { sort, cursor, limit, type, deck, platform, q, parent, free, active } = query;
+  const { sort, cursor, limit, appid, type, deck, machine, frame, ai, vr, platform, q, parent, free, active } = query;
+  const sortedBy = sort.replace("-", "") as AppSort;
+  const [key, last] = cursor === undefined ? [null, null] : decodeCursor(sort, appKeys[sortedBy], cursor);
+  const types = type?.map((name) => name.toLowerCase());
+  const platforms = platform?.map((name) => name.toLowerCase());
   return {
     max: limit,
-    sort: sort.replace("-", "") as AppSort,
+    sort: sortedBy,
     descending: sort.startsWith("-"),
-    after: cursor === undefined ? undefined : decodeCursor(sort, cursor),
+    after: last === null ? undefined : { key, appid: last },
     relations: appRelations.flatMap((relation) => (query[relation] ?? []).map((value) => [relation, value] as const)),
-    types: type?.map((name) => name.toLowerCase()),
+    required: undocumented({ types, platforms }),
+    appids: appid,
+    types,
     deck,
-    platforms: platform,
+    machine,
+    frame,
+    ai,
+    vr,
+    platforms,
     parent,
     free,
     active,

@@ -1,37 +1,85 @@
 import type { SSEMessage } from "@fastify/sse";
 import type { ChangeView } from "../../catalog/views.ts";
-import { changesOfAll, streamStart } from "./parameters.ts";
-import { changePage, eventStream, faults } from "./replies.ts";
+import type { ChangePage, ChangeQuery } from "../../db/catalog-reader.ts";
+import { notStored } from "./apps.ts";
+import { changeKey, decodeCursor, encodeCursor } from "./cursor.ts";
+import { appidPath, changesOfAll, changesOfApp, streamStart } from "./parameters.ts";
+import { changePage, eventStream, faults, missing } from "./replies.ts";
 import type { ApiDeps, ApiScope } from "./scope.ts";
 
-/** Routes of the change feed: as pages and as a stream of server-sent events. */
-export function registerChanges(scope: ApiScope, { catalog, feed, streams }: ApiDeps): void {
+/** Routes of the change feed: of the whole catalog and of one app as pages, and as a stream of server-sent events. */
+export function registerChanges(scope: ApiScope, deps: ApiDeps): void {
+  registerPages(scope, deps);
+  registerStream(scope, deps);
+}
+
+function registerPages(scope: ApiScope, { catalog }: ApiDeps): void {
   scope.get(
     "/changes",
     {
       schema: {
+        operationId: "listChanges",
         tags: ["Changes"],
         summary: "Changes of the catalog, field by field",
         description:
-          "To follow changes, start with `after=0`, or with `last_id` of a first request without `after`; then poll with `after` = `last_id` " +
-          "of the previous reply. A consumer that resumes by id misses no change: one whose transaction commits late holds back later ones.",
+          "Without `after` newest first. To follow changes, start with `after=0`, or with the `last_id` of a request without `after`; then " +
+          "poll with `after` = `last_id` of the previous reply. A consumer that resumes by id misses no change: one whose transaction " +
+          "commits late holds back later ones.",
         querystring: changesOfAll,
         response: { 200: changePage, ...faults },
       },
     },
-    async ({ query: { after, before, limit } }) => {
-      const { changes, last_id, has_more } = await catalog().changes({ max: limit, after, before });
-      const goesBack = after === undefined && has_more;
-      return { data: changes, last_id, has_more, next_before: goesBack ? (changes.at(-1)?.id ?? null) : null };
-    },
+    async ({ query }) => await pageOf(query, (request) => catalog().changes(request)),
   );
 
+  scope.get(
+    "/apps/:appid/changes",
+    {
+      schema: {
+        operationId: "listAppChanges",
+        tags: ["Changes"],
+        summary: "Changes of one app, field by field, newest first",
+        params: appidPath,
+        querystring: changesOfApp,
+        response: { 200: changePage, ...missing("the app is not stored"), ...faults },
+      },
+    },
+    async ({ params: { appid }, query }) =>
+      await pageOf(query, async (request) => (await catalog().changesOf(appid, request)) ?? notStored(appid)),
+  );
+}
+
+interface PageRequest {
+  after?: number | undefined;
+  limit: number;
+  cursor?: string | undefined;
+}
+
+/** All pages of a list say the same `last_id`, since what follows the first page is older: a consumer resumes after the first. */
+async function pageOf(
+  { after, limit, cursor }: PageRequest,
+  read: (query: ChangeQuery) => Promise<ChangePage>,
+): Promise<{ data: ChangeView[]; next: string | null; last_id: number }> {
+  const order = after === undefined ? "newest" : "oldest";
+  const [from, firstLastId] = cursor === undefined ? [after] : decodeCursor(order, changeKey, cursor);
+  const { changes, last_id, has_more } = await read({ max: limit, [after === undefined ? "before" : "after"]: from });
+  const resume = after === undefined ? (firstLastId ?? last_id) : last_id;
+  const last = changes.at(-1);
+  return {
+    data: changes,
+    next: has_more && last ? encodeCursor(order, [last.id, resume]) : null,
+    last_id: resume,
+  };
+}
+
+function registerStream(scope: ApiScope, { feed, streams }: ApiDeps): void {
   scope.get(
     "/changes/stream",
     {
       sse: "only",
       exposeHeadRoute: false,
       schema: {
+        operationId: "streamChanges",
         tags: ["Changes"],
         summary: "Changes as they are stored, as server-sent events",
         description:

@@ -1,7 +1,7 @@
-import { companyKinds, labelKinds } from "../../catalog/views.ts";
-import { decodeCursor, encodeCursor } from "./cursor.ts";
-import { companyFilters, words } from "./parameters.ts";
-import { activity, companyPage, faults, labelList, summary } from "./replies.ts";
+import { catalogSummary, companyKinds, labelKinds } from "../../catalog/list-views.ts";
+import { companyKey, decodeCursor, encodeCursor } from "./cursor.ts";
+import { companyFilters, noParameters, words } from "./parameters.ts";
+import { activity, companyPage, faults, labelList } from "./replies.ts";
 import type { ApiDeps, ApiScope } from "./scope.ts";
 
 /** Routes of the values that apps can be filtered by, and of the catalog's statistics. */
@@ -11,13 +11,15 @@ export function registerLists(scope: ApiScope, { catalog }: ApiDeps): void {
       `/${kind}`,
       {
         schema: {
+          operationId: `list${capitalized(kind)}`,
           tags: ["Lists"],
           summary: `All ${kind} with the number of apps of each, most used first`,
           description: "The counts are cached for seconds to minutes, depending on how long the query takes.",
+          querystring: noParameters,
           response: { 200: labelList, ...faults },
         },
       },
-      async () => ({ data: await catalog().labels(kind) }),
+      async () => ({ data: await catalog().labels(kind), next: null }),
     );
   }
 
@@ -26,6 +28,7 @@ export function registerLists(scope: ApiScope, { catalog }: ApiDeps): void {
       `/${kind}`,
       {
         schema: {
+          operationId: `list${capitalized(kind)}`,
           tags: ["Lists"],
           summary: `All ${kind} by name with the number of apps of each`,
           querystring: companyFilters,
@@ -33,10 +36,10 @@ export function registerLists(scope: ApiScope, { catalog }: ApiDeps): void {
         },
       },
       async ({ query: { q, limit, cursor } }) => {
-        const after = cursor === undefined ? undefined : (decodeCursor("name", cursor).key ?? undefined);
+        const [after] = cursor === undefined ? [] : decodeCursor(kind, companyKey, cursor);
         const { companies, has_more } = await catalog().companies({ kind, max: limit, after, words: words(q) });
         const last = companies.at(-1);
-        return { data: companies, next: has_more && last ? encodeCursor("name", { key: last.name, appid: 0 }) : null };
+        return { data: companies, next: has_more && last ? encodeCursor(kind, [last.name]) : null };
       },
     );
   }
@@ -45,9 +48,11 @@ export function registerLists(scope: ApiScope, { catalog }: ApiDeps): void {
     "/summary",
     {
       schema: {
+        operationId: "getSummary",
         tags: ["Lists"],
         summary: "Statistics of the catalog: apps by type, Steam Deck verdicts, most used tags",
-        response: { 200: summary, ...faults },
+        querystring: noParameters,
+        response: { 200: catalogSummary, ...faults },
       },
     },
     () => catalog().summary(),
@@ -57,11 +62,15 @@ export function registerLists(scope: ApiScope, { catalog }: ApiDeps): void {
     "/activity",
     {
       schema: {
+        operationId: "listActivity",
         tags: ["Changes"],
         summary: "Number of changes in each minute of the last hour",
+        querystring: noParameters,
         response: { 200: activity, ...faults },
       },
     },
-    async () => ({ data: await catalog().activity() }),
+    async () => ({ data: await catalog().activity(), next: null }),
   );
 }
+
+const capitalized = (word: string) => word.charAt(0).toUpperCase() + word.slice(1);

@@ -1,93 +1,101 @@
 import { z } from "zod";
-import { deckCategories } from "../../catalog/app-record.ts";
-import { appSorts } from "../../catalog/views.ts";
+import { aiContents, deckCategories, vrSupports } from "../../catalog/app-record.ts";
+import { appSorts } from "../../catalog/list-views.ts";
 import { int32Max } from "../../process/limits.ts";
+import { flag, int, joinedList, line, list, oneOf, time } from "./parameter-types.ts";
 
 /** Path and query parameters. Each appears in the OpenAPI document with its limits and description. */
 
-const maxChangeId = Number.MAX_SAFE_INTEGER;
-/** One line of text: Postgres rejects NUL, and no name contains other control characters. */
-const line = z
+const cursor = z
   .string()
-  .min(1)
-  .max(200)
-  .regex(/^\P{Cc}*$/u, "must not contain control characters");
-const list = z.array(line).max(10);
-const time = z.union(
-  [z.iso.datetime({ offset: true }), z.iso.date()],
-  "must be a date or a time, such as 2026-07-01T12:00:00Z",
-);
+  .max(1_000, "must be `next` of the previous page")
+  .optional()
+  .meta({ description: "`next` of the previous page, unchanged" });
+const search = line(100).optional().meta({ description: "words in the name, case-insensitive, in any order" });
+const limit = (most: number) => int(1, most).default(50).meta({ description: "maximum number of entries of a page" });
+const appid = int(1, int32Max);
+const changeId = int(0, Number.MAX_SAFE_INTEGER);
 
-const cursor = z.string().max(1_000).optional().meta({ description: "`next` of the previous page, unchanged" });
-const search = line.max(100).optional().meta({ description: "words in the name, case-insensitive, in any order" });
-const limit = (most: number) =>
-  z.int().min(1).max(most).default(50).meta({ description: "maximum number of entries of a page" });
+const names = list(line(200), 10).optional();
+const labels = names.meta({ description: "all of these, by id or by case-insensitive name; repeat it for several" });
+const companies = names.meta({ description: "all of these, by exact name; repeat it for several" });
+const verdicts = (of: string) =>
+  joinedList(oneOf(deckCategories), 4)
+    .optional()
+    .meta({ description: `any of these verdicts for the ${of}` });
 
-export const appidPath = z.strictObject({ appid: z.int().min(1).max(int32Max) });
+export const noParameters = z.strictObject({});
+export const appidPath = z.strictObject({ appid });
+export const depotPath = z.strictObject({ id: appid });
+
+/** Types and platforms that are known without looking for a stored app that has them. */
+export const documentedTypes = [
+  ...["game", "dlc", "demo", "beta", "tool", "application", "music", "video", "config", "hardware", "mod"],
+  ...["series", "episode", "advertising", "media", "guide", "driver", "comic", "plugin"],
+];
+export const documentedPlatforms = ["windows", "macos", "linux", "android"];
 
 export const sorts = appSorts.flatMap((sort) => [sort, `-${sort}`] as const);
 
 export const appFilters = z.strictObject({
-  type: list
+  appid: joinedList(appid, 100)
     .optional()
-    .meta({ description: "any of these: game, dlc, demo, …; repeat the parameter for several values" }),
-  tag: list.optional().meta({ description: "all of these, by id or by case-insensitive name" }),
-  genre: list.optional().meta({ description: "all of these, by id or by case-insensitive name" }),
-  category: list.optional().meta({ description: "all of these, by id or by case-insensitive name" }),
-  franchise: list.optional().meta({ description: "all of these, by exact name" }),
-  developer: list.optional().meta({ description: "all of these, by exact name" }),
-  publisher: list.optional().meta({ description: "all of these, by exact name" }),
-  deck: z.array(z.enum(deckCategories)).max(4).optional().meta({ description: "any of these verdicts" }),
-  platform: list.optional().meta({ description: "all of these: windows, macos, linux, …" }),
-  parent: z
-    .int()
-    .min(1)
-    .max(int32Max)
+    .meta({ description: "any of these, joined by commas; unknown ones are left out" }),
+  type: joinedList(line(100), 10)
     .optional()
-    .meta({ description: "DLC, demos and other apps that belong to this app" }),
-  free: z.boolean().optional(),
-  active: z.boolean().optional().meta({ description: "known to Steam and not delisted" }),
-  released_since: time.optional(),
-  released_before: time.optional(),
-  changed_since: time.optional().meta({ description: "a stored field of the app changed at or after this time" }),
+    .meta({ description: "any of these: game, dlc, demo, beta (playtests), tool, music, …, joined by commas" }),
+  tag: labels,
+  genre: labels,
+  category: labels,
+  franchise: companies,
+  developer: companies,
+  publisher: companies,
+  deck: verdicts("Steam Deck"),
+  machine: verdicts("Steam Machine"),
+  frame: verdicts("Steam Frame"),
+  ai: joinedList(oneOf([...aiContents, "any", "none"]), 4)
+    .optional()
+    .meta({
+      description:
+        "generative AI as the developer declares it, any of these: pre_generated (before release), live; any: one of the two, none: not declared",
+    }),
+  vr: joinedList(oneOf(vrSupports), 2)
+    .optional()
+    .meta({ description: "virtual reality, any of these: supported (and not required), only" }),
+  platform: joinedList(line(100), 10).optional().meta({ description: "all of these: windows, macos, linux, …" }),
+  parent: appid.optional().meta({ description: "DLC, demos and other apps that belong to this app" }),
+  free: flag().optional(),
+  active: flag().optional().meta({ description: "known to Steam and not delisted" }),
+  released_since: time().optional(),
+  released_before: time().optional(),
+  changed_since: time().optional().meta({ description: "a stored field of the app changed at or after this time" }),
   q: search,
-  sort: z
-    .enum(sorts)
+  sort: oneOf(sorts)
     .default("appid")
     .meta({ description: "prefix - for descending order; apps without a value come last" }),
   limit: limit(200),
   cursor,
 });
 
-export const changesOfApp = z.strictObject({
-  before: z.int().min(1).max(maxChangeId).optional().meta({ description: "`next_before` of the previous page" }),
-  limit: limit(500),
-});
+export const changesOfApp = z.strictObject({ limit: limit(500), cursor });
 
-export const changesOfAll = changesOfApp
-  .extend({
-    after: z.int().min(0).max(maxChangeId).optional().meta({
-      description: "changes after this id, oldest first; without it, newest first",
-    }),
-  })
-  .refine(({ after, before }) => after === undefined || before === undefined, {
-    path: ["before"],
-    message: "after and before exclude each other",
-  });
-
-export const streamStart = z.strictObject({
-  after: z
-    .int()
-    .min(0)
-    .max(maxChangeId)
-    .optional()
-    .meta({ description: "starts after this id; without it, with the next new change" }),
-});
-
-export const companyFilters = z.strictObject({
-  q: search,
+export const changesOfAll = z.strictObject({
+  after: changeId.optional().meta({ description: "changes after this id, oldest first; without it, newest first" }),
   limit: limit(500),
   cursor,
+});
+
+export const streamStart = z.strictObject({
+  after: changeId.optional().meta({ description: "starts after this id; without it, with the next new change" }),
+});
+
+export const companyFilters = z.strictObject({ q: search, limit: limit(500), cursor });
+
+export const depotFilters = z.strictObject({ limit: limit(500), cursor });
+
+/** Loose: a client of another API may send more. */
+export const steamcmdOptions = z.object({
+  pretty: z.string().max(200).optional().meta({ description: "1 or true: with line breaks and indentation" }),
 });
 
 /** Splits a search text into words. */

@@ -1,36 +1,53 @@
 import { z } from "zod";
-import { activityMinute, appSummary, appView, changeView, companyCount, namedCount } from "../../catalog/views.ts";
+import { branchView, depotAppView, depotView } from "../../catalog/content-views.ts";
+import { activityMinute, companyCount, labelCount } from "../../catalog/list-views.ts";
+import { appSummary, changeView } from "../../catalog/views.ts";
 import { problem } from "../problem.ts";
 
-/** Response schemas: pages and lists of the catalog's views, and the error replies. */
+/** Response schemas: lists of the catalog's views, which all have `data` and `next`, and the error replies. */
 
 const next = z.string().nullable().meta({ description: "the `cursor` of the next page; null on the last" });
-const counted = z.object({ name: z.string(), count: z.int() });
+const unpaged = z.null().meta({ description: "the list has one page" });
 
 export const appPage = z.object({ data: z.array(appSummary), next }).meta({ id: "AppPage" });
 export const changePage = z
   .object({
     data: z.array(changeView),
-    last_id: z.int().meta({ description: "pass it as `after` to resume; a consumer that does so misses no change" }),
-    next_before: z
-      .int()
-      .nullable()
-      .meta({ description: "pass it as `before` for the next, older page; null on the last" }),
-    has_more: z.boolean().meta({ description: "more changes exist in the requested direction" }),
+    next,
+    last_id: z.int().meta({
+      description: "pass it as `after` to read on from here; a consumer that does so misses no change",
+    }),
   })
   .meta({ id: "ChangePage" });
-export const labelList = z.object({ data: z.array(namedCount) }).meta({ id: "LabelList" });
 export const companyPage = z.object({ data: z.array(companyCount), next }).meta({ id: "CompanyPage" });
-export const summary = z
+export const labelList = z.object({ data: z.array(labelCount), next: unpaged }).meta({ id: "LabelList" });
+export const activity = z.object({ data: z.array(activityMinute), next: unpaged }).meta({ id: "Activity" });
+export const branchList = z.object({ data: z.array(branchView), next: unpaged }).meta({ id: "BranchList" });
+export const depotList = z.object({ data: z.array(depotView), next: unpaged }).meta({ id: "DepotList" });
+export const depotAppPage = z
+  .object({ depot_id: z.int(), data: z.array(depotAppView), next })
+  .meta({ id: "DepotAppPage" });
+
+export const index = z
   .object({
-    apps: z.int(),
-    by_type: z.array(counted),
-    deck: z.array(z.object({ category: z.string(), count: z.int() })),
-    top_tags: z.array(counted),
+    name: z.string(),
+    version: z.string(),
+    documentation: z.string().meta({ description: "path of the documentation's page" }),
+    openapi: z.string().meta({ description: "path of the OpenAPI document" }),
+    endpoints: z.record(z.string(), z.string()).meta({ description: "path: summary" }),
   })
-  .meta({ id: "Summary" });
-export const activity = z.object({ data: z.array(activityMinute) }).meta({ id: "Activity" });
-export { appView };
+  .meta({
+    id: "Index",
+    examples: [
+      {
+        name: "steam-pics-sync",
+        version: "0.2.0",
+        documentation: "/docs",
+        openapi: "/docs/json",
+        endpoints: { "/v1/apps/{appid}": "One app with all its fields" },
+      },
+    ],
+  });
 
 export const eventStream = {
   description: "server-sent events; the stream does not end",
@@ -44,9 +61,9 @@ const fault = (description: string) => ({
 
 /** Error replies of every route. */
 export const faults = {
-  400: fault("a parameter is invalid; `errors` names it"),
+  400: fault("a parameter is invalid; `errors` names each"),
   401: fault("the API key is missing or wrong"),
   429: fault("the rate limit of this address is exceeded; see `Retry-After`"),
   503: fault("the database is unavailable; see `Retry-After`"),
 };
-export const missing = { 404: fault("the app is not stored") };
+export const missing = (what: string) => ({ 404: fault(what) });

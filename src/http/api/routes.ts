@@ -9,7 +9,9 @@ import type { HttpSettings, ServerDeps } from "../deps.ts";
 import { Problem } from "../problem.ts";
 import { registerApps } from "./apps.ts";
 import { registerChanges } from "./changes.ts";
+import { registerContent } from "./content.ts";
 import { registerDocumentation } from "./documentation.ts";
+import { registerEndpoints } from "./endpoints.ts";
 import { registerLists } from "./lists.ts";
 import type { ApiDeps, ApiScope } from "./scope.ts";
 import { validatorCompiler } from "./validation.ts";
@@ -34,8 +36,10 @@ export async function registerApi(server: FastifyInstance, deps: ServerDeps): Pr
           return open;
         },
       };
+      registerEndpoints(v1);
       registerApps(v1, apiDeps);
       registerChanges(v1, apiDeps);
+      registerContent(v1, apiDeps);
       registerLists(v1, apiDeps);
     },
     { prefix: "/v1" },

@@ -1,5 +1,5 @@
 import type { SSEMessage } from "@fastify/sse";
-import { labelKinds } from "../../catalog/views.ts";
+import { labelKinds } from "../../catalog/list-views.ts";
 import { DatabaseError } from "../../process/errors.ts";
 import { sleep } from "../../process/time.ts";
 import type { ServerDeps } from "../deps.ts";

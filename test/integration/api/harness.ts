@@ -23,7 +23,12 @@ export async function serve(
     snapshot,
     reader: () => reader,
     metrics: createMetrics(),
-    settings: { ...loadConfig({}).http, rateLimit: { count: 1_000_000, periodMs: 60_000 }, ...settings },
+    settings: {
+      ...loadConfig({}).http,
+      keep: loadConfig({}).keep,
+      rateLimit: { count: 1_000_000, periodMs: 60_000 },
+      ...settings,
+    },
     logger: silent,
   });
   const base = await server.listen({ port: 0, host: "127.0.0.1" });

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
-import { type AppSort, appSorts, appSummary, appView, companyKinds, labelKinds } from "../../../src/catalog/views.ts";
+import { type AppSort, appSorts, companyKinds, labelKinds } from "../../../src/catalog/list-views.ts";
+import { appSummary, appView } from "../../../src/catalog/views.ts";
 import { type AppQuery, type AppRelation, appRelations, createCatalogReader } from "../../../src/db/catalog-reader.ts";
 import type { StoredRecord } from "../../../src/db/catalog-store.ts";
 import type { TestDatabase } from "../../support/databases.ts";
@@ -30,13 +31,13 @@ forEachSqlDatabase("catalog_app", (open) => {
       platforms: platforms.split(","),
       parent: { appid: parent_appid, name: "Portal" },
       tags: [
-        { id: 492, name: "Indie", rank: 1 },
-        { id: 19, name: "Action", rank: 2 },
-        { id: 21, name: null, rank: 3 },
+        { id: 492, name: "Indie" },
+        { id: 19, name: "Action" },
+        { id: 21, name: null },
       ],
       genres: [
-        { id: 1, name: "Action", is_primary: false },
-        { id: 25, name: "Adventure", is_primary: true },
+        { id: 1, name: "Action" },
+        { id: 25, name: "Adventure" },
       ],
       categories: [
         { id: 2, name: "Single-player" },
@@ -92,7 +93,7 @@ forEachSqlDatabase("catalog_app", (open) => {
 
   test("returns a primary genre that is not among the genres", async () => {
     await store(record(10, 500, { genres: [1], primary_genre_id: 23 }));
-    expect(await reader().app(10)).toMatchObject({ genres: [{ id: 1, is_primary: false }], primary_genre_id: 23 });
+    expect(await reader().app(10)).toMatchObject({ genres: [{ id: 1 }], primary_genre_id: 23 });
   });
 
   test("returns languages that version 1 of the extractor stored as supported", async () => {

@@ -11,10 +11,10 @@ import { showStatus } from "./status.js";
  * @typedef {{
  *   status: Parameters<typeof showStatus>[0],
  *   throughput: [seconds: number, rate: number][],
- *   activity: import("../../../catalog/views.ts").ActivityMinute[],
+ *   activity: import("../../../catalog/list-views.ts").ActivityMinute[],
  *   names: Parameters<typeof setNames>[0],
  *   changes: Parameters<typeof showChanges>[0],
- *   catalog: import("../../../db/catalog-store.ts").CatalogSummary,
+ *   catalog: import("../../../catalog/list-views.ts").CatalogSummary,
  * }} Events
  */
 
