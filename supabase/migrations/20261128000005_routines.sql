@@ -316,8 +316,7 @@ declare
 begin
   update public.sync_status set
     attempts = case when is_counted then greatest(attempts - 1, 0) else attempts end,
-    next_attempt_at = case when is_counted then least(next_attempt_at, case when next_attempt_at is not null then clock_timestamp() end)
-      else next_attempt_at end,
+    next_attempt_at = case when is_counted and next_attempt_at is not null then least(next_attempt_at, clock_timestamp()) else next_attempt_at end,
     lease_id = null, lease_until = null, lease_change = null
   where lease_id = (request ->> 'lease_id')::uuid;
   get diagnostics released = row_count;
