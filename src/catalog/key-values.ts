@@ -19,6 +19,8 @@ export interface KeyValues {
   get(key: string): string | KeyValues | undefined;
   /** Keys as they are written. */
   entries(): [key: string, value: string | KeyValues][];
+  /** Visits all keys in lower case: without the arrays of `entries`. */
+  each(visit: (key: string, value: string | KeyValues) => void): void;
 }
 
 /** KeyValues as JSON. */
@@ -70,6 +72,10 @@ class Block implements KeyValues {
     const written = this.#written;
     const entries = [...this.#values];
     return written === null ? entries : entries.map(([key, value]) => [written.get(key) ?? key, value]);
+  }
+
+  each(visit: (key: string, value: string | Block) => void): void {
+    for (const [key, value] of this.#values) visit(key, value);
   }
 
   /** Ignores a key that the block already has. */

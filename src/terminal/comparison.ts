@@ -8,12 +8,14 @@ import { type FieldName, fields, type Names } from "./fields.ts";
 export function recordOf(view: AppView): AppRecord {
   const { is_active, is_known, is_listed, created_at, updated_at, ...rest } = view;
   const { change_number, synced_at, is_pending, missing_token, ...facts } = rest;
-  const { platforms, parent, dlc, tags, genres, categories, is_free, has_workshop, ...same } = facts;
+  const { platforms, parent, dlc, tags, genres, categories, is_free, has_workshop, family_sharing_excluded, ...same } =
+    facts;
   return canonical({
     ...same,
     // Null until a payload contains the section that decides it.
     ...(is_free !== null && { is_free }),
     ...(has_workshop !== null && { has_workshop }),
+    ...(family_sharing_excluded !== null && { family_sharing_excluded }),
     platforms: platforms.join(",") || null,
     parent_appid: parent?.appid ?? null,
     dlc: dlc.map(({ appid }) => appid),

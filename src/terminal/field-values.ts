@@ -1,4 +1,4 @@
-import type { LanguageSupport, SteamDeckRecord } from "../catalog/app-record.ts";
+import type { LanguageSupport, SteamDeckRecord, SteamDeckTest } from "../catalog/app-record.ts";
 import { clean, formatTime } from "./layout.ts";
 
 /** Values of fields, formatted for a terminal or brought into the canonical form in which two sources can be compared. */
@@ -80,7 +80,8 @@ export function canonicalLanguages(languages: Record<string, LanguageSupport>): 
 
 /** With its keys in one order, since comparisons are by JSON. */
 export function canonicalDeck(deck: SteamDeckRecord): SteamDeckRecord {
-  const { category, steamos_category, machine_category, frame_category, test_timestamp, tested_build_id, tests } = deck;
+  const { category, steamos_category, machine_category, frame_category, test_timestamp, tested_build_id } = deck;
+  const { tests, steamos_tests, machine_tests, frame_tests, configuration } = deck;
   return {
     category,
     steamos_category,
@@ -88,6 +89,15 @@ export function canonicalDeck(deck: SteamDeckRecord): SteamDeckRecord {
     frame_category,
     test_timestamp: test_timestamp && canonicalTime(test_timestamp),
     tested_build_id,
-    tests: tests?.map(({ display, token }) => ({ display, token })) ?? null,
+    tests: canonicalTests(tests),
+    steamos_tests: canonicalTests(steamos_tests),
+    machine_tests: canonicalTests(machine_tests),
+    frame_tests: canonicalTests(frame_tests),
+    configuration:
+      configuration && Object.fromEntries(Object.entries(configuration).sort(([a], [b]) => (a < b ? -1 : 1))),
   };
+}
+
+function canonicalTests(tests: SteamDeckTest[] | null): SteamDeckTest[] | null {
+  return tests?.map(({ display, token }) => ({ display, token })) ?? null;
 }
