@@ -537,7 +537,7 @@ begin
       from (%s) n
       where lower(name) like $4 or length(name) between length($1) - $2 and length($1) + $2 and lower(name) like any ($3)
       order by 2 limit 50
-    ) similar
+    ) page
   $sql$, names) into found using value, edits, pieces, prefix;
   return found;
 end

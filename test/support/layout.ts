@@ -23,7 +23,11 @@ export const modules: Readonly<Record<string, Module>> = {
   db: {
     holds:
       "the port `rpc(name, args)` and its three transports, migrations, error codes, retry, leader lease, typed calls",
-    imports: ["catalog", "process"],
+    imports: [
+      "process",
+      ...["views", "content-views", "list-views", "in-order", "assets"].map((file) => `catalog/${file}`),
+    ],
+    types: ["catalog"],
   },
   web: {
     holds: "the HTTP client of every web API, rate limits and quotas, the store's app list, IGDB's token",

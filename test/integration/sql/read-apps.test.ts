@@ -1,12 +1,26 @@
+import { deflateSync } from "node:zlib";
 import { beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
+import { assetUrls } from "../../../src/catalog/assets.ts";
+import { branchView, depotAppView, depotView } from "../../../src/catalog/content-views.ts";
 import { type AppSort, appSorts, companyKinds, labelKinds } from "../../../src/catalog/list-views.ts";
 import { appSummary, appView } from "../../../src/catalog/views.ts";
 import { type AppQuery, type AppRelation, appRelations, createCatalogReader } from "../../../src/db/catalog-reader.ts";
 import type { StoredRecord } from "../../../src/db/catalog-store.ts";
 import type { TestDatabase } from "../../support/databases.ts";
 import { createRandom, type Random } from "../../support/steam/random.ts";
-import { catalogOf, deckVerdict, forEachSqlDatabase, fullColumns, fullRecord, record, useCatalog } from "./catalog.ts";
+import {
+  branch,
+  catalogOf,
+  deckVerdict,
+  depot,
+  forEachSqlDatabase,
+  fullColumns,
+  fullRecord,
+  manifest,
+  record,
+  useCatalog,
+} from "./catalog.ts";
 
 /** Results of the read functions, compared with a plain loop over the records. */
 
@@ -19,7 +33,7 @@ forEachSqlDatabase("catalog_app", (open) => {
     await sql("insert into steam_tags (tag_id, name) values (19, 'Action'), (492, 'Indie')");
     await store(fullRecord(620, 500), record(1000, 500, { name: "Soundtrack" }), record(400, 500, { name: "Portal" }));
     const app = await reader().app(620);
-    const { parent_appid, platforms, ...columns } = fullColumns;
+    const { parent_appid, platforms, assets, ...columns } = fullColumns;
     const times = ["steam_release_date", "original_release_date", "store_asset_mtime", "last_content_update"] as const;
     for (const time of times) expect(Date.parse(app?.[time] ?? "")).toBe(Date.parse(columns[time]));
     expect(app).toMatchObject({
@@ -29,6 +43,7 @@ forEachSqlDatabase("catalog_app", (open) => {
       is_listed: null,
       is_active: true,
       platforms: platforms.split(","),
+      assets: assetUrls(620, assets),
       parent: { appid: parent_appid, name: "Portal" },
       tags: [
         { id: 492, name: "Indie" },
@@ -55,12 +70,47 @@ forEachSqlDatabase("catalog_app", (open) => {
       is_pending: false,
       missing_token: false,
     });
-    expect(z.strictObject(appView.shape).parse(app)).toBeTruthy();
+    // Parsing gives the order of the schema.
+    const parsed = z.strictObject(appView.shape).parse(app);
+    expect(Object.keys(app ?? {})).toEqual(Object.keys(parsed));
+    expect(Object.keys(app?.steam_deck ?? {})).toEqual(Object.keys(parsed.steam_deck ?? {}));
   });
 
   test("returns null for an app that is not stored", async () => {
     await mark([[10, 500]]);
-    expect(await reader().app(10)).toBeNull();
+    const { app, info, branches, depots } = reader();
+    expect(await Promise.all([app(10), info(10), branches(10), depots(10)])).toEqual([null, null, null, null]);
+  });
+
+  test("returns branches and depots, public first, and the apps of a depot, its owner first", async () => {
+    const shared = (appid: number) =>
+      record(appid, 500, { depots: [depot(621, { from_appid: 620, name: "Redist", os_list: "windows,linux" })] });
+    await store(fullRecord(620, 500), shared(10), shared(700), record(20, 500));
+    const branches = z.array(z.strictObject(branchView.shape)).parse(await reader().branches(620));
+    expect(branches).toEqual([branch("public", "8212379"), branch("beta", "8212380", { password_required: true })]);
+    const depots = z.array(z.strictObject(depotView.shape)).parse(await reader().depots(620));
+    const manifests = [manifest("public", "18446744073709551615"), manifest("beta", "11")];
+    expect(depots).toEqual([depot(621, { manifests })]);
+    expect([await reader().branches(20), await reader().depots(20)]).toEqual([[], []]);
+
+    const first = await reader().appsOfDepot({ depot_id: 621, max: 2 });
+    expect(z.array(z.strictObject(depotAppView.shape)).parse(first.apps)).toMatchObject([
+      { appid: 620, name: "Portal 2", type: "application", depot_name: null, os_list: null, from_appid: null },
+      { appid: 10, depot_name: "Redist", os_list: ["windows", "linux"], from_appid: 620 },
+    ]);
+    const second = await reader().appsOfDepot({ depot_id: 621, max: 2, after: { shared: true, appid: 10 } });
+    expect([first.has_more, second.has_more]).toEqual([true, false]);
+    expect(second.apps.map(({ appid }) => appid)).toEqual([700]);
+    expect(await reader().appsOfDepot({ depot_id: 1, max: 2 })).toEqual({ apps: [], has_more: false });
+  });
+
+  test("returns the text of an app as it was kept", async () => {
+    const text = '"appinfo" { "appid" "10" "name" "Ω" }';
+    const data = deflateSync(text).toString("base64");
+    await store(record(10, 500, { info: { sha1: "ab", size: 38, data } }), record(20, 500));
+    const facts = { change_number: 500, sha1: "ab", size: 38, partial: false, missing_token: false };
+    expect(await reader().info(10)).toEqual({ kept: { ...facts, fetched_at: expect.any(String), text } });
+    expect(await reader().info(20)).toEqual({ kept: null });
   });
 
   test("returns synced_at: the later of its own answer and the last verifying pass", async () => {
@@ -138,8 +188,12 @@ function randomRecord(appid: number, random: Random): StoredRecord {
     publishers: some(companies),
     franchises: some(companies),
     steam_deck: random.pick(
-      [null, ...(["playable", "verified"] as const)].map((category) => category && deckVerdict(category)),
+      [null, ...(["playable", "verified"] as const)].map(
+        (category) => category && deckVerdict(category, { machine_category: "verified", frame_category: category }),
+      ),
     ),
+    ai_content: random.pick([null, null, ["live"], ["pre_generated", "live"]]),
+    vr_support: random.pick([null, "supported", "only"]),
   });
 }
 
@@ -172,7 +226,7 @@ function randomQuery(random: Random): { query: Omit<AppQuery, "max">; holds: Con
   const conditions: Condition[] = [];
   const query: Omit<AppQuery, "max"> = { sort: random.pick(appSorts), descending: random.chance(0.5) };
   const sometimes = (build: () => Condition) => {
-    if (random.chance(0.25)) conditions.push(build());
+    if (random.chance(0.15)) conditions.push(build());
   };
   const relations: [AppRelation, string][] = [];
   for (let left = random.int(0, 2); left > 0; left--) {
@@ -191,6 +245,35 @@ function randomQuery(random: Random): { query: Omit<AppQuery, "max">; holds: Con
     const deck = random.pick([["verified"], ["verified", "playable"]]);
     query.deck = deck;
     return ({ steam_deck }) => deck.includes(steam_deck?.category ?? "");
+  });
+  sometimes(() => {
+    const machine = random.pick([["verified"], ["unknown", "playable"]]);
+    query.machine = machine;
+    return ({ steam_deck }) => machine.includes(steam_deck?.machine_category ?? "");
+  });
+  sometimes(() => {
+    const frame = random.pick([["verified", "playable"], ["playable"]]);
+    query.frame = frame;
+    return ({ steam_deck }) => frame.includes(steam_deck?.frame_category ?? "");
+  });
+  sometimes(() => {
+    const vr = random.pick([["only"], ["only", "supported"]]);
+    query.vr = vr;
+    return ({ vr_support }) => vr.includes(vr_support ?? "");
+  });
+  sometimes(() => {
+    const ai = random.pick([["live"], ["pre_generated", "none"], ["any"], ["any", "none"]]);
+    query.ai = ai;
+    return ({ ai_content }) =>
+      ai.includes(ai_content ? "any" : "none") || (ai_content ?? []).some((content) => ai.includes(content));
+  });
+  sometimes(() => {
+    const appids = random.sample(
+      Array.from({ length: 90 }, (_, index) => 10 * index),
+      60,
+    );
+    query.appids = appids;
+    return ({ appid }) => appids.includes(appid);
   });
   sometimes(() => {
     const wanted = random.pick([["linux"], ["windows", "macos"]]);
@@ -289,9 +372,40 @@ forEachSqlDatabase("catalog_apps", (open) => {
   });
 
   test("returns the filter value that does not exist", async () => {
+    const ask = (given: Partial<AppQuery>) => reader().apps({ max: 5, sort: "appid", descending: false, ...given });
     for (const relation of appRelations) {
-      const query: AppQuery = { max: 5, sort: "appid", descending: false, relations: [[relation, "no such thing"]] };
-      expect(await reader().apps(query)).toEqual({ unknown: [relation, "no such thing"] });
+      const unknown = [relation, "no such thing"] as const;
+      expect(await ask({ relations: [[...unknown]] })).toEqual({ unknown });
+    }
+    expect(
+      await ask({
+        required: [
+          ["type", "dlc"],
+          ["platform", "macos"],
+        ],
+      }),
+    ).not.toHaveProperty("unknown");
+    expect(
+      await ask({
+        required: [
+          ["type", "dlc"],
+          ["type", "dl"],
+        ],
+      }),
+    ).toEqual({ unknown: ["type", "dl"] });
+    expect(await ask({ required: [["platform", "mac"]] })).toEqual({ unknown: ["platform", "mac"] });
+  });
+
+  test("finds the names that resemble a value", async () => {
+    const { similar } = reader();
+    expect(await similar("tag", "puzle", 1)).toEqual(["Puzzle"]);
+    expect(await similar("tag", "FREE", 1)).toEqual(["Free to Play"]);
+    expect(await similar("developer", "100% \\ Orang_Juice", 3)).toEqual(["100% \\ Orange_Juice"]);
+    expect((await similar("publisher", "vlave", 2)).toSorted()).toEqual(["Valve", "valve"]);
+    expect(await similar("type", "gmae", 2)).toContain("game");
+    expect(await similar("category", "%", 1)).toEqual([]);
+    for (const value of ["", "x", "no such thing", "\\", "_".repeat(200)]) {
+      for (const relation of [...appRelations, "type"] as const) await similar(relation, value, 3);
     }
   });
 
