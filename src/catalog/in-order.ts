@@ -40,7 +40,11 @@ function orderOfObject({ shape }: z.ZodObject): Order {
       const field = value[key];
       if (field !== undefined) ordered[key] = order === null ? field : order(field);
     }
-    for (const key in value) if (!Object.hasOwn(shape, key)) ordered[key] = value[key];
+    for (const key in value) {
+      if (Object.hasOwn(shape, key)) continue;
+      // Not by assignment: a key may be `__proto__`.
+      Object.defineProperty(ordered, key, { value: value[key], enumerable: true, configurable: true, writable: true });
+    }
     return ordered;
   };
 }
@@ -48,7 +52,6 @@ function orderOfObject({ shape }: z.ZodObject): Order {
 function orderOfRecord(order: Order | null): Order {
   return (value) => {
     if (!isObject(value)) return value;
-    // Not by assignment: a key may be `__proto__`.
     return Object.fromEntries(
       Object.keys(value)
         .sort()

@@ -54,7 +54,9 @@ function registerInfo(scope: ApiScope, deps: ApiDeps): void {
       const { kept, info } = await readInfo(deps, appid);
       const { change_number, missing_token, sha1, size } = kept;
       const head = { _change_number: change_number, _missing_token: missing_token, _sha: sha1, _size: size };
-      if (/^(1|true|yes|on)$/i.test(pretty)) reply.serializer((body: unknown) => JSON.stringify(body, null, 4));
+      if (/^(1|true|yes|on)$/i.test(pretty)) {
+        reply.type("application/json; charset=utf-8").serializer((body: unknown) => JSON.stringify(body, null, 4));
+      }
       return { data: { [appid]: { ...head, ...info } }, status: "success" as const };
     },
   );

@@ -3,6 +3,7 @@ import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import formats from "ajv-formats";
 import fc from "fast-check";
 import { beforeAll, expect, onTestFailed, test } from "vitest";
+import type { AppSummary, AppView } from "../../../src/catalog/views.ts";
 import { forEachDatabase } from "../../support/databases.ts";
 import { fill, hostileName, serve } from "./harness.ts";
 
@@ -24,13 +25,14 @@ interface Parameter {
   schema: Schema;
 }
 interface Operation {
+  operationId?: string;
   parameters?: Parameter[];
   responses: Record<string, { content?: Record<string, { schema?: object }> }>;
 }
 interface OpenApi {
   openapi: string;
   paths: Record<string, Record<string, Operation>>;
-  components: object;
+  components: { schemas: Record<string, { properties?: Record<string, unknown>; examples?: unknown[] }> };
 }
 
 const seed = Math.floor(Date.now() / 86_400_000);
@@ -105,8 +107,10 @@ function encoded(text: string): string {
 
 forEachDatabase("the API contract", (open) => {
   let get: Awaited<ReturnType<typeof serve>>["get"];
+  let json: Awaited<ReturnType<typeof serve>>["json"];
   let document: OpenApi;
   let validators: Map<string, ValidateFunction>;
+  let ajv: Ajv2020;
   const operations = () =>
     Object.entries(document.paths).flatMap(([path, { get: operation }]) =>
       operation && path !== streamPath ? [{ path, operation }] : [],
@@ -116,9 +120,9 @@ forEachDatabase("the API contract", (open) => {
     const database = await open();
     await fill(database);
     const served = await serve(database, {}, () => {});
-    get = served.get;
-    document = await served.json<OpenApi>("/docs/json");
-    const ajv = new Ajv2020({ strict: false, allErrors: true });
+    ({ get, json } = served);
+    document = await json<OpenApi>("/docs/json");
+    ajv = new Ajv2020({ strict: false, allErrors: true });
     formats.default(ajv);
     ajv.addSchema({ $id: "doc", ...document });
     validators = new Map();
@@ -164,22 +168,90 @@ forEachDatabase("the API contract", (open) => {
     expect(result.errors ?? []).toEqual([]);
     expect(document.openapi).toMatch(/^3\.1/);
     expect(Object.keys(document.paths).toSorted()).toEqual([
+      "/v1",
       "/v1/activity",
       "/v1/apps",
       "/v1/apps/{appid}",
+      "/v1/apps/{appid}/branches",
       "/v1/apps/{appid}/changes",
+      "/v1/apps/{appid}/depots",
+      "/v1/apps/{appid}/info",
       "/v1/categories",
       "/v1/changes",
       streamPath,
+      "/v1/depots/{id}",
       "/v1/developers",
       "/v1/franchises",
       "/v1/genres",
+      "/v1/info/{appid}",
       "/v1/publishers",
       "/v1/summary",
       "/v1/tags",
     ]);
-    for (const { operation } of operations()) {
-      expect(Object.keys(operation.responses)).toEqual(expect.arrayContaining(["200", "400", "401", "429", "503"]));
+    for (const { path, operation } of operations()) {
+      const statuses = ["200", "400", "401", "429", "503", ...(path.includes("{") ? ["404"] : [])];
+      expect(Object.keys(operation.responses).toSorted()).toEqual(statuses.toSorted());
+    }
+    const ids = Object.values(document.paths).map(({ get: operation }) => operation?.operationId);
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(ids).toEqual(expect.arrayContaining(["listApps", "getApp", "listChanges", "getAppInfo", "listTags"]));
+  });
+
+  test("gives an example of every schema that is no list, valid by the schema", () => {
+    const lists = /Page$|List$|^Activity$/;
+    for (const [name, { examples = [] }] of Object.entries(document.components.schemas)) {
+      if (!lists.test(name)) expect([name, examples.length]).toEqual([name, 1]);
+      const validate = ajv.compile({ $ref: `doc#/components/schemas/${name}` });
+      for (const example of examples) expect([name, validate(example), validate.errors]).toEqual([name, true, null]);
+    }
+  });
+
+  test("shows an app in lists as the same object with fewer keys", async () => {
+    const { App, AppSummary, SteamDeck, SteamDeckReport } = document.components.schemas;
+    for (const [less, more] of [
+      [AppSummary, App],
+      [SteamDeck, SteamDeckReport],
+    ]) {
+      const { steam_deck, ...same } = less?.properties ?? {};
+      expect(Object.keys(same).length).toBeGreaterThan(5);
+      expect(more?.properties).toMatchObject(same);
+    }
+    const [listed] = (await json<{ data: AppSummary[] }>("/v1/apps?appid=620")).data;
+    const app = await json<AppView>("/v1/apps/620");
+    expect(listed?.steam_deck).toMatchObject({ category: "verified" });
+    expect(app).toMatchObject(listed ?? {});
+    // Keys in one order everywhere.
+    const order = Object.keys(app);
+    expect(Object.keys(listed ?? {})).toEqual(order.filter((key) => listed && key in listed));
+    expect(order.slice(0, 3)).toEqual(["appid", "name", "type"]);
+  });
+
+  test("pages every list with data, next and cursor, to its end", async () => {
+    const lists = operations().filter(
+      ({ path, operation }) => /^list/.test(operation.operationId ?? "") && !path.includes("{") && path !== "/v1",
+    );
+    expect(lists.length).toBeGreaterThan(7);
+    const addresses = [
+      ...lists.map(({ path, operation }) =>
+        operation.parameters?.some(({ name }) => name === "limit") ? `${path}?limit=7` : path,
+      ),
+      ...[
+        "/v1/apps?limit=90&sort=-name",
+        "/v1/changes?limit=90&after=0",
+        "/v1/apps/620/branches",
+        "/v1/apps/620/depots",
+      ],
+      ...["/v1/depots/621?limit=1", "/v1/apps/620/changes?limit=2"],
+    ];
+    for (const address of addresses) {
+      let seen = 0;
+      for (let next: string | null = "", pages = 0; next !== null && pages < 20; pages++) {
+        const cursor: string = next === "" ? "" : `${address.includes("?") ? "&" : "?"}cursor=${next}`;
+        const page: { data: unknown[]; next: string | null } = await json(`${address}${cursor}`);
+        seen += page.data.length;
+        ({ next } = page);
+      }
+      expect([address, seen > 0 || address.includes("620/changes")]).toEqual([address, true]);
     }
   });
 
@@ -210,7 +282,13 @@ forEachDatabase("the API contract", (open) => {
     for (const [path, address] of [
       ["/v1/apps/{appid}", "/v1/apps/1"],
       ["/v1/apps/{appid}/changes", "/v1/apps/1/changes?limit=3"],
-      ["/v1/apps", "/v1/apps?type=game&tag=19&deck=verified&deck=playable&sort=-release_date&limit=200"],
+      ["/v1/apps/{appid}/info", "/v1/apps/620/info"],
+      ["/v1/info/{appid}", "/v1/info/620?pretty=1&anything=else"],
+      ["/v1/apps/{appid}/branches", "/v1/apps/620/branches"],
+      ["/v1/apps/{appid}/depots", "/v1/apps/620/depots"],
+      ["/v1/depots/{id}", "/v1/depots/621"],
+      ["/v1/apps", "/v1/apps?type=game,dlc&tag=19&deck=verified&deck=playable&sort=-release_date&limit=200"],
+      ["/v1/apps", "/v1/apps?appid=1,620&appid=2147483647&machine=playable&frame=unsupported,unknown&ai=any,none"],
       ["/v1/changes", "/v1/changes?after=0&limit=500"],
       ["/v1/changes", "/v1/changes?limit=7"],
       ["/v1/developers", "/v1/developers?q=a&limit=500"],
@@ -268,20 +346,67 @@ forEachDatabase("the API contract", (open) => {
     expect((await get("/v1/apps/1")).status).toBe(200);
   });
 
-  test("names each invalid parameter in `errors`", async () => {
-    const faults = async (path: string) =>
-      ((await (await get(path)).json()) as { errors: { parameter: string; detail: string }[] }).errors;
-    expect((await faults("/v1/apps?limit=0&deck=great&tagg=1")).map(({ parameter }) => parameter).toSorted()).toEqual([
-      "deck",
-      "limit",
-      "tagg",
-    ]);
-    expect(await faults("/v1/apps?tag=Puzle")).toEqual([{ parameter: "tag", detail: 'unknown tag "Puzle"' }]);
-    expect(await faults("/v1/changes?after=1&before=2")).toEqual([
-      { parameter: "before", detail: "after and before exclude each other" },
-    ]);
-    expect(await faults("/v1/apps?sort=name&cursor=x")).toEqual([
-      { parameter: "cursor", detail: expect.stringContaining("take `next`") },
-    ]);
+  test("names each invalid parameter in `errors`, in words, with what was probably meant", async () => {
+    const deck = "unknown, unsupported, playable or verified";
+    for (const [path, ...details] of [
+      ["/v1/apps?limit=abc", 'limit must be a whole number from 1 to 200, not "abc"'],
+      ["/v1/apps?limit=201", "limit must be a whole number from 1 to 200, not 201"],
+      ["/v1/apps?deck=great", `deck must be ${deck}, not "great"`],
+      ["/v1/apps?frame=verifed", `frame must be ${deck}, not "verifed"; did you mean "verified"?`],
+      ["/v1/apps?machine=playable,grat,bad", `machine must be ${deck}, not "grat"`],
+      ["/v1/apps?vr=onyl", 'vr must be supported or only, not "onyl"'],
+      ["/v1/apps?ai=liv", 'ai must be pre_generated, live, any or none, not "liv"; did you mean "live"?'],
+      ["/v1/apps?free=yes", 'free must be true or false, not "yes"'],
+      ["/v1/apps?appid=1,x", 'appid must be a whole number from 1 to 2147483647, not "x"'],
+      [`/v1/apps?appid=${Array.from({ length: 101 }, (_, id) => id + 1)}`, "appid takes at most 100 values"],
+      ["/v1/apps?tagg=1", "unknown parameter tagg; did you mean tag?"],
+      ["/v1/apps/1?zzzz=1", "unknown parameter zzzz"],
+      ["/v1/tags?limit=1", "unknown parameter limit"],
+      ["/v1/apps?tag=TAGG%2019", 'unknown tag "TAGG 19"; did you mean "Tag 19"?'],
+      ["/v1/apps?genre=Acton", 'unknown genre "Acton"; did you mean "Action"?'],
+      ["/v1/apps?developer=valve", 'unknown developer "valve"; did you mean "Valve"?'],
+      ["/v1/apps?publisher=Electronic", 'unknown publisher "Electronic"; did you mean "Electronic Arts"?'],
+      ["/v1/apps?franchise=Half-Life", 'unknown franchise "Half-Life"'],
+      ["/v1/apps?type=games", 'unknown type "games"; did you mean "game"?'],
+      ["/v1/apps?platform=Win", 'unknown platform "win"; did you mean "windows"?'],
+      ["/v1/apps?sort=name&cursor=x", expect.stringContaining("take `next` of the previous page")],
+      ["/v1/apps/x", 'appid must be a whole number from 1 to 2147483647, not "x"'],
+      [
+        "/v1/apps?limit=0&deck=bad&deck=worse&tagg=1",
+        expect.stringMatching(/^deck/),
+        expect.stringMatching(/^limit/),
+        expect.stringMatching(/^unknown/),
+      ],
+    ] as [string, ...string[]][]) {
+      const reply = await get(path);
+      const body = (await reply.json()) as { detail: string; errors: { parameter: string; detail: string }[] };
+      const found = body.errors?.map(({ detail }) => detail).toSorted();
+      expect([path, reply.status, found]).toEqual([path, 400, details]);
+      if (found.length === 1) expect(body.detail.replace(/\.$/, "")).toBe(found[0]);
+    }
+  });
+
+  test("answers 404 in one form, for apps that are not stored and for paths that do not exist", async () => {
+    for (const [path, detail] of [
+      ...["", "/changes", "/info", "/branches", "/depots"].map((below) => [
+        `/v1/apps/2000000000${below}`,
+        "App 2000000000 is not stored.",
+      ]),
+      ["/v1/info/2000000000", "App 2000000000 is not stored."],
+      ["/v1/depots/2000000000", "No stored app has depot 2000000000."],
+      ["/v1/app/10", "GET /v1/app/10 does not exist; did you mean /v1/apps/10? GET /v1 lists the endpoints."],
+      [
+        "/v1/apps/10/branch",
+        "GET /v1/apps/10/branch does not exist; did you mean /v1/apps/10/branches? GET /v1 lists the endpoints.",
+      ],
+      ["/v1/nothing/at/all", "GET /v1/nothing/at/all does not exist. GET /v1 lists the endpoints."],
+    ] as [string, string][]) {
+      const reply = await get(path);
+      expect(reply.headers.get("content-type")).toMatch(/^application\/problem\+json/);
+      expect(await reply.json()).toEqual({ type: "about:blank", title: "Not Found", status: 404, detail });
+    }
+    const { endpoints } = await json<{ endpoints: Record<string, string> }>("/v1");
+    expect(Object.keys(endpoints).toSorted()).toEqual(Object.keys(document.paths).toSorted());
+    expect(endpoints["/v1/apps/{appid}"]).toBe("One app with all its fields");
   });
 });

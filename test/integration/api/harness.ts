@@ -1,3 +1,4 @@
+import { deflateSync } from "node:zlib";
 import { onTestFinished } from "vitest";
 import { type CatalogReader, createCatalogReader } from "../../../src/db/catalog-reader.ts";
 import type { HttpSettings } from "../../../src/http/deps.ts";
@@ -8,7 +9,7 @@ import type { ServiceSnapshot } from "../../../src/status/snapshot.ts";
 import type { TestDatabase } from "../../support/databases.ts";
 import { generateRecords } from "../../support/steam/records.ts";
 import { silent } from "../../support/templates.ts";
-import { catalogOf, record } from "../sql/catalog.ts";
+import { catalogOf, deckVerdict, fullRecord, record } from "../sql/catalog.ts";
 
 /** Serves HTTP over a test database without a worker; `overrides` replaces fields of the worker's snapshot. */
 export async function serve(
@@ -61,14 +62,22 @@ const idle: ServiceSnapshot = {
 
 export const hostileName = `<img src=x onerror="alert(1)">'; drop table apps; --`;
 
-/** Stores generated apps of every shape, one with a hostile name, and some changes. */
+export const keptText = String.raw`"appinfo" { "appid" "620" "common" { "name" "Portal \"2\"" "__proto__" { "1" "" } } }`;
+
+/** Stores generated apps of every shape, one with a hostile name, one in which nothing is empty (620), and some changes. */
 export async function fill(database: TestDatabase, apps = 200): Promise<void> {
   const { store, sql } = catalogOf(() => database);
   const records = generateRecords(apps);
-  await store(...records, record(1, 500, { name: hostileName, developers: [hostileName], tags: [19] }));
+  const info = { sha1: "00ff", size: keptText.length, data: deflateSync(keptText).toString("base64") };
+  await store(
+    ...records.filter(({ appid }) => appid !== 620),
+    record(1, 500, { name: hostileName, developers: [hostileName], tags: [19], steam_deck: deckVerdict("playable") }),
+    fullRecord(620, 500, { info }),
+  );
   await sql("update steam_tags set name = 'Tag ' || tag_id where tag_id % 3 > 0");
   await store(
     ...records
+      .filter(({ appid }) => appid !== 620)
       .slice(0, 40)
       .map((app) => ({ ...app, change_number: app.change_number + 1_000_000, name: `${app.name}!`, tags: [19, 21] })),
   );

@@ -37,6 +37,49 @@ forEachDatabase(
       expect(((await changed.json()) as AppView).change_number).toBe(501);
     });
 
+    test("pages changes newest first, all pages with the last_id of the first, or oldest first from an id", async () => {
+      const { json, get } = await started();
+      type Page = { data: ChangeView[]; next: string | null; last_id: number };
+      const change = (count: number) =>
+        sql("insert into app_changes (appid, change_number, field) select 1, i, 'f' from generate_series(1, $1) i", [
+          count,
+        ]);
+      await change(5);
+      const first = await json<Page>("/v1/changes?limit=3");
+      await change(1);
+      const second = await json<Page>(`/v1/changes?limit=3&cursor=${first.next}`);
+      const ids = [...first.data, ...second.data].slice(0, 5).map(({ id }) => id);
+      expect(ids).toEqual([0, 1, 2, 3, 4].map((back) => first.last_id - back));
+      expect(second.last_id).toBe(first.last_id);
+
+      const since = await json<Page>(`/v1/changes?after=${ids[4]}&limit=3`);
+      const rest = await json<Page>(`/v1/changes?after=${ids[4]}&limit=3&cursor=${since.next}`);
+      const oldest = [...since.data, ...rest.data].map(({ id }) => id);
+      expect(oldest).toEqual([1, 2, 3, 4, 5].map((further) => (ids[4] ?? 0) + further));
+      expect([since.last_id, rest.last_id, rest.next]).toEqual([oldest[2], oldest[4], null]);
+      // A cursor is valid for one order.
+      expect((await get(`/v1/changes?after=1&cursor=${first.next}`)).status).toBe(400);
+    });
+
+    test("answers 404 with the setting's name where no text or depots are kept", async () => {
+      await store(record(10, 500));
+      const detail = async (path: string, keep: boolean) => {
+        const reply = await (await started({ keep: { appInfo: keep, depots: keep } })).get(path);
+        return reply.status === 404 ? ((await reply.json()) as { detail: string }).detail : reply.status;
+      };
+      for (const path of ["/v1/apps/10/info", "/v1/info/10"]) {
+        expect(await detail(path, false)).toMatch(
+          /^No app info of app 10 is kept: KEEP_APP_INFO is off; .*bulk-sync --full/,
+        );
+        expect(await detail(path, true)).toMatch(/: it was stored while KEEP_APP_INFO was off; `bulk-sync --full`/);
+      }
+      expect(await detail("/v1/apps/10/depots", false)).toMatch(/^No depot of app 10 is kept: KEEP_DEPOTS is off; /);
+      expect(await detail("/v1/apps/10/depots", true)).toBe(200);
+      expect(await detail("/v1/depots/10", false)).toMatch(/^No depot 10 is kept: KEEP_DEPOTS is off; /);
+      expect(await detail("/v1/depots/10", true)).toBe("No stored app has depot 10.");
+      expect(await detail("/v1/apps/10/branches", false)).toBe(200);
+    });
+
     test("streams changes as they are stored and resumes after Last-Event-ID", async () => {
       const { get, base } = await started();
       await store(record(10, 500), record(20, 500));
