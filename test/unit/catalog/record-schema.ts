@@ -18,8 +18,11 @@ const once = <T extends z.ZodType>(item: T) => z.array(item).refine((list) => ne
 const languageSupport = z.strictObject({ supported: z.boolean(), full_audio: z.boolean(), subtitles: z.boolean() });
 
 /** A block that has a key, also one (`__proto__`) that zod does not copy. */
-function filled<T extends z.ZodType<object, object>>(record: T) {
-  return z.custom<object>((value) => typeof value === "object" && Object.keys(value).length > 0).pipe(record);
+function filled<T extends z.ZodType>(record: T) {
+  return z
+    .any()
+    .refine((value) => Object.keys(value).length > 0)
+    .pipe(record);
 }
 
 const deckTests = z
