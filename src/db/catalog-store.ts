@@ -129,6 +129,8 @@ export interface KeptClaimRequest {
   extractorVersion: number;
   /** In appid order, after this one. */
   after: number;
+  /** Left out: apps that failed before. */
+  except: readonly number[];
 }
 const keptClaim = z.object({
   apps: z.array(
@@ -140,7 +142,7 @@ const keptClaim = z.object({
       data: z.string(),
     }),
   ),
-  /** With no apps: until the first of those that another worker holds is free. */
+  /** With no apps: until the first of those before `after`, or held by another worker, is free; null when none is left. */
   due_in_seconds: z.number().nullable(),
 });
 export type KeptClaim = z.infer<typeof keptClaim>;
@@ -321,13 +323,14 @@ export function createCatalogStore(db: Database, retry: Pick<DatabaseRetry, "cal
     renew: async (leaseId, leaseMs) =>
       (await rpc(renewed, "pics_renew", { lease_id: leaseId, lease_seconds: leaseMs / 1000 })).renewed,
     release: (leaseId) => rpc(nothing, "pics_release", { lease_id: leaseId }),
-    claimKept: ({ leaseId, max, leaseMs, extractorVersion, after }) =>
+    claimKept: ({ leaseId, max, leaseMs, extractorVersion, after, except }) =>
       rpc(keptClaim, "pics_claim_kept", {
         lease_id: leaseId,
         max,
         lease_seconds: leaseMs / 1000,
         extractor_version: extractorVersion,
         after,
+        except,
       }),
     releaseKept: (leaseId) => rpc(nothing, "pics_release", { lease_id: leaseId, is_counted: false }),
     outdated: (extractorVersion) => rpc(outdatedApps, "pics_outdated", { extractor_version: extractorVersion }),

@@ -319,9 +319,11 @@ $$;
 
 -- Claims apps whose kept text an older version of the extractor read, under a lease and in appid order. Only a text of the stored change
 -- number is claimed. Marks and attempts stay as they are: Steam is not asked.
---   request  {"lease_id": uuid, "max": apps, "lease_seconds": n, "extractor_version": that reads them now, "after": appid}
+--   request  {"lease_id": uuid, "max": apps, "lease_seconds": n, "extractor_version": that reads them now, "after": appid,
+--             "except": apps that are left out, which failed before}
 --   reply    {"apps": [{"appid", "change_number", "partial", "data": base64 of the deflated text}, …],
---             "due_in_seconds": with no apps, until the first lease of another worker on such an app lapses, or null}
+--             "due_in_seconds": with no apps, until the first of those that another worker holds, or that lie before `after`, is free;
+--             null when none is left}
 -- The same lease_id again returns the same apps.
 create or replace function public.pics_claim_kept(request jsonb) returns jsonb
 language plpgsql volatile
@@ -331,6 +333,7 @@ declare
   this_lease constant uuid := (request ->> 'lease_id')::uuid;
   this_version constant integer := (request ->> 'extractor_version')::integer;
   first_after constant integer := (request ->> 'after')::integer;
+  left_out constant integer[] := array(select jsonb_array_elements_text(request -> 'except')::integer);
   now_at constant timestamptz := clock_timestamp();
   claimed jsonb;
 begin
@@ -341,7 +344,8 @@ begin
     with free as (
       select s.appid from public.sync_status s
       join public.app_info i on i.appid = s.appid and i.change_number = s.pics_change_number
-      where s.appid > first_after and coalesce(s.extractor_version, 1) < this_version and (s.lease_until is null or s.lease_until <= now_at)
+      where s.appid > first_after and coalesce(s.extractor_version, 1) < this_version and s.appid <> all (left_out)
+        and (s.lease_until is null or s.lease_until <= now_at)
       order by s.appid
       limit (request ->> 'max')::integer
       for update of s skip locked
@@ -362,9 +366,9 @@ begin
   return jsonb_build_object(
     'apps', coalesce(claimed, '[]'),
     'due_in_seconds', case when claimed is null then (
-      select extract(epoch from min(s.lease_until) - now_at)
+      select extract(epoch from min(greatest(s.lease_until, now_at)) - now_at)
       from public.sync_status s join public.app_info i on i.appid = s.appid and i.change_number = s.pics_change_number
-      where s.lease_until > now_at and coalesce(s.extractor_version, 1) < this_version
+      where coalesce(s.extractor_version, 1) < this_version and s.appid <> all (left_out)
     ) end
   );
 end
