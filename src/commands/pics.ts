@@ -8,6 +8,7 @@ import type { Pics } from "../steam/port.ts";
 import type { BatchDeps } from "../sync/apply-batch.ts";
 import { type BulkSync, type BulkSyncOptions, createBulkSync } from "../sync/bulk-sync.ts";
 import { type ChangeMonitor, createChangeMonitor } from "../sync/change-monitor.ts";
+import { createKeyCensus, type KeyCensus } from "../sync/key-census.ts";
 import { maxRounds } from "../sync/metadata-window.ts";
 import { formatBulkLine } from "../terminal/bars.ts";
 import { reportBulkSummary } from "../terminal/bulk-summary.ts";
@@ -36,6 +37,7 @@ export interface BulkScope {
 
 /** What is left of the shutdown's 10 s is for logging off and closing the database. */
 const stopLimitMs = 7_000;
+const censusLimitMs = 1_000;
 const logEveryMs = 5_000;
 /** A pass waits for its failing apps before it ends, so they are retried sooner than the monitor retries its own. */
 const bulkAppBackoff: Backoff = { firstMs: 2_000, maxMs: 60_000 };
@@ -92,8 +94,10 @@ async function loadCatalog(app: App, pics: Pics): Promise<void> {
 function createBulkPasses(app: App, pics: Pics, scope: BulkScope) {
   const { config, output, logger, lifecycle, web, sources } = app;
   const { steamApiKey } = config;
+  const census = keyCensus(app);
   const options: BulkSyncOptions = {
     ...batchDeps(app, pics, scope),
+    census,
     ...poolSettings(config, config.bulk.batchSize),
     ...scope,
     appIdMax: config.bulk.appIdMax,
@@ -129,6 +133,7 @@ function createBulkPasses(app: App, pics: Pics, scope: BulkScope) {
         reportBulkSummary(summary, output, logger);
       } finally {
         progress.stop();
+        await census.stop();
       }
       await vacuum(app.db);
     },
@@ -146,6 +151,7 @@ async function runMonitor(app: App, pics: Pics): Promise<void> {
   const { pollIntervalMs, reconcileIntervalMs, emptyJumpMax, drainOnly, processBatchSize, appBackoff } = config.monitor;
   const monitor = createChangeMonitor({
     ...batchDeps(app, pics, { acceptUnknown: false }),
+    census: keyCensus(app),
     ...poolSettings(config, processBatchSize),
     workerId,
     // The lease outlasts a poll that takes long.
@@ -207,6 +213,13 @@ function batchDeps(
       },
     },
   };
+}
+
+/** Flushed last when the process stops: call it before the loop that counts registers its own end. */
+function keyCensus({ store, logger, lifecycle }: App): KeyCensus {
+  const census = createKeyCensus({ store, logger });
+  lifecycle.onShutdown("key census", () => census.stop(), censusLimitMs);
+  return census;
 }
 
 /** A worker holds at most MAX_QUEUE_SIZE apps and BULK_CONCURRENCY batches. */

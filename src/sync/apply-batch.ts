@@ -14,6 +14,7 @@ import { nextTurn } from "../process/time.ts";
 import type { AppPayload, Pics } from "../steam/port.ts";
 import { type AskAgain, defaultAskAgain } from "./ask-again.ts";
 import { type FetchedApps, fetchApps, isWithheld } from "./fetch-apps.ts";
+import type { KeyCensus } from "./key-census.ts";
 import type { Lease } from "./lease.ts";
 
 /**
@@ -34,6 +35,8 @@ export interface BatchDeps {
   /** Record each field that changes on an app that was stored before. */
   history: boolean;
   observe?: BatchObserver;
+  /** Counts the keys that the extractor does not read; absent: they are not counted. */
+  census?: KeyCensus;
 }
 
 /** Receives measurements of every batch, for metrics. */
@@ -79,7 +82,7 @@ export async function applyBatch(deps: BatchDeps, lease: Lease, claimed: readonl
     return result;
   };
   const fetched = await timed("fetch", () => fetchApps(deps.pics, lease, claimed, deps.askAgain ?? defaultAskAgain));
-  const batch = await timed("extract", () => extractBatch(fetched, deps.logger));
+  const batch = await timed("extract", () => extractBatch(fetched, deps));
   const outcome: BatchOutcome = {
     stored: 0,
     stale: 0,
@@ -103,7 +106,10 @@ export async function applyBatch(deps: BatchDeps, lease: Lease, claimed: readonl
 const appsPerTurn = 40;
 const notStored = "app not stored; it is retried with backoff";
 
-async function extractBatch({ apps, unknown, failed, tokens }: FetchedApps, logger: Logger): Promise<ExtractedBatch> {
+async function extractBatch(
+  { apps, unknown, failed, tokens }: FetchedApps,
+  { logger, census }: BatchDeps,
+): Promise<ExtractedBatch> {
   const records: StoredRecord[] = [];
   const failures: Failure[] = failed.map((failure) => ({ ...failure, step: "fetch" }));
   for (const [index, payload] of apps.entries()) {
@@ -111,7 +117,7 @@ async function extractBatch({ apps, unknown, failed, tokens }: FetchedApps, logg
     // meanwhile.
     if (index % appsPerTurn === 0) await nextTurn();
     try {
-      records.push(toRecord(payload));
+      records.push(toRecord(payload, census));
     } catch (error) {
       const step = payload.text === null ? "fetch" : "extract";
       failures.push({ appid: payload.appid, error: error instanceof Error ? error.message : String(error), step });
@@ -121,9 +127,10 @@ async function extractBatch({ apps, unknown, failed, tokens }: FetchedApps, logg
   return { apps: records, unknown, failed: failures, tokens };
 }
 
-function toRecord(payload: AppPayload): StoredRecord {
+function toRecord(payload: AppPayload, census: KeyCensus | undefined): StoredRecord {
   if (payload.text === null) throw new Error(payload.error ?? "Steam sent no app info");
-  const { record, isPartial, lacks } = extractApp(payload.appid, payload.text, isWithheld(payload));
+  const { record, isPartial, lacks, unread } = extractApp(payload.appid, payload.text, isWithheld(payload));
+  census?.count(payload.appid, unread);
   return {
     ...record,
     change_number: payload.changeNumber,

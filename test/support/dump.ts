@@ -5,8 +5,8 @@ export type Sql = (query: string) => Promise<Record<string, unknown>[]>;
 /** Table → its rows, each as one JSON text, sorted. */
 export type Dump = Map<string, string[]>;
 
-/** Tables about one run and not about Steam: replies by request id, leases and workers. */
-const tablesOfRuns = ["leader_leases", "pics_replies", "workers"];
+/** Tables about one run and not about Steam: replies by request id, leases, workers, and how often keys were counted. */
+const tablesOfRuns = ["leader_leases", "pics_replies", "steam_keys", "workers"];
 
 /** Timestamps and leases, which differ between runs: only whether they are null is compared. */
 const columnsOfRuns = new Set([
