@@ -8,13 +8,13 @@ import type { Pics } from "../steam/port.ts";
 import type { BatchDeps } from "../sync/apply-batch.ts";
 import { type BulkSync, type BulkSyncOptions, createBulkSync } from "../sync/bulk-sync.ts";
 import { type ChangeMonitor, createChangeMonitor } from "../sync/change-monitor.ts";
-import { createKeyCensus, type KeyCensus } from "../sync/key-census.ts";
 import { maxRounds } from "../sync/metadata-window.ts";
 import { formatBulkLine } from "../terminal/bars.ts";
 import { reportBulkSummary } from "../terminal/bulk-summary.ts";
 import { createProgress } from "../terminal/progress-bar.ts";
 import { storeAppids } from "../web/app-list.ts";
 import type { App } from "./app.ts";
+import { poolSettings, startKeyCensus, writeDeps } from "./write-deps.ts";
 
 /** PICS sync as a worker runs it: one Steam session, then a bulk sync, the change monitor, or one after the other. */
 export interface PicsWorker {
@@ -37,7 +37,6 @@ export interface BulkScope {
 
 /** What is left of the shutdown's 10 s is for logging off and closing the database. */
 const stopLimitMs = 7_000;
-const censusLimitMs = 1_000;
 const logEveryMs = 5_000;
 /** A pass waits for its failing apps before it ends, so they are retried sooner than the monitor retries its own. */
 const bulkAppBackoff: Backoff = { firstMs: 2_000, maxMs: 60_000 };
@@ -94,7 +93,7 @@ async function loadCatalog(app: App, pics: Pics): Promise<void> {
 function createBulkPasses(app: App, pics: Pics, scope: BulkScope) {
   const { config, output, logger, lifecycle, web, sources } = app;
   const { steamApiKey } = config;
-  const census = keyCensus(app);
+  const census = startKeyCensus(app);
   const options: BulkSyncOptions = {
     ...batchDeps(app, pics, scope),
     census,
@@ -151,7 +150,7 @@ async function runMonitor(app: App, pics: Pics): Promise<void> {
   const { pollIntervalMs, reconcileIntervalMs, emptyJumpMax, drainOnly, processBatchSize, appBackoff } = config.monitor;
   const monitor = createChangeMonitor({
     ...batchDeps(app, pics, { acceptUnknown: false }),
-    census: keyCensus(app),
+    census: startKeyCensus(app),
     ...poolSettings(config, processBatchSize),
     workerId,
     // The lease outlasts a poll that takes long.
@@ -178,58 +177,8 @@ async function runMonitor(app: App, pics: Pics): Promise<void> {
   await monitor.run();
 }
 
-const massUnknown =
-  "Steam says that it no longer knows more apps than MAX_SHRINK allows within an hour; none of it is believed, and " +
-  "these apps are asked for again; if the removal is real, `bulk-sync --accept-unknown` confirms it";
-/** Between two warnings that Steam says "unknown" of too many apps. */
-const massWarningEveryMs = 600_000;
-
-function batchDeps(
-  app: App,
-  pics: Pics,
-  { acceptUnknown }: Pick<BulkScope, "acceptUnknown">,
-): Omit<BatchDeps, "appBackoff"> {
-  const { config, logger, metrics, store, sources } = app;
-  const { maxShrink, unknownConfirmMs } = config;
-  let stored = 0;
-  let warnedAt = Number.NEGATIVE_INFINITY;
-  const storedBefore = sources.appsStored();
-  sources.appsStored = () => storedBefore + stored;
-  return {
-    pics,
-    store,
-    logger,
-    upsertBatchSize: config.bulk.upsertBatchSize,
-    history: config.history,
-    unknownRule: { confirmMs: unknownConfirmMs, maxShrink, acceptUnknown },
-    observe: {
-      step: metrics.batchStep,
-      outcome(outcome) {
-        stored += outcome.stored;
-        metrics.batchOutcome(outcome);
-        if (!outcome.mass_unknown || performance.now() - warnedAt < massWarningEveryMs) return;
-        warnedAt = performance.now();
-        logger.warn({ max_shrink: maxShrink }, massUnknown);
-      },
-    },
-  };
-}
-
-/** Flushed last when the process stops: call it before the loop that counts registers its own end. */
-function keyCensus({ store, logger, lifecycle }: App): KeyCensus {
-  const census = createKeyCensus({ store, logger });
-  lifecycle.onShutdown("key census", () => census.stop(), censusLimitMs);
-  return census;
-}
-
-/** A worker holds at most MAX_QUEUE_SIZE apps and BULK_CONCURRENCY batches. */
-function poolSettings({ bulk }: Config, batchSize: number) {
-  const { concurrency, maxQueueSize, leaseMs } = bulk;
-  return {
-    batchSize: Math.min(batchSize, maxQueueSize),
-    concurrency: Math.max(1, Math.min(concurrency, Math.floor(maxQueueSize / batchSize))),
-    leaseMs,
-  };
+function batchDeps(app: App, pics: Pics, rule: { acceptUnknown: boolean }): Omit<BatchDeps, "appBackoff"> {
+  return { ...writeDeps(app, rule), pics };
 }
 
 /** A batch may time out, be retried and time out again before anything moves. */

@@ -21,6 +21,12 @@ export interface CatalogStore {
   claim(request: ClaimRequest): Promise<Claim>;
   renew(leaseId: string, leaseMs: number): Promise<number>;
   release(leaseId: string): Promise<void>;
+  /** Claims apps whose kept text an older version of the extractor read; see `pics_claim_kept`. */
+  claimKept(request: KeptClaimRequest): Promise<KeptClaim>;
+  /** Gives back what `claimKept` claimed. */
+  releaseKept(leaseId: string): Promise<void>;
+  /** Apps that a version of the extractor before this one read. */
+  outdated(extractorVersion: number): Promise<OutdatedApps>;
   /**
    * Throws {@link DatabaseError} `timeout` when the statement exceeds its time limit, so that the caller retries with
    * fewer apps. A request without apps is retried here.
@@ -129,6 +135,36 @@ const claim = z.object({
 export type Claim = z.infer<typeof claim>;
 export type ClaimedApp = Claim["apps"][number];
 
+export interface KeptClaimRequest {
+  leaseId: string;
+  max: number;
+  leaseMs: number;
+  extractorVersion: number;
+  /** In appid order, after this one. */
+  after: number;
+}
+const keptClaim = z.object({
+  apps: z.array(
+    z.object({
+      appid: id,
+      change_number: z.number(),
+      partial: z.boolean(),
+      /** The deflated text, as base64. */
+      data: z.string(),
+    }),
+  ),
+  /** With no apps: until the first of those that another worker holds is free. */
+  due_in_seconds: z.number().nullable(),
+});
+export type KeptClaim = z.infer<typeof keptClaim>;
+
+const outdatedApps = z.object({
+  /** With a kept text of the stored change number. */
+  kept: z.number(),
+  not_kept: z.number(),
+});
+export type OutdatedApps = z.infer<typeof outdatedApps>;
+
 /** A record with the change number that guards its write. */
 export interface StoredRecord extends AppRecord {
   change_number: number;
@@ -137,6 +173,18 @@ export interface StoredRecord extends AppRecord {
   missing_token: boolean;
   /** Sections that the text does not have, or has empty. */
   lacks: readonly Section[];
+  /** The text, to be kept; absent where it is not. */
+  info?: KeptText;
+}
+
+/** The text of an app exactly as Steam sent it. */
+export interface KeptText {
+  /** Of the text, in hex. */
+  sha1: string;
+  /** Bytes of the text. */
+  size: number;
+  /** Deflated (zlib), as base64. */
+  data: string;
 }
 
 export interface ApplyRequest {
@@ -144,6 +192,8 @@ export interface ApplyRequest {
   apps: readonly StoredRecord[];
   /** Version of the extractor that made the records. */
   extractorVersion: number;
+  /** The records were made from kept texts: Steam said nothing new, so that marks, attempts and times stay. */
+  isReextract: boolean;
   unknown: readonly number[];
   failed: readonly { appid: number; error: string }[];
   tokens: readonly { appid: number; access_token: string | null }[];
@@ -205,6 +255,8 @@ export interface KeyCounts {
   requestId: string;
   /** `payloads`: app infos that had the key; `appid`: the first of them. */
   keys: readonly { path: string; payloads: number; appid: number }[];
+  /** Paths that this version reads: those of them that an older version counted are deleted. */
+  read: readonly string[];
 }
 const keyCountReply = z.object({
   /** Paths that were not stored before. */
@@ -299,7 +351,28 @@ export function createCatalogStore(db: Database, retry: Pick<DatabaseRetry, "cal
     renew: async (leaseId, leaseMs) =>
       (await rpc(renewed, "pics_renew", { lease_id: leaseId, lease_seconds: leaseMs / 1000 })).renewed,
     release: (leaseId) => rpc(nothing, "pics_release", { lease_id: leaseId }),
-    apply: ({ leaseId, apps, extractorVersion, unknown, failed, tokens, appBackoff, unknownRule, history }) =>
+    claimKept: ({ leaseId, max, leaseMs, extractorVersion, after }) =>
+      rpc(keptClaim, "pics_claim_kept", {
+        lease_id: leaseId,
+        max,
+        lease_seconds: leaseMs / 1000,
+        extractor_version: extractorVersion,
+        after,
+      }),
+    releaseKept: (leaseId) => rpc(nothing, "pics_release", { lease_id: leaseId, is_counted: false }),
+    outdated: (extractorVersion) => rpc(outdatedApps, "pics_outdated", { extractor_version: extractorVersion }),
+    apply: ({
+      leaseId,
+      apps,
+      extractorVersion,
+      isReextract,
+      unknown,
+      failed,
+      tokens,
+      appBackoff,
+      unknownRule,
+      history,
+    }) =>
       rpc(
         applyReply,
         "pics_apply",
@@ -308,6 +381,7 @@ export function createCatalogStore(db: Database, retry: Pick<DatabaseRetry, "cal
           lease_id: leaseId,
           apps,
           extractor_version: extractorVersion,
+          is_reextract: isReextract,
           unknown,
           failed,
           tokens,
@@ -347,7 +421,8 @@ export function createCatalogStore(db: Database, retry: Pick<DatabaseRetry, "cal
       rpc(nothing, "pics_name_categories", {
         categories: [...names].map(([category_id, name]) => ({ category_id, name })),
       }),
-    countKeys: ({ requestId, keys }) => rpc(keyCountReply, "pics_count_keys", { request_id: requestId, keys }),
+    countKeys: ({ requestId, keys, read }) =>
+      rpc(keyCountReply, "pics_count_keys", { request_id: requestId, keys, read }),
     failing: (max) => rpc(failingApps, "pics_failing", { max }),
     summary: () => rpc(catalogSummary, "catalog_summary"),
   };

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
+import { readPaths } from "../catalog/unread-keys.ts";
 import type { CatalogStore, KeyCountReply, KeyCounts } from "../db/catalog-store.ts";
 
 /**
@@ -33,6 +34,8 @@ export function createKeyCensus({ store, logger, intervalMs = defaultIntervalMs 
   let counts: PathCounts = new Map();
   /** Sent, and not known to be written: its request id makes a repeat harmless. */
   let unsent: KeyCounts | null = null;
+  /** Sent once: what an older version did not read, and this one does. */
+  let read: readonly string[] = pathsRead();
   let timer: NodeJS.Timeout | undefined;
   let flushing: Promise<void> = Promise.resolve();
   const report = createReport(logger);
@@ -52,8 +55,10 @@ export function createKeyCensus({ store, logger, intervalMs = defaultIntervalMs 
     try {
       await sendUnsent();
       if (counts.size === 0) return;
-      unsent = { requestId: randomUUID(), keys: [...counts].map(([path, counted]) => ({ path, ...counted })) };
+      const keys = [...counts].map(([path, counted]) => ({ path, ...counted }));
+      unsent = { requestId: randomUUID(), keys, read };
       counts = new Map();
+      read = [];
       await sendUnsent();
     } catch (error) {
       report.failed(error);
@@ -81,6 +86,15 @@ export function createKeyCensus({ store, logger, intervalMs = defaultIntervalMs 
       report.firstLoad();
     },
   };
+}
+
+/** Paths that the extractor reads, and those of the blocks above, as the census names them. */
+function pathsRead(): string[] {
+  const paths = readPaths.flatMap((path) => {
+    const keys = path.replaceAll("#", "*").split(".");
+    return keys.map((_, index) => keys.slice(0, index + 1).join("."));
+  });
+  return [...new Set(paths)];
 }
 
 type PathCounts = Map<string, { payloads: number; appid: number }>;

@@ -309,8 +309,7 @@ declare
 begin
   update public.sync_status set
     attempts = case when is_counted then greatest(attempts - 1, 0) else attempts end,
-    next_attempt_at = case when is_counted then least(next_attempt_at, case when next_attempt_at is not null then clock_timestamp() end)
-      else next_attempt_at end,
+    next_attempt_at = case when is_counted and next_attempt_at is not null then least(next_attempt_at, clock_timestamp()) else next_attempt_at end,
     lease_id = null, lease_until = null, lease_change = null
   where lease_id = (request ->> 'lease_id')::uuid;
   get diagnostics released = row_count;
@@ -1501,7 +1500,8 @@ for each statement execute function public.pics_announce_changes();
 ---------------------------------------------------------------------------------------------------------- key census
 
 -- Counts the keys of app infos that the extractor does not read.
---   request  {"request_id": uuid, "keys": [{"path": at most 200 characters, "payloads": that have it, "appid": one of them}, …]}
+--   request  {"request_id": uuid, "keys": [{"path": at most 200 characters, "payloads": that have it, "appid": one of them}, …],
+--             "read": [path, …] that the extractor reads: rows that an older version left are deleted; or absent}
 --   reply    {"added": [path, …] that were not in steam_keys, "first_load": whether no bulk sync is complete, so that all keys are new,
 --             "refused": paths that were not added, because the table is full}
 -- Keys come from outside, so the table holds at most 2,000 paths; those that it has are counted on. Idempotent by request_id, as pics_apply.
@@ -1521,6 +1521,7 @@ begin
   end if;
   -- One transaction at a time: two workers would each fill the same room.
   perform pg_advisory_xact_lock(hashtextextended('pics_count_keys', 0));
+  delete from public.steam_keys where path in (select jsonb_array_elements_text(request -> 'read'));
   room := greatest(0, max_paths - (select count(*) from public.steam_keys));
 
   with counted as (

@@ -66,8 +66,9 @@ function createWriter({ db }: TestDatabase) {
       productInfo: async () => ({ apps: payloads, unknown: [] }),
       accessTokens: async (denied: number[]) => ({ granted: new Map(), denied }),
     } as unknown as Pics;
+    const keep = { appInfo: true, depots: true };
     const unknownRule = { confirmMs: 600_000, maxShrink: 0.05, acceptUnknown: false };
-    const deps = { pics, store, logger: silent, upsertBatchSize: 500, appBackoff, unknownRule, history: true };
+    const deps = { pics, store, logger: silent, upsertBatchSize: 500, appBackoff, unknownRule, keep, history: true };
     const outcome = await applyBatch(deps, lease, apps);
     lease.end();
     if (outcome.stored !== batch.length) throw new Error(`not all stored: ${JSON.stringify(outcome)}`);

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { beforeAll, beforeEach } from "vitest";
+import type { Branch, Depot, DepotManifest } from "../../../src/catalog/app-record.ts";
 import { extractorVersion } from "../../../src/catalog/extract.ts";
 import type { StoredRecord } from "../../../src/db/catalog-store.ts";
 import { forEachDatabase, type TestDatabase, type TestDatabaseOptions } from "../../support/databases.ts";
@@ -220,6 +221,18 @@ export function record(appid: number, changeNumber: number, given: Partial<Store
     languages: null,
     has_workshop: false,
     primary_genre_id: null,
+    pics_review_score_without_bombs: null,
+    pics_review_percentage_without_bombs: null,
+    name_localized: null,
+    assets: null,
+    ai_content: null,
+    vr_support: null,
+    os_arch: null,
+    restricted_countries: null,
+    family_sharing_excluded: false,
+    install_dir: null,
+    must_own_appid: null,
+    playtest_type: null,
     tags: [],
     genres: [],
     categories: [],
@@ -229,6 +242,8 @@ export function record(appid: number, changeNumber: number, given: Partial<Store
     dlc: [],
     dlc_complete: true,
     steam_deck: null,
+    branches: [],
+    depots: [],
     ...given,
   };
 }
@@ -252,9 +267,29 @@ export function fullRecord(appid: number, changeNumber: number, given: Partial<S
       test_timestamp: "2022-02-15T00:00:00+00:00",
       tested_build_id: "8212379",
       tests: [{ display: 4, token: "#SteamDeckVerified_TestResult_DefaultControllerConfigFullyFunctional" }],
+      steamos_tests: [{ display: 1, token: "#SteamOS_TestResult_GameStartupFunctional" }],
+      machine_tests: [],
+      frame_tests: null,
+      configuration: { supported_input: "gamepad", small_text: "0" },
     },
+    branches: [branch("beta", "8212380", { password_required: true }), branch("public", "8212379")],
+    depots: [depot(621, { manifests: [manifest("beta", "11"), manifest("public", "18446744073709551615")] })],
     ...given,
   });
+}
+
+export function branch(name: string, buildId: string | null, given: Partial<Branch> = {}): Branch {
+  const nothing = { built_at: null, updated_at: null, description: null, password_required: false };
+  return { branch: name, build_id: buildId, ...nothing, ...given };
+}
+
+export function depot(depotId: number, given: Partial<Depot> = {}): Depot {
+  const nothing = { name: null, os_list: null, os_arch: null, language: null, dlc_appid: null, from_appid: null };
+  return { depot_id: depotId, ...nothing, shared_install: false, manifests: [], ...given };
+}
+
+export function manifest(branchName: string, manifestId: string): DepotManifest {
+  return { branch: branchName, manifest_id: manifestId, size_bytes: 9_007_199_254_740_991, download_bytes: null };
 }
 
 /** The columns of {@link fullRecord}; none has the value that a new row or {@link record} has. */
@@ -284,4 +319,16 @@ export const fullColumns = {
   },
   has_workshop: true,
   primary_genre_id: 25,
+  pics_review_score_without_bombs: 8,
+  pics_review_percentage_without_bombs: 99,
+  name_localized: { japanese: "ポータル2" },
+  assets: { header: { english: "0123abc/header.jpg" }, icons: { icon: "abc.jpg" } },
+  ai_content: ["pre_generated", "live"],
+  vr_support: "supported",
+  os_arch: "64",
+  restricted_countries: ["CN", "DE"],
+  family_sharing_excluded: true,
+  install_dir: "Portal 2",
+  must_own_appid: 410,
+  playtest_type: 1,
 } satisfies Partial<StoredRecord>;

@@ -75,6 +75,17 @@ forEachSqlDatabase("pics_count_keys", (open, kind) => {
     expect(await stored()).toEqual({ a: [3, 10, true] });
   });
 
+  test("deletes paths that are read now, before it counts", async () => {
+    await loaded();
+    await count([
+      ["a", 2, 10],
+      ["a.b", 1, 10],
+    ]);
+    const request = { request_id: randomUUID(), keys: [{ path: "c", payloads: 1, appid: 20 }], read: ["a", "x"] };
+    expect(await call<Reply>("pics_count_keys", request)).toMatchObject({ added: ["c"] });
+    expect(Object.keys(await stored())).toEqual(["a.b", "c"]);
+  });
+
   test("accepts a request without keys", async () => {
     expect(await count([])).toEqual({ added: [], first_load: true, refused: 0 });
   });

@@ -43,6 +43,26 @@ describe("createKeyCensus", () => {
     ]);
   });
 
+  it("names the paths that the extractor reads, once per process", async () => {
+    const { census, sent } = setUp();
+    for (const appid of [10, 20]) {
+      census.count(appid, ["a"]);
+      await census.flush();
+    }
+    expect(sent[0]?.read).toEqual(
+      expect.arrayContaining([
+        "common",
+        "common.name",
+        "depots.*.manifests.*.gid",
+        "depots.*.manifests",
+        "extended.state",
+      ]),
+    );
+    expect(new Set(sent[0]?.read).size).toBe(sent[0]?.read.length);
+    expect(sent[0]?.read.filter((path) => path.includes("#"))).toEqual([]);
+    expect(sent[1]?.read).toEqual([]);
+  });
+
   it("flushes once per interval, and not while nothing was counted", async () => {
     const { census, sent } = setUp();
     await vi.advanceTimersByTimeAsync(5_000);
