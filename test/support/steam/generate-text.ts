@@ -125,10 +125,7 @@ function rareFacts(plan: AppPlan): [string, KeyValueBlock[string] | undefined][]
   const random = createRandom(plan.seed, plan.appid, 6);
   const isGame = plan.type === "game";
   return [
-    [
-      "name_localized",
-      isGame && random.chance(0.1) ? { japanese: `${plan.name} 日本語`, schinese: plan.name } : undefined,
-    ],
+    ["name_localized", isGame && random.chance(0.1) ? { japanese: `${plan.name} 日本語`, schinese: plan.name } : undefined],
     ["openvrsupport", isGame && random.chance(0.06) ? 1 : undefined],
     ["onlyvrsupport", isGame && random.chance(0.04) ? 1 : undefined],
     ["restricted_countries", random.chance(0.08) ? random.pick(["DE", "CN,DE", "cn, de,SA"]) : undefined],
