@@ -34,8 +34,8 @@ export function createKeyCensus({ store, logger, intervalMs = defaultIntervalMs 
   let counts: PathCounts = new Map();
   /** Sent, and not known to be written: its request id makes a repeat harmless. */
   let unsent: KeyCounts | null = null;
-  /** Sent once: what an older version did not read, and this one does. */
-  let read: readonly string[] = pathsRead();
+  /** Sent once: an older version may have counted them. Blocks are left out: a text in place of one is not read. */
+  let read: readonly string[] = readPaths.map((path) => path.replaceAll("#", "*"));
   let timer: NodeJS.Timeout | undefined;
   let flushing: Promise<void> = Promise.resolve();
   const report = createReport(logger);
@@ -86,15 +86,6 @@ export function createKeyCensus({ store, logger, intervalMs = defaultIntervalMs 
       report.firstLoad();
     },
   };
-}
-
-/** Paths that the extractor reads, and those of the blocks above, as the census names them. */
-function pathsRead(): string[] {
-  const paths = readPaths.flatMap((path) => {
-    const keys = path.replaceAll("#", "*").split(".");
-    return keys.map((_, index) => keys.slice(0, index + 1).join("."));
-  });
-  return [...new Set(paths)];
 }
 
 type PathCounts = Map<string, { payloads: number; appid: number }>;
