@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { beforeAll, beforeEach } from "vitest";
-import type { Branch, Depot, DepotManifest } from "../../../src/catalog/app-record.ts";
+import type { Branch, DeckCategory, Depot, DepotManifest, SteamDeckRecord } from "../../../src/catalog/app-record.ts";
 import { extractorVersion } from "../../../src/catalog/extract.ts";
 import type { StoredRecord } from "../../../src/db/catalog-store.ts";
 import { forEachDatabase, type TestDatabase, type TestDatabaseOptions } from "../../support/databases.ts";
@@ -189,7 +189,12 @@ const relationsQuery = `select
   array(select category_id from app_categories where appid = $1 order by 1) as categories,
   array(select dlc_appid from app_dlc where appid = $1 order by 1) as dlc,
   ${names("developers")}, ${names("publishers")}, ${names("franchises")},
-  (select to_jsonb(d) - '{appid,updated_at}'::text[] from app_steam_deck d where appid = $1) as steam_deck`;
+  (select to_jsonb(d) - '{appid,updated_at}'::text[] from app_steam_deck d where appid = $1) as steam_deck,
+  (select coalesce(jsonb_agg(to_jsonb(b) - 'appid' order by branch collate "C"), '[]') from app_branches b where appid = $1) as branches,
+  (select coalesce(jsonb_agg(to_jsonb(d) - 'appid' || jsonb_build_object('manifests', (
+     select coalesce(jsonb_agg(to_jsonb(m) - '{appid,depot_id}'::text[] order by branch collate "C"), '[]')
+     from app_depot_manifests m where m.appid = d.appid and m.depot_id = d.depot_id)) order by depot_id), '[]')
+   from app_depots d where appid = $1) as depots`;
 
 /** A whole record in which everything but what is given is empty. */
 export function record(appid: number, changeNumber: number, given: Partial<StoredRecord> = {}): StoredRecord {
@@ -276,6 +281,13 @@ export function fullRecord(appid: number, changeNumber: number, given: Partial<S
     depots: [depot(621, { manifests: [manifest("beta", "11"), manifest("public", "18446744073709551615")] })],
     ...given,
   });
+}
+
+/** A verdict for the Steam Deck and nothing else. */
+export function deckVerdict(category: DeckCategory, given: Partial<SteamDeckRecord> = {}): SteamDeckRecord {
+  const others = { steamos_category: null, machine_category: null, frame_category: null };
+  const tests = { tests: null, steamos_tests: null, machine_tests: null, frame_tests: null, configuration: null };
+  return { category, ...others, test_timestamp: null, tested_build_id: null, ...tests, ...given };
 }
 
 export function branch(name: string, buildId: string | null, given: Partial<Branch> = {}): Branch {

@@ -1,5 +1,5 @@
 import type { AppPlan, AppType } from "./app-plan.ts";
-import { type KeyValueBlock, toKeyValues } from "./key-values-writer.ts";
+import { type KeyValue, type KeyValueBlock, toKeyValues } from "./key-values-writer.ts";
 import { distortCommon, distortText } from "./odd-shapes.ts";
 import { createRandom, type Random } from "./random.ts";
 import { namelessTag, storeTags } from "./store-tags.ts";
@@ -121,11 +121,14 @@ function commonSection(plan: AppPlan, fixed: Random, moving: Random, updated: nu
 }
 
 /** Facts that few apps have, by a random of their own. */
-function rareFacts(plan: AppPlan): [string, KeyValueBlock[string] | undefined][] {
+function rareFacts(plan: AppPlan): [string, KeyValue | undefined][] {
   const random = createRandom(plan.seed, plan.appid, 6);
   const isGame = plan.type === "game";
   return [
-    ["name_localized", isGame && random.chance(0.1) ? { japanese: `${plan.name} 日本語`, schinese: plan.name } : undefined],
+    [
+      "name_localized",
+      isGame && random.chance(0.1) ? { japanese: `${plan.name} 日本語`, schinese: plan.name } : undefined,
+    ],
     ["openvrsupport", isGame && random.chance(0.06) ? 1 : undefined],
     ["onlyvrsupport", isGame && random.chance(0.04) ? 1 : undefined],
     ["restricted_countries", random.chance(0.08) ? random.pick(["DE", "CN,DE", "cn, de,SA"]) : undefined],
