@@ -15,6 +15,7 @@ const privateTables = [
   "leader_leases",
   "pics_replies",
   "workers",
+  "steam_keys",
   "collector_state",
   "app_list_entries",
   "web_api_usage",
