@@ -19,7 +19,7 @@ export function formatAssets(assets: Assets): string {
         return Object.entries(addresses).map(([name, address]) => `${clean(name)}: ${clean(address)}`);
       const languages = Object.keys(addresses);
       const address = addresses.english ?? addresses[languages[0] ?? ""];
-      const others = languages.length > 1 ? ` (and ${languages.length - 1} more languages)` : "";
+      const others = languages.length > 1 ? ` (and ${languages.length - 1} more)` : "";
       return address === undefined ? [] : [`${clean(kind)}: ${clean(address)}${others}`];
     })
     .join("\n");
