@@ -14,7 +14,7 @@ import { reportBulkSummary } from "../terminal/bulk-summary.ts";
 import { createProgress } from "../terminal/progress-bar.ts";
 import { storeAppids } from "../web/app-list.ts";
 import type { App } from "./app.ts";
-import { poolSettings, writeDeps } from "./write-deps.ts";
+import { poolSettings, startKeyCensus, writeDeps } from "./write-deps.ts";
 
 /** PICS sync as a worker runs it: one Steam session, then a bulk sync, the change monitor, or one after the other. */
 export interface PicsWorker {
@@ -93,8 +93,10 @@ async function loadCatalog(app: App, pics: Pics): Promise<void> {
 function createBulkPasses(app: App, pics: Pics, scope: BulkScope) {
   const { config, output, logger, lifecycle, web, sources } = app;
   const { steamApiKey } = config;
+  const census = startKeyCensus(app);
   const options: BulkSyncOptions = {
     ...batchDeps(app, pics, scope),
+    census,
     ...poolSettings(config, config.bulk.batchSize),
     ...scope,
     appIdMax: config.bulk.appIdMax,
@@ -130,6 +132,7 @@ function createBulkPasses(app: App, pics: Pics, scope: BulkScope) {
         reportBulkSummary(summary, output, logger);
       } finally {
         progress.stop();
+        await census.stop();
       }
       await vacuum(app.db);
     },
@@ -147,6 +150,7 @@ async function runMonitor(app: App, pics: Pics): Promise<void> {
   const { pollIntervalMs, reconcileIntervalMs, emptyJumpMax, drainOnly, processBatchSize, appBackoff } = config.monitor;
   const monitor = createChangeMonitor({
     ...batchDeps(app, pics, { acceptUnknown: false }),
+    census: startKeyCensus(app),
     ...poolSettings(config, processBatchSize),
     workerId,
     // The lease outlasts a poll that takes long.

@@ -1,5 +1,6 @@
 import type { Config } from "../process/config.ts";
 import type { WriteDeps } from "../sync/apply-batch.ts";
+import { createKeyCensus, type KeyCensus } from "../sync/key-census.ts";
 import type { App } from "./app.ts";
 
 const massUnknown =
@@ -34,6 +35,15 @@ export function writeDeps(app: App, { acceptUnknown }: { acceptUnknown: boolean 
       },
     },
   };
+}
+
+const censusLimitMs = 1_000;
+
+/** The key census of a loop. The process's end flushes it after the loop has ended, if the loop registers its end later. */
+export function startKeyCensus({ store, logger, lifecycle }: App): KeyCensus {
+  const census = createKeyCensus({ store, logger });
+  lifecycle.onShutdown("key census", () => census.stop(), censusLimitMs);
+  return census;
 }
 
 /** A worker holds at most MAX_QUEUE_SIZE apps and BULK_CONCURRENCY batches. */

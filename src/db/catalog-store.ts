@@ -49,12 +49,24 @@ export interface CatalogStore {
   unconfirmedCategories(): Promise<number[]>;
   /** Stores Steam's names, in place of any other and also of categories that no app has yet. */
   nameCategories(names: ReadonlyMap<number, string>): Promise<void>;
+  /** Counts keys of app infos that the extractor does not read. May be repeated with the same request id. */
+  countKeys(counts: KeyCounts): Promise<KeyCountReply>;
   failing(max: number): Promise<FailingApp[]>;
   summary(): Promise<CatalogSummary>;
 }
 
 const id = z.number().int();
 const time = z.string();
+
+const unreadKeys = z.object({
+  count: z.number(),
+  /** First seen within 7 days, and not in the first load. */
+  new_count: z.number(),
+  /** The latest 20 of these. */
+  new: z.array(z.object({ path: z.string(), payloads: z.number(), first_appid: id, first_seen_at: time })),
+});
+/** Keys of Steam's app info that the extractor does not read. */
+export type UnreadKeys = z.infer<typeof unreadKeys>;
 
 export const catalogState = z.object({
   last_change_number: z.number().nullable(),
@@ -68,6 +80,7 @@ export const catalogState = z.object({
   unconfirmed: z.number(),
   /** When "unknown" was last not believed, because Steam said it of too many apps. */
   mass_unknown_at: time.nullable(),
+  unread_keys: unreadKeys,
 });
 export type CatalogState = z.infer<typeof catalogState>;
 
@@ -130,6 +143,8 @@ export interface KeptClaimRequest {
   extractorVersion: number;
   /** In appid order, after this one. */
   after: number;
+  /** Left out: apps that failed before. */
+  except: readonly number[];
 }
 const keptClaim = z.object({
   apps: z.array(
@@ -141,7 +156,7 @@ const keptClaim = z.object({
       data: z.string(),
     }),
   ),
-  /** With no apps: until the first of those that another worker holds is free. */
+  /** With no apps: until the first of those before `after`, or held by another worker, is free; null when none is left. */
   due_in_seconds: z.number().nullable(),
 });
 export type KeptClaim = z.infer<typeof keptClaim>;
@@ -239,6 +254,23 @@ export type PollReply = z.infer<typeof pollReply>;
 const sweepReply = z.object({ accepted: z.boolean(), last_change_number: z.number().nullable() });
 export type SweepReply = z.infer<typeof sweepReply>;
 
+export interface KeyCounts {
+  requestId: string;
+  /** `payloads`: app infos that had the key; `appid`: the first of them. */
+  keys: readonly { path: string; payloads: number; appid: number }[];
+  /** Paths that this version reads: those of them that an older version counted are deleted. */
+  read: readonly string[];
+}
+const keyCountReply = z.object({
+  /** Paths that were not stored before. */
+  added: z.array(z.string()),
+  /** No bulk sync is complete, so that every key is new. */
+  first_load: z.boolean(),
+  /** Paths that were not added, because the table is full. */
+  refused: z.number(),
+});
+export type KeyCountReply = z.infer<typeof keyCountReply>;
+
 export const failingApps = z.array(
   z.object({
     appid: id,
@@ -313,13 +345,14 @@ export function createCatalogStore(db: Database, retry: Pick<DatabaseRetry, "cal
     renew: async (leaseId, leaseMs) =>
       (await rpc(renewed, "pics_renew", { lease_id: leaseId, lease_seconds: leaseMs / 1000 })).renewed,
     release: (leaseId) => rpc(nothing, "pics_release", { lease_id: leaseId }),
-    claimKept: ({ leaseId, max, leaseMs, extractorVersion, after }) =>
+    claimKept: ({ leaseId, max, leaseMs, extractorVersion, after, except }) =>
       rpc(keptClaim, "pics_claim_kept", {
         lease_id: leaseId,
         max,
         lease_seconds: leaseMs / 1000,
         extractor_version: extractorVersion,
         after,
+        except,
       }),
     releaseKept: (leaseId) => rpc(nothing, "pics_release", { lease_id: leaseId, is_counted: false }),
     outdated: (extractorVersion) => rpc(outdatedApps, "pics_outdated", { extractor_version: extractorVersion }),
@@ -383,6 +416,8 @@ export function createCatalogStore(db: Database, retry: Pick<DatabaseRetry, "cal
       rpc(nothing, "pics_name_categories", {
         categories: [...names].map(([category_id, name]) => ({ category_id, name })),
       }),
+    countKeys: ({ requestId, keys, read }) =>
+      rpc(keyCountReply, "pics_count_keys", { request_id: requestId, keys, read }),
     failing: (max) => rpc(failingApps, "pics_failing", { max }),
     summary: () => rpc(catalogSummary, "catalog_summary"),
   };

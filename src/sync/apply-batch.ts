@@ -7,6 +7,7 @@ import type { Pics } from "../steam/port.ts";
 import { type AskAgain, defaultAskAgain } from "./ask-again.ts";
 import { type ExtractedBatch, extractBatch, type Failure, type Keep } from "./extract-batch.ts";
 import { type FetchedApps, fetchApps } from "./fetch-apps.ts";
+import type { KeyCensus } from "./key-census.ts";
 import type { Lease } from "./lease.ts";
 
 /** What extracting and storing needs, wherever the texts come from. */
@@ -23,6 +24,8 @@ export interface WriteDeps {
   /** Record each field that changes on an app that was stored before. */
   history: boolean;
   observe?: BatchObserver;
+  /** Counts the keys that the extractor does not read; absent: they are not counted. */
+  census?: KeyCensus;
 }
 
 /**
@@ -70,7 +73,7 @@ export async function storeFetched(
   fetched: FetchedApps,
   { isReextract }: { isReextract: boolean },
 ): Promise<BatchOutcome> {
-  const batch = await timed(deps, "extract", () => extractBatch(fetched, deps.keep));
+  const batch = await timed(deps, "extract", () => extractBatch(fetched, deps));
   const claim: Claim = { leaseId: lease.id, isReextract };
   for (const { appid, error } of batch.failed) deps.logger.warn({ appid, error }, notStored(claim));
   const outcome: BatchOutcome = {

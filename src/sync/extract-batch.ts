@@ -6,6 +6,7 @@ import type { ApplyRequest, KeptText, StoredRecord } from "../db/catalog-store.t
 import { nextTurn } from "../process/time.ts";
 import type { AppPayload } from "../steam/port.ts";
 import { type FetchedApps, isWithheld } from "./fetch-apps.ts";
+import type { KeyCensus } from "./key-census.ts";
 
 /** What is kept of app info besides the record. */
 export interface Keep {
@@ -33,7 +34,10 @@ export interface ExtractedBatch extends Pick<ApplyRequest, "apps" | "unknown" | 
 const appsPerTurn = 40;
 
 /** Extracts the records of fetched apps. A text that cannot be read fails its app only. */
-export async function extractBatch(fetched: FetchedApps, keep: Keep): Promise<ExtractedBatch> {
+export async function extractBatch(
+  fetched: FetchedApps,
+  { keep, census }: { keep: Keep; census?: KeyCensus },
+): Promise<ExtractedBatch> {
   const { apps, unknown, failed, tokens } = fetched;
   const records: Promise<StoredRecord>[] = [];
   const failures: Failure[] = failed.map((failure) => ({ ...failure, step: "fetch" }));
@@ -42,7 +46,7 @@ export async function extractBatch(fetched: FetchedApps, keep: Keep): Promise<Ex
     // meanwhile.
     if (index % appsPerTurn === 0) await nextTurn();
     try {
-      const record = toRecord(payload, keep);
+      const record = toRecord(payload, keep, census);
       records.push(keep.appInfo && payload.bytes ? withText(record, payload.bytes) : Promise.resolve(record));
     } catch (error) {
       const step = payload.text === null ? "fetch" : "extract";
@@ -52,9 +56,10 @@ export async function extractBatch(fetched: FetchedApps, keep: Keep): Promise<Ex
   return { apps: await Promise.all(records), unknown, failed: failures, tokens };
 }
 
-function toRecord(payload: AppPayload, keep: Keep): StoredRecord {
+function toRecord(payload: AppPayload, keep: Keep, census: KeyCensus | undefined): StoredRecord {
   if (payload.text === null) throw new Error(payload.error ?? "Steam sent no app info");
-  const { record, isPartial, lacks } = extractApp(payload.appid, payload.text, isWithheld(payload));
+  const { record, isPartial, lacks, unread } = extractApp(payload.appid, payload.text, isWithheld(payload));
+  census?.count(payload.appid, unread);
   return {
     ...record,
     // None, instead of those of an older version.

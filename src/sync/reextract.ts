@@ -79,14 +79,13 @@ export function createReextract(options: ReextractOptions): Reextract {
         signal.throwIfAborted();
         const lease = startLease(store, options.leaseMs, new AbortController().signal);
         try {
-          const claim = await claimKept(options, lease, after);
+          const claim = await claimKept(options, lease, { after, except: [...failed.keys()] });
           after = Math.max(after, claim.apps.at(-1)?.appid ?? 0);
           if (claim.apps.length === 0) {
             dueMs = claim.due_in_seconds === null ? null : claim.due_in_seconds * 1_000;
             return;
           }
-          const fresh = claim.apps.filter(({ appid }) => !failed.has(appid));
-          apps += fresh.length;
+          apps += claim.apps.length;
           const outcome = await readAgain(options, lease, claim.apps);
           meter.add(claim.apps.length);
           stored += outcome?.stored ?? 0;
@@ -143,8 +142,12 @@ export function createReextract(options: ReextractOptions): Reextract {
   };
 }
 
-function claimKept({ store, batchSize, leaseMs }: ReextractOptions, lease: Lease, after: number): Promise<KeptClaim> {
-  return store.claimKept({ leaseId: lease.id, max: batchSize, leaseMs, extractorVersion, after });
+function claimKept(
+  { store, batchSize, leaseMs }: ReextractOptions,
+  lease: Lease,
+  range: { after: number; except: readonly number[] },
+): Promise<KeptClaim> {
+  return store.claimKept({ leaseId: lease.id, max: batchSize, leaseMs, extractorVersion, ...range });
 }
 
 /** Writes a claimed batch. One that fails is given back, so that the next run need not wait for the lease to lapse. */

@@ -38,9 +38,12 @@ export function differences(stored: AppRecord, steam: AppRecord): FieldName[] {
   return fields.map(({ name }) => name).filter((name) => differs(name, stored, steam));
 }
 
+/** Fields with tables of their own, which a stored app is not read with. */
+export const servedApart: readonly FieldName[] = ["branches", "depots"];
+
 /** A stored DLC that Steam's list does not name is no difference: the list may be cut, and the DLC may name the app as its parent. */
 function differs(name: FieldName, stored: AppRecord, steam: AppRecord): boolean {
-  if (steam[name] === undefined) return false;
+  if (steam[name] === undefined || servedApart.includes(name)) return false;
   if (name === "dlc") return !steam.dlc?.every((appid) => stored.dlc?.includes(appid));
   return JSON.stringify(stored[name] ?? null) !== JSON.stringify(steam[name]);
 }

@@ -85,6 +85,10 @@ function normalized(field: string, value: unknown): unknown {
     const deck = value as { test_timestamp: unknown };
     return { ...deck, test_timestamp: isoTime(deck.test_timestamp) };
   }
+  if (field === "branches") {
+    const branches = value as { built_at: unknown; updated_at: unknown }[];
+    return branches.map((row) => ({ ...row, built_at: isoTime(row.built_at), updated_at: isoTime(row.updated_at) }));
+  }
   return ["developers", "publishers", "franchises"].includes(field) ? [...(value as string[])].sort() : value;
 }
 

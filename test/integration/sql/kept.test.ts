@@ -58,7 +58,7 @@ forEachDatabase("kept app info", (open) => {
       given: { lease?: string; max?: number; after?: number; version?: number; seconds?: number } = {},
     ) => {
       const { lease = randomUUID(), max = 100, after = 0, version = 4, seconds = 60 } = given;
-      const request = { lease_id: lease, max, lease_seconds: seconds, extractor_version: version, after };
+      const request = { lease_id: lease, max, lease_seconds: seconds, extractor_version: version, after, except: [] };
       return call<{ apps: { appid: number }[]; due_in_seconds: number | null }>("pics_claim_kept", request).then(
         (reply) => ({ ...reply, lease, appids: reply.apps.map(({ appid }) => appid) }),
       );
