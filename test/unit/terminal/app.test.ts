@@ -17,6 +17,7 @@ Store
   DLC                 652, Soundtrack (323180)
   Developers          Valve
   Publishers          Valve
+  Family sharing      not excluded
 
 Classification
   Tags                Puzzle (1664), 5055
