@@ -28,7 +28,10 @@ export const noParameters = z.strictObject({});
 export const appidPath = z.strictObject({ appid });
 export const depotPath = z.strictObject({ id: appid });
 
-/** Types and platforms that are known without looking for a stored app that has them. */
+/**
+ * Types and platforms that are known without looking for a stored app that has them. The types are those of Steam's public headers
+ * (`EAppType`) and of real app info; both are open sets.
+ */
 export const documentedTypes = [
   ...["game", "dlc", "demo", "beta", "tool", "application", "music", "video", "config", "hardware", "mod"],
   ...["series", "episode", "advertising", "media", "guide", "driver", "comic", "plugin"],
