@@ -45,6 +45,7 @@ describe("loadConfig", () => {
       watchdogMs: 600_000,
       giveUpAfterMs: 900_000,
       history: true,
+      keep: { appInfo: true, depots: true },
       unknownConfirmMs: 600_000,
       maxShrink: 0.05,
       bulk: {
@@ -88,6 +89,19 @@ describe("loadConfig", () => {
         },
       },
     });
+  });
+
+  it.each([
+    [{ SUPABASE_URL: "https://abc.supabase.co", SUPABASE_SERVICE_KEY: "k" }, false],
+    [{ DATABASE_URL: "postgres://u:p@db.abc.supabase.co:5432/postgres" }, false],
+    [{ DATABASE_URL: "postgres://u.abc:p@aws-0-eu-central-1.pooler.supabase.com:6543/postgres" }, false],
+    [{ SUPABASE_URL: "http://localhost:54321", SUPABASE_SERVICE_KEY: "k" }, true],
+    [{ DATABASE_URL: "postgres://u:p@supabase.co.example.com/postgres" }, true],
+    [{ DATABASE_URL: "postgres:///postgres?host=/run/postgresql" }, true],
+  ])("keeps app info and depots by default, except on a hosted Supabase project: %j", (environment, isKept) => {
+    expect(loadConfig(environment).keep).toEqual({ appInfo: isKept, depots: isKept });
+    const chosen = { KEEP_APP_INFO: String(!isKept), KEEP_DEPOTS: isKept ? "off" : "on" };
+    expect(loadConfig({ ...environment, ...chosen }).keep).toEqual({ appInfo: !isKept, depots: !isKept });
   });
 
   it("treats blank values as unset and trims the others", () => {
