@@ -1,6 +1,7 @@
 import { cpus } from "node:os";
 import { benchApi, formatApi } from "./api.ts";
 import { benchCollector, formatCollector } from "./collector.ts";
+import { benchKept, formatKept } from "./kept.ts";
 import { benchKeyValues, type KeyValuesBench } from "./key-values.ts";
 import { benchLibrary, formatLibrary } from "./library.ts";
 import { benchMemory, formatMemory } from "./memory.ts";
@@ -10,12 +11,13 @@ import { benchWire, formatWire } from "./wire.ts";
 import { benchWritePath, formatWritePath } from "./write-path.ts";
 
 /**
- * Runs all benchmarks, or the named ones, in sequence: `npm run bench [-- wire write-path key-values memory pace collector library api]`.
+ * Runs all benchmarks, or the named ones, in sequence: `npm run bench [-- wire write-path kept key-values memory pace collector library api]`.
  * Prints Markdown. All take about sixteen minutes; other load on the machine distorts the figures.
  */
 const benches: Record<string, { title: string; run: () => Promise<string> }> = {
   wire: { title: "From the wire to the tables", run: async () => formatWire(await benchWire()) },
   "write-path": { title: "The write path alone", run: async () => formatWritePath(await benchWritePath()) },
+  kept: { title: "Keeping app info and depots", run: async () => formatKept(await benchKept()) },
   "key-values": { title: "Parsing KeyValues", run: async () => formatKeyValues(await benchKeyValues()) },
   memory: { title: "Memory", run: async () => formatMemory(await benchMemory()) },
   pace: { title: "Pace", run: async () => formatPace(await benchPace()) },

@@ -151,6 +151,7 @@ async function loadByApply(
       leaseId: leases[index] ?? "",
       apps,
       extractorVersion,
+      isReextract: false,
       unknown: [],
       failed: [],
       tokens: [],

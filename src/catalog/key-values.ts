@@ -19,6 +19,23 @@ export interface KeyValues {
   get(key: string): string | KeyValues | undefined;
   /** Keys as they are written. */
   entries(): [key: string, value: string | KeyValues][];
+  /** Visits all keys in lower case: without the arrays of `entries`. */
+  each(visit: (key: string, value: string | KeyValues) => void): void;
+}
+
+/** KeyValues as JSON. */
+export interface KeyValuesJson {
+  [key: string]: string | KeyValuesJson;
+}
+
+/**
+ * A block as a plain object, keys as they are written; a key such as `__proto__` is an ordinary one. JSON objects hand out
+ * numeric keys first and in numeric order, which is the order in which Steam writes most of them.
+ */
+export function keyValuesToJson(tree: KeyValues): KeyValuesJson {
+  return Object.fromEntries(
+    tree.entries().map(([key, value]) => [key, typeof value === "string" ? value : keyValuesToJson(value)]),
+  );
 }
 
 /** Text that is not KeyValues: truncated, unbalanced, or with an unquoted token. */
@@ -55,6 +72,10 @@ class Block implements KeyValues {
     const written = this.#written;
     const entries = [...this.#values];
     return written === null ? entries : entries.map(([key, value]) => [written.get(key) ?? key, value]);
+  }
+
+  each(visit: (key: string, value: string | Block) => void): void {
+    for (const [key, value] of this.#values) visit(key, value);
   }
 
   /** Ignores a key that the block already has. */

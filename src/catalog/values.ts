@@ -73,3 +73,43 @@ export function ids(values: readonly Value[]): number[] {
 export function unique<T>(values: readonly (T | null)[]): T[] {
   return [...new Set(values)].filter((value) => value !== null);
 }
+
+/** Null in place of an empty list. */
+export function orNull<T>(list: T[]): T[] | null {
+  return list.length > 0 ? list : null;
+}
+
+/** The items of a comma list, lower-cased and trimmed. */
+export function commaList(value: Value): string[] {
+  return (lowerText(value) ?? "")
+    .split(",")
+    .map((item) => item.trim())
+    .filter((item) => item !== "");
+}
+
+/** Steam's name of a language (`english`, `sc_schinese`). Keys such as `#lang_russian` or `german;` are mistakes of publishers. */
+export function languageKey(key: string): string | null {
+  return /^[a-z_]+$/.test(key) ? key : null;
+}
+
+/** The texts of a block by key, without the keys and values that read as null; null when none is left. */
+export function texts(
+  value: Value,
+  keyOf: (key: string) => string | null,
+  read: (value: Value) => string | null = text,
+): Record<string, string> | null {
+  const found = new Map<string, string>();
+  for (const [written, item] of block(value).entries()) {
+    const [key, content] = [keyOf(written), read(item)];
+    if (key !== null && content !== null && !found.has(key)) found.set(key, content);
+  }
+  return found.size === 0 ? null : Object.fromEntries(found);
+}
+
+/** The platforms of an `oslist` (`android,macos, windows`): windows, macos, linux in that order, then others by name. */
+export function platforms(oslist: Value): string | null {
+  const named = unique(commaList(oslist));
+  const usual = ["windows", "macos", "linux"];
+  const others = named.filter((platform) => !usual.includes(platform)).sort();
+  return [...usual.filter((platform) => named.includes(platform)), ...others].join(",") || null;
+}

@@ -18,6 +18,8 @@ export interface AppListOptions {
   batchSize: number;
   /** Largest share of a list that may vanish at once. */
   maxShrink: number;
+  /** Record each app that is taken out or in. */
+  history: boolean;
   tracker: Tracker;
   signal: AbortSignal;
 }
@@ -72,10 +74,13 @@ async function readList(
   }
 }
 
-async function applyRun({ store, batchSize, tracker, signal }: AppListOptions, run: number): Promise<ListCounts> {
+async function applyRun(
+  { store, batchSize, history, tracker, signal }: AppListOptions,
+  run: number,
+): Promise<ListCounts> {
   tracker.begin("applying_list", null);
   for (;;) {
-    const counts = await store.applyList({ run, max: batchSize });
+    const counts = await store.applyList({ run, max: batchSize, history });
     tracker.advanceTo(
       counts.applied,
       counts.lists.reduce((sum, list) => sum + list.now, 0),

@@ -34,6 +34,8 @@ export interface RunOptions {
   batchSize: number;
   maxDetails: number;
   maxShrink: number;
+  /** Record each app that a list takes out or in. */
+  history: boolean;
   workers: number;
   /** Milliseconds between two requests under the rate limits; for the estimate of the time left. */
   paceMs: { page: number; details: number };

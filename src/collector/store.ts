@@ -18,7 +18,7 @@ export interface CollectorStore {
   /** Decides whether the staged lists are plausible. */
   acceptList(request: { run: number; maxShrink: number }): Promise<ListVerdict>;
   /** Applies the next `max` apps of an accepted run. The counts cover the whole run so far. */
-  applyList(request: { run: number; max: number }): Promise<ListCounts>;
+  applyList(request: { run: number; max: number; history: boolean }): Promise<ListCounts>;
   /** Makes the details of the catalog's games due, by keyset pagination. Returns the next cursor; null at the end. */
   enqueue(after: number, max: number): Promise<number | null>;
   /** Starts a crawl of SteamSpy's pages if one is due, or resumes an unfinished one. SQL calls a crawl a pass. */

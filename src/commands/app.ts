@@ -74,13 +74,13 @@ export async function openApp(context: Context, options: AppOptions): Promise<Ap
   const sources = emptySources();
   const open: { reader: CatalogReader | null; heartbeat: Heartbeat | null } = { reader: null, heartbeat: null };
   const ownSnapshot = snapshotOf(options.mode, { sources, retry, heartbeat: () => open.heartbeat });
-  metrics.watch(ownSnapshot);
 
   const snapshot = () => ({
     ...ownSnapshot(),
     catalog: open.heartbeat?.catalog() ?? null,
     workers: open.heartbeat?.workers() ?? [],
   });
+  metrics.watch(snapshot);
   const address = options.isWorker
     ? await serve(context, { snapshot, reader: () => open.reader, metrics }, options.isService)
     : null;

@@ -15,7 +15,8 @@ export type Work =
   | { kind: "change_monitor" }
   | CollectCommand
   | { kind: "library_import"; userId: string; steamId64: string }
-  | { kind: "migrate" };
+  | { kind: "migrate" }
+  | { kind: "reextract" };
 
 /** Read-only commands. `json`: one JSON document instead of text. */
 export type ReadCommand =
@@ -113,6 +114,12 @@ function buildProgram(choose: Choose): Commander {
     "apply the missing database migrations and print their names",
     "npm start -- migrate",
   ).action(() => choose({ kind: "migrate" }));
+  addCommand(
+    program,
+    "reextract",
+    "read the kept app info again after an upgrade that reads more of it; Steam is not asked",
+    "npm start -- reextract",
+  ).action(() => choose({ kind: "reextract" }));
   addReadCommands(program, choose);
   return program;
 }

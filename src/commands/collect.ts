@@ -114,7 +114,7 @@ export function createCollectorWorker(
   };
 }
 
-function collectorSettings({ steamApiKey, collector, maxShrink, web }: Config, options: CollectOptions) {
+function collectorSettings({ steamApiKey, collector, maxShrink, history, web }: Config, options: CollectOptions) {
   const { steamSpyAll, steamSpy } = web.limits;
   return {
     apiKey: steamApiKey,
@@ -123,6 +123,7 @@ function collectorSettings({ steamApiKey, collector, maxShrink, web }: Config, o
     batchSize: options.batchSize ?? collector.batchSize,
     maxDetails: options.maxDetails ?? collector.maxDetails,
     maxShrink,
+    history,
     workers: collector.maxWorkers,
     paceMs: { page: steamSpyAll.periodMs / steamSpyAll.count, details: steamSpy.periodMs / steamSpy.count },
   };

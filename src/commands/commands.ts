@@ -6,6 +6,7 @@ import type { CollectCommand, Work } from "./args.ts";
 import { type CollectorWorker, createCollectorWorker } from "./collect.ts";
 import type { Context } from "./context.ts";
 import { startPicsWorker } from "./pics.ts";
+import { runReextract } from "./reextract.ts";
 
 /** What each command does, over an open {@link App}. */
 
@@ -64,6 +65,7 @@ const commands: Commands = {
       logger.info({ driver: db.driver, applied }, done);
     },
   },
+  reextract: { isService: never, isWorker: false, run: runReextract },
 };
 
 /** Whether the command runs until a signal, as configured. */

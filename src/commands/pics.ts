@@ -14,6 +14,7 @@ import { reportBulkSummary } from "../terminal/bulk-summary.ts";
 import { createProgress } from "../terminal/progress-bar.ts";
 import { storeAppids } from "../web/app-list.ts";
 import type { App } from "./app.ts";
+import { poolSettings, startKeyCensus, writeDeps } from "./write-deps.ts";
 
 /** PICS sync as a worker runs it: one Steam session, then a bulk sync, the change monitor, or one after the other. */
 export interface PicsWorker {
@@ -92,8 +93,10 @@ async function loadCatalog(app: App, pics: Pics): Promise<void> {
 function createBulkPasses(app: App, pics: Pics, scope: BulkScope) {
   const { config, output, logger, lifecycle, web, sources } = app;
   const { steamApiKey } = config;
+  const census = startKeyCensus(app);
   const options: BulkSyncOptions = {
     ...batchDeps(app, pics, scope),
+    census,
     ...poolSettings(config, config.bulk.batchSize),
     ...scope,
     appIdMax: config.bulk.appIdMax,
@@ -129,6 +132,7 @@ function createBulkPasses(app: App, pics: Pics, scope: BulkScope) {
         reportBulkSummary(summary, output, logger);
       } finally {
         progress.stop();
+        await census.stop();
       }
       await vacuum(app.db);
     },
@@ -146,6 +150,7 @@ async function runMonitor(app: App, pics: Pics): Promise<void> {
   const { pollIntervalMs, reconcileIntervalMs, emptyJumpMax, drainOnly, processBatchSize, appBackoff } = config.monitor;
   const monitor = createChangeMonitor({
     ...batchDeps(app, pics, { acceptUnknown: false }),
+    census: startKeyCensus(app),
     ...poolSettings(config, processBatchSize),
     workerId,
     // The lease outlasts a poll that takes long.
@@ -172,51 +177,8 @@ async function runMonitor(app: App, pics: Pics): Promise<void> {
   await monitor.run();
 }
 
-const massUnknown =
-  "Steam says that it no longer knows more apps than MAX_SHRINK allows within an hour; none of it is believed, and " +
-  "these apps are asked for again; if the removal is real, `bulk-sync --accept-unknown` confirms it";
-/** Between two warnings that Steam says "unknown" of too many apps. */
-const massWarningEveryMs = 600_000;
-
-function batchDeps(
-  app: App,
-  pics: Pics,
-  { acceptUnknown }: Pick<BulkScope, "acceptUnknown">,
-): Omit<BatchDeps, "appBackoff"> {
-  const { config, logger, metrics, store, sources } = app;
-  const { maxShrink, unknownConfirmMs } = config;
-  let stored = 0;
-  let warnedAt = Number.NEGATIVE_INFINITY;
-  const storedBefore = sources.appsStored();
-  sources.appsStored = () => storedBefore + stored;
-  return {
-    pics,
-    store,
-    logger,
-    upsertBatchSize: config.bulk.upsertBatchSize,
-    history: config.history,
-    unknownRule: { confirmMs: unknownConfirmMs, maxShrink, acceptUnknown },
-    observe: {
-      step: metrics.batchStep,
-      outcome(outcome) {
-        stored += outcome.stored;
-        metrics.batchOutcome(outcome);
-        if (!outcome.mass_unknown || performance.now() - warnedAt < massWarningEveryMs) return;
-        warnedAt = performance.now();
-        logger.warn({ max_shrink: maxShrink }, massUnknown);
-      },
-    },
-  };
-}
-
-/** A worker holds at most MAX_QUEUE_SIZE apps and BULK_CONCURRENCY batches. */
-function poolSettings({ bulk }: Config, batchSize: number) {
-  const { concurrency, maxQueueSize, leaseMs } = bulk;
-  return {
-    batchSize: Math.min(batchSize, maxQueueSize),
-    concurrency: Math.max(1, Math.min(concurrency, Math.floor(maxQueueSize / batchSize))),
-    leaseMs,
-  };
+function batchDeps(app: App, pics: Pics, rule: { acceptUnknown: boolean }): Omit<BatchDeps, "appBackoff"> {
+  return { ...writeDeps(app, rule), pics };
 }
 
 /** A batch may time out, be retried and time out again before anything moves. */

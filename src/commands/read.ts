@@ -1,3 +1,4 @@
+import { assetUrls } from "../catalog/assets.ts";
 import { openSource } from "../catalog-source/open.ts";
 import type { CatalogSource } from "../catalog-source/port.ts";
 import { DataDirInUseError } from "../db/owner-lock.ts";
@@ -119,7 +120,10 @@ async function askSteam(appid: number, { config, logger, lifecycle }: Context) {
   session.start();
   const limit = AbortSignal.timeout(config.giveUpAfterMs);
   try {
-    return await fetchSingleApp(pics, appid, AbortSignal.any([lifecycle.signal, limit]));
+    const app = await fetchSingleApp(pics, appid, AbortSignal.any([lifecycle.signal, limit]));
+    // Art as addresses, as a stored app is read.
+    const assets = app?.record.assets;
+    return app && assets ? { ...app, record: { ...app.record, assets: assetUrls(appid, assets) } } : app;
   } catch (error) {
     if (!limit.aborted || lifecycle.signal.aborted) throw error;
     const why = session.status().last_error;

@@ -21,6 +21,12 @@ export interface CatalogStore {
   claim(request: ClaimRequest): Promise<Claim>;
   renew(leaseId: string, leaseMs: number): Promise<number>;
   release(leaseId: string): Promise<void>;
+  /** Claims apps whose kept text an older version of the extractor read; see `pics_claim_kept`. */
+  claimKept(request: KeptClaimRequest): Promise<KeptClaim>;
+  /** Gives back what `claimKept` claimed. */
+  releaseKept(leaseId: string): Promise<void>;
+  /** Apps that a version of the extractor before this one read. */
+  outdated(extractorVersion: number): Promise<OutdatedApps>;
   /**
    * Throws {@link DatabaseError} `timeout` when the statement exceeds its time limit, so that the caller retries with
    * fewer apps. A request without apps is retried here.
@@ -42,12 +48,24 @@ export interface CatalogStore {
   unconfirmedCategories(): Promise<number[]>;
   /** Stores Steam's names, in place of any other and also of categories that no app has yet. */
   nameCategories(names: ReadonlyMap<number, string>): Promise<void>;
+  /** Counts keys of app infos that the extractor does not read. May be repeated with the same request id. */
+  countKeys(counts: KeyCounts): Promise<KeyCountReply>;
   failing(max: number): Promise<FailingApp[]>;
   summary(): Promise<CatalogSummary>;
 }
 
 const id = z.number().int();
 const time = z.string();
+
+const unreadKeys = z.object({
+  count: z.number(),
+  /** First seen within 7 days, and not in the first load. */
+  new_count: z.number(),
+  /** The latest 20 of these. */
+  new: z.array(z.object({ path: z.string(), payloads: z.number(), first_appid: id, first_seen_at: time })),
+});
+/** Keys of Steam's app info that the extractor does not read. */
+export type UnreadKeys = z.infer<typeof unreadKeys>;
 
 const catalogState = z.object({
   last_change_number: z.number().nullable(),
@@ -61,6 +79,7 @@ const catalogState = z.object({
   unconfirmed: z.number(),
   /** When "unknown" was last not believed, because Steam said it of too many apps. */
   mass_unknown_at: time.nullable(),
+  unread_keys: unreadKeys,
 });
 export type CatalogState = z.infer<typeof catalogState>;
 
@@ -116,6 +135,38 @@ const claim = z.object({
 export type Claim = z.infer<typeof claim>;
 export type ClaimedApp = Claim["apps"][number];
 
+export interface KeptClaimRequest {
+  leaseId: string;
+  max: number;
+  leaseMs: number;
+  extractorVersion: number;
+  /** In appid order, after this one. */
+  after: number;
+  /** Left out: apps that failed before. */
+  except: readonly number[];
+}
+const keptClaim = z.object({
+  apps: z.array(
+    z.object({
+      appid: id,
+      change_number: z.number(),
+      partial: z.boolean(),
+      /** The deflated text, as base64. */
+      data: z.string(),
+    }),
+  ),
+  /** With no apps: until the first of those before `after`, or held by another worker, is free; null when none is left. */
+  due_in_seconds: z.number().nullable(),
+});
+export type KeptClaim = z.infer<typeof keptClaim>;
+
+const outdatedApps = z.object({
+  /** With a kept text of the stored change number. */
+  kept: z.number(),
+  not_kept: z.number(),
+});
+export type OutdatedApps = z.infer<typeof outdatedApps>;
+
 /** A record with the change number that guards its write. */
 export interface StoredRecord extends AppRecord {
   change_number: number;
@@ -124,6 +175,18 @@ export interface StoredRecord extends AppRecord {
   missing_token: boolean;
   /** Sections that the text does not have, or has empty. */
   lacks: readonly Section[];
+  /** The text, to be kept; absent where it is not. */
+  info?: KeptText;
+}
+
+/** The text of an app exactly as Steam sent it. */
+export interface KeptText {
+  /** Of the text, in hex. */
+  sha1: string;
+  /** Bytes of the text. */
+  size: number;
+  /** Deflated (zlib), as base64. */
+  data: string;
 }
 
 export interface ApplyRequest {
@@ -131,6 +194,8 @@ export interface ApplyRequest {
   apps: readonly StoredRecord[];
   /** Version of the extractor that made the records. */
   extractorVersion: number;
+  /** The records were made from kept texts: Steam said nothing new, so that marks, attempts and times stay. */
+  isReextract: boolean;
   unknown: readonly number[];
   failed: readonly { appid: number; error: string }[];
   tokens: readonly { appid: number; access_token: string | null }[];
@@ -187,6 +252,23 @@ export type PollReply = z.infer<typeof pollReply>;
 
 const sweepReply = z.object({ accepted: z.boolean(), last_change_number: z.number().nullable() });
 export type SweepReply = z.infer<typeof sweepReply>;
+
+export interface KeyCounts {
+  requestId: string;
+  /** `payloads`: app infos that had the key; `appid`: the first of them. */
+  keys: readonly { path: string; payloads: number; appid: number }[];
+  /** Paths that this version reads: those of them that an older version counted are deleted. */
+  read: readonly string[];
+}
+const keyCountReply = z.object({
+  /** Paths that were not stored before. */
+  added: z.array(z.string()),
+  /** No bulk sync is complete, so that every key is new. */
+  first_load: z.boolean(),
+  /** Paths that were not added, because the table is full. */
+  refused: z.number(),
+});
+export type KeyCountReply = z.infer<typeof keyCountReply>;
 
 export const failingApps = z.array(
   z.object({
@@ -271,7 +353,29 @@ export function createCatalogStore(db: Database, retry: Pick<DatabaseRetry, "cal
     renew: async (leaseId, leaseMs) =>
       (await rpc(renewed, "pics_renew", { lease_id: leaseId, lease_seconds: leaseMs / 1000 })).renewed,
     release: (leaseId) => rpc(nothing, "pics_release", { lease_id: leaseId }),
-    apply: ({ leaseId, apps, extractorVersion, unknown, failed, tokens, appBackoff, unknownRule, history }) =>
+    claimKept: ({ leaseId, max, leaseMs, extractorVersion, after, except }) =>
+      rpc(keptClaim, "pics_claim_kept", {
+        lease_id: leaseId,
+        max,
+        lease_seconds: leaseMs / 1000,
+        extractor_version: extractorVersion,
+        after,
+        except,
+      }),
+    releaseKept: (leaseId) => rpc(nothing, "pics_release", { lease_id: leaseId, is_counted: false }),
+    outdated: (extractorVersion) => rpc(outdatedApps, "pics_outdated", { extractor_version: extractorVersion }),
+    apply: ({
+      leaseId,
+      apps,
+      extractorVersion,
+      isReextract,
+      unknown,
+      failed,
+      tokens,
+      appBackoff,
+      unknownRule,
+      history,
+    }) =>
       rpc(
         applyReply,
         "pics_apply",
@@ -280,6 +384,7 @@ export function createCatalogStore(db: Database, retry: Pick<DatabaseRetry, "cal
           lease_id: leaseId,
           apps,
           extractor_version: extractorVersion,
+          is_reextract: isReextract,
           unknown,
           failed,
           tokens,
@@ -319,6 +424,8 @@ export function createCatalogStore(db: Database, retry: Pick<DatabaseRetry, "cal
       rpc(nothing, "pics_name_categories", {
         categories: [...names].map(([category_id, name]) => ({ category_id, name })),
       }),
+    countKeys: ({ requestId, keys, read }) =>
+      rpc(keyCountReply, "pics_count_keys", { request_id: requestId, keys, read }),
     failing: (max) => rpc(failingApps, "pics_failing", { max }),
     summary: () => rpc(catalogSummary, "catalog_summary"),
   };

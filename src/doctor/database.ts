@@ -1,4 +1,5 @@
-import type { CatalogSource } from "../catalog-source/port.ts";
+import type { CatalogSource, StatusDocument } from "../catalog-source/port.ts";
+import type { CatalogOverview } from "../db/catalog-store.ts";
 import type { Database, SqlDatabase } from "../db/database.ts";
 import { missingMigrations } from "../db/migrate.ts";
 import { DataDirInUseError } from "../db/owner-lock.ts";
@@ -13,11 +14,12 @@ import { type Check, type Finding, failed, ok, skipped, warning } from "./check.
 const maxLagSeconds = 900;
 
 /**
- * Checks of the database: connection, migrations, catalog. `open` is called once; the last check closes what it opened, since the embedded
+ * Checks of the database: connection, migrations, catalog, unread keys. `open` is called once; the last check closes what it opened, since the embedded
  * database has a single owner and other processes may be waiting for it.
  */
 export function databaseChecks(config: Config | null, open: () => Promise<CatalogSource>): Check[] {
   let source: CatalogSource | null = null;
+  let status: StatusDocument | null = null;
   let hasSchema = false;
   const unopened = skipped("The database is not open.");
 
@@ -52,8 +54,17 @@ export function databaseChecks(config: Config | null, open: () => Promise<Catalo
       name: "catalog",
       async run() {
         if (source === null) return unopened;
+        if (!hasSchema) return skipped("The schema is missing or outdated.");
+        status = await source.status();
+        return catalog(status);
+      },
+    },
+    {
+      name: "unread keys",
+      async run() {
+        if (source === null) return unopened;
         try {
-          return hasSchema ? await catalog(source) : skipped("The schema is missing or outdated.");
+          return status?.catalog ? unreadKeys(status.catalog) : skipped("The catalog was not read.");
         } finally {
           await source.close();
         }
@@ -97,8 +108,7 @@ function openingFailure(error: unknown): Finding {
   return failed(`${error.message} (${error.code})`, isAway ? "unreachable" : "other");
 }
 
-async function catalog(source: CatalogSource): Promise<Finding> {
-  const { catalog, failing_apps, workers } = await source.status();
+function catalog({ catalog, failing_apps, workers }: StatusDocument): Finding {
   if (catalog === null) return skipped("Not counted by the owner yet.");
   const { apps, bulk_completed_at, pending, failing, lag_seconds } = catalog;
   const lag = lag_seconds ?? 0;
@@ -112,4 +122,16 @@ async function catalog(source: CatalogSource): Promise<Finding> {
   const [worst] = failing_apps;
   if (worst) facts.push(`last error of app ${worst.appid}: ${clean(worst.error ?? "")}`);
   return failing > 0 || lag > maxLagSeconds ? warning(facts.join("; ")) : ok(facts.join("; "));
+}
+
+/** A key that Steam sends and the extractor does not read; a new one may be a field that is missing here. */
+function unreadKeys({ unread_keys }: CatalogOverview): Finding {
+  const { count, new_count, new: latest } = unread_keys;
+  const total = `${formatCount(count)} keys of Steam's app info are not read`;
+  if (new_count === 0) return ok(`${total}; none is new within 7 days`);
+  const listed = latest.map(
+    ({ path, payloads, first_appid }) => `${clean(path)} (${formatCount(payloads)} ×, first on app ${first_appid})`,
+  );
+  const more = new_count > latest.length ? [`${formatCount(new_count - latest.length)} more`] : [];
+  return warning(`${total}; new within 7 days: ${[...listed, ...more].join(", ")}`);
 }

@@ -114,7 +114,7 @@ async function checkSha1(session: Session, signal: AbortSignal): Promise<Finding
   const equal = announced.filter((app) => sha1Of(app) === app.message.sha?.toString("hex"));
   const summary = `the SHA-1 of ${equal.length} of ${announced.length} texts is the announced one`;
   const agrees = announced.length > 0 && equal.length === announced.length;
-  return judged(agrees, summary, "decodeText in src/steam/payload.ts");
+  return judged(agrees, summary, "payloadOfReply in src/steam/payload.ts");
 }
 
 /** Can texts that a reply omits be fetched over HTTP? */

@@ -14,7 +14,7 @@ import {
   url,
 } from "./config-values.ts";
 import { ConfigError } from "./errors.ts";
-import { valveDomains } from "./host-name.ts";
+import { isInDomains, valveDomains } from "./host-name.ts";
 import { int32Max } from "./limits.ts";
 
 /**
@@ -70,6 +70,8 @@ const variables = {
   MAX_QUEUE_SIZE: int(1, 1_000_000).prefault("10000"),
   LEASE_SECONDS: seconds(0.1).prefault("90"),
   HISTORY: flag().prefault("on"),
+  KEEP_APP_INFO: flag().optional(),
+  KEEP_DEPOTS: flag().optional(),
 
   POLL_INTERVAL: seconds(0.1).prefault("30"),
   PROCESS_BATCH_SIZE: int(1, 1000).prefault("100"),
@@ -111,9 +113,12 @@ const secretVariables = [
   "HTTPS_PROXY",
 ];
 
+/** Hosts of Supabase's own projects, by their API or by their database and pooler. */
+const supabaseDomains = ["supabase.co", "pooler.supabase.com"];
+
 /** Prefixes that only this service uses: an unknown variable with one of them is a misspelling. */
 const ownPrefixes =
-  /^(BULK|UPSERT|POLL|UNKNOWN_CONFIRM|PROCESS_BATCH|LEASE|MAX_QUEUE|RECONNECT|RECONCILE|WATCHDOG|GIVE_UP|DRAIN|APP_ID|APP_RETRY|EMPTY_JUMP|COLLECT|STEAM_(API|WEB_API|STORE_API|CONTENT)|STEAMSPY|IGDB)_/;
+  /^(BULK|UPSERT|POLL|UNKNOWN_CONFIRM|PROCESS_BATCH|LEASE|MAX_QUEUE|RECONNECT|RECONCILE|WATCHDOG|GIVE_UP|DRAIN|KEEP|APP_ID|APP_RETRY|EMPTY_JUMP|COLLECT|STEAM_(API|WEB_API|STORE_API|CONTENT)|STEAMSPY|IGDB)_/;
 /** Variables that Kubernetes and Docker add for every linked service, perhaps one called `bulk-sync`. */
 const serviceLinks = /_SERVICE_(HOST|PORT)|_PORT(_|$)/;
 
@@ -214,6 +219,13 @@ function toConfig(env: z.output<typeof schema>) {
     watchdogMs: env.WATCHDOG_SECONDS,
     giveUpAfterMs: env.GIVE_UP_AFTER,
     history: env.HISTORY,
+    /** Kept by default, except on a hosted Supabase project: its free plan ends at 500 MB. */
+    keep: {
+      /** The texts of app info. */
+      appInfo: env.KEEP_APP_INFO ?? !isHostedSupabase(env),
+      /** Depots and their manifests. */
+      depots: env.KEEP_DEPOTS ?? !isHostedSupabase(env),
+    },
     /** Shortest time between two answers "unknown" about a stored app until that is believed. */
     unknownConfirmMs: env.UNKNOWN_CONFIRM_SECONDS,
     /** Largest share of what is known that may vanish at once: of the known apps, or of an app list. */
@@ -273,6 +285,11 @@ function databaseOf(env: z.output<typeof schema>): DatabaseConfig {
   }
   if (env.DATABASE_URL) return { driver: "postgres", url: env.DATABASE_URL };
   return { driver: "pglite", dataDir: env.DATA_DIR };
+}
+
+function isHostedSupabase({ SUPABASE_URL, DATABASE_URL }: z.output<typeof schema>): boolean {
+  const { hostname } = new URL(SUPABASE_URL ?? DATABASE_URL ?? "none:");
+  return isInDomains(hostname, supabaseDomains);
 }
 
 function nearestName(name: string): string {

@@ -82,6 +82,16 @@ const readings: readonly Reading[] = [
     read: ({ monitor, bulk }) => monitor?.unanswered ?? bulk?.unanswered,
   },
   {
+    name: "pics_unread_keys",
+    help: "Keys of Steam's app info that are not read, as counted in the database",
+    read: ({ catalog }) => catalog?.unread_keys.count,
+  },
+  {
+    name: "pics_unread_keys_new",
+    help: "Of these, first seen within 7 days and not in the first load",
+    read: ({ catalog }) => catalog?.unread_keys.new_count,
+  },
+  {
     name: "pics_empty_changelists_total",
     help: "Polls in which the change number rose a little and no app or package was listed",
     read: ({ monitor }) => monitor?.empty_changelists,

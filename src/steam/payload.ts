@@ -19,23 +19,33 @@ export interface AppInfoMessage {
   size: number | null;
 }
 
-export function toPayload(app: AppInfoMessage, text: string | null, error: string | null): AppPayload {
+/**
+ * The payload of an app with its text, from bytes without the trailing NUL. Bytes that are not UTF-8 are replaced by
+ * U+FFFD in the text.
+ */
+export function payloadOf(app: AppInfoMessage, bytes: Buffer): AppPayload {
+  return { ...payloadWithout(app, ""), text: bytes.toString("utf8"), bytes, error: null };
+}
+
+/** The payload of an app that comes without a text, for the reason `error`. */
+export function payloadWithout(app: AppInfoMessage, error: string): AppPayload {
   return {
     appid: app.appid,
     changeNumber: app.change_number ?? 0,
     missingToken: app.missing_token ?? false,
     onlyPublic: app.only_public ?? false,
-    text,
+    text: null,
+    bytes: null,
     error,
   };
 }
 
 /**
- * Decodes bytes from Steam's own connection: removes the trailing NUL, replaces bytes that are not UTF-8 by U+FFFD. A
- * SHA-1 that differs from the announced one is only logged: Steam sends it as a hint for "unchanged".
+ * The text of an app from Steam's own connection. A SHA-1 that differs from the announced one is only logged: Steam
+ * sends it as a hint for "unchanged".
  */
-export function decodeText(app: AppInfoMessage, bytes: Buffer, logger: Logger): string {
-  const text = withoutNul(bytes);
+export function payloadOfReply(app: AppInfoMessage, buffer: Buffer, logger: Logger): AppPayload {
+  const text = withoutNul(buffer);
   const announced = app.sha?.toString("hex");
   if (announced && hash("sha1", text) !== announced) {
     logger.debug(
@@ -43,7 +53,7 @@ export function decodeText(app: AppInfoMessage, bytes: Buffer, logger: Logger): 
       "the SHA-1 of an app's text differs from the announced one; the text is kept",
     );
   }
-  return text.toString("utf8");
+  return payloadOf(app, text);
 }
 
 /** Without the NUL that the wire adds, if it is there. */

@@ -9,7 +9,7 @@ import { SteamError } from "../process/errors.ts";
 import { valveDomains } from "../process/host-name.ts";
 import { int32Max } from "../process/limits.ts";
 import { fetchText, type HttpOffer, type HttpPayloadOptions, maxTextBytes, offeredText } from "./http-payload.ts";
-import { type AppInfoMessage, decodeText, toPayload } from "./payload.ts";
+import { type AppInfoMessage, payloadOf, payloadOfReply, payloadWithout } from "./payload.ts";
 import type { AppPayload, Pics } from "./port.ts";
 import { createRequests, type Requests, type RequestsOptions } from "./requests.ts";
 
@@ -216,22 +216,21 @@ async function readPayload(
   logger: Logger,
   signal: AbortSignal | undefined,
 ): Promise<AppPayload> {
-  if (app.buffer) return toPayload(app, decodeText(app, app.buffer, logger), null);
+  if (app.buffer) return payloadOfReply(app, app.buffer, logger);
   let from = "";
   try {
     const offered = offeredText(app, source.offer, source.http.hosts);
-    if (!offered) return toPayload(app, null, "Steam sent no buffer and offers none over HTTP");
+    if (!offered) return payloadWithout(app, "Steam sent no buffer and offers none over HTTP");
     from = `${offered.url}: `;
     if (offered.sizeBytes > source.budget.bytes) {
       throw new SteamError("protocol", "too much app info over HTTP for one batch");
     }
     source.budget.bytes -= offered.sizeBytes;
     const fetch = () => fetchText(offered, source.http, source.deadline, signal);
-    const text = await source.requests.fetchHttp(fetch, signal);
-    return toPayload(app, text.toString("utf8"), null);
+    return payloadOf(app, await source.requests.fetchHttp(fetch, signal));
   } catch (error) {
     signal?.throwIfAborted();
-    return toPayload(app, null, `${from}${error instanceof Error ? error.message : String(error)}`);
+    return payloadWithout(app, `${from}${error instanceof Error ? error.message : String(error)}`);
   }
 }
 

@@ -81,6 +81,8 @@ export interface AppPayload {
   onlyPublic: boolean;
   /** Text KeyValues without the trailing NUL; null when Steam sent none. */
   text: string | null;
+  /** The bytes that the text was decoded from. They may not be UTF-8. */
+  bytes: Buffer | null;
   /** Why there is no text (no buffer, HTTP fetch failed); null when there is one. */
   error: string | null;
 }

@@ -1,26 +1,17 @@
 import type { Logger } from "pino";
-import { extractApp, extractorVersion } from "../catalog/extract.ts";
-import type {
-  ApplyReply,
-  ApplyRequest,
-  CatalogStore,
-  ClaimedApp,
-  StoredRecord,
-  UnknownRule,
-} from "../db/catalog-store.ts";
+import { extractorVersion } from "../catalog/extract.ts";
+import type { ApplyReply, CatalogStore, ClaimedApp, UnknownRule } from "../db/catalog-store.ts";
 import type { Backoff } from "../process/backoff.ts";
 import { DatabaseError } from "../process/errors.ts";
-import { nextTurn } from "../process/time.ts";
-import type { AppPayload, Pics } from "../steam/port.ts";
+import type { Pics } from "../steam/port.ts";
 import { type AskAgain, defaultAskAgain } from "./ask-again.ts";
-import { type FetchedApps, fetchApps, isWithheld } from "./fetch-apps.ts";
+import { type ExtractedBatch, extractBatch, type Failure, type Keep } from "./extract-batch.ts";
+import { type FetchedApps, fetchApps } from "./fetch-apps.ts";
+import type { KeyCensus } from "./key-census.ts";
 import type { Lease } from "./lease.ts";
 
-/**
- * The one write path: fetch → extract → apply. Bulk sync and change monitor differ only in how apps come to be pending.
- */
-export interface BatchDeps {
-  pics: Pics;
+/** What extracting and storing needs, wherever the texts come from. */
+export interface WriteDeps {
   store: CatalogStore;
   logger: Logger;
   /** Most apps in one write. */
@@ -29,11 +20,22 @@ export interface BatchDeps {
   appBackoff: Backoff;
   /** When "unknown" is believed about an app that is stored and known. */
   unknownRule: UnknownRule;
-  /** What is done about apps that Steam's replies leave out; as {@link defaultAskAgain} when absent. */
-  askAgain?: AskAgain;
+  keep: Keep;
   /** Record each field that changes on an app that was stored before. */
   history: boolean;
   observe?: BatchObserver;
+  /** Counts the keys that the extractor does not read; absent: they are not counted. */
+  census?: KeyCensus;
+}
+
+/**
+ * The one write path: fetch → extract → apply. Bulk sync and change monitor differ only in how apps come to be pending,
+ * and `reextract` in where their texts come from.
+ */
+export interface BatchDeps extends WriteDeps {
+  pics: Pics;
+  /** What is done about apps that Steam's replies leave out; as {@link defaultAskAgain} when absent. */
+  askAgain?: AskAgain;
 }
 
 /** Receives measurements of every batch, for metrics. */
@@ -42,27 +44,13 @@ export interface BatchObserver {
   outcome(outcome: BatchOutcome): void;
 }
 
-export type BatchStep = "fetch" | "extract" | "apply";
+export type BatchStep = Failure["step"];
 
 export interface BatchOutcome extends Omit<ApplyReply, "doubted"> {
   failures: Failure[];
 }
 
 const outcomeCounts = ["stored", "stale", "unknown", "unconfirmed", "withheld", "failed", "lease_lost"] as const;
-
-/** An app that was not stored, and the step that failed; `apply` means that the database rejected it. */
-export interface Failure {
-  appid: number;
-  error: string;
-  step: BatchStep;
-  /** Steam did not answer for it, neither with the app nor as unknown. */
-  silent?: boolean;
-}
-
-/** A claimed batch after fetch and extract, ready to be written. */
-interface ExtractedBatch extends Pick<ApplyRequest, "apps" | "unknown" | "tokens"> {
-  failed: Failure[];
-}
 
 /**
  * Fetches, extracts and stores claimed apps under their lease.
@@ -72,14 +60,22 @@ interface ExtractedBatch extends Pick<ApplyRequest, "apps" | "unknown" | "tokens
  * (nothing is lost: the apps stay pending), and errors that are no single app's fault.
  */
 export async function applyBatch(deps: BatchDeps, lease: Lease, claimed: readonly ClaimedApp[]): Promise<BatchOutcome> {
-  const timed = async <T>(step: BatchStep, work: () => T | Promise<T>): Promise<T> => {
-    const startedAt = performance.now();
-    const result = await work();
-    deps.observe?.step(step, (performance.now() - startedAt) / 1_000);
-    return result;
-  };
-  const fetched = await timed("fetch", () => fetchApps(deps.pics, lease, claimed, deps.askAgain ?? defaultAskAgain));
-  const batch = await timed("extract", () => extractBatch(fetched, deps.logger));
+  const fetched = await timed(deps, "fetch", () =>
+    fetchApps(deps.pics, lease, claimed, deps.askAgain ?? defaultAskAgain),
+  );
+  return storeFetched(deps, lease, fetched, { isReextract: false });
+}
+
+/** Extracts and stores what was fetched, or kept (`isReextract`), under its lease; see {@link applyBatch}. */
+export async function storeFetched(
+  deps: WriteDeps,
+  lease: Lease,
+  fetched: FetchedApps,
+  { isReextract }: { isReextract: boolean },
+): Promise<BatchOutcome> {
+  const batch = await timed(deps, "extract", () => extractBatch(fetched, deps));
+  const claim: Claim = { leaseId: lease.id, isReextract };
+  for (const { appid, error } of batch.failed) deps.logger.warn({ appid, error }, notStored(claim));
   const outcome: BatchOutcome = {
     stored: 0,
     stale: 0,
@@ -93,46 +89,27 @@ export async function applyBatch(deps: BatchDeps, lease: Lease, claimed: readonl
   };
   for (const part of chunks(batch, deps.upsertBatchSize)) {
     lease.signal.throwIfAborted();
-    await timed("apply", () => write(deps, lease.id, part, outcome));
+    await timed(deps, "apply", () => write(deps, claim, part, outcome));
   }
   deps.observe?.outcome(outcome);
   return outcome;
 }
 
-/** Apps extracted in one turn of the event loop: two or three milliseconds. */
-const appsPerTurn = 40;
-const notStored = "app not stored; it is retried with backoff";
-
-async function extractBatch({ apps, unknown, failed, tokens }: FetchedApps, logger: Logger): Promise<ExtractedBatch> {
-  const records: StoredRecord[] = [];
-  const failures: Failure[] = failed.map((failure) => ({ ...failure, step: "fetch" }));
-  for (const [index, payload] of apps.entries()) {
-    // Yields to the event loop between replies and between their parts, so that requests such as /health are answered
-    // meanwhile.
-    if (index % appsPerTurn === 0) await nextTurn();
-    try {
-      records.push(toRecord(payload));
-    } catch (error) {
-      const step = payload.text === null ? "fetch" : "extract";
-      failures.push({ appid: payload.appid, error: error instanceof Error ? error.message : String(error), step });
-    }
-  }
-  for (const { appid, error } of failures) logger.warn({ appid, error }, notStored);
-  return { apps: records, unknown, failed: failures, tokens };
+async function timed<T>({ observe }: WriteDeps, step: BatchStep, work: () => Promise<T>): Promise<T> {
+  const startedAt = performance.now();
+  const result = await work();
+  observe?.step(step, (performance.now() - startedAt) / 1_000);
+  return result;
 }
 
-function toRecord(payload: AppPayload): StoredRecord {
-  if (payload.text === null) throw new Error(payload.error ?? "Steam sent no app info");
-  const { record, isPartial, lacks } = extractApp(payload.appid, payload.text, isWithheld(payload));
-  return {
-    ...record,
-    change_number: payload.changeNumber,
-    partial: isPartial,
-    // Also where only the text says so (`public_only`): the rest is requested again with a token.
-    missing_token: isPartial,
-    lacks,
-  };
+interface Claim {
+  leaseId: string;
+  /** The texts are kept ones: Steam was not asked. */
+  isReextract: boolean;
 }
+
+const notStored = ({ isReextract }: Claim) =>
+  isReextract ? "app not read again; it stays as it is stored" : "app not stored; it is retried with backoff";
 
 /** Parts of at most `size` apps; everything but the records is small and goes with the first. */
 function* chunks(batch: ExtractedBatch, size: number): Generator<ExtractedBatch> {
@@ -147,28 +124,28 @@ const onlyApps = (apps: ExtractedBatch["apps"]): ExtractedBatch => ({ apps, unkn
 /**
  * Writes a part and adds its counts to `outcome`. A part that Postgres rejects or does not finish in time is bisected.
  */
-async function write(deps: BatchDeps, leaseId: string, part: ExtractedBatch, outcome: BatchOutcome): Promise<void> {
+async function write(deps: WriteDeps, claim: Claim, part: ExtractedBatch, outcome: BatchOutcome): Promise<void> {
   const { store, logger, appBackoff, unknownRule, history } = deps;
   try {
     const failed = part.failed.map(({ appid, error }) => ({ appid, error }));
-    const reply = await store.apply({ leaseId, ...part, failed, extractorVersion, appBackoff, unknownRule, history });
+    const reply = await store.apply({ ...claim, ...part, failed, extractorVersion, appBackoff, unknownRule, history });
     for (const key of outcomeCounts) outcome[key] += reply[key];
     outcome.mass_unknown ||= reply.mass_unknown;
     outcome.failures.push(...part.failed, ...reply.doubted.map((doubted) => ({ ...doubted, step: "fetch" as const })));
-    for (const doubted of reply.doubted) logger.warn(doubted, notStored);
+    for (const doubted of reply.doubted) logger.warn(doubted, notStored(claim));
   } catch (error) {
     if (!(error instanceof DatabaseError) || (error.fault !== "data" && error.fault !== "timeout")) throw error;
     if (part.apps.length === 0) throw error;
-    for (const smaller of bisect(deps.logger, part, error)) await write(deps, leaseId, smaller, outcome);
+    for (const smaller of bisect(deps.logger, claim, part, error)) await write(deps, claim, smaller, outcome);
   }
 }
 
 /** The two halves of a rejected part. A poison app that is alone is recorded as failed, in place of its record. */
-function bisect(logger: Logger, part: ExtractedBatch, error: DatabaseError): ExtractedBatch[] {
+function bisect(logger: Logger, claim: Claim, part: ExtractedBatch, error: DatabaseError): ExtractedBatch[] {
   const [first, ...others] = part.apps;
   if (first !== undefined && others.length === 0) {
     const rejection = { appid: first.appid, error: `the database rejects it: ${error.message} (${error.code})` };
-    logger.warn(rejection, notStored);
+    logger.warn(rejection, notStored(claim));
     return [{ ...part, apps: [], failed: [...part.failed, { ...rejection, step: "apply" }] }];
   }
   const middle = Math.ceil(part.apps.length / 2);

@@ -99,7 +99,7 @@ interface Pass {
 
 async function runPass(pass: Pass): Promise<void> {
   const { options, tracker, pool, stopping } = pass;
-  const { pics, store, logger, appids } = options;
+  const { pics, store, logger, appids, census } = options;
   const { signal } = stopping;
   const begin = await beginPass(options, signal);
   tracker.pendingBefore(begin.pending);
@@ -117,6 +117,8 @@ async function runPass(pass: Pass): Promise<void> {
 
   tracker.enter("finishing");
   await nameLabels({ pics, store, logger, signal });
+  // While the load still counts as the first: none of its keys are news.
+  await census?.flush();
   if (appids === null) await store.finishBulk({ startedAt: begin.started_at });
   tracker.enter("done");
 }

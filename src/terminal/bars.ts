@@ -1,6 +1,7 @@
 import type { CollectorPhase, CollectorProgress } from "../collector/progress.ts";
 import type { LibraryProgress } from "../library/progress.ts";
 import type { BulkProgress } from "../sync/progress.ts";
+import type { ReextractProgress } from "../sync/reextract.ts";
 import { formatCount, formatDuration, formatLine } from "./format.ts";
 
 /** The progress of each system as a bar and figures, in one line of at most `width` columns; the end is cut off. */
@@ -21,6 +22,17 @@ export function formatBulkLine(progress: BulkProgress, width = 80): string {
   if (failed > 0) pieces.push(`${formatCount(failed)} failed`);
   if (unanswered > 0) pieces.push(`${formatCount(unanswered)} unanswered`);
   return formatLine(phase, share, pieces, width);
+}
+
+export function formatReextractLine(progress: ReextractProgress, width = 80): string {
+  const { total, done, failed, rate_per_second, eta_seconds } = progress;
+  const pieces = [
+    `${formatCount(done + failed)} of ${formatCount(total)} apps`,
+    `${formatCount(Math.round(rate_per_second))}/s`,
+  ];
+  if (eta_seconds !== null) pieces.push(`${formatDuration(eta_seconds)} left`);
+  if (failed > 0) pieces.push(`${formatCount(failed)} failed`);
+  return formatLine("reading", total > 0 ? (done + failed) / total : null, pieces, width);
 }
 
 const collectorPhaseNames: Record<CollectorPhase, string> = {

@@ -1,7 +1,7 @@
 import type { AppRecord } from "../catalog/app-record.ts";
 import type { AppView } from "../catalog/views.ts";
 import { freshness, titleOf } from "./app.ts";
-import { canonical, differences, namesOf, recordOf } from "./comparison.ts";
+import { canonical, differences, namesOf, recordOf, servedApart } from "./comparison.ts";
 import { type Field, type FieldName, fields, type Names } from "./fields.ts";
 import { facts, gap, labelWidth, paint, paragraph, type Terminal, table } from "./layout.ts";
 
@@ -45,7 +45,8 @@ export function fetchedDocument({ app, note }: StoredSide, steam: SteamSide): Fe
   };
 }
 
-/** The same as text: the fields that differ side by side, those that agree, then those that only the stored app has. */
+/** The same as text: the fields that differ side by side, those that agree, those that only the stored app has, then
+ * branches and depots as Steam has them. */
 export function formatFetched(stored: StoredSide, steam: SteamSide, terminal: Terminal, now: number): string {
   const record = canonical(steam.record);
   const names = joined(stored.app, steam.tagNames);
@@ -62,13 +63,16 @@ export function formatFetched(stored: StoredSide, steam: SteamSide, terminal: Te
 
 function compared(stored: AppRecord, steam: AppRecord, names: Names, terminal: Terminal): string[] {
   const differs = differences(stored, steam);
-  const agreed = fields.filter(({ name }) => steam[name] !== undefined && !differs.includes(name));
-  const onlyStored = fields.filter(({ name }) => steam[name] === undefined);
+  const compared = fields.filter(({ name }) => !servedApart.includes(name));
+  const agreed = compared.filter(({ name }) => steam[name] !== undefined && !differs.includes(name));
+  const onlyStored = compared.filter(({ name }) => steam[name] === undefined);
+  const onlySteam = fields.filter(({ name }) => servedApart.includes(name));
   return [
     "",
     ...(differs.length === 0 ? ["No differences."] : sideBySide(differs, stored, steam, names, terminal)),
     ...group("Equal", agreed, stored, names, terminal),
     ...group("Stored only", onlyStored, stored, names, terminal),
+    ...group("Steam now, not compared", onlySteam, steam, names, terminal),
   ];
 }
 

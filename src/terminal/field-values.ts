@@ -1,4 +1,4 @@
-import type { LanguageSupport, SteamDeckRecord } from "../catalog/app-record.ts";
+import type { LanguageSupport, SteamDeckRecord, SteamDeckTest } from "../catalog/app-record.ts";
 import { clean, formatTime } from "./layout.ts";
 
 /** Values of fields, formatted for a terminal or brought into the canonical form in which two sources can be compared. */
@@ -44,9 +44,9 @@ export function formatLanguages(languages: Record<string, LanguageSupport>): str
     .join(", ");
 }
 
-/** The verdicts, then one line per test with Valve's code of its outcome. */
+/** The verdicts, then one line per test with Valve's code of its outcome, then what Valve noted. */
 export function formatDeck(deck: SteamDeckRecord): string {
-  const { category, steamos_category, machine_category, frame_category, test_timestamp, tested_build_id, tests } = deck;
+  const { category, steamos_category, machine_category, frame_category, test_timestamp, tested_build_id } = deck;
   const verdict = [
     category,
     steamos_category && `SteamOS ${steamos_category}`,
@@ -55,8 +55,18 @@ export function formatDeck(deck: SteamDeckRecord): string {
     test_timestamp && `tested ${formatTime(test_timestamp)}`,
     tested_build_id && `build ${clean(tested_build_id)}`,
   ];
-  const outcomes = (tests ?? []).map(({ display, token }) => `[${display ?? "–"}] ${testName(clean(token))}`);
-  return [verdict.filter(Boolean).join(", "), ...outcomes].join("\n");
+  return [
+    verdict.filter(Boolean).join(", "),
+    ...formatTests(deck.tests, ""),
+    ...formatTests(deck.steamos_tests, "SteamOS: "),
+    ...formatTests(deck.machine_tests, "Steam Machine: "),
+    ...formatTests(deck.frame_tests, "Steam Frame: "),
+    ...Object.entries(deck.configuration ?? {}).map(([key, value]) => `${clean(key)}: ${clean(value)}`),
+  ].join("\n");
+}
+
+function formatTests(tests: readonly SteamDeckTest[] | null, system: string): string[] {
+  return (tests ?? []).map(({ display, token }) => `[${display ?? "–"}] ${system}${testName(clean(token))}`);
 }
 
 /** `#SteamDeckVerified_TestResult_ControllerGlyphsMatchDeckDevice` without its common prefix. */
@@ -71,16 +81,21 @@ export const ascending = (ids: readonly number[]) => ids.toSorted((a, b) => a - 
 
 export const sorted = (texts: readonly string[]) => texts.toSorted();
 
+/** With its keys in one order, since comparisons are by JSON. */
+export function byKey<T>(record: Record<string, T>): Record<string, T> {
+  return Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
 export function canonicalLanguages(languages: Record<string, LanguageSupport>): Record<string, LanguageSupport> {
-  const entries = Object.entries(languages).sort(([a], [b]) => (a < b ? -1 : 1));
+  const entries = Object.entries(byKey(languages));
   return Object.fromEntries(
     entries.map(([name, { supported, full_audio, subtitles }]) => [name, { supported, full_audio, subtitles }]),
   );
 }
 
-/** With its keys in one order, since comparisons are by JSON. */
+/** With its keys in one order. */
 export function canonicalDeck(deck: SteamDeckRecord): SteamDeckRecord {
-  const { category, steamos_category, machine_category, frame_category, test_timestamp, tested_build_id, tests } = deck;
+  const { category, steamos_category, machine_category, frame_category, test_timestamp, tested_build_id } = deck;
   return {
     category,
     steamos_category,
@@ -88,6 +103,14 @@ export function canonicalDeck(deck: SteamDeckRecord): SteamDeckRecord {
     frame_category,
     test_timestamp: test_timestamp && canonicalTime(test_timestamp),
     tested_build_id,
-    tests: tests?.map(({ display, token }) => ({ display, token })) ?? null,
+    tests: canonicalTests(deck.tests),
+    steamos_tests: canonicalTests(deck.steamos_tests),
+    machine_tests: canonicalTests(deck.machine_tests),
+    frame_tests: canonicalTests(deck.frame_tests),
+    configuration: deck.configuration && byKey(deck.configuration),
   };
+}
+
+function canonicalTests(tests: readonly SteamDeckTest[] | null): SteamDeckTest[] | null {
+  return tests?.map(({ display, token }) => ({ display, token })) ?? null;
 }

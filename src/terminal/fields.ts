@@ -1,6 +1,8 @@
 import type { AppRecord } from "../catalog/app-record.ts";
+import { canonicalAssets, formatAssets, formatBranches, formatDepots, formatNames } from "./field-content.ts";
 import {
   ascending,
+  byKey,
   canonicalDeck,
   canonicalLanguages,
   canonicalTime,
@@ -43,18 +45,23 @@ export const fieldGroups: readonly { title: string; fields: readonly Field[] }[]
     title: "Store",
     fields: [
       text("name", "Name"),
+      field("name_localized", "Other names", formatNames, byKey),
       text("type", "Type"),
       text("release_state", "State"),
       time("steam_release_date", "Released"),
       time("original_release_date", "First released"),
       flag("is_free", "Free"),
       field("parent_appid", "Belongs to", (appid, { apps }) => formatIds([appid], apps)),
+      field("must_own_appid", "Must own", (appid, { apps }) => formatIds([appid], apps)),
       field("dlc", "DLC", (appids, { apps }) => formatIds(appids, apps), ascending),
       list("developers", "Developers"),
       list("publishers", "Publishers"),
       list("franchises", "Franchises"),
       text("homepage_url", "Homepage"),
       text("app_state", "App state"),
+      field("restricted_countries", "Not sold in", (codes) => codes.map(clean).join(", ")),
+      field("family_sharing_excluded", "Family sharing", (excluded) => (excluded ? "excluded" : "not excluded")),
+      field("playtest_type", "Playtest type", String),
       time("store_asset_mtime", "Store page changed"),
     ],
   },
@@ -67,6 +74,7 @@ export const fieldGroups: readonly { title: string; fields: readonly Field[] }[]
       field("primary_genre_id", "Primary genre", (id, { genres }) => formatIds([id], genres)),
       field("categories", "Categories", (ids, { categories }) => formatIds(ids, categories), ascending),
       field("content_descriptors", "Content", (ids) => formatIds(ids, contentDescriptors)),
+      field("ai_content", "AI content", (kinds) => kinds.map((kind) => kind.replaceAll("_", "-")).join(", ")),
       flag("has_workshop", "Workshop"),
     ],
   },
@@ -75,6 +83,8 @@ export const fieldGroups: readonly { title: string; fields: readonly Field[] }[]
     fields: [
       field("pics_review_score", "Score", (score) => formatIds([score], reviewScores)),
       field("pics_review_percentage", "Positive", (share) => `${share} %`),
+      field("pics_review_score_without_bombs", "Score w/o bombs", (score) => formatIds([score], reviewScores)),
+      field("pics_review_percentage_without_bombs", "Positive w/o bombs", (share) => `${share} %`),
       field("metacritic_score", "Metacritic", String),
       text("metacritic_url", "Metacritic page"),
     ],
@@ -83,11 +93,22 @@ export const fieldGroups: readonly { title: string; fields: readonly Field[] }[]
     title: "Platform support",
     fields: [
       field("platforms", "Platforms", (platforms) => platforms.replaceAll(",", ", ")),
+      field("os_arch", "Architecture", (bits) => `${clean(bits)} bit`),
+      field("vr_support", "Virtual reality", clean),
       text("controller_support", "Controllers"),
       field("languages", "Languages", formatLanguages, canonicalLanguages),
       field("steam_deck", "Steam Deck", formatDeck, canonicalDeck),
+    ],
+  },
+  {
+    title: "Files",
+    fields: [
       time("last_content_update", "Built"),
       text("current_build_id", "Build"),
+      text("install_dir", "Folder"),
+      field("branches", "Branches", formatBranches),
+      field("depots", "Depots", formatDepots),
+      field("assets", "Art", formatAssets, canonicalAssets),
     ],
   },
 ];

@@ -6,7 +6,8 @@
 create temporary table tables_made as
 select name
 from unnest(array[
-  'sync_status', 'pics_sync_state', 'pics_gaps', 'pics_access_tokens', 'pics_replies', 'leader_leases', 'workers', 'app_changes'
+  'sync_status', 'pics_sync_state', 'pics_gaps', 'pics_access_tokens', 'pics_replies', 'leader_leases', 'workers', 'app_changes',
+  'steam_keys'
 ]) as name
 where to_regclass('public.' || name) is null;
 
@@ -168,6 +169,20 @@ create index if not exists app_changes_by_app on public.app_changes (appid, id);
 -- History only grows at its end, where such an index costs next to nothing.
 create index if not exists app_changes_by_time on public.app_changes using brin (detected_at) with (pages_per_range = 16);
 comment on table public.app_changes is 'One row per field that changed on an app that was stored before.';
+
+create table if not exists public.steam_keys (
+  path text primary key,
+  payloads bigint not null,
+  first_appid integer not null,
+  first_seen_at timestamptz not null default now(),
+  last_seen_at timestamptz not null default now(),
+  in_first_load boolean not null default false
+);
+comment on table public.steam_keys is 'Keys of Steam''s app info that the extractor does not read, at most 2,000 (see pics_count_keys).';
+comment on column public.steam_keys.path is 'Path of the key, such as common.eulas; at most 200 characters.';
+comment on column public.steam_keys.payloads is 'App infos that had the key; one that is read again counts again.';
+comment on column public.steam_keys.first_appid is 'The app that it was first seen on.';
+comment on column public.steam_keys.in_first_load is 'First seen before a bulk sync was complete, when every key is new.';
 
 ------------------------------------------------------------------------------------------------------------- verdicts
 

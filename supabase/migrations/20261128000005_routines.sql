@@ -316,8 +316,7 @@ declare
 begin
   update public.sync_status set
     attempts = case when is_counted then greatest(attempts - 1, 0) else attempts end,
-    next_attempt_at = case when is_counted then least(next_attempt_at, case when next_attempt_at is not null then clock_timestamp() end)
-      else next_attempt_at end,
+    next_attempt_at = case when is_counted and next_attempt_at is not null then least(next_attempt_at, clock_timestamp()) else next_attempt_at end,
     lease_id = null, lease_until = null, lease_change = null
   where lease_id = (request ->> 'lease_id')::uuid;
   get diagnostics released = row_count;
@@ -327,9 +326,11 @@ $$;
 
 -- Claims apps whose kept text an older version of the extractor read, under a lease and in appid order. Only a text of the stored change
 -- number is claimed. Marks and attempts stay as they are: Steam is not asked.
---   request  {"lease_id": uuid, "max": apps, "lease_seconds": n, "extractor_version": that reads them now, "after": appid}
+--   request  {"lease_id": uuid, "max": apps, "lease_seconds": n, "extractor_version": that reads them now, "after": appid,
+--             "except": apps that are left out, which failed before}
 --   reply    {"apps": [{"appid", "change_number", "partial", "data": base64 of the deflated text}, …],
---             "due_in_seconds": with no apps, until the first lease of another worker on such an app lapses, or null}
+--             "due_in_seconds": with no apps, until the first of those that another worker holds, or that lie before `after`, is free;
+--             null when none is left}
 -- The same lease_id again returns the same apps.
 create or replace function public.pics_claim_kept(request jsonb) returns jsonb
 language plpgsql volatile
@@ -339,6 +340,7 @@ declare
   this_lease constant uuid := (request ->> 'lease_id')::uuid;
   this_version constant integer := (request ->> 'extractor_version')::integer;
   first_after constant integer := (request ->> 'after')::integer;
+  left_out constant integer[] := array(select jsonb_array_elements_text(request -> 'except')::integer);
   now_at constant timestamptz := clock_timestamp();
   claimed jsonb;
 begin
@@ -349,7 +351,8 @@ begin
     with free as (
       select s.appid from public.sync_status s
       join public.app_info i on i.appid = s.appid and i.change_number = s.pics_change_number
-      where s.appid > first_after and coalesce(s.extractor_version, 1) < this_version and (s.lease_until is null or s.lease_until <= now_at)
+      where s.appid > first_after and coalesce(s.extractor_version, 1) < this_version and s.appid <> all (left_out)
+        and (s.lease_until is null or s.lease_until <= now_at)
       order by s.appid
       limit (request ->> 'max')::integer
       for update of s skip locked
@@ -370,9 +373,9 @@ begin
   return jsonb_build_object(
     'apps', coalesce(claimed, '[]'),
     'due_in_seconds', case when claimed is null then (
-      select extract(epoch from min(s.lease_until) - now_at)
+      select extract(epoch from min(greatest(s.lease_until, now_at)) - now_at)
       from public.sync_status s join public.app_info i on i.appid = s.appid and i.change_number = s.pics_change_number
-      where s.lease_until > now_at and coalesce(s.extractor_version, 1) < this_version
+      where coalesce(s.extractor_version, 1) < this_version and s.appid <> all (left_out)
     ) end
   );
 end
@@ -1099,7 +1102,9 @@ as $$
       (a.image ->> 'extractor_version')::integer as version_now
   ) before
   cross join lateral jsonb_each(a.image) as field
-  where before.image -> field.key is distinct from field.value and field.key <> 'extractor_version'
+  where before.image -> field.key is distinct from field.value
+    -- The collector writes is_listed, with a row of its own.
+    and field.key not in ('extractor_version', 'is_listed')
     and (version_before = version_now or public.pics_field_version(field.key) <= least(version_before, version_now))
   order by a.appid, field.key;
 $$;
@@ -1503,6 +1508,56 @@ $$;
 create or replace trigger pics_announce before insert on public.app_changes
 for each statement execute function public.pics_announce_changes();
 
+---------------------------------------------------------------------------------------------------------- key census
+
+-- Counts the keys of app infos that the extractor does not read.
+--   request  {"request_id": uuid, "keys": [{"path": at most 200 characters, "payloads": that have it, "appid": one of them}, …],
+--             "read": [path, …] that the extractor reads: rows that an older version left are deleted; or absent}
+--   reply    {"added": [path, …] that were not in steam_keys, "first_load": whether no bulk sync is complete, so that all keys are new,
+--             "refused": paths that were not added, because the table is full}
+-- Keys come from outside, so the table holds at most 2,000 paths; those that it has are counted on. Idempotent by request_id, as pics_apply.
+create or replace function public.pics_count_keys(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  max_paths constant integer := 2000;
+  this_request constant uuid := (request ->> 'request_id')::uuid;
+  this_reply jsonb := public.pics_replay(this_request);
+  is_first_load constant boolean := (select bulk_completed_at is null from public.pics_sync_state where id = 1);
+  room integer;
+begin
+  if this_reply is not null then
+    return this_reply;
+  end if;
+  -- One transaction at a time: two workers would each fill the same room.
+  perform pg_advisory_xact_lock(hashtextextended('pics_count_keys', 0));
+  delete from public.steam_keys where path in (select jsonb_array_elements_text(request -> 'read'));
+  room := greatest(0, max_paths - (select count(*) from public.steam_keys));
+
+  with counted as (
+    select path, sum(payloads) as payloads, (array_agg(appid order by appid))[1] as appid
+    from jsonb_to_recordset(request -> 'keys') as k(path text, payloads bigint, appid integer)
+    group by path
+  ), placed as (
+    select counted.*, known.path is not null as is_known,
+      row_number() over (partition by known.path is null order by counted.path) > room as is_beyond
+    from counted left join public.steam_keys known on known.path = counted.path
+  ), written as (
+    insert into public.steam_keys as k (path, payloads, first_appid, in_first_load)
+    select path, payloads, appid, is_first_load from placed where is_known or not is_beyond order by path
+    on conflict (path) do update set payloads = k.payloads + excluded.payloads, last_seen_at = excluded.last_seen_at
+  )
+  select jsonb_build_object(
+    'added', coalesce(jsonb_agg(path order by path) filter (where not is_known and not is_beyond), '[]'),
+    'first_load', is_first_load,
+    'refused', count(*) filter (where not is_known and is_beyond)
+  )
+  into this_reply from placed;
+  return public.pics_keep_reply(this_request, this_reply);
+end
+$$;
+
 -- The collector: the store's app lists, SteamSpy's numbers about games, and the daily quotas of web APIs. One worker collects at a time, under
 -- the leader lease `collector`; its progress is one row of collector_state, so that the next leader resumes where it stopped.
 
@@ -1638,9 +1693,11 @@ end
 $$;
 
 -- Applies the next batch of an accepted run: inserts new apps, sets is_listed of listed ones, clears it of vanished ones.
---   request  {"worker_id", "run", "max": entries of the lists}
+--   request  {"worker_id", "run", "max": entries of the lists, "history": whether app_changes gets a row for each app that it takes out or
+--             in (default true)}
 --   reply    {"done", "lists": as accepted, "applied": listed apps, "inserted", "relisted", "delisted": so far}
--- PICS owns the name of an app that it has stored. Apps of a list that is no longer read stay listed.
+-- PICS owns the name of an app that it has stored. Apps of a list that is no longer read stay listed. An app that is named for the first
+-- time makes a row of app_changes only where an earlier list of that kind did not name it: in the first list of a kind all apps are new.
 create or replace function public.collector_apply_list(request jsonb) returns jsonb
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -1649,6 +1706,10 @@ as $$
 declare
   state public.collector_state := public.collector_held_by((request ->> 'worker_id')::uuid);
   kinds text[];
+  -- Those of which an earlier list is stored.
+  kinds_before text[];
+  has_history constant boolean := coalesce((request ->> 'history')::boolean, true);
+  listed_before jsonb;
   -- The batch as a range of appids: a first list fills tables without statistics, where a range is planned well and a set is not.
   past integer;
   upto integer;
@@ -1671,6 +1732,15 @@ begin
   from (
     select appid from public.app_list_entries where appid > past order by appid limit (request ->> 'max')::integer
   ) page;
+
+  -- History, first half: what was listed and what was not. Only this function writes it, and the state is locked.
+  if has_history then
+    kinds_before := array(select jsonb_path_query(state.list_counts, '$.lists[*] ? (@.before > 0).kind') #>> '{}');
+    listed_before := (
+      select coalesce(jsonb_object_agg(appid, is_listed), '{}') from public.apps
+      where appid > past and appid <= upto and is_listed is not null
+    );
+  end if;
 
   -- Waits for pics_apply calls that are storing some of them, so that the names that PICS owns are known.
   perform from public.sync_status where appid > past and appid <= upto and pics_change_number is null order by appid for share;
@@ -1712,6 +1782,20 @@ begin
   ) gone
   where a.appid = gone.appid and a.appid > past and a.appid <= upto and a.is_listed is not false;
   get diagnostics delisted = row_count;
+
+  -- History, second half.
+  if has_history then
+    insert into public.app_changes (appid, change_number, field, old, new)
+    select appid, coalesce((select s.pics_change_number from public.sync_status s where s.appid = a.appid), 0), 'is_listed',
+      listed_before -> a.appid::text, to_jsonb(is_listed)
+    from public.apps a
+    where appid > past and appid <= upto and to_jsonb(is_listed) is distinct from listed_before -> appid::text and (
+      listed_before ? appid::text or exists (
+        select from public.app_list_entries e where e.appid = a.appid and e.seen_in = state.list_run and e.kind = any (kinds_before)
+      )
+    )
+    order by appid;
+  end if;
 
   insert into public.game_metadata (appid)
   select appid from public.app_list_entries
@@ -2321,7 +2405,29 @@ $$;
 
 ------------------------------------------------------------------------------------------------------------- status
 
--- State of the sync. reply {columns of pics_sync_state…, "pending", "failing", "unconfirmed", "apps"}; the counts as in pics_backlog
+-- Keys of Steam's app info that the extractor does not read (see pics_count_keys). New ones were first seen within 7 days, and not in the
+-- first load.
+--   reply {"count", "new_count", "new": [{"path", "payloads", "first_appid", "first_seen_at"}, …] the latest 20}
+create or replace function public.pics_unread_keys() returns jsonb
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  with newcomers as (
+    select path, payloads, first_appid, first_seen_at from public.steam_keys
+    where not in_first_load and first_seen_at > now() - interval '7 days'
+  )
+  select jsonb_build_object(
+    'count', (select count(*) from public.steam_keys),
+    'new_count', (select count(*) from newcomers),
+    'new', (
+      select coalesce(jsonb_agg(to_jsonb(latest) order by first_seen_at desc, path), '[]')
+      from (select * from newcomers order by first_seen_at desc, path limit 20) latest
+    )
+  );
+$$;
+
+-- State of the sync.
+--   reply {columns of pics_sync_state…, "pending", "failing", "unconfirmed": as in pics_backlog, "apps", "unread_keys": see pics_unread_keys}
 create or replace function public.pics_state() returns jsonb
 language sql stable
 set search_path = pg_catalog, pg_temp
@@ -2332,7 +2438,8 @@ as $$
     'failing', (
       select count(*) from public.sync_status where pics_pending_change is not null and attempts > 0 and next_attempt_at is not null
     ),
-    'unconfirmed', (select count(*) from public.sync_status where pics_pending_change is not null and unknown_since is not null)
+    'unconfirmed', (select count(*) from public.sync_status where pics_pending_change is not null and unknown_since is not null),
+    'unread_keys', public.pics_unread_keys()
   )
   from public.pics_sync_state state where id = 1;
 $$;

@@ -133,9 +133,11 @@ end
 $$;
 
 -- Applies the next batch of an accepted run: inserts new apps, sets is_listed of listed ones, clears it of vanished ones.
---   request  {"worker_id", "run", "max": entries of the lists}
+--   request  {"worker_id", "run", "max": entries of the lists, "history": whether app_changes gets a row for each app that it takes out or
+--             in (default true)}
 --   reply    {"done", "lists": as accepted, "applied": listed apps, "inserted", "relisted", "delisted": so far}
--- PICS owns the name of an app that it has stored. Apps of a list that is no longer read stay listed.
+-- PICS owns the name of an app that it has stored. Apps of a list that is no longer read stay listed. An app that is named for the first
+-- time makes a row of app_changes only where an earlier list of that kind did not name it: in the first list of a kind all apps are new.
 create or replace function public.collector_apply_list(request jsonb) returns jsonb
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -144,6 +146,10 @@ as $$
 declare
   state public.collector_state := public.collector_held_by((request ->> 'worker_id')::uuid);
   kinds text[];
+  -- Those of which an earlier list is stored.
+  kinds_before text[];
+  has_history constant boolean := coalesce((request ->> 'history')::boolean, true);
+  listed_before jsonb;
   -- The batch as a range of appids: a first list fills tables without statistics, where a range is planned well and a set is not.
   past integer;
   upto integer;
@@ -166,6 +172,15 @@ begin
   from (
     select appid from public.app_list_entries where appid > past order by appid limit (request ->> 'max')::integer
   ) page;
+
+  -- History, first half: what was listed and what was not. Only this function writes it, and the state is locked.
+  if has_history then
+    kinds_before := array(select jsonb_path_query(state.list_counts, '$.lists[*] ? (@.before > 0).kind') #>> '{}');
+    listed_before := (
+      select coalesce(jsonb_object_agg(appid, is_listed), '{}') from public.apps
+      where appid > past and appid <= upto and is_listed is not null
+    );
+  end if;
 
   -- Waits for pics_apply calls that are storing some of them, so that the names that PICS owns are known.
   perform from public.sync_status where appid > past and appid <= upto and pics_change_number is null order by appid for share;
@@ -207,6 +222,20 @@ begin
   ) gone
   where a.appid = gone.appid and a.appid > past and a.appid <= upto and a.is_listed is not false;
   get diagnostics delisted = row_count;
+
+  -- History, second half.
+  if has_history then
+    insert into public.app_changes (appid, change_number, field, old, new)
+    select appid, coalesce((select s.pics_change_number from public.sync_status s where s.appid = a.appid), 0), 'is_listed',
+      listed_before -> a.appid::text, to_jsonb(is_listed)
+    from public.apps a
+    where appid > past and appid <= upto and to_jsonb(is_listed) is distinct from listed_before -> appid::text and (
+      listed_before ? appid::text or exists (
+        select from public.app_list_entries e where e.appid = a.appid and e.seen_in = state.list_run and e.kind = any (kinds_before)
+      )
+    )
+    order by appid;
+  end if;
 
   insert into public.game_metadata (appid)
   select appid from public.app_list_entries

@@ -309,8 +309,7 @@ declare
 begin
   update public.sync_status set
     attempts = case when is_counted then greatest(attempts - 1, 0) else attempts end,
-    next_attempt_at = case when is_counted then least(next_attempt_at, case when next_attempt_at is not null then clock_timestamp() end)
-      else next_attempt_at end,
+    next_attempt_at = case when is_counted and next_attempt_at is not null then least(next_attempt_at, clock_timestamp()) else next_attempt_at end,
     lease_id = null, lease_until = null, lease_change = null
   where lease_id = (request ->> 'lease_id')::uuid;
   get diagnostics released = row_count;
@@ -320,9 +319,11 @@ $$;
 
 -- Claims apps whose kept text an older version of the extractor read, under a lease and in appid order. Only a text of the stored change
 -- number is claimed. Marks and attempts stay as they are: Steam is not asked.
---   request  {"lease_id": uuid, "max": apps, "lease_seconds": n, "extractor_version": that reads them now, "after": appid}
+--   request  {"lease_id": uuid, "max": apps, "lease_seconds": n, "extractor_version": that reads them now, "after": appid,
+--             "except": apps that are left out, which failed before}
 --   reply    {"apps": [{"appid", "change_number", "partial", "data": base64 of the deflated text}, …],
---             "due_in_seconds": with no apps, until the first lease of another worker on such an app lapses, or null}
+--             "due_in_seconds": with no apps, until the first of those that another worker holds, or that lie before `after`, is free;
+--             null when none is left}
 -- The same lease_id again returns the same apps.
 create or replace function public.pics_claim_kept(request jsonb) returns jsonb
 language plpgsql volatile
@@ -332,6 +333,7 @@ declare
   this_lease constant uuid := (request ->> 'lease_id')::uuid;
   this_version constant integer := (request ->> 'extractor_version')::integer;
   first_after constant integer := (request ->> 'after')::integer;
+  left_out constant integer[] := array(select jsonb_array_elements_text(request -> 'except')::integer);
   now_at constant timestamptz := clock_timestamp();
   claimed jsonb;
 begin
@@ -342,7 +344,8 @@ begin
     with free as (
       select s.appid from public.sync_status s
       join public.app_info i on i.appid = s.appid and i.change_number = s.pics_change_number
-      where s.appid > first_after and coalesce(s.extractor_version, 1) < this_version and (s.lease_until is null or s.lease_until <= now_at)
+      where s.appid > first_after and coalesce(s.extractor_version, 1) < this_version and s.appid <> all (left_out)
+        and (s.lease_until is null or s.lease_until <= now_at)
       order by s.appid
       limit (request ->> 'max')::integer
       for update of s skip locked
@@ -363,9 +366,9 @@ begin
   return jsonb_build_object(
     'apps', coalesce(claimed, '[]'),
     'due_in_seconds', case when claimed is null then (
-      select extract(epoch from min(s.lease_until) - now_at)
+      select extract(epoch from min(greatest(s.lease_until, now_at)) - now_at)
       from public.sync_status s join public.app_info i on i.appid = s.appid and i.change_number = s.pics_change_number
-      where s.lease_until > now_at and coalesce(s.extractor_version, 1) < this_version
+      where coalesce(s.extractor_version, 1) < this_version and s.appid <> all (left_out)
     ) end
   );
 end
@@ -1092,7 +1095,9 @@ as $$
       (a.image ->> 'extractor_version')::integer as version_now
   ) before
   cross join lateral jsonb_each(a.image) as field
-  where before.image -> field.key is distinct from field.value and field.key <> 'extractor_version'
+  where before.image -> field.key is distinct from field.value
+    -- The collector writes is_listed, with a row of its own.
+    and field.key not in ('extractor_version', 'is_listed')
     and (version_before = version_now or public.pics_field_version(field.key) <= least(version_before, version_now))
   order by a.appid, field.key;
 $$;
@@ -1495,3 +1500,53 @@ $$;
 
 create or replace trigger pics_announce before insert on public.app_changes
 for each statement execute function public.pics_announce_changes();
+
+---------------------------------------------------------------------------------------------------------- key census
+
+-- Counts the keys of app infos that the extractor does not read.
+--   request  {"request_id": uuid, "keys": [{"path": at most 200 characters, "payloads": that have it, "appid": one of them}, …],
+--             "read": [path, …] that the extractor reads: rows that an older version left are deleted; or absent}
+--   reply    {"added": [path, …] that were not in steam_keys, "first_load": whether no bulk sync is complete, so that all keys are new,
+--             "refused": paths that were not added, because the table is full}
+-- Keys come from outside, so the table holds at most 2,000 paths; those that it has are counted on. Idempotent by request_id, as pics_apply.
+create or replace function public.pics_count_keys(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  max_paths constant integer := 2000;
+  this_request constant uuid := (request ->> 'request_id')::uuid;
+  this_reply jsonb := public.pics_replay(this_request);
+  is_first_load constant boolean := (select bulk_completed_at is null from public.pics_sync_state where id = 1);
+  room integer;
+begin
+  if this_reply is not null then
+    return this_reply;
+  end if;
+  -- One transaction at a time: two workers would each fill the same room.
+  perform pg_advisory_xact_lock(hashtextextended('pics_count_keys', 0));
+  delete from public.steam_keys where path in (select jsonb_array_elements_text(request -> 'read'));
+  room := greatest(0, max_paths - (select count(*) from public.steam_keys));
+
+  with counted as (
+    select path, sum(payloads) as payloads, (array_agg(appid order by appid))[1] as appid
+    from jsonb_to_recordset(request -> 'keys') as k(path text, payloads bigint, appid integer)
+    group by path
+  ), placed as (
+    select counted.*, known.path is not null as is_known,
+      row_number() over (partition by known.path is null order by counted.path) > room as is_beyond
+    from counted left join public.steam_keys known on known.path = counted.path
+  ), written as (
+    insert into public.steam_keys as k (path, payloads, first_appid, in_first_load)
+    select path, payloads, appid, is_first_load from placed where is_known or not is_beyond order by path
+    on conflict (path) do update set payloads = k.payloads + excluded.payloads, last_seen_at = excluded.last_seen_at
+  )
+  select jsonb_build_object(
+    'added', coalesce(jsonb_agg(path order by path) filter (where not is_known and not is_beyond), '[]'),
+    'first_load', is_first_load,
+    'refused', count(*) filter (where not is_known and is_beyond)
+  )
+  into this_reply from placed;
+  return public.pics_keep_reply(this_request, this_reply);
+end
+$$;

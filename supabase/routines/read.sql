@@ -4,7 +4,29 @@
 
 ------------------------------------------------------------------------------------------------------------- status
 
--- State of the sync. reply {columns of pics_sync_state…, "pending", "failing", "unconfirmed", "apps"}; the counts as in pics_backlog
+-- Keys of Steam's app info that the extractor does not read (see pics_count_keys). New ones were first seen within 7 days, and not in the
+-- first load.
+--   reply {"count", "new_count", "new": [{"path", "payloads", "first_appid", "first_seen_at"}, …] the latest 20}
+create or replace function public.pics_unread_keys() returns jsonb
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  with newcomers as (
+    select path, payloads, first_appid, first_seen_at from public.steam_keys
+    where not in_first_load and first_seen_at > now() - interval '7 days'
+  )
+  select jsonb_build_object(
+    'count', (select count(*) from public.steam_keys),
+    'new_count', (select count(*) from newcomers),
+    'new', (
+      select coalesce(jsonb_agg(to_jsonb(latest) order by first_seen_at desc, path), '[]')
+      from (select * from newcomers order by first_seen_at desc, path limit 20) latest
+    )
+  );
+$$;
+
+-- State of the sync.
+--   reply {columns of pics_sync_state…, "pending", "failing", "unconfirmed": as in pics_backlog, "apps", "unread_keys": see pics_unread_keys}
 create or replace function public.pics_state() returns jsonb
 language sql stable
 set search_path = pg_catalog, pg_temp
@@ -15,7 +37,8 @@ as $$
     'failing', (
       select count(*) from public.sync_status where pics_pending_change is not null and attempts > 0 and next_attempt_at is not null
     ),
-    'unconfirmed', (select count(*) from public.sync_status where pics_pending_change is not null and unknown_since is not null)
+    'unconfirmed', (select count(*) from public.sync_status where pics_pending_change is not null and unknown_since is not null),
+    'unread_keys', public.pics_unread_keys()
   )
   from public.pics_sync_state state where id = 1;
 $$;

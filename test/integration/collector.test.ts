@@ -237,6 +237,39 @@ describe("createCollector on Postgres", () => {
     return Object.fromEntries(rows.map(({ appid, is_listed }) => [appid, is_listed]));
   }
 
+  describe("history of the app lists", () => {
+    const named = (...appids: number[]) => appids.map((appid) => ({ appid, name: `App ${appid}` }));
+    const changes = async () =>
+      (await sql("select appid, field, old, new from app_changes order by id")).map((row) => Object.values(row));
+    const days = [
+      { games: named(10, 20, 30), dlc: named(40) },
+      { games: named(20, 30, 50), dlc: named(40) },
+      { games: named(10, 20, 30, 50), dlc: named(40) },
+    ];
+    async function collectDays(history: boolean) {
+      await sql("delete from app_changes");
+      for (const lists of days) {
+        await collect(simulateWeb(small(1), { lists }), { history, maxDetails: 0 });
+        await age(sql, "1 day");
+      }
+      expect(await isListed()).toMatchObject({ 10: true, 20: true, 30: true, 40: true, 50: true });
+    }
+
+    it("records what a later list takes out and in, not what the first one has", async () => {
+      await collectDays(true);
+      expect(await changes()).toEqual([
+        [10, "is_listed", true, false],
+        [50, "is_listed", null, true],
+        [10, "is_listed", false, true],
+      ]);
+    });
+
+    it("records nothing without history", async () => {
+      await collectDays(false);
+      expect(await changes()).toEqual([]);
+    });
+  });
+
   describe("without an API key", () => {
     /** Stores an app like PICS does. */
     async function pics(appid: number, { name = `PICS ${appid}`, type = "game", isKnown = true } = {}) {

@@ -64,7 +64,7 @@ describe("bulk-sync", () => {
   it("serves Prometheus metrics of its work and health", async ({ open, start }) => {
     const database = await open("postgres");
     const service = start({ args: ["bulk-sync"], steam, database, env: slow });
-    await service.until("/status", (status) => doneOf(status) > 0);
+    await service.until("/status", (status) => doneOf(status) > 0 && status.catalog !== null);
     const text = await (await fetch(`${await service.url()}/metrics`)).text();
     const value = (metric: string) =>
       Number(
@@ -78,6 +78,7 @@ describe("bulk-sync", () => {
     expect(value('service_health{status="ok"}')).toBe(1);
     expect(value('pics_bulk_apps{state="done"}')).toBeGreaterThan(0);
     expect(value('pics_apps_total{result="stored"}')).toBeGreaterThan(0);
+    expect(value("pics_unread_keys")).toBeGreaterThanOrEqual(0);
     expect(value('steam_requests_total{kind="product_info",result="ok"}')).toBeGreaterThan(0);
   });
 

@@ -66,8 +66,9 @@ function createWriter({ db }: TestDatabase) {
       productInfo: async () => ({ apps: payloads, unknown: [] }),
       accessTokens: async (denied: number[]) => ({ granted: new Map(), denied }),
     } as unknown as Pics;
+    const keep = { appInfo: true, depots: true };
     const unknownRule = { confirmMs: 600_000, maxShrink: 0.05, acceptUnknown: false };
-    const deps = { pics, store, logger: silent, upsertBatchSize: 500, appBackoff, unknownRule, history: true };
+    const deps = { pics, store, logger: silent, upsertBatchSize: 500, appBackoff, unknownRule, keep, history: true };
     const outcome = await applyBatch(deps, lease, apps);
     lease.end();
     if (outcome.stored !== batch.length) throw new Error(`not all stored: ${JSON.stringify(outcome)}`);
@@ -83,6 +84,10 @@ function normalized(field: string, value: unknown): unknown {
   if (field === "steam_deck" && value !== null) {
     const deck = value as { test_timestamp: unknown };
     return { ...deck, test_timestamp: isoTime(deck.test_timestamp) };
+  }
+  if (field === "branches") {
+    const branches = value as { built_at: unknown; updated_at: unknown }[];
+    return branches.map((row) => ({ ...row, built_at: isoTime(row.built_at), updated_at: isoTime(row.updated_at) }));
   }
   return ["developers", "publishers", "franchises"].includes(field) ? [...(value as string[])].sort() : value;
 }

@@ -15,6 +15,7 @@ const privateTables = [
   "leader_leases",
   "pics_replies",
   "workers",
+  "steam_keys",
   "collector_state",
   "app_list_entries",
   "web_api_usage",
@@ -49,6 +50,7 @@ describe("privileges through PostgREST", () => {
     await sql(
       `insert into apps (appid, name) select 1000 + i, 'App ' || i from generate_series(1, ${storedApps - 2}) i`,
     );
+    await sql("insert into app_info (appid, change_number, sha1, size, partial, data) values (10, 500, '', 0, false, '')");
     await sql("insert into app_changes (appid, change_number, field) values (10, 500, 'name')");
     await mark([[30, 500]]);
     await sql("insert into pics_gaps (from_change, to_change) values (1, 2)");

@@ -72,6 +72,7 @@ export function startCollector(db: Database, overrides: CollectorOverrides = {})
     batchSize: 500,
     maxDetails: 3_000,
     maxShrink: 0.05,
+    history: true,
     workers: 3,
     paceMs: { page: 0, details: 0 },
     ...options,

@@ -5,13 +5,14 @@ export type Sql = (query: string) => Promise<Record<string, unknown>[]>;
 /** Table → its rows, each as one JSON text, sorted. */
 export type Dump = Map<string, string[]>;
 
-/** Tables about one run and not about Steam: replies by request id, leases and workers. */
-const tablesOfRuns = ["leader_leases", "pics_replies", "workers"];
+/** Tables about runs and not about Steam: replies by request id, leases, workers, and how often keys were read. */
+const tablesOfRuns = ["leader_leases", "pics_replies", "steam_keys", "workers"];
 
 /** Timestamps and leases, which differ between runs: only whether they are null is compared. */
 const columnsOfRuns = new Set([
   "created_at",
   "updated_at",
+  "fetched_at",
   "last_pics_sync",
   "pending_since",
   "next_attempt_at",
@@ -42,7 +43,7 @@ export async function dumpDatabase(sql: Sql): Promise<Dump> {
   for (const { name } of tables as { name: string }[]) {
     if (tablesOfRuns.includes(name)) continue;
     const rows = (await sql(queryOf(name))) as { row: Record<string, unknown> }[];
-    dump.set(name, rows.map(({ row }) => textOf(row)).sort());
+    dump.set(name, rows.map(({ row }) => textOf(name, row)).sort());
   }
   return dump;
 }
@@ -75,10 +76,9 @@ function queryOf(table: string): string {
   return `select to_jsonb(t) as row from "${table}" t`;
 }
 
-function textOf(row: Record<string, unknown>): string {
-  const entries = Object.entries(row).map(([column, value]) => [
-    column,
-    columnsOfRuns.has(column) ? value !== null : value,
-  ]);
+function textOf(table: string, row: Record<string, unknown>): string {
+  // When Steam says that a branch was updated.
+  const ofRuns = (column: string) => columnsOfRuns.has(column) && table !== "app_branches";
+  const entries = Object.entries(row).map(([column, value]) => [column, ofRuns(column) ? value !== null : value]);
   return JSON.stringify(Object.fromEntries(entries));
 }

@@ -144,6 +144,7 @@ export function compose(
     appBackoff: { firstMs: 50, maxMs: 500 },
     askAgain: { rounds: 4, backoff: { firstMs: 20, maxMs: 100 } },
     unknownRule: { confirmMs: 600_000, maxShrink: 0.05, acceptUnknown: false },
+    keep: { appInfo: true, depots: true },
     sweepBackoff: { firstMs: 20, maxMs: 200 },
     history: true,
   };

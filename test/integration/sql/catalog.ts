@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { beforeAll, beforeEach } from "vitest";
+import type { Branch, DeckCategory, Depot, DepotManifest, SteamDeckRecord } from "../../../src/catalog/app-record.ts";
 import { extractorVersion } from "../../../src/catalog/extract.ts";
 import type { StoredRecord } from "../../../src/db/catalog-store.ts";
 import { forEachDatabase, type TestDatabase, type TestDatabaseOptions } from "../../support/databases.ts";
@@ -100,7 +101,7 @@ export const applied = (counts: Partial<Applied>): Applied => ({
 export const emptyTables = `do $$ begin
   delete from apps; delete from sync_status; delete from developers; delete from publishers; delete from franchises;
   delete from steam_tags; delete from steam_genres where name is null; delete from steam_categories where name is null;
-  delete from pics_replies; delete from pics_access_tokens; delete from app_changes;
+  delete from pics_replies; delete from pics_access_tokens; delete from app_changes; delete from steam_keys;
   delete from pics_sync_state; insert into pics_sync_state (id) values (1);
   delete from game_metadata; delete from app_list_entries; delete from web_api_usage;
   delete from leader_leases; delete from collector_state; insert into collector_state (id) values (1);
@@ -188,7 +189,12 @@ const relationsQuery = `select
   array(select category_id from app_categories where appid = $1 order by 1) as categories,
   array(select dlc_appid from app_dlc where appid = $1 order by 1) as dlc,
   ${names("developers")}, ${names("publishers")}, ${names("franchises")},
-  (select to_jsonb(d) - '{appid,updated_at}'::text[] from app_steam_deck d where appid = $1) as steam_deck`;
+  (select to_jsonb(d) - '{appid,updated_at}'::text[] from app_steam_deck d where appid = $1) as steam_deck,
+  (select coalesce(jsonb_agg(to_jsonb(b) - 'appid' order by branch collate "C"), '[]') from app_branches b where appid = $1) as branches,
+  (select coalesce(jsonb_agg(to_jsonb(d) - 'appid' || jsonb_build_object('manifests', (
+     select coalesce(jsonb_agg(to_jsonb(m) - '{appid,depot_id}'::text[] order by branch collate "C"), '[]')
+     from app_depot_manifests m where m.appid = d.appid and m.depot_id = d.depot_id)) order by depot_id), '[]')
+   from app_depots d where appid = $1) as depots`;
 
 /** A whole record in which everything but what is given is empty. */
 export function record(appid: number, changeNumber: number, given: Partial<StoredRecord> = {}): StoredRecord {
@@ -220,6 +226,18 @@ export function record(appid: number, changeNumber: number, given: Partial<Store
     languages: null,
     has_workshop: false,
     primary_genre_id: null,
+    pics_review_score_without_bombs: null,
+    pics_review_percentage_without_bombs: null,
+    name_localized: null,
+    assets: null,
+    ai_content: null,
+    vr_support: null,
+    os_arch: null,
+    restricted_countries: null,
+    family_sharing_excluded: false,
+    install_dir: null,
+    must_own_appid: null,
+    playtest_type: null,
     tags: [],
     genres: [],
     categories: [],
@@ -229,6 +247,8 @@ export function record(appid: number, changeNumber: number, given: Partial<Store
     dlc: [],
     dlc_complete: true,
     steam_deck: null,
+    branches: [],
+    depots: [],
     ...given,
   };
 }
@@ -252,9 +272,36 @@ export function fullRecord(appid: number, changeNumber: number, given: Partial<S
       test_timestamp: "2022-02-15T00:00:00+00:00",
       tested_build_id: "8212379",
       tests: [{ display: 4, token: "#SteamDeckVerified_TestResult_DefaultControllerConfigFullyFunctional" }],
+      steamos_tests: [{ display: 1, token: "#SteamOS_TestResult_GameStartupFunctional" }],
+      machine_tests: [],
+      frame_tests: null,
+      configuration: { supported_input: "gamepad", small_text: "0" },
     },
+    branches: [branch("beta", "8212380", { password_required: true }), branch("public", "8212379")],
+    depots: [depot(621, { manifests: [manifest("beta", "11"), manifest("public", "18446744073709551615")] })],
     ...given,
   });
+}
+
+/** A verdict for the Steam Deck and nothing else. */
+export function deckVerdict(category: DeckCategory, given: Partial<SteamDeckRecord> = {}): SteamDeckRecord {
+  const others = { steamos_category: null, machine_category: null, frame_category: null };
+  const tests = { tests: null, steamos_tests: null, machine_tests: null, frame_tests: null, configuration: null };
+  return { category, ...others, test_timestamp: null, tested_build_id: null, ...tests, ...given };
+}
+
+export function branch(name: string, buildId: string | null, given: Partial<Branch> = {}): Branch {
+  const nothing = { built_at: null, updated_at: null, description: null, password_required: false };
+  return { branch: name, build_id: buildId, ...nothing, ...given };
+}
+
+export function depot(depotId: number, given: Partial<Depot> = {}): Depot {
+  const nothing = { name: null, os_list: null, os_arch: null, language: null, dlc_appid: null, from_appid: null };
+  return { depot_id: depotId, ...nothing, shared_install: false, manifests: [], ...given };
+}
+
+export function manifest(branchName: string, manifestId: string): DepotManifest {
+  return { branch: branchName, manifest_id: manifestId, size_bytes: 9_007_199_254_740_991, download_bytes: null };
 }
 
 /** The columns of {@link fullRecord}; none has the value that a new row or {@link record} has. */
@@ -284,4 +331,16 @@ export const fullColumns = {
   },
   has_workshop: true,
   primary_genre_id: 25,
+  pics_review_score_without_bombs: 8,
+  pics_review_percentage_without_bombs: 99,
+  name_localized: { japanese: "ポータル2" },
+  assets: { header: { english: "0123abc/header.jpg" }, icons: { icon: "abc.jpg" } },
+  ai_content: ["pre_generated", "live"],
+  vr_support: "supported",
+  os_arch: "64",
+  restricted_countries: ["CN", "DE"],
+  family_sharing_excluded: true,
+  install_dir: "Portal 2",
+  must_own_appid: 410,
+  playtest_type: 1,
 } satisfies Partial<StoredRecord>;

@@ -17,7 +17,7 @@ forEachSqlDatabase("the collector's lease and quotas", (open, kind) => {
       saveList: (worker, run) =>
         worker.saveList({ run, kind: "games", apps: [{ appid: 77, name: "New" }], after: 77, complete: true }),
       acceptList: (worker, run) => worker.acceptList({ run, maxShrink: 0.05 }),
-      applyList: (worker, run) => worker.applyList({ run, max: 10 }),
+      applyList: (worker, run) => worker.applyList({ run, max: 10, history: true }),
       enqueue: (worker) => worker.enqueue(0, 10),
       beginCrawl: (worker) => worker.beginCrawl({ fullRefresh: true }),
       savePage: (worker) => worker.savePage({ games: [], page: 1, missed: [], complete: true }),
@@ -80,7 +80,7 @@ forEachSqlDatabase("the collector's lease and quotas", (open, kind) => {
         LeaseLostError,
       );
       await expect(heir.acceptList({ run, maxShrink: 1 })).rejects.toThrow(LeaseLostError);
-      await expect(heir.applyList({ run, max: 10 })).rejects.toThrow(LeaseLostError);
+      await expect(heir.applyList({ run, max: 10, history: true })).rejects.toThrow(LeaseLostError);
     });
   });
 

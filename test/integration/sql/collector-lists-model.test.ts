@@ -47,10 +47,15 @@ const step: fc.Arbitrary<Step> = fc.record({
   unknown: some(2),
 });
 
-/** Reference model: what each list had when one was last accepted, and what follows for every app. */
+/** A row of `app_changes`. */
+type Change = [appid: number, old: boolean | null, now: boolean, changeNumber: number];
+
+/** Reference model: what each list had when one was last accepted, and what follows for every app and its history. */
 function createModel() {
   const members = new Map<string, number[]>();
   const apps = new Map<number, { listed: boolean | null; known: boolean; name: string; byPics: boolean }>();
+  const changeNumbers = new Map<number, number>();
+  const changes: Change[] = [];
 
   function isRefused(kind: string, now: number[]): boolean {
     const before = members.get(kind) ?? [];
@@ -58,7 +63,8 @@ function createModel() {
     return vanished > Math.max(1, before.length * maxShrink) || (before.length > 0 && now.length === 0);
   }
   return {
-    store(appid: number, name: string) {
+    store(appid: number, name: string, changeNumber: number) {
+      changeNumbers.set(appid, changeNumber);
       apps.set(appid, { listed: apps.get(appid)?.listed ?? null, known: true, name, byPics: true });
     },
     /** Whether it changes an app that PICS had stored. */
@@ -71,6 +77,14 @@ function createModel() {
     /** Whether the run is accepted. */
     read(lists: Record<string, number[]>, nameOf: (appid: number) => string): boolean {
       if (Object.entries(lists).some(([kind, now]) => isRefused(kind, now))) return false;
+      const listedBefore = new Map([...apps].map(([appid, { listed }]) => [appid, listed]));
+      // In the first list of a kind no app is news.
+      const isLater = (kind: string) => (members.get(kind) ?? []).length > 0;
+      const news = new Set(
+        Object.entries(lists)
+          .filter(([kind]) => isLater(kind))
+          .flatMap(([, now]) => now),
+      );
       for (const [kind, now] of Object.entries(lists)) members.set(kind, now);
       const listed = new Set([...members.values()].flat());
       for (const [appid, app] of apps) if (app.listed && !listed.has(appid)) app.listed = false;
@@ -78,8 +92,14 @@ function createModel() {
         const app = apps.get(appid) ?? { known: true, name: "", byPics: false };
         apps.set(appid, { ...app, listed: true, name: app.byPics ? app.name : nameOf(appid) });
       }
+      for (const [appid, { listed }] of apps) {
+        const old = listedBefore.get(appid) ?? null;
+        if (listed === null || listed === old || (old === null && !news.has(appid))) continue;
+        changes.push([appid, old, listed, changeNumbers.get(appid) ?? 0]);
+      }
       return true;
     },
+    changes,
     apps: () =>
       Object.fromEntries(
         [...apps].map(([appid, { listed, known, name }]) => [appid, [listed, known && listed !== false, name]]),
@@ -115,6 +135,14 @@ forEachSqlDatabase(`the collector's app lists against a model (SEED=${seed})`, (
   const { store, mark, claim, apply, sql } = catalog;
   const collecting = useCollecting(catalog);
 
+  const byText = (a: Change, b: Change) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1);
+  async function listChanges(): Promise<Change[]> {
+    const rows = await sql<{ appid: number; old: boolean | null; new: boolean; change_number: string | number }>(
+      "select appid, old, new, change_number from app_changes where field = 'is_listed'",
+    );
+    return rows.map((row): Change => [row.appid, row.old, row.new, Number(row.change_number)]).sort(byText);
+  }
+
   /** Successive workers, until the run is rejected or applied. Null: abandoned. */
   async function collect({ part, max, kills, isAbandoned }: Step, lists: Record<string, [number, string][]>) {
     let fresh = true;
@@ -125,7 +153,7 @@ forEachSqlDatabase(`the collector's app lists against a model (SEED=${seed})`, (
         if (isAbandoned) return null;
         const { accepted } = await worker.acceptList({ run, maxShrink });
         for (let counts: ListCounts | null = null; accepted && !counts?.done; ) {
-          counts = await worker.applyList({ run, max });
+          counts = await worker.applyList({ run, max, history: true });
         }
         return accepted;
       } catch (error) {
@@ -140,6 +168,7 @@ forEachSqlDatabase(`the collector's app lists against a model (SEED=${seed})`, (
 
   test("match the model for any order of kills, abandoned runs, rejected lists and moves", async () => {
     let acceptedLists = 0;
+    let recorded = 0;
     const property = fc.asyncProperty(fc.array(step, { minLength: 4, maxLength: 7 }), async (steps) => {
       await sql(emptyTables);
       await collecting.takeOver();
@@ -149,7 +178,7 @@ forEachSqlDatabase(`the collector's app lists against a model (SEED=${seed})`, (
         if (each.stored.length > 0) {
           const name = `PICS ${index}`;
           await store(...each.stored.map((appid) => record(appid, 500 + index, { name })));
-          for (const appid of each.stored) model.store(appid, name);
+          for (const appid of each.stored) model.store(appid, name, 500 + index);
         }
         const unknown = each.unknown.filter((appid) => model.forget(appid));
         if (unknown.length > 0) {
@@ -170,6 +199,9 @@ forEachSqlDatabase(`the collector's app lists against a model (SEED=${seed})`, (
         if (!each.isAbandoned) expect(accepted).toBe(model.read(asked, nameOf));
         const apps = await collecting.apps();
         expect(apps).toEqual(model.apps());
+        const changes = await listChanges();
+        expect(changes).toEqual(model.changes.toSorted(byText));
+        recorded += changes.length;
         if (accepted) acceptedLists += 1;
       }
     });
@@ -179,5 +211,6 @@ forEachSqlDatabase(`the collector's app lists against a model (SEED=${seed})`, (
       interruptAfterTimeLimit: 40_000,
     });
     expect(acceptedLists).toBeGreaterThan(runs[kind]);
+    expect(recorded).toBeGreaterThan(0);
   });
 });

@@ -17,7 +17,7 @@ forEachSqlDatabase("the collector's app lists", (open, kind) => {
     return collecting.worker.saveList({ run, kind, apps: listed, after: appids.at(-1) ?? 0, complete });
   };
   const accept = (run: number, maxShrink = 0.05) => collecting.worker.acceptList({ run, maxShrink });
-  const applyNext = (run: number, max = 1_000) => collecting.worker.applyList({ run, max });
+  const applyNext = (run: number, max = 1_000) => collecting.worker.applyList({ run, max, history: true });
   const gamesAsked = async () =>
     (await sql<{ appid: number }>("select appid from game_metadata order by appid")).map(({ appid }) => appid);
   /** Steam answers that it does not know these. */

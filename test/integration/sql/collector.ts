@@ -47,6 +47,7 @@ export interface CollectOptions extends ReadOptions {
   maxShrink?: number;
   /** Apps per batch. */
   max?: number;
+  history?: boolean;
 }
 
 const leaseMs = 60_000;
@@ -108,12 +109,12 @@ export function useCollecting(catalog: Catalog): Collecting {
       return { run };
     },
     async collect(lists, options = {}) {
-      const { worker: reader = leader(), maxShrink = 0.05, max = 1_000 } = options;
+      const { worker: reader = leader(), maxShrink = 0.05, max = 1_000, history = true } = options;
       const { run } = await collecting.read(lists, options);
       const verdict = await reader.acceptList({ run, maxShrink });
       for (let counts: ListCounts | null = null; ; ) {
         if (!verdict.accepted || counts?.done) return { verdict, counts };
-        counts = await reader.applyList({ run, max });
+        counts = await reader.applyList({ run, max, history });
       }
     },
     async rows(table) {

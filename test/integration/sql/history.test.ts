@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import type { StoredRecord } from "../../../src/db/catalog-store.ts";
-import { forEachSqlDatabase, fullColumns, fullRecord, record, useCatalog } from "./catalog.ts";
+import { branch, deckVerdict, forEachSqlDatabase, fullColumns, fullRecord, record, useCatalog } from "./catalog.ts";
 
 interface Change {
   appid: number;
@@ -50,7 +50,7 @@ forEachSqlDatabase("app_changes", (open) => {
     const columns = Object.keys(fullColumns);
     expect(Object.keys(after)).toEqual(expect.arrayContaining(columns));
     // Columns that had a value have it as old.
-    const hadValue = ["name", "type", "is_free", "has_workshop"];
+    const hadValue = ["name", "type", "is_free", "has_workshop", "family_sharing_excluded"];
     for (const column of columns.filter((name) => !hadValue.includes(name))) expect(after[column]?.[0]).toBeNull();
     expect(after.platforms?.[1]).toBe(fullColumns.platforms);
     expect(after.languages?.[1]).toEqual(fullColumns.languages);
@@ -70,6 +70,13 @@ forEachSqlDatabase("app_changes", (open) => {
     ["developers", { developers: ["b", "a"] }, { developers: ["c", "a"] }, ["a", "b"], ["a", "c"]],
     ["publishers", { publishers: [] }, { publishers: ["z", "y"] }, [], ["y", "z"]],
     ["franchises", { franchises: ["x"] }, { franchises: [] }, ["x"], []],
+    [
+      "branches",
+      { branches: [branch("public", "1"), branch("beta", null)] },
+      { branches: [branch("public", "2"), branch("Beta", "1", { password_required: true })] },
+      [branch("beta", null), branch("public", "1")],
+      [branch("Beta", "1", { password_required: true }), branch("public", "2")],
+    ],
   ])("has the %s as one sorted list", async (field, before, after, old, now) => {
     await store(record(10, 500, before));
     await store(record(10, 501, after));
@@ -78,18 +85,8 @@ forEachSqlDatabase("app_changes", (open) => {
 
   test("has the primary genre and the Steam Deck as fields of their own", async () => {
     await store(record(10, 500, { genres: [1, 25], primary_genre_id: 25 }));
-    const verdict = {
-      category: "playable",
-      steamos_category: null,
-      machine_category: null,
-      frame_category: null,
-      test_timestamp: null,
-      tested_build_id: "1",
-      tests: null,
-    };
-    await store(
-      record(10, 501, { genres: [1, 25], primary_genre_id: 1, steam_deck: { ...verdict, category: "playable" } }),
-    );
+    const verdict = deckVerdict("playable", { tested_build_id: "1" });
+    await store(record(10, 501, { genres: [1, 25], primary_genre_id: 1, steam_deck: verdict }));
     await store(record(10, 502, { genres: [1, 25], primary_genre_id: 1 }));
     expect(await changes()).toEqual([
       { appid: 10, change_number: 501, field: "primary_genre_id", old: 25, new: 1 },
@@ -185,6 +182,17 @@ forEachSqlDatabase("app_changes", (open) => {
       expect(await changes()).toEqual([{ appid: 20, change_number: 502, field: "is_free", old: false, new: true }]);
       expect([await versionOf(10), await versionOf(20), await versionOf(30)]).toEqual([2, 2, 1]);
     });
+  });
+
+  test("has one row for an app that is first stored after the first bulk pass", async () => {
+    await store(record(10, 500));
+    await call("pics_finish_bulk", { started_at: "2026-01-01T00:00:00Z" });
+    await store(record(10, 501, { name: "Renamed" }), record(20, 502));
+    await store(record(20, 503));
+    expect(await changes()).toEqual([
+      { appid: 10, change_number: 501, field: "name", old: "App 10", new: "Renamed" },
+      { appid: 20, change_number: 502, field: "added", old: null, new: true },
+    ]);
   });
 
   describe("of is_known", () => {

@@ -5,7 +5,7 @@ import { type AppQuery, type AppRelation, appRelations, createCatalogReader } fr
 import type { StoredRecord } from "../../../src/db/catalog-store.ts";
 import type { TestDatabase } from "../../support/databases.ts";
 import { createRandom, type Random } from "../../support/steam/random.ts";
-import { catalogOf, forEachSqlDatabase, fullColumns, fullRecord, record, useCatalog } from "./catalog.ts";
+import { catalogOf, deckVerdict, forEachSqlDatabase, fullColumns, fullRecord, record, useCatalog } from "./catalog.ts";
 
 /** Results of the read functions, compared with a plain loop over the records. */
 
@@ -137,19 +137,7 @@ function randomRecord(appid: number, random: Random): StoredRecord {
     publishers: some(companies),
     franchises: some(companies),
     steam_deck: random.pick(
-      [null, ...(["playable", "verified"] as const)].map((category) =>
-        category === null
-          ? null
-          : {
-              category,
-              steamos_category: null,
-              machine_category: null,
-              frame_category: null,
-              test_timestamp: null,
-              tested_build_id: null,
-              tests: null,
-            },
-      ),
+      [null, ...(["playable", "verified"] as const)].map((category) => category && deckVerdict(category)),
     ),
   });
 }

@@ -142,6 +142,7 @@ forEachDatabase("status functions", (open) => {
       leaseId,
       apps: [fullRecord(10, 500)],
       extractorVersion: 2,
+      isReextract: false,
       unknown: [20],
       failed: [{ appid: 30, error: "broken" }],
       tokens: [{ appid: 10, access_token: "7" }],

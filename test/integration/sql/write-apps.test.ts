@@ -1,7 +1,19 @@
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { SteamDeckRecord } from "../../../src/catalog/app-record.ts";
 import type { StoredRecord } from "../../../src/db/catalog-store.ts";
-import { applied, forEachSqlDatabase, fullColumns, fullRecord, type Row, record, useCatalog } from "./catalog.ts";
+import {
+  applied,
+  branch,
+  deckVerdict,
+  depot,
+  forEachSqlDatabase,
+  fullColumns,
+  fullRecord,
+  manifest,
+  type Row,
+  record,
+  useCatalog,
+} from "./catalog.ts";
 
 const dateColumns = ["steam_release_date", "original_release_date", "store_asset_mtime", "last_content_update"];
 /** The columns of an app as a record has them. */
@@ -24,6 +36,8 @@ const fullRelations = {
   publishers: ["Electronic Arts", "Valve"],
   franchises: ["Portal"],
   steam_deck: fullRecord(10, 1).steam_deck,
+  branches: fullRecord(10, 1).branches,
+  depots: fullRecord(10, 1).depots,
 };
 const noRelations = {
   tags: [],
@@ -36,6 +50,8 @@ const noRelations = {
   publishers: [],
   franchises: [],
   steam_deck: null,
+  branches: [],
+  depots: [],
 };
 
 forEachSqlDatabase("pics_write_apps", (open) => {
@@ -70,11 +86,43 @@ forEachSqlDatabase("pics_write_apps", (open) => {
   test("empties every column and relation for an empty whole record", async () => {
     await store(fullRecord(10, 500), fullRecord(20, 500));
     await store(record(10, 501, { name: null, type: null }));
-    const nothing = { ...fullColumns, is_free: false, has_workshop: false };
+    const nothing = { ...fullColumns, is_free: false, has_workshop: false, family_sharing_excluded: false };
     for (const [key, value] of Object.entries(nothing)) if (value !== false) Object.assign(nothing, { [key]: null });
     expect(columnsOf(await app(10))).toEqual(nothing);
     expect(await relations(10)).toEqual(noRelations);
     expect(columnsOf(await app(20))).toEqual(fullColumns);
+    expect(await relations(20)).toEqual(fullRelations);
+  });
+
+  test("updates branches, depots and manifests, and deletes those that are no longer listed", async () => {
+    await store(fullRecord(10, 500), fullRecord(20, 500));
+    const changed = {
+      branches: [
+        branch("new", null),
+        branch("public", "9", { description: "stable", built_at: "2026-01-01T00:00:00+00:00" }),
+      ],
+      depots: [
+        depot(621, {
+          os_list: "windows,linux",
+          from_appid: 228980,
+          shared_install: true,
+          manifests: [manifest("public", "2")],
+        }),
+        depot(622, {
+          language: "german",
+          dlc_appid: 1000,
+          name: "Voices",
+          os_arch: "64",
+          manifests: [manifest("public", "3")],
+        }),
+      ],
+    };
+    await store(fullRecord(10, 501, changed));
+    expect(await relations(10)).toEqual({ ...fullRelations, ...changed });
+    await store(partial(10, 502, { name: "Renamed" }));
+    expect(await relations(10)).toEqual({ ...fullRelations, ...changed });
+    await store(record(10, 503));
+    expect(await relations(10)).toEqual(noRelations);
     expect(await relations(20)).toEqual(fullRelations);
   });
 
@@ -91,7 +139,7 @@ forEachSqlDatabase("pics_write_apps", (open) => {
       franchises: ["Half-Life"],
     };
     await store(fullRecord(10, 501, { ...changed, primary_genre_id: 3, steam_deck: null }));
-    expect(await relations(10)).toEqual({ ...changed, ranks: [1, 2], steam_deck: null });
+    expect(await relations(10)).toEqual({ ...fullRelations, ...changed, ranks: [1, 2], steam_deck: null });
   });
 
   test("updates tag ranks and the primary genre", async () => {
@@ -104,16 +152,8 @@ forEachSqlDatabase("pics_write_apps", (open) => {
 
   test("replaces the Steam Deck row as a whole", async () => {
     await store(fullRecord(10, 500));
-    const verdict = {
-      steamos_category: null,
-      machine_category: null,
-      frame_category: null,
-      test_timestamp: null,
-      tested_build_id: null,
-      tests: null,
-    };
-    await store(fullRecord(10, 501, { steam_deck: { category: "unsupported", ...verdict } }));
-    expect(await relations(10)).toMatchObject({ steam_deck: { category: "unsupported", ...verdict } });
+    await store(fullRecord(10, 501, { steam_deck: deckVerdict("unsupported") }));
+    expect(await relations(10)).toMatchObject({ steam_deck: deckVerdict("unsupported") });
   });
 
   test("keeps the columns of a Steam Deck row that an older worker does not know", async () => {

@@ -133,7 +133,7 @@ describe("steamChecks", () => {
     expect(found["SHA-1"]).toMatchObject({
       result: "warning",
       summary: expect.stringMatching(
-        /^the SHA-1 of 4 of 5 texts.*decodeText in src\/steam\/payload\.ts expects otherwise/,
+        /^the SHA-1 of 4 of 5 texts.*payloadOfReply in src\/steam\/payload\.ts expects otherwise/,
       ),
     });
   });

@@ -41,8 +41,19 @@ const relationQueries = {
   dlc: "select appid, jsonb_agg(dlc_appid order by dlc_appid) as value from app_dlc group by appid",
   steam_deck: `select appid, jsonb_build_object('category', category, 'steamos_category', steamos_category,
     'machine_category', machine_category, 'frame_category', frame_category,
-    'test_timestamp', ${isoTime("test_timestamp")}, 'tested_build_id', tested_build_id, 'tests', tests) as value
+    'test_timestamp', ${isoTime("test_timestamp")}, 'tested_build_id', tested_build_id, 'tests', tests, 'steamos_tests', steamos_tests,
+    'machine_tests', machine_tests, 'frame_tests', frame_tests, 'configuration', configuration) as value
     from app_steam_deck`,
+  branches: `select appid, jsonb_agg(jsonb_build_object('branch', branch, 'build_id', build_id, 'built_at', ${isoTime("built_at")},
+    'updated_at', ${isoTime("updated_at")}, 'description', description, 'password_required', password_required)
+    order by branch collate "C") as value from app_branches group by appid`,
+  depots: `select d.appid, jsonb_agg(to_jsonb(d) - 'appid' || jsonb_build_object('manifests', coalesce(m.manifests, '[]'))
+    order by d.depot_id) as value
+    from app_depots d left join (
+      select appid, depot_id, jsonb_agg(to_jsonb(m) - 'appid' - 'depot_id' order by branch collate "C") as manifests
+      from app_depot_manifests m group by appid, depot_id
+    ) m on m.appid = d.appid and m.depot_id = d.depot_id
+    group by d.appid`,
 };
 
 type Relation = keyof typeof relationQueries;

@@ -41,13 +41,17 @@ const emptyRelations: Relations = {
   developers: [],
   publishers: [],
   steam_deck: null,
+  branches: [],
+  depots: [],
 };
 
 const emptyColumns: Record<string, SqlValue> = Object.fromEntries(
   (
     "name type is_known is_active is_free release_state steam_release_date original_release_date store_asset_mtime platforms " +
     "controller_support pics_review_score pics_review_percentage metacritic_score metacritic_url parent_appid homepage_url " +
-    "app_state last_content_update current_build_id content_descriptors languages has_workshop primary_genre_id"
+    "app_state last_content_update current_build_id content_descriptors languages has_workshop primary_genre_id " +
+    "name_localized os_arch vr_support pics_review_score_without_bombs pics_review_percentage_without_bombs must_own_appid ai_content " +
+    "restricted_countries family_sharing_excluded playtest_type install_dir assets"
   )
     .split(" ")
     .map((column) => [column, null]),

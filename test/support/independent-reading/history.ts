@@ -19,8 +19,8 @@ export function changesBetween(appid: number, before: ExpectedRows, after: Expec
     .map((field) => ({ appid, change_number: after.changeNumber, field, old: old[field], new: now[field] }));
 }
 
-/** Relations are compared as sorted lists of ids or names: neither a tag's rank nor a genre's place is history. */
-function imageOf({ apps, tags, genres, ...rows }: ExpectedRows): Record<string, unknown> {
+/** Relations are compared as sorted lists of ids, names or rows: neither depots, nor a tag's rank nor a genre's place is history. */
+function imageOf({ apps, tags, genres, depots, ...rows }: ExpectedRows): Record<string, unknown> {
   const { appid, ...columns } = apps;
   const { partial, changeNumber, ...relations } = rows;
   const ids = (pairs: [id: number, ...unknown[]][]) => pairs.map(([id]) => id).sort((a, b) => a - b);

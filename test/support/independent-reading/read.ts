@@ -3,15 +3,20 @@
  * only. It shares no code with the product, and the result has the shape of SQL rows rather than of its records.
  */
 import { at, blockAt, type Pairs, readPairs } from "./pairs.ts";
+import { readAssets } from "./read-assets.ts";
+import { readBranches, readDepots } from "./read-depots.ts";
 import type { ExpectedDeck, LanguageColumns, Reading, Relations, SqlValue } from "./rows.ts";
 import {
   ascending,
   child,
+  commaItems,
   id,
   inKeyOrder,
   integer,
   lowerText,
   maxId,
+  objectOf,
+  platformsOf,
   saysOne,
   saysTrue,
   text,
@@ -26,6 +31,7 @@ interface Telling {
   common: boolean;
   extended: boolean;
   depots: boolean;
+  config: boolean;
 }
 
 /**
@@ -44,11 +50,12 @@ export function readPayload(appid: number, text: string, withheld: boolean): Rea
   const depots = hasContent("depots");
   // Many whole texts have no `extended`: such an app has nothing to say there.
   const extended = hasContent("extended") || (common && !partial);
-  const telling = { common, extended, depots };
+  const config = hasContent("config") || (common && !partial);
+  const telling = { common, extended, depots, config };
   return {
     partial,
     columns: readColumns(appid, app, telling),
-    relations: readRelations(app, telling),
+    relations: readRelations(appid, app, telling),
     dlc: readDlc(appid, app),
     dlcComplete: listedDlc(app).length < 64 && ((hasContent("extended") && depots) || (common && !partial)),
   };
@@ -60,7 +67,10 @@ function readColumns(appid: number, app: Pairs, telling: Telling): Record<string
     ...(telling.extended && {
       homepage_url: text(at(app, "extended", "homepage")) ?? text(at(app, "extended", "developer_url")),
       app_state: text(at(app, "extended", "state")),
+      must_own_appid: notItself(appid, id(at(app, "extended", "mustownapptopurchase"))),
+      playtest_type: integer(at(app, "extended", "playtest_type"), 0, 32_767),
     }),
+    ...(telling.config && { install_dir: text(at(app, "config", "installdir")) }),
     ...(telling.depots && readBuild(app)),
     ...readFree(app, telling),
     ...readParent(appid, app, telling),
@@ -76,7 +86,7 @@ function readCommon(app: Pairs): Record<string, SqlValue> {
     steam_release_date: time(common("steam_release_date")),
     original_release_date: time(common("original_release_date")),
     store_asset_mtime: time(common("store_asset_mtime")),
-    platforms: readPlatforms(app),
+    platforms: platformsOf(common("oslist")),
     controller_support: lowerText(common("controller_support")),
     pics_review_score: integer(common("review_score"), 0, 9),
     pics_review_percentage: integer(common("review_percentage"), 0, 100),
@@ -86,7 +96,41 @@ function readCommon(app: Pairs): Record<string, SqlValue> {
     languages: readLanguages(app),
     has_workshop: saysOne(at(app, "common", "category", "category_30")) || saysOne(common("workshop_visible")),
     primary_genre_id: id(common("primary_genre")),
+    name_localized: readNames(app),
+    os_arch: text(common("osarch")),
+    vr_support: readVr(app),
+    pics_review_score_without_bombs: integer(common("review_score_bombs"), 0, 9),
+    pics_review_percentage_without_bombs: integer(common("review_percentage_bombs"), 0, 100),
+    ai_content: readAiContent(app),
+    restricted_countries: readCountries(app),
+    family_sharing_excluded: integer(common("exfgls"), 1, maxId) !== null,
+    assets: readAssets(app),
   };
+}
+
+function notItself(appid: number, other: number | null): number | null {
+  return other === appid ? null : other;
+}
+
+function readNames(app: Pairs): Record<string, string> | null {
+  const names = (blockAt(app, "common", "name_localized") ?? []).filter(([language]) => /^[a-z_]+$/.test(language));
+  return objectOf(names.map(([language, name]) => [language, text(name)]));
+}
+
+function readVr(app: Pairs): string | null {
+  const says = (key: string) => saysOne(at(app, "common", key));
+  if (says("onlyvrsupport")) return "only";
+  return says("openvrsupport") || says("openxrsupport") || says("othervrsupport") ? "supported" : null;
+}
+
+function readAiContent(app: Pairs): string[] | null {
+  const kinds: Record<string, string[]> = { 1: ["pre_generated"], 2: ["live"], 3: ["pre_generated", "live"] };
+  return kinds[integer(at(app, "common", "aicontenttype"), 0, 9) ?? 0] ?? null;
+}
+
+function readCountries(app: Pairs): string[] | null {
+  const codes = commaItems(at(app, "common", "restricted_countries")).filter((code) => /^[a-z][a-z]$/.test(code));
+  return codes.length === 0 ? null : [...new Set(codes.map((code) => code.toUpperCase()))].sort();
 }
 
 function readBuild(app: Pairs): Record<string, SqlValue> {
@@ -108,9 +152,11 @@ function readFree(app: Pairs, telling: Telling): Record<string, SqlValue> {
   return isFree || (telling.common && telling.extended) ? { is_free: isFree } : {};
 }
 
-function readRelations(app: Pairs, telling: Telling): Partial<Relations> {
-  if (!telling.common) return {};
+function readRelations(appid: number, app: Pairs, telling: Telling): Partial<Relations> {
+  const ofDepots = telling.depots ? { branches: readBranches(app), depots: readDepots(appid, app) } : {};
+  if (!telling.common) return ofDepots;
   return {
+    ...ofDepots,
     tags: readTags(app),
     genres: readGenres(app),
     categories: readCategories(app),
@@ -119,16 +165,6 @@ function readRelations(app: Pairs, telling: Telling): Partial<Relations> {
     ...readCompanies(app, "developer", telling),
     ...readCompanies(app, "publisher", telling),
   };
-}
-
-function readPlatforms(app: Pairs): string | null {
-  const named = (lowerText(at(app, "common", "oslist")) ?? "").split(",").map((entry) => entry.trim());
-  const place = (platform: string) => {
-    const index = ["windows", "macos", "linux"].indexOf(platform);
-    return index === -1 ? platform : ` ${index}`;
-  };
-  const sorted = [...new Set(named)].filter(Boolean).sort((left, right) => (place(left) < place(right) ? -1 : 1));
-  return sorted.join(",") || null;
 }
 
 function readMetacriticUrl(app: Pairs): string | null {
@@ -231,10 +267,13 @@ function readDeck(app: Pairs): ExpectedDeck | null {
       ? null
       : (["unknown", "unsupported", "playable", "verified"][integer(at(deck, key), 0, 3) ?? 0] ?? "unknown");
   const steamos = text(at(deck, "steamos_compatibility"));
-  const tests = inKeyOrder(blockAt(deck, "tests") ?? []).flatMap((test) => {
-    const token = text(child(test, "token"));
-    return token === null ? [] : [{ display: integer(child(test, "display"), 0, maxId), token }];
-  });
+  const tests = (key: string) => {
+    const results = inKeyOrder(blockAt(deck, key) ?? []).flatMap((test) => {
+      const token = text(child(test, "token"));
+      return token === null ? [] : [{ display: integer(child(test, "display"), 0, maxId), token }];
+    });
+    return results.length > 0 ? results : null;
+  };
   return {
     category: verdict("category") ?? "unknown",
     steamos_category:
@@ -243,6 +282,10 @@ function readDeck(app: Pairs): ExpectedDeck | null {
     frame_category: verdict("steam_frame_compatibility"),
     test_timestamp: time(at(deck, "test_timestamp")),
     tested_build_id: text(at(deck, "tested_build_id")),
-    tests: tests.length > 0 ? tests : null,
+    tests: tests("tests"),
+    steamos_tests: tests("steamos_tests"),
+    machine_tests: tests("steam_machine_tests"),
+    frame_tests: tests("steam_frame_tests"),
+    configuration: objectOf((blockAt(deck, "configuration") ?? []).map(([key, value]) => [key, text(value)])),
   };
 }

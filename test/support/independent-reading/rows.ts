@@ -1,6 +1,13 @@
 /** The rows of an app in the shape of SQL. */
 
-export type SqlValue = string | number | boolean | null | number[] | Record<string, LanguageColumns>;
+export type SqlValue =
+  | string
+  | number
+  | boolean
+  | null
+  | number[]
+  | string[]
+  | Record<string, LanguageColumns | string | Record<string, string>>;
 
 export interface LanguageColumns {
   supported: boolean;
@@ -17,7 +24,40 @@ export interface ExpectedDeck {
   /** ISO 8601, UTC. */
   test_timestamp: string | null;
   tested_build_id: string | null;
-  tests: { display: number | null; token: string }[] | null;
+  tests: ExpectedTest[] | null;
+  steamos_tests: ExpectedTest[] | null;
+  machine_tests: ExpectedTest[] | null;
+  frame_tests: ExpectedTest[] | null;
+  configuration: Record<string, string> | null;
+}
+
+export interface ExpectedTest {
+  display: number | null;
+  token: string;
+}
+
+/** One row of `app_branches`, without its appid. */
+export interface ExpectedBranch {
+  branch: string;
+  build_id: string | null;
+  built_at: string | null;
+  updated_at: string | null;
+  description: string | null;
+  password_required: boolean;
+}
+
+/** One row of `app_depots`, without its appid, with those of `app_depot_manifests`. */
+export interface ExpectedDepot {
+  depot_id: number;
+  name: string | null;
+  os_list: string | null;
+  os_arch: string | null;
+  language: string | null;
+  dlc_appid: number | null;
+  from_appid: number | null;
+  shared_install: boolean;
+  /** Sorted by branch, as the branches themselves: by UTF-8 bytes, which is Postgres' collation "C". */
+  manifests: { branch: string; manifest_id: string; size_bytes: number | null; download_bytes: number | null }[];
 }
 
 /** The rows of one app, as selects would return them. */
@@ -31,7 +71,7 @@ export interface ExpectedRows extends Relations {
   dlc: number[];
 }
 
-/** What `common` and `extended` list of an app, without its DLC. */
+/** What `common`, `extended` and `depots` list of an app, without its DLC. */
 export interface Relations {
   /** Ascending by rank. */
   tags: [tagId: number, rank: number][];
@@ -44,6 +84,9 @@ export interface Relations {
   developers: string[];
   publishers: string[];
   steam_deck: ExpectedDeck | null;
+  branches: ExpectedBranch[];
+  /** Ascending by id. */
+  depots: ExpectedDepot[];
 }
 
 /** What one payload determines: a column or relation that is absent here stays as it was. */

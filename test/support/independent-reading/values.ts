@@ -51,6 +51,36 @@ export function ascending(ids: (number | null)[]): number[] {
   return [...new Set(ids.filter((value) => value !== null))].sort((left, right) => left - right);
 }
 
+/** Of the items of a comma list: trimmed, lower-cased, without empty ones. */
+export function commaItems(value: string | Pairs | undefined): string[] {
+  return (lowerText(value) ?? "")
+    .split(",")
+    .map((item) => item.trim())
+    .filter((item) => item !== "");
+}
+
+/** The platforms of an `oslist`: windows, macos, linux in that order, then others by name. */
+export function platformsOf(oslist: string | Pairs | undefined): string | null {
+  const place = (platform: string) => {
+    const index = ["windows", "macos", "linux"].indexOf(platform);
+    return index === -1 ? platform : ` ${index}`;
+  };
+  const sorted = [...new Set(commaItems(oslist))].sort((left, right) => (place(left) < place(right) ? -1 : 1));
+  return sorted.join(",") || null;
+}
+
+/** An object of the pairs that have a value, or null when none has. */
+export function objectOf<T>(pairs: [key: string, value: T | null][]): Record<string, T> | null {
+  const valued = pairs.filter((pair): pair is [string, T] => pair[1] !== null);
+  return valued.length === 0 ? null : Object.fromEntries(valued);
+}
+
+/** Sorted by UTF-8 bytes; of equal names the first. */
+export function sortedByName<T>(items: T[], nameOf: (item: T) => string): T[] {
+  const first = items.filter((item, index) => items.findIndex((other) => nameOf(other) === nameOf(item)) === index);
+  return first.sort((left, right) => Buffer.compare(Buffer.from(nameOf(left)), Buffer.from(nameOf(right))));
+}
+
 /**
  * The values of a numbered block (`"0" …`, `"1" …`) in numeric order of their keys; other keys are no members of the
  * list.

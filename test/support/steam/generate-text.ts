@@ -1,5 +1,5 @@
 import type { AppPlan, AppType } from "./app-plan.ts";
-import { type KeyValueBlock, toKeyValues } from "./key-values-writer.ts";
+import { type KeyValue, type KeyValueBlock, toKeyValues } from "./key-values-writer.ts";
 import { distortCommon, distortText } from "./odd-shapes.ts";
 import { createRandom, type Random } from "./random.ts";
 import { namelessTag, storeTags } from "./store-tags.ts";
@@ -116,6 +116,24 @@ function commonSection(plan: AppPlan, fixed: Random, moving: Random, updated: nu
     ["store_tags", isOnStore && type !== "video" ? indexed(tags) : undefined],
     ["review_score", percentage === undefined ? undefined : Math.max(1, Math.ceil(percentage / 11.2))],
     ["review_percentage", percentage],
+    ...rareFacts(plan),
+  ];
+}
+
+/** Facts that few apps have, by a random of their own. */
+function rareFacts(plan: AppPlan): [string, KeyValue | undefined][] {
+  const random = createRandom(plan.seed, plan.appid, 6);
+  const isGame = plan.type === "game";
+  return [
+    [
+      "name_localized",
+      isGame && random.chance(0.1) ? { japanese: `${plan.name} 日本語`, schinese: plan.name } : undefined,
+    ],
+    ["openvrsupport", isGame && random.chance(0.06) ? 1 : undefined],
+    ["onlyvrsupport", isGame && random.chance(0.04) ? 1 : undefined],
+    ["restricted_countries", random.chance(0.08) ? random.pick(["DE", "CN,DE", "cn, de,SA"]) : undefined],
+    ["review_score_bombs", isGame && random.chance(0.02) ? random.int(1, 9) : undefined],
+    ["review_percentage_bombs", isGame && random.chance(0.02) ? random.int(1, 99) : undefined],
   ];
 }
 
@@ -212,6 +230,7 @@ function extendedSection(plan: AppPlan, random: Random): KeyValueBlock {
     demoofappid: plan.type === "demo" ? (plan.parent ?? undefined) : undefined,
     dlcforappid: plan.type === "dlc" ? (plan.parent ?? undefined) : undefined,
     mustownapptopurchase: plan.type === "dlc" ? (plan.parent ?? undefined) : undefined,
+    playtest_type: plan.type === "beta" ? plan.appid % 2 : undefined,
     state: random.chance(0.1) ? "eStateAvailable" : undefined,
   };
 }

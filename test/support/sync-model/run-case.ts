@@ -175,6 +175,7 @@ async function startRun({ steam, database, parts }: World, apps: SteamApp[], max
       upsertBatchSize: 500,
       appBackoff: { firstMs: 0, maxMs: 0 },
       askAgain: { rounds: 4, backoff: { firstMs: 1, maxMs: 1 } },
+      keep: { appInfo: true, depots: true },
       unknownRule: { confirmMs: confirmSeconds * 1_000, maxShrink, acceptUnknown: step.acceptUnknown },
       history: true,
     };

@@ -7,12 +7,14 @@ import { readRealPayloads } from "./real-payloads.ts";
 import { partialRecord, wholeRecord } from "./record-schema.ts";
 import { type Pairs, write } from "./writer.ts";
 
-const sections = ["common", "extended", "depots", "branches", "public", "public_only", "appid"];
+const sections = ["common", "extended", "config", "depots", "branches", "public", "public_only", "appid"];
 const fields =
   "name type releasestate steam_release_date oslist controller_support review_score metacritic_fullurl metacritic_url " +
   "parent freetodownload content_descriptors supported_languages languages category workshop_visible store_tags genres primary_genre " +
   "associations developer publisher steam_deck_compatibility steamos_compatibility tests display token supported " +
-  "category_30 steam_machine_compatibility isfreeapp state homepage listofdlc dlcforappid timebuildupdated timeupdated buildid dlcappid english __proto__ constructor 0 1 2";
+  "category_30 steam_machine_compatibility isfreeapp state homepage listofdlc dlcforappid timebuildupdated timeupdated buildid dlcappid english installdir playtest_type " +
+  "name_localized aicontenttype restricted_countries exfgls osarch onlyvrsupport header_image small_capsule library_assets_full image " +
+  "image2x icon clienticon configuration steamos_tests description pwdrequired manifests gid size download config oslist __proto__ constructor 0 1 2";
 const oddValues = [
   "",
   "0",
@@ -26,6 +28,9 @@ const oddValues = [
   "2147483648",
   "developer",
   "\0",
+  "../a.jpg",
+  "a/b.jpg",
+  "f".repeat(40),
   "\ud800",
 ];
 
@@ -81,7 +86,7 @@ describe("extractApp with any tree (property)", () => {
     const filled = block.filter((pairs) => pairs.length > 0);
     fc.assert(
       fc.property(
-        fc.tuple(...["common", "extended", "depots"].map((name) => fc.tuple(fc.constant(name), filled))),
+        fc.tuple(...["common", "extended", "config", "depots"].map((name) => fc.tuple(fc.constant(name), filled))),
         (tree) => {
           wholeRecord.parse(throughJson(extractApp(500, write({ appinfo: tree }), false).record));
         },
@@ -93,7 +98,7 @@ describe("extractApp with any tree (property)", () => {
   it("returns for a partial payload only what it returns for a whole one with the same text", () => {
     fc.assert(
       fc.property(
-        fc.array(fc.tuple(fc.constantFrom("common", "extended", "depots"), block), { maxLength: 3 }),
+        fc.array(fc.tuple(fc.constantFrom("common", "extended", "config", "depots"), block), { maxLength: 4 }),
         (tree) => {
           const text = write({ appinfo: tree });
           const { dlc_complete: _, ...partial } = extractApp(500, text, true).record;

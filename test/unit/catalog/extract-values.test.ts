@@ -221,3 +221,99 @@ describe("flags", () => {
     expect(whole({ common: inCommon, extended: inExtended }).is_free).toBe(expected);
   });
 });
+
+describe("names in other languages", () => {
+  it("are by language, without those that are empty or no language", () => {
+    const names = { japanese: " ポータル ", sc_schinese: "传送门", french: "", "german;": "Portal", thai: { x: "1" } };
+    expect(common({ name_localized: names }).name_localized).toEqual({ japanese: "ポータル", sc_schinese: "传送门" });
+    expect(common({ name_localized: { french: "\0" } }).name_localized).toBeNull();
+    const odd: Tree = [["__proto__", "A"]];
+    expect(JSON.stringify(common({ name_localized: odd }).name_localized)).toBe('{"__proto__":"A"}');
+  });
+});
+
+describe("AI content", () => {
+  it.each([
+    ["1", ["pre_generated"]],
+    ["2", ["live"]],
+    ["3", ["pre_generated", "live"]],
+    ["0", null],
+    ["4", null],
+    ["", null],
+    ["x", null],
+  ])("%j is %j", (raw, expected) => {
+    expect(common({ aicontenttype: raw }).ai_content).toEqual(expected);
+  });
+});
+
+describe("virtual reality", () => {
+  it.each<[Tree, string | null]>([
+    [{ onlyvrsupport: "1" }, "only"],
+    [{ onlyvrsupport: "1", openvrsupport: "1" }, "only"],
+    [{ openvrsupport: "1" }, "supported"],
+    [{ openxrsupport: "1", onlyvrsupport: "0" }, "supported"],
+    [{ othervrsupport: "1" }, "supported"],
+    [{ openvrsupport: "0" }, null],
+    [{ controllervr: { steamvr: "1" } }, null],
+  ])("%j is %j", (inner, expected) => {
+    expect(common({ ...inner, name: "A" }).vr_support).toBe(expected);
+  });
+});
+
+describe("restrictions", () => {
+  it.each([
+    ["DE", ["DE"]],
+    ["CN,DE,SA", ["CN", "DE", "SA"]],
+    ["sa, de,,DE,CN", ["CN", "DE", "SA"]],
+    ["DEU,x,1", null],
+    ["", null],
+  ])("countries %j are %j", (raw, expected) => {
+    expect(common({ restricted_countries: raw }).restricted_countries).toEqual(expected);
+  });
+
+  it.each([
+    ["1", true],
+    ["9", true],
+    ["0", false],
+    ["", false],
+    ["x", false],
+  ])("exfgls %j excludes from family sharing: %j", (raw, expected) => {
+    expect(common({ exfgls: raw }).family_sharing_excluded).toBe(expected);
+    expect(common({ name: "A" }).family_sharing_excluded).toBe(false);
+  });
+
+  it("is another app that must be owned", () => {
+    expect(extended({ mustownapptopurchase: "400" }).must_own_appid).toBe(400);
+    expect(extended({ mustownapptopurchase: "500" }).must_own_appid).toBeNull();
+    expect(extended({ mustownapptopurchase: "0" }).must_own_appid).toBeNull();
+  });
+
+  it.each([
+    ["0", 0],
+    ["1", 1],
+    ["32767", 32_767],
+    ["32768", null],
+    ["", null],
+  ])("playtest type %j is %j", (raw, expected) => {
+    expect(extended({ playtest_type: raw }).playtest_type).toBe(expected);
+  });
+});
+
+describe("other texts and numbers", () => {
+  it("are read as the fields of their kind", () => {
+    const inner = { osarch: " 64 ", review_score_bombs: "9", review_percentage_bombs: "95" };
+    expect(whole({ common: inner, config: { installdir: " Portal 2 " } })).toMatchObject({
+      os_arch: "64",
+      pics_review_score_without_bombs: 9,
+      pics_review_percentage_without_bombs: 95,
+      install_dir: "Portal 2",
+    });
+    const invalid = { osarch: "", review_score_bombs: "10", review_percentage_bombs: "101" };
+    expect(whole({ common: invalid, config: { installdir: "" } })).toMatchObject({
+      os_arch: null,
+      pics_review_score_without_bombs: null,
+      pics_review_percentage_without_bombs: null,
+      install_dir: null,
+    });
+  });
+});

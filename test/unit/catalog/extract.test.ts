@@ -27,7 +27,7 @@ describe("extractApp: root", () => {
 
 const some = { x: "1" };
 /** Sections with content that no field is read from. */
-const unused = { common: some, extended: some, depots: some };
+const unused = { common: some, extended: some, config: some, depots: some };
 
 describe("extractApp: whole payload", () => {
   it("returns every key when it has the three sections", () => {
@@ -36,6 +36,7 @@ describe("extractApp: whole payload", () => {
     expect(record).toEqual({
       appid: 500,
       name: null,
+      name_localized: null,
       type: null,
       is_free: false,
       release_state: null,
@@ -44,11 +45,16 @@ describe("extractApp: whole payload", () => {
       store_asset_mtime: null,
       platforms: null,
       controller_support: null,
+      os_arch: null,
+      vr_support: null,
       pics_review_score: null,
       pics_review_percentage: null,
+      pics_review_score_without_bombs: null,
+      pics_review_percentage_without_bombs: null,
       metacritic_score: null,
       metacritic_url: null,
       parent_appid: null,
+      must_own_appid: null,
       homepage_url: null,
       app_state: null,
       last_content_update: null,
@@ -56,6 +62,12 @@ describe("extractApp: whole payload", () => {
       content_descriptors: null,
       languages: null,
       has_workshop: false,
+      ai_content: null,
+      restricted_countries: null,
+      family_sharing_excluded: false,
+      playtest_type: null,
+      install_dir: null,
+      assets: null,
       primary_genre_id: null,
       tags: [],
       genres: [],
@@ -66,11 +78,12 @@ describe("extractApp: whole payload", () => {
       dlc: [],
       dlc_complete: true,
       steam_deck: null,
+      branches: [],
+      depots: [],
     });
   });
 
   it.each<[string, Tree]>([
-    ["they have no public branch", { branches: { beta: { buildid: "7", timeupdated: "7" } } }],
     ["the branches are a text", { branches: "public" }],
     ["the public branch is a text", { branches: { public: "7" } }],
   ])("lists no build when depots are there and %s", (_, depots) => {
@@ -79,13 +92,18 @@ describe("extractApp: whole payload", () => {
 
   it("reads a payload with swapped texts and blocks like an empty one", () => {
     const lists = "content_descriptors supported_languages languages category store_tags genres associations";
-    const texts = "name type releasestate steam_release_date oslist controller_support review_score parent developer";
+    const blocks = `${lists} steam_deck_compatibility name_localized header_image small_capsule library_assets_full`;
+    const texts =
+      "aicontenttype exfgls osarch onlyvrsupport restricted_countries icon name type releasestate steam_release_date oslist controller_support review_score parent developer";
     const sections = {
       common: {
-        ...Object.fromEntries(`${lists} steam_deck_compatibility`.split(" ").map((key) => [key, "1"])),
+        ...Object.fromEntries(blocks.split(" ").map((key) => [key, "1"])),
         ...Object.fromEntries(`${texts} metacritic_url workshop_visible`.split(" ").map((key) => [key, numbered("1")])),
       },
-      extended: Object.fromEntries("isfreeapp homepage listofdlc state".split(" ").map((key) => [key, numbered("1")])),
+      extended: Object.fromEntries(
+        "isfreeapp homepage listofdlc state playtest_type".split(" ").map((key) => [key, numbered("1")]),
+      ),
+      config: { installdir: numbered("1") },
       depots: { "501": "1", branches: "1" },
     };
     expect(whole(sections)).toEqual(whole(unused));
@@ -94,11 +112,13 @@ describe("extractApp: whole payload", () => {
 
 describe("extractApp: missing sections", () => {
   const ofCommon =
-    "categories content_descriptors controller_support franchises genres has_workshop languages metacritic_score " +
-    "metacritic_url name original_release_date pics_review_percentage pics_review_score platforms primary_genre_id " +
+    "ai_content assets categories content_descriptors controller_support family_sharing_excluded franchises genres has_workshop languages metacritic_score " +
+    "metacritic_url name name_localized original_release_date os_arch pics_review_percentage pics_review_score " +
+    "pics_review_percentage_without_bombs pics_review_score_without_bombs restricted_countries vr_support platforms primary_genre_id " +
     "release_state steam_deck steam_release_date store_asset_mtime tags type";
-  const ofExtended = "app_state dlc dlc_complete homepage_url";
-  const ofDepots = "current_build_id dlc dlc_complete last_content_update";
+  const ofExtended = "app_state dlc dlc_complete homepage_url must_own_appid playtest_type";
+  const ofConfig = "install_dir";
+  const ofDepots = "branches current_build_id depots dlc dlc_complete last_content_update";
   const ofBoth = `${ofCommon} ${ofExtended} developers is_free parent_appid publishers`;
   const name = { name: "A" };
   const keysOf = (record: object) => Object.keys(record).sort();
@@ -118,8 +138,8 @@ describe("extractApp: missing sections", () => {
     ["common and depots", { common: name, depots: some }, `${ofCommon} ${ofDepots}`],
     ["common and extended", { common: name, extended: some }, ofBoth],
     ["extended and depots", { extended: some, depots: some }, `${ofExtended} ${ofDepots}`],
-    ["sections that are empty or texts", { common: {}, extended: "", depots: "1" }, ""],
-    ["sections that are not used", { config: some, ufs: some }, ""],
+    ["sections that are empty or texts", { common: {}, extended: "", depots: "1", config: {} }, ""],
+    ["config and a section that is not used", { config: some, ufs: some }, ofConfig],
   ])("of a partial payload determine nothing: one with %s", (_, sections, keys) => {
     expect(keysOf(partial(sections))).toEqual(sorted(keys));
   });
@@ -127,16 +147,19 @@ describe("extractApp: missing sections", () => {
   it.each<[string, { [name: string]: string | Tree }, string]>([
     ["nothing", {}, ""],
     ["extended and depots", { extended: some, depots: some }, `${ofExtended} ${ofDepots}`],
-    ["common and extended", { common: name, extended: some }, ofBoth],
-    ["common", { common: name }, ofBoth],
-    ["common and depots", { common: name, depots: some }, `${ofBoth} ${ofDepots}`],
+    ["common and extended", { common: name, extended: some }, `${ofBoth} ${ofConfig}`],
+    ["common", { common: name }, `${ofBoth} ${ofConfig}`],
+    ["common and depots", { common: name, depots: some }, `${ofBoth} ${ofConfig} ${ofDepots}`],
     ["depots", { depots: some }, ofDepots],
     ["sections that are empty or texts", { common: {}, extended: "", depots: "1" }, ""],
     ["an empty common beside others", { common: {}, extended: some, depots: {} }, ofExtended],
-    ["sections that are not used", { config: some, ufs: some }, ""],
-  ])("of a whole payload determine nothing, except that extended beside common lists none: %s", (_, sections, keys) => {
-    expect(keysOf(whole(sections))).toEqual(sorted(keys));
-  });
+    ["config and a section that is not used", { config: some, ufs: some }, ofConfig],
+  ])(
+    "of a whole payload determine nothing, except that extended and config beside common list none: %s",
+    (_, sections, keys) => {
+      expect(keysOf(whole(sections))).toEqual(sorted(keys));
+    },
+  );
 
   it("are reported, also in a whole payload", () => {
     const sections = { common: {}, extended: "x", depots: some };

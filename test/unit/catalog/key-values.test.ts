@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { parse as parseWithKvparser } from "kvparser";
 import { describe, expect, it } from "vitest";
-import { type KeyValues, KeyValuesError, parseKeyValues } from "../../../src/catalog/key-values.ts";
+import { type KeyValues, KeyValuesError, keyValuesToJson, parseKeyValues } from "../../../src/catalog/key-values.ts";
 import { readRealPayloads } from "./real-payloads.ts";
 import { type Pairs, write } from "./writer.ts";
 
@@ -213,6 +213,14 @@ describe("parseKeyValues: position of a fault", () => {
     expect(faultOf('"a"{'.repeat(100_000)).message).toContain("deeper than 100");
     expect(faultOf('"a" { '.repeat(101) + "}".repeat(101)).offset).toBe(604);
     expect(parseKeyValues('"a" { '.repeat(100) + "}".repeat(100)).size).toBe(1);
+  });
+});
+
+describe("keyValuesToJson", () => {
+  it("keeps keys as they are written, texts and blocks, and keys of objects' own properties", () => {
+    const tree = parseKeyValues('"appinfo" { "AppId" "10" "Common" { "__proto__" { "x" "1" } "constructor" "" } }');
+    const json = '{"appinfo":{"AppId":"10","Common":{"__proto__":{"x":"1"},"constructor":""}}}';
+    expect(JSON.stringify(keyValuesToJson(tree))).toBe(json);
   });
 });
 

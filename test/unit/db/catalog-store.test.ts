@@ -12,6 +12,7 @@ const request: ApplyRequest = {
   leaseId: "lease",
   apps: [],
   extractorVersion: 2,
+  isReextract: false,
   unknown: [],
   failed: [{ appid: 10, error: "no reply" }],
   tokens: [],

@@ -18,17 +18,21 @@ const catalog = {
   failing: 0,
   unconfirmed: 0,
   mass_unknown_at: null,
+  unread_keys: { count: 0, new_count: 0, new: [] },
   lag_seconds: null,
 };
 
 /** Runs the checks through a fake owner. */
-async function examine(status: Partial<StatusDocument>) {
+async function examine(status: Partial<StatusDocument>, broken?: () => Promise<never>) {
   let closed = 0;
+  // The first call is the connection check's.
+  let asked = 0;
   const source: CatalogSource = {
     name: "the folder ./data, read through process 7 on box",
     db: null,
     app: async () => null,
-    status: async () => ({ catalog, failing_apps: [], workers: [], ...status }),
+    status: async () =>
+      asked++ > 0 && broken ? await broken() : { catalog, failing_apps: [], workers: [], ...status },
     async close() {
       closed += 1;
     },
@@ -50,6 +54,7 @@ describe("databaseChecks", () => {
       },
       { result: "skipped", summary: expect.stringContaining("applied them when it started") },
       { result: "ok", summary: "254,113 apps; loaded 2026-11-20; 0 pending; 0 failing; 0 workers" },
+      { result: "ok", summary: "0 keys of Steam's app info are not read; none is new within 7 days" },
     ]);
     expect(closed).toBe(1);
   });
@@ -67,6 +72,30 @@ describe("databaseChecks", () => {
       summary: expect.stringContaining("the first bulk sync is not complete; 5 pending, the oldest for 15 min 01 s"),
     });
     expect((await examine({ catalog: null })).outcomes[2]).toMatchObject({ result: "skipped" });
+  });
+
+  it("names new keys of Steam's app info, with their count and first app", async () => {
+    const key = {
+      path: "common.steam_\u001b[2Jvr",
+      payloads: 1_234,
+      first_appid: 440,
+      first_seen_at: "2026-11-27T10:00:00Z",
+    };
+    const unread_keys = { count: 512, new_count: 3, new: [key, { ...key, path: "ufo", payloads: 1 }] };
+    expect((await examine({ catalog: { ...catalog, unread_keys } })).outcomes[3]).toMatchObject({
+      name: "unread keys",
+      result: "warning",
+      summary:
+        "512 keys of Steam's app info are not read; new within 7 days: " +
+        "common.steam_ [2Jvr (1,234 ×, first on app 440), ufo (1 ×, first on app 440), 1 more",
+    });
+    expect((await examine({ catalog: null })).outcomes[3]).toMatchObject({ result: "skipped" });
+  });
+
+  it("closes the database when the catalog cannot be read", async () => {
+    const { outcomes, closed } = await examine({}, () => Promise.reject(new Error("broken")));
+    expect(outcomes.slice(2)).toMatchObject([{ result: "failed" }, { result: "skipped" }]);
+    expect(closed).toBe(1);
   });
 
   const fault = (kind: DatabaseFault) => new DatabaseError(kind, "CODE", "its message");
@@ -88,6 +117,6 @@ describe("databaseChecks", () => {
 
   it("does not open the database without a valid configuration", async () => {
     const outcomes = await run(() => Promise.reject(new Error("opened")), null);
-    expect(outcomes.map(({ result }) => result)).toEqual(["skipped", "skipped", "skipped"]);
+    expect(outcomes.map(({ result }) => result)).toEqual(["skipped", "skipped", "skipped", "skipped"]);
   });
 });

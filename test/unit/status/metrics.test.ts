@@ -47,6 +47,19 @@ const snapshot: ServiceSnapshot = {
   loops: [],
 };
 
+const catalog = {
+  apps: 1,
+  last_change_number: 1,
+  bulk_started_at: null,
+  bulk_completed_at: null,
+  last_verified_at: null,
+  pending: 0,
+  failing: 0,
+  unconfirmed: 0,
+  mass_unknown_at: null,
+  lag_seconds: null,
+};
+
 async function read(metrics: Metrics): Promise<Map<string, number>> {
   const lines = (await metrics.text()).split("\n").filter((line) => line !== "" && !line.startsWith("#"));
   return new Map(
@@ -87,6 +100,10 @@ describe("createMetrics", () => {
     expect(first.get("pics_last_poll_timestamp_seconds")).toBe(1_782_907_200);
     expect(first.get('service_health{status="starting"}')).toBe(1);
     expect([...first.keys()].filter((name) => /bulk|collector|web_api|library/.test(name))).toEqual([]);
+    expect(first.has("pics_unread_keys")).toBe(false);
+    current = { ...snapshot, catalog: { ...catalog, unread_keys: { count: 512, new_count: 2, new: [] } } };
+    const counted = await read(metrics);
+    expect([counted.get("pics_unread_keys"), counted.get("pics_unread_keys_new")]).toEqual([512, 2]);
     current = { ...snapshot, monitor: null, steam: null };
     const later = await read(metrics);
     expect([...later.keys()].filter((name) => /^(pics_(change|lag|pending)|steam_connected)/.test(name))).toEqual([]);

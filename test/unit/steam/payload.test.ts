@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { pino } from "pino";
 import { expect, test } from "vitest";
-import { type AppInfoMessage, decodeText } from "../../../src/steam/payload.ts";
+import { type AppInfoMessage, payloadOfReply } from "../../../src/steam/payload.ts";
 
 const sha1 = (bytes: Buffer) => createHash("sha1").update(bytes).digest();
 
@@ -13,7 +13,7 @@ function appInfo(fields: Partial<AppInfoMessage>): AppInfoMessage {
 function decode(app: AppInfoMessage, bytes: Buffer) {
   const logged: string[] = [];
   const logger = pino({ level: "debug" }, { write: (line: string) => logged.push(line) });
-  return { text: decodeText(app, bytes, logger), logged };
+  return { text: payloadOfReply(app, bytes, logger).text, logged };
 }
 
 test("removes one trailing NUL only", () => {

@@ -15,7 +15,10 @@ describe("compareWithDatabase", () => {
         steam_release_date timestamptz, original_release_date timestamptz, store_asset_mtime timestamptz, platforms text,
         controller_support text, pics_review_score smallint, pics_review_percentage smallint, metacritic_score smallint,
         metacritic_url text, parent_appid int, homepage_url text, app_state text, last_content_update timestamptz,
-        current_build_id text, content_descriptors jsonb, languages jsonb, has_workshop bool, primary_genre_id int);
+        current_build_id text, content_descriptors jsonb, languages jsonb, has_workshop bool, primary_genre_id int, name_localized jsonb,
+        os_arch text, vr_support text, pics_review_score_without_bombs smallint, pics_review_percentage_without_bombs smallint,
+        must_own_appid int, ai_content text[], restricted_countries text[], family_sharing_excluded bool, playtest_type smallint,
+        install_dir text, assets jsonb);
       create table app_steam_tags (appid int, tag_id int, rank smallint);
       create table app_genres (appid int, genre_id int, is_primary bool);
       create table app_categories (appid int, category_id int);
@@ -28,7 +31,13 @@ describe("compareWithDatabase", () => {
       create table app_dlc (appid int, dlc_appid int);
       create table app_steam_deck (appid int, category text, steamos_category text, machine_category text,
         frame_category text, test_timestamp timestamptz,
-        tested_build_id text, tests jsonb);
+        tested_build_id text, tests jsonb, steamos_tests jsonb, machine_tests jsonb, frame_tests jsonb, configuration jsonb);
+      create table app_branches (appid int, branch text, build_id text, built_at timestamptz, updated_at timestamptz,
+        description text, password_required bool);
+      create table app_depots (appid int, depot_id int, name text, os_list text, os_arch text, language text, dlc_appid int,
+        from_appid int, shared_install bool);
+      create table app_depot_manifests (appid int, depot_id int, branch text, manifest_id text, size_bytes bigint,
+        download_bytes bigint);
       create table sync_status (appid int, pics_change_number bigint);
 
       insert into app_steam_tags values (620, 3, 3), (620, 21, 1), (620, 19, 2);
@@ -45,6 +54,13 @@ describe("compareWithDatabase", () => {
       set time zone 'Asia/Tokyo';`);
     await insert("apps", sampleRows.apps);
     await insert("app_steam_deck", { appid: 620, ...sampleRows.steam_deck });
+    for (const branch of sampleRows.branches) await insert("app_branches", { appid: 620, ...branch });
+    for (const { manifests, ...depot } of sampleRows.depots) {
+      await insert("app_depots", { appid: 620, ...depot });
+      for (const manifest of manifests) {
+        await insert("app_depot_manifests", { appid: 620, depot_id: depot.depot_id, ...manifest });
+      }
+    }
   });
   afterAll(() => database.close());
 
@@ -65,7 +81,7 @@ describe("compareWithDatabase", () => {
 
   it("finds no difference in correct rows", async () => {
     const result = await compareWithDatabase(sql, expected);
-    expect(result).toMatchObject({ apps: 1, fields: 34, differences: [] });
+    expect(result).toMatchObject({ apps: 1, fields: 48, differences: [] });
     expect(result.valued).toMatchObject({ "apps.name": 1, tags: 1, steam_deck: 1, pics_change_number: 1 });
     expect(result.valued).not.toHaveProperty("apps.original_release_date");
   });
@@ -74,7 +90,7 @@ describe("compareWithDatabase", () => {
     "finds a difference in %s",
     async (column) => {
       const absent = sampleRows.apps[column] === null;
-      const other = !absent ? "null" : column === "pics_review_percentage" ? "0" : "now()";
+      const other = !absent ? "null" : /percentage|playtest/.test(column) ? "0" : "now()";
       expect(await differencesAfter(`update apps set ${column} = ${other}`)).toEqual([`620 apps.${column}`]);
     },
   );
@@ -90,7 +106,15 @@ describe("compareWithDatabase", () => {
     ["update app_steam_deck set test_timestamp = now()", "620 steam_deck"],
     ["update app_steam_deck set machine_category = null", "620 steam_deck"],
     ["update app_steam_deck set frame_category = 'verified'", "620 steam_deck"],
+    ["update app_steam_deck set steamos_tests = null", "620 steam_deck"],
+    ["update app_steam_deck set configuration = null", "620 steam_deck"],
     ["delete from app_steam_deck", "620 steam_deck"],
+    ["update app_branches set build_id = '124' where branch = 'public'", "620 branches"],
+    ["delete from app_branches where branch = 'beta'", "620 branches"],
+    ["update app_depots set shared_install = false", "620 depots"],
+    ["update app_depot_manifests set size_bytes = size_bytes - 1", "620 depots"],
+    ["delete from app_depot_manifests", "620 depots"],
+    ["insert into app_depots (appid, depot_id, shared_install) values (620, 623, false)", "620 depots"],
     ["update sync_status set pics_change_number = 76", "620 pics_change_number"],
     ["update apps set appid = 621", "621 apps,620 apps"],
     ["delete from apps", "620 apps"],

@@ -41,13 +41,14 @@ describe("readIndependently", () => {
     );
     expect(rows).toMatchObject({ partial: false, tags: [], genres: [], categories: [], developers: [], dlc: [] });
     expect(rows.steam_deck).toBeNull();
-    const { appid, is_known, is_active, is_free, has_workshop, ...others } = rows.apps;
-    expect({ appid, is_known, is_active, is_free, has_workshop }).toEqual({
+    const { appid, is_known, is_active, is_free, has_workshop, family_sharing_excluded, ...others } = rows.apps;
+    expect({ appid, is_known, is_active, is_free, has_workshop, family_sharing_excluded }).toEqual({
       appid: 5,
       is_known: true,
       is_active: true,
       is_free: false,
       has_workshop: false,
+      family_sharing_excluded: false,
     });
     expect(new Set(Object.values(others))).toEqual(new Set([null]));
   });
@@ -80,8 +81,11 @@ describe("readIndependently", () => {
         app_state: null,
         current_build_id: null,
         last_content_update: null,
+        must_own_appid: null,
       },
       dlc: [7, 9],
+      branches: [],
+      depots: [{ ...sampleRows.depots[1], depot_id: 621, dlc_appid: null }],
     });
     const cut = Array.from({ length: 64 }, (_, index) => 1_000 + index);
     const dlcAfter = (text: string) => rowsAfter(first, 620, 78, read(text)).dlc;

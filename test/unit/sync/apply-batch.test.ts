@@ -20,6 +20,7 @@ const payload = (appid: number, more: Partial<AppPayload> = {}): AppPayload => (
   missingToken: false,
   onlyPublic: false,
   text: `"appinfo"\n{\n"appid" "${appid}"\n"common"\n{\n"name" "App ${appid}"\n}\n}`,
+  bytes: null,
   error: null,
   ...more,
 });
@@ -78,6 +79,7 @@ function setUp(
     upsertBatchSize: 500,
     appBackoff: { firstMs: 1, maxMs: 10 },
     unknownRule: { confirmMs: 600_000, maxShrink: 0.05, acceptUnknown: false },
+    keep: { appInfo: true, depots: true },
     history: true,
   };
   const run = (apps: ClaimedApp[], more = {}) => applyBatch({ ...deps, ...more }, lease, apps);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { BatchOutcome, Failure } from "../../../src/sync/apply-batch.ts";
+import type { BatchOutcome } from "../../../src/sync/apply-batch.ts";
 import { createBulkTracker } from "../../../src/sync/bulk-tracker.ts";
+import type { Failure } from "../../../src/sync/extract-batch.ts";
 
 const outcome = (parts: Partial<BatchOutcome>): BatchOutcome => ({
   stored: 0,

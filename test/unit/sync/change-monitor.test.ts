@@ -116,6 +116,8 @@ function start(overrides: Partial<MonitorOptions> = {}) {
     upsertBatchSize: 500,
     appBackoff: { firstMs: 30_000, maxMs: 3_600_000 },
     unknownRule: { confirmMs: 600_000, maxShrink: 0.05, acceptUnknown: false },
+    // Deflating a text takes real time.
+    keep: { appInfo: false, depots: true },
     history: true,
     pollIntervalMs: pollMs,
     batchSize: 100,

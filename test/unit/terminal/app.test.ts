@@ -41,6 +41,8 @@ Platform support
   Steam Deck          verified, SteamOS compatible, Steam Machine playable,
                       tested 2024-02-24 00:00:00 UTC, build 13439412
                       [4] DefaultConfigurationIsPerformant
+
+Files
   Built               2026-01-02 03:04:05 UTC
   Build               19000000
 

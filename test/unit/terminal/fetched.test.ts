@@ -102,3 +102,96 @@ Equal
     expect(text).toContain("  Tags                1664, eSports (5055)\n");
   });
 });
+
+describe("formatFetched with all that Steam says", () => {
+  const branch = { built_at: null, updated_at: null, description: null, password_required: false };
+  const depot = { os_arch: null, language: null, dlc_appid: null, from_appid: null, shared_install: false };
+  const depots = Array.from({ length: 23 }, (_, index) => ({
+    ...depot,
+    depot_id: 700 + index,
+    name: null,
+    os_list: null,
+    manifests: [],
+  }));
+  const record: SteamSide["record"] = {
+    ...recordOf(portal),
+    name_localized: { japanese: "ポータル2", french: "Portail" },
+    ai_content: ["pre_generated", "live"],
+    vr_support: "only",
+    os_arch: "64",
+    restricted_countries: ["CN", "DE"],
+    family_sharing_excluded: true,
+    must_own_appid: 400,
+    install_dir: "Portal 2",
+    pics_review_percentage_without_bombs: 99,
+    assets: {
+      header: { french: "https://a/fr.jpg", english: "https://a/en.jpg" },
+      icons: { clienticon: "https://a/x.ico" },
+    },
+    branches: [
+      { ...branch, branch: "beta", build_id: "124", description: "Try\u001b[2J it", password_required: true },
+      { ...branch, branch: "public", build_id: "123", built_at: "2026-01-02T03:04:05.000Z" },
+    ],
+    depots: [
+      {
+        ...depot,
+        depot_id: 621,
+        name: "Content",
+        os_list: "windows,linux",
+        os_arch: "64",
+        from_appid: 228980,
+        manifests: [{ branch: "public", manifest_id: "7612884913650437182", size_bytes: 1, download_bytes: 1 }],
+      },
+      ...depots,
+    ],
+  };
+  const wide = { ...plain, columns: 120 };
+
+  it("shows names, art, branches and depots", () => {
+    const text = formatFetched({ app: null, note: null }, steamSays({}, { record }), wide, now);
+    for (const line of [
+      "  Other names         french: Portail, japanese: ポータル2",
+      "  Must own            400",
+      "  Not sold in         CN, DE",
+      "  Family sharing      excluded",
+      "  AI content          pre-generated, live",
+      "  Positive w/o bombs  99 %",
+      "  Architecture        64 bit",
+      "  Virtual reality     only",
+      "  Folder              Portal 2",
+      "  Branches            beta 124 (password, Try [2J it)",
+      "                      public 123 (built 2026-01-02 03:04:05 UTC)",
+      "  Depots              621 Content (windows, linux, 64 bit, from 228980): public 7612884913650437182",
+      "                      … and 4 more",
+      "  Art                 header: https://a/en.jpg (and 1 more)",
+      "                      clienticon: https://a/x.ico",
+    ]) {
+      expect(`${text}\n`).toContain(`\n${line}\n`);
+    }
+  });
+
+  it("does not compare branches and depots, which a stored app is not read with", () => {
+    const { differs } = fetchedDocument(stored, steamSays(record));
+    expect(differs).not.toContain("branches");
+    expect(differs).not.toContain("depots");
+    const text = formatFetched(stored, steamSays(record), wide, now);
+    expect(text).toMatch(/\nSteam now, not compared\n {2}Branches +beta 124/);
+    expect(fetchedDocument(stored, steamSays(record)).steam).toMatchObject({ branches: [{}, { build_id: "123" }] });
+  });
+
+  it("compares art and names without regard to the order of their keys", () => {
+    const same = {
+      ...record,
+      name_localized: { french: "Portail", japanese: "ポータル2" },
+      assets: {
+        icons: { clienticon: "https://a/x.ico" },
+        header: { english: "https://a/en.jpg", french: "https://a/fr.jpg" },
+      },
+    };
+    const app = { ...portal, name_localized: same.name_localized, assets: same.assets };
+    const { differs } = fetchedDocument({ app, note: null }, steamSays(record));
+    expect(differs).not.toContain("assets");
+    expect(differs).not.toContain("name_localized");
+    expect(differs).toContain("vr_support");
+  });
+});

@@ -13,6 +13,7 @@ const catalog = {
   failing: 3,
   unconfirmed: 0,
   mass_unknown_at: null,
+  unread_keys: { count: 0, new_count: 0, new: [] },
   lag_seconds: 14.4,
 };
 const connected = { connected: true, connected_since: ago(11_100), reconnect_attempts: 0, last_error: null };

@@ -1,0 +1,85 @@
+import { hash } from "node:crypto";
+import { promisify } from "node:util";
+import { deflate } from "node:zlib";
+import { extractApp } from "../catalog/extract.ts";
+import type { ApplyRequest, KeptText, StoredRecord } from "../db/catalog-store.ts";
+import { nextTurn } from "../process/time.ts";
+import type { AppPayload } from "../steam/port.ts";
+import { type FetchedApps, isWithheld } from "./fetch-apps.ts";
+import type { KeyCensus } from "./key-census.ts";
+
+/** What is kept of app info besides the record. */
+export interface Keep {
+  /** The text exactly as Steam sent it. */
+  appInfo: boolean;
+  /** Depots and their manifests. */
+  depots: boolean;
+}
+
+/** An app that was not stored, and the step that failed; `apply` means that the database rejected it. */
+export interface Failure {
+  appid: number;
+  error: string;
+  step: "fetch" | "extract" | "apply";
+  /** Steam did not answer for it, neither with the app nor as unknown. */
+  silent?: boolean;
+}
+
+/** A batch after fetch and extract, ready to be written. */
+export interface ExtractedBatch extends Pick<ApplyRequest, "apps" | "unknown" | "tokens"> {
+  failed: Failure[];
+}
+
+/** Apps extracted in one turn of the event loop: two or three milliseconds. */
+const appsPerTurn = 40;
+
+/** Extracts the records of fetched apps. A text that cannot be read fails its app only. */
+export async function extractBatch(
+  fetched: FetchedApps,
+  { keep, census }: { keep: Keep; census?: KeyCensus },
+): Promise<ExtractedBatch> {
+  const { apps, unknown, failed, tokens } = fetched;
+  const records: Promise<StoredRecord>[] = [];
+  const failures: Failure[] = failed.map((failure) => ({ ...failure, step: "fetch" }));
+  for (const [index, payload] of apps.entries()) {
+    // Yields to the event loop between replies and between their parts, so that requests such as /health are answered
+    // meanwhile.
+    if (index % appsPerTurn === 0) await nextTurn();
+    try {
+      const record = toRecord(payload, keep, census);
+      records.push(keep.appInfo && payload.bytes ? withText(record, payload.bytes) : Promise.resolve(record));
+    } catch (error) {
+      const step = payload.text === null ? "fetch" : "extract";
+      failures.push({ appid: payload.appid, error: error instanceof Error ? error.message : String(error), step });
+    }
+  }
+  return { apps: await Promise.all(records), unknown, failed: failures, tokens };
+}
+
+function toRecord(payload: AppPayload, keep: Keep, census: KeyCensus | undefined): StoredRecord {
+  if (payload.text === null) throw new Error(payload.error ?? "Steam sent no app info");
+  const { record, isPartial, lacks, unread } = extractApp(payload.appid, payload.text, isWithheld(payload));
+  census?.count(payload.appid, unread);
+  return {
+    ...record,
+    // None, instead of those of an older version.
+    ...("depots" in record && !keep.depots && { depots: [] }),
+    change_number: payload.changeNumber,
+    partial: isPartial,
+    // Also where only the text says so (`public_only`): the rest is requested again with a token.
+    missing_token: isPartial,
+    lacks,
+  };
+}
+
+async function withText(record: StoredRecord, bytes: Buffer): Promise<StoredRecord> {
+  return { ...record, info: await keptText(bytes) };
+}
+
+const deflateAsync = promisify(deflate);
+
+/** Deflates off the event loop. */
+async function keptText(bytes: Buffer): Promise<KeptText> {
+  const deflated = await deflateAsync(bytes);
+  return { sha1: hash("sha1", bytes), size: bytes.length, data: deflated.toString("base64") };
+}
