@@ -20,7 +20,7 @@ describe("gaps", () => {
     steam = await startSimulatedSteam({ catalog: generateCatalog({ seed: 31, count, maxAppid }) });
     undo = [steam.trustHere(), http.setGlobalProxyFromEnv(steam.env)];
     database = await openTestDatabase("postgres");
-    await startBulk(database.db, steam).done;
+    await startBulk(database.db, steam, { appIdMax: maxAppid }).done;
   });
   afterAll(async () => {
     for (const each of undo) each();
