@@ -1,8 +1,19 @@
 import { defineConfig } from "vitest/config";
 
-const timeouts = { testTimeout: 60_000, hookTimeout: 60_000, expect: { poll: { timeout: 20_000 } } };
+const shared = {
+  testTimeout: 60_000,
+  hookTimeout: 60_000,
+  expect: { poll: { timeout: 20_000 } },
+  // The files of a worker share the modules it has loaded: steam-user alone takes two seconds of the processor.
+  isolate: false,
+};
 
-/** Unit tests start at once; all others share one Postgres, which starts only when one of them runs. */
+/** The tests of the library import, whose coverage is measured: measuring it makes a file take up to twice as long. */
+const library = ["test/unit/{library,lambda}/**/*.test.ts", "test/{integration,fault}/library-*.test.ts"];
+
+/** One Postgres for all files, which starts only when one of them runs. */
+const globalSetup = ["test/support/global-setup.ts"];
+
 export default defineConfig({
   test: {
     // Most of the time a test waits for a process or a server, so that two at a time fit on two cores.
@@ -14,16 +25,17 @@ export default defineConfig({
       thresholds: { branches: 80, functions: 80, lines: 80 },
     },
     projects: [
-      { test: { ...timeouts, name: "unit", include: ["test/unit/**/*.test.ts"] } },
+      { test: { ...shared, name: "unit", include: ["test/unit/**/*.test.ts"], exclude: library } },
       {
         test: {
-          ...timeouts,
+          ...shared,
           name: "integration",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/unit/**", "test/live/**"],
-          globalSetup: ["test/support/global-setup.ts"],
+          exclude: ["test/unit/**", "test/live/**", ...library],
+          globalSetup,
         },
       },
+      { test: { ...shared, name: "library", include: library, globalSetup } },
     ],
   },
 });

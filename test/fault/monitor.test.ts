@@ -24,7 +24,7 @@ describe(`change monitor under kills, faults and outages at once (SEED=${seed})`
   it.each(["supabase"] as const)(
     "stores what Steam has once the faults stop (%s)",
     async (driver) => {
-      const size = { apps: 600, workers: 3, changes: 264, kills: 3, changesPerSecond: 24 };
+      const size = { apps: 300, workers: 3, changes: 192, kills: 2, changesPerSecond: 24 };
       const { story, violations, kills, changes } = await soakMonitor({ cluster, driver, seed, ...size });
       expect(violations, story.join("\n")).toEqual([]);
       expect(kills).toBeGreaterThanOrEqual(size.kills);

@@ -21,7 +21,7 @@ import { loadRealAppLists, loadRealSteamSpy } from "../support/web/real-dumps.ts
 import { createSimulatedSteamSpy } from "../support/web/steamspy.ts";
 import { asRoutes } from "../support/web/web-api.ts";
 
-/** End-to-end over the real TLS server, on all three databases. */
+/** End-to-end over the real TLS server, on the embedded database and on Supabase. */
 forEachDatabase("the collector", (open) => {
   const dump = generateSteamSpy({ seed: 11, games: 2_500 });
   const lists = listsOf(dump);

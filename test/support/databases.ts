@@ -54,11 +54,18 @@ export async function openTestDatabase(kind: DatabaseKind, options: TestDatabase
 
 export type OpenDatabase = (options?: TestDatabaseOptions) => Promise<TestDatabase>;
 
-/** Runs the same tests on all three transports. Databases that `open` creates are closed after them. */
+/** Both versions of Postgres, and the two ways of rows and arguments that differ most. */
+export const farApart: readonly DatabaseKind[] = ["pglite", "supabase"];
+
+/**
+ * Runs the same tests on several transports: by default the embedded database and PostgREST. That the three transports
+ * are alike is the matter of test/integration/db/transports.test.ts, and most tests of whole processes use Postgres
+ * directly. Databases that `open` creates are closed after the tests.
+ */
 export function forEachDatabase(
   name: string,
   tests: (open: OpenDatabase, kind: DatabaseKind) => void,
-  kinds: readonly DatabaseKind[] = databaseKinds,
+  kinds: readonly DatabaseKind[] = farApart,
 ): void {
   describe.each(kinds)(`${name} (%s)`, (kind) => {
     const opened: TestDatabase[] = [];
@@ -71,6 +78,11 @@ export function forEachDatabase(
       return database;
     }, kind);
   });
+}
+
+/** Runs the same tests on all three transports, as {@link forEachDatabase} does on two. */
+export function forEachTransport(name: string, tests: Parameters<typeof forEachDatabase>[1]): void {
+  forEachDatabase(name, tests, databaseKinds);
 }
 
 async function openPgliteTest({ migrated = true, prepare }: TestDatabaseOptions): Promise<TestDatabase> {

@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 /**
  * Bulk sync and change monitor composed as commands/pics.ts composes them, in this process, against a simulated Steam
  * and a test database:
@@ -6,6 +5,7 @@ import { randomUUID } from "node:crypto";
  *     const run = startBulk(database.db, steam, { appids: [10, 20] });
  *     const summary = await run.done;
  */
+import { randomUUID } from "node:crypto";
 import { createCatalogStore } from "../../src/db/catalog-store.ts";
 import type { Database } from "../../src/db/database.ts";
 import { createLeaderLease } from "../../src/db/leader-lease.ts";
@@ -20,7 +20,7 @@ import { createWebClient, type WebClient, type WebClientOptions } from "../../sr
 import { compareWithDatabase } from "./independent-reading/compare.ts";
 import { readIndependently } from "./independent-reading/expected.ts";
 import type { ExpectedRows } from "./independent-reading/rows.ts";
-import type { Catalog } from "./steam/catalog.ts";
+import type { Body, Catalog } from "./steam/catalog.ts";
 import type { SimulatedSteam } from "./steam/simulated-steam.ts";
 import { silent } from "./templates.ts";
 
@@ -150,6 +150,9 @@ export function compose(
   };
 }
 
+/** Rows by the body they were read from, of which a catalog keeps one per app and change number. */
+const known = new WeakMap<Body, ExpectedRows>();
+
 /** The rows expected once everything that an anonymous session receives is stored. */
 export function expectedOf(
   catalog: Catalog,
@@ -159,8 +162,10 @@ export function expectedOf(
   for (const appid of appids) {
     const app = catalog.apps.get(appid);
     if (!app) continue;
-    const text = catalog.body(app, app.access === "denied" ? "public" : "whole").bytes.toString();
-    expected.set(appid, readIndependently(appid, app.changeNumber, text));
+    const body = catalog.body(app, app.access === "denied" ? "public" : "whole");
+    const rows = known.get(body) ?? readIndependently(appid, app.changeNumber, body.bytes.toString());
+    known.set(body, rows);
+    expected.set(appid, rows);
   }
   return expected;
 }

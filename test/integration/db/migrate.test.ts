@@ -1,10 +1,9 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { SqlDatabase } from "../../../src/db/database.ts";
 import { checkSchema, migrate, missingMigrations, readMigrations } from "../../../src/db/migrate.ts";
-import { openPglite } from "../../../src/db/pglite.ts";
 import { openPostgres } from "../../../src/db/postgres.ts";
 import { ConfigError, DatabaseError } from "../../../src/process/errors.ts";
 import type { TestDatabase } from "../../support/databases.ts";
@@ -30,9 +29,15 @@ forEachDatabase(
     let dir: string;
     let database: TestDatabase;
     const write = (file: string, sql: string) => writeFile(join(dir, file), sql);
+    beforeAll(async () => {
+      database = await open({ migrated: false });
+    });
     beforeEach(async () => {
       dir = await mkdtemp(join(tmpdir(), "spsync-migrations-"));
-      database = await open({ migrated: false });
+      await database.sql("drop schema if exists supabase_migrations cascade");
+      await database.sql("drop schema public cascade");
+      await database.sql("create schema public authorization pg_database_owner");
+      await database.sql("grant usage on schema public to public");
     });
     afterEach(() => rm(dir, { recursive: true, force: true }));
 
@@ -198,10 +203,10 @@ describe("the project's own migrations", () => {
   });
 
   test("change nothing in a migrated database", async () => {
-    const db = await openPglite({ dataDir: "memory", logger: silent });
-    const first = await migrate(db);
-    expect(await migrate(db)).toEqual({ applied: [], already: first.applied });
-    await db.close();
+    const database = await openTestDatabase("postgres");
+    const files = (await readMigrations()).map(({ file }) => file);
+    expect(await migrate(sqlOf(database))).toEqual({ applied: [], already: files });
+    await database.close();
   });
 });
 

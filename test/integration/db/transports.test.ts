@@ -1,7 +1,7 @@
 import { beforeAll, expect, test } from "vitest";
 import { DatabaseError } from "../../../src/process/errors.ts";
 import type { TestDatabase } from "../../support/databases.ts";
-import { forEachDatabase } from "../../support/databases.ts";
+import { forEachTransport } from "../../support/databases.ts";
 
 const functions = `
   create function public.echo(batch jsonb, count int default null, big bigint default null, label text default null,
@@ -22,7 +22,7 @@ const functions = `
     'insert into public.marks values (mark.id) returning to_jsonb(marks.id)';
 `;
 
-forEachDatabase("rpc", (open, kind) => {
+forEachTransport("rpc", (open, kind) => {
   let database: TestDatabase;
   beforeAll(async () => {
     database = await open({ migrated: false, prepare: functions });

@@ -77,6 +77,8 @@ const pace = {
   BULK_BATCH_SIZE: String(batchSize),
   BULK_CONCURRENCY: String(concurrency),
   BULK_REQUEST_DELAY: "0.02",
+  // A sweep of 20 requests.
+  APP_ID_MAX: "100000",
   // A restart waits for what the killed process held.
   LEASE_SECONDS: "2",
 };

@@ -4,7 +4,8 @@ import { createHash } from "node:crypto";
  * The state of a simulated Steam: which apps exist, their PICS payloads, and their changes.
  *
  * Texts may be given as functions, so that a catalog of 100,000 apps need not hold them; the SHA-1 and the size of a
- * text are computed once per change number and cached, the text itself is not (see {@link Catalog.pregenerate}).
+ * text are computed once per change number and cached. The text itself is kept by a catalog of {@link keptApps} at most,
+ * or after {@link Catalog.pregenerate}.
  */
 export interface Catalog {
   readonly apps: ReadonlyMap<number, CatalogApp>;
@@ -89,6 +90,9 @@ export interface Body {
   sha: Buffer;
 }
 
+/** A catalog with at most this many apps keeps every text once generated, which takes some 10 KB an app. */
+const keptApps = 5_000;
+
 export function createCatalog(firstChangeNumber = 30_000_000): Catalog {
   const apps = new Map<number, CatalogApp>();
   const removed = new Map<number, AppChange>();
@@ -115,6 +119,12 @@ export function createCatalog(firstChangeNumber = 30_000_000): Catalog {
       shas.set(key, entry);
     }
     return { bytes, wire, sha: entry.sha };
+  };
+
+  const keep = (app: CatalogApp, scope: Scope): Body => {
+    const body = generated(app, scope);
+    kept.set(`${scope}${app.appid}`, { changeNumber: app.changeNumber, body });
+    return body;
   };
 
   return {
@@ -172,7 +182,8 @@ export function createCatalog(firstChangeNumber = 30_000_000): Catalog {
     },
     body(app, scope) {
       const entry = kept.get(`${scope}${app.appid}`);
-      return entry?.changeNumber === app.changeNumber ? entry.body : generated(app, scope);
+      if (entry?.changeNumber === app.changeNumber) return entry.body;
+      return apps.size <= keptApps ? keep(app, scope) : generated(app, scope);
     },
     sha(app, scope) {
       const entry = shas.get(`${scope}${app.appid}`);
@@ -183,7 +194,7 @@ export function createCatalog(firstChangeNumber = 30_000_000): Catalog {
     pregenerate() {
       for (const app of apps.values()) {
         const scope: Scope = app.access === "denied" ? "public" : "whole";
-        kept.set(`${scope}${app.appid}`, { changeNumber: app.changeNumber, body: generated(app, scope) });
+        keep(app, scope);
       }
     },
   };
