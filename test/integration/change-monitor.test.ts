@@ -90,15 +90,24 @@ function changeMonitor(open: OpenDatabase): void {
     for (const appid of withToken) expect(steam.log.fetchCounts().get(appid)).toBe(1);
   });
 
-  it("records each changed field of an app, and nothing for a first insert or an unchanged app", async () => {
+  it("records a new app as added, and each changed field of an app, and nothing for an unchanged one", async () => {
     const text = (name: string, tags: string) => appText(4_331, name, tags);
+    const changes = () => database.sql("select appid, change_number, field, old, new from app_changes order by field");
     await database.sql("truncate app_changes");
     await following(() => void steam.catalog.add({ appid: 4_331, text: text("Before", '"0" "19"\n"1" "492"\n') }));
-    expect(await one("select count(*) from app_changes")).toBe(0);
+    const added = {
+      appid: 4_331,
+      change_number: steam.catalog.currentChangeNumber,
+      field: "added",
+      old: null,
+      new: true,
+    };
+    expect(await changes()).toEqual([added]);
+    await database.sql("truncate app_changes");
     await following(() => void steam.catalog.change(4_331, text("Before", '"0" "19"\n"1" "492"\n')));
     expect(await one("select count(*) from app_changes")).toBe(0);
     await following(() => void steam.catalog.change(4_331, text("After", '"0" "492"\n"1" "21"\n')));
-    expect(await database.sql("select appid, change_number, field, old, new from app_changes order by field")).toEqual([
+    expect(await changes()).toEqual([
       { appid: 4_331, change_number: steam.catalog.currentChangeNumber, field: "name", old: "Before", new: "After" },
       {
         appid: 4_331,

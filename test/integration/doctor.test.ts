@@ -68,7 +68,7 @@ describe("doctor", () => {
       /^ {2}ok +settings +Postgres \(127\.0\.0\.1/m,
       /^ {2}ok +connection +Postgres 17\.\d+ answered in/m,
       /^ {2}ok +migrations +none missing/m,
-      /^ {2}ok +unread keys +0 keys of Steam's app info are not read; none is new/m,
+      /^ {2}ok +unread keys +0 keys of Steam's app info are not read;.*\n +none is new within 7 days/m,
       /^ {2}ok +Steam servers +api\.steampowered\.com lists 5 servers/m,
       /^ {2}ok +Steam Web API +api\.steampowered\.com answered/m,
       /^ {2}ok +SteamSpy +steamspy\.com answered/m,

@@ -12,7 +12,7 @@ import { eventsOf, serve } from "./harness.ts";
 
 /** Caching, streams, authentication, CORS, rate limit and errors of the API. */
 
-// HTTP behaviour, on one database: contract.test.ts runs the API on all three, and the SQL tests show the order of changes on each.
+// HTTP behaviour, on one database: contract.test.ts runs the API on two, and the SQL tests show the order of changes on each.
 const databases: readonly DatabaseKind[] = ["postgres"];
 
 forEachDatabase(

@@ -96,7 +96,7 @@ const brokenChains = `
 
 const wrongEnds = `
   select ends.*, stored.image -> ends.field as stored from (
-    select distinct on (appid, field) appid, field, new from app_changes order by appid, field, id desc
+    select distinct on (appid, field) appid, field, new from app_changes where field <> 'added' order by appid, field, id desc
   ) ends
   left join pics_app_images(array(select appid from apps)) stored on stored.appid = ends.appid
   where ends.new is distinct from nullif(stored.image -> ends.field, 'null')`;
