@@ -10,7 +10,7 @@ import type { Logger } from "../process/logger.ts";
 import { openOwnerSource } from "./owner-http.ts";
 import type { CatalogSource } from "./port.ts";
 
-export type SourceOptions = Pick<Config, "database" | "http"> & { logger: Logger };
+export type SourceOptions = Pick<Config, "database" | "http" | "keep"> & { logger: Logger };
 
 /** Wait for an owner without HTTP: another reading command, which is done with the folder soon. */
 const ownerTimeoutMs = 10_000;
@@ -42,13 +42,22 @@ export async function openSource(options: SourceOptions): Promise<CatalogSource>
   }
 }
 
-async function readDatabase({ database, logger }: SourceOptions): Promise<CatalogSource> {
+async function readDatabase({ database, keep, logger }: SourceOptions): Promise<CatalogSource> {
   const db = await openDatabase(database, { logger, maxConnections: 2, address: null });
   const reader = createCatalogReader(db);
   return {
     name: nameOf(database),
     db,
-    app: reader.app,
+    async app(appid) {
+      const [app, branches, depots] = await Promise.all([
+        reader.app(appid),
+        reader.branches(appid),
+        reader.depots(appid),
+      ]);
+      if (app === null) return null;
+      const areKept = keep.depots || (depots ?? []).length > 0;
+      return { app, branches: branches ?? [], depots: areKept ? (depots ?? []) : null };
+    },
     async status() {
       const [state, backlog, workers] = await Promise.all([reader.state(), reader.backlog(), reader.workers()]);
       return { catalog: overviewOf(state, backlog), failing_apps: backlog.failing_apps, workers };

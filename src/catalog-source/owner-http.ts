@@ -1,5 +1,6 @@
 import http from "node:http";
 import { z } from "zod";
+import { branchView, depotView } from "../catalog/content-views.ts";
 import { appView } from "../catalog/views.ts";
 import { catalogOverview, failingApps } from "../db/catalog-store.ts";
 import type { DataDirOwner } from "../db/owner-lock.ts";
@@ -8,6 +9,8 @@ import type { CatalogSource } from "./port.ts";
 
 const timeoutMs = 10_000;
 
+const branchList = z.object({ data: z.array(branchView) });
+const depotList = z.object({ data: z.array(depotView) });
 const statusReply = z.looseObject({
   mode: z.string(),
   failing_apps: failingApps,
@@ -49,7 +52,18 @@ export function openOwnerSource(dataDir: string, owner: DataDirOwner, apiKey: st
 
     async app(appid) {
       const reply = await request(`/v1/apps/${appid}`);
-      if (reply.status === 200) return parse(appView, reply);
+      if (reply.status === 200) {
+        const [branches, depots] = await Promise.all([
+          request(`/v1/apps/${appid}/branches`),
+          request(`/v1/apps/${appid}/depots`),
+        ]);
+        return {
+          app: parse(appView, reply),
+          branches: parse(branchList, branches).data,
+          // 404: depots are not kept.
+          depots: depots.status === 404 ? null : parse(depotList, depots).data,
+        };
+      }
       // 404 means no such app, or no API at all; the list of apps exists only with the API.
       if ((await request("/v1/apps?limit=1")).status === 200) return null;
       throw new NotFoundError(

@@ -1,3 +1,4 @@
+import type { BranchView, DepotView } from "../catalog/content-views.ts";
 import type { AppView } from "../catalog/views.ts";
 import type { CatalogOverview, FailingApp, WorkerReport } from "../db/catalog-store.ts";
 import type { Database, SqlDatabase } from "../db/database.ts";
@@ -12,9 +13,16 @@ export interface CatalogSource {
   /** Null when the catalog is read through its owner. */
   readonly db: Database | SqlDatabase | null;
   /** Null when the app is not stored. */
-  app(appid: number): Promise<AppView | null>;
+  app(appid: number): Promise<StoredApp | null>;
   status(): Promise<StatusDocument>;
   close(): Promise<void>;
+}
+
+export interface StoredApp {
+  app: AppView;
+  branches: BranchView[];
+  /** Null where depots are not kept. */
+  depots: DepotView[] | null;
 }
 
 /** The state of the catalog, and the report of every worker seen in the last minute. */

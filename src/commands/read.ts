@@ -78,7 +78,9 @@ async function app({ appid, json }: { appid: number; json: boolean }, context: C
   if (found === null) {
     throw new NotFoundError(`App ${appid} is not stored in ${source.name}; \`fetch ${appid}\` asks Steam.`);
   }
-  return json ? asJson(found) : formatApp(found, context.terminal, Date.now());
+  return json
+    ? asJson({ ...found.app, branches: found.branches, depots: found.depots })
+    : formatApp(found, context.terminal, Date.now());
 }
 
 async function fetchApp({ appid, json }: { appid: number; json: boolean }, context: Context): Promise<string> {
@@ -86,7 +88,7 @@ async function fetchApp({ appid, json }: { appid: number; json: boolean }, conte
   await loadSteam();
   const [stored, steam] = await Promise.all([storedSide(appid, context), askSteam(appid, context)]);
   if (steam === null) {
-    const kept = stored.app === null ? "" : ` It is stored: \`app ${appid}\` shows it.`;
+    const kept = stored.stored === null ? "" : ` It is stored: \`app ${appid}\` shows it.`;
     throw new NotFoundError(`Steam does not know app ${appid}.${kept}`);
   }
   return json ? asJson(fetchedDocument(stored, steam)) : formatFetched(stored, steam, context.terminal, Date.now());
@@ -103,11 +105,11 @@ async function storedSide(appid: number, context: Context): Promise<StoredSide> 
   try {
     const source = await open(context);
     const found = await source.app(appid);
-    return { app: found, note: found === null ? `not stored in ${source.name}` : null };
+    return { stored: found, note: found === null ? `not stored in ${source.name}` : null };
   } catch (error) {
     const kinds = [ConfigError, DatabaseError, DataDirInUseError, NotFoundError];
     if (!kinds.some((kind) => error instanceof kind)) throw error;
-    return { app: null, note: (error as Error).message };
+    return { stored: null, note: (error as Error).message };
   }
 }
 

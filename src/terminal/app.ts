@@ -1,11 +1,13 @@
 import type { AppView } from "../catalog/views.ts";
+import type { StoredApp } from "../catalog-source/port.ts";
 import { namesOf, recordOf } from "./comparison.ts";
 import { fieldGroups } from "./fields.ts";
 import { clean, facts, formatMoment, paint, paragraph, type Terminal } from "./layout.ts";
 
 /** Formats a stored app: title, freshness and warnings, then its fields in groups. Fields without a value are omitted. */
-export function formatApp(app: AppView, terminal: Terminal, now: number): string {
-  const [record, names] = [recordOf(app), namesOf(app)];
+export function formatApp(stored: StoredApp, terminal: Terminal, now: number): string {
+  const { app } = stored;
+  const [record, names] = [recordOf(stored), namesOf(app)];
   const groups = fieldGroups.flatMap(({ title, fields }) => {
     const shown = fields.filter(({ name }) => name !== "name" && name !== "type");
     const lines = facts(

@@ -1,12 +1,13 @@
 import type { AppRecord } from "../catalog/app-record.ts";
 import type { AppView } from "../catalog/views.ts";
+import type { StoredApp } from "../catalog-source/port.ts";
 import { type FieldName, fields, type Names } from "./fields.ts";
 
 /** Compares a stored app with what Steam answers, both as canonical records. */
 
 /** Converts a stored app to a canonical record. A column with the same name and type in both needs no line here. */
-export function recordOf(view: AppView): AppRecord {
-  const { is_active, is_known, is_listed, created_at, updated_at, ...rest } = view;
+export function recordOf({ app, branches, depots }: StoredApp): AppRecord {
+  const { is_active, is_known, is_listed, created_at, updated_at, ...rest } = app;
   const { change_number, synced_at, is_pending, missing_token, ...facts } = rest;
   const { platforms, parent, dlc, tags, genres, categories, is_free, has_workshop, family_sharing_excluded, ...same } =
     facts;
@@ -22,6 +23,8 @@ export function recordOf(view: AppView): AppRecord {
     tags: tags.map(({ id }) => id),
     genres: genres.map(({ id }) => id),
     categories: categories.map(({ id }) => id),
+    branches,
+    ...(depots && { depots: depots.map((depot) => ({ ...depot, os_list: depot.os_list?.join(",") ?? null })) }),
   });
 }
 
@@ -38,12 +41,9 @@ export function differences(stored: AppRecord, steam: AppRecord): FieldName[] {
   return fields.map(({ name }) => name).filter((name) => differs(name, stored, steam));
 }
 
-/** Fields with tables of their own, which a stored app is not read with. */
-export const servedApart: readonly FieldName[] = ["branches", "depots"];
-
-/** A stored DLC that Steam's list does not name is no difference: the list may be cut, and the DLC may name the app as its parent. */
+/** Depots that are not kept do not differ. A stored DLC that Steam's list does not name is no difference: the list may be cut, and the DLC may name the app as its parent. */
 function differs(name: FieldName, stored: AppRecord, steam: AppRecord): boolean {
-  if (steam[name] === undefined || servedApart.includes(name)) return false;
+  if (steam[name] === undefined || (name === "depots" && stored.depots === undefined)) return false;
   if (name === "dlc") return !steam.dlc?.every((appid) => stored.dlc?.includes(appid));
   return JSON.stringify(stored[name] ?? null) !== JSON.stringify(steam[name]);
 }

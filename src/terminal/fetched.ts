@@ -1,7 +1,8 @@
 import type { AppRecord } from "../catalog/app-record.ts";
 import type { AppView } from "../catalog/views.ts";
+import type { StoredApp } from "../catalog-source/port.ts";
 import { freshness, titleOf } from "./app.ts";
-import { canonical, differences, namesOf, recordOf, servedApart } from "./comparison.ts";
+import { canonical, differences, namesOf, recordOf } from "./comparison.ts";
 import { type Field, type FieldName, fields, type Names } from "./fields.ts";
 import { facts, gap, labelWidth, paint, paragraph, type Terminal, table } from "./layout.ts";
 
@@ -17,8 +18,8 @@ export interface SteamSide {
 
 export interface StoredSide {
   /** Null when the app is not stored or cannot be read. */
-  app: AppView | null;
-  /** Why `app` is null. */
+  stored: StoredApp | null;
+  /** Why `stored` is null. */
   note: string | null;
 }
 
@@ -33,29 +34,31 @@ export interface FetchedDocument {
   note: string | null;
 }
 
-export function fetchedDocument({ app, note }: StoredSide, steam: SteamSide): FetchedDocument {
-  const [stored, now] = [app && recordOf(app), canonical(steam.record)];
+export function fetchedDocument({ stored, note }: StoredSide, steam: SteamSide): FetchedDocument {
+  const now = canonical(steam.record);
+  const record = stored && recordOf(stored);
   return {
     appid: now.appid,
-    stored: app &&
-      stored && { ...stored, change_number: app.change_number, synced_at: app.synced_at, is_pending: app.is_pending },
+    stored: stored && record && { ...record, ...freshnessOf(stored.app) },
     steam: { ...now, change_number: steam.changeNumber, public_only: steam.publicOnly },
-    differs: stored ? differences(stored, now) : [],
+    differs: record ? differences(record, now) : [],
     note,
   };
 }
 
-/** The same as text: the fields that differ side by side, those that agree, those that only the stored app has, then
- * branches and depots as Steam has them. */
-export function formatFetched(stored: StoredSide, steam: SteamSide, terminal: Terminal, now: number): string {
+const freshnessOf = ({ change_number, synced_at, is_pending }: AppView) => ({ change_number, synced_at, is_pending });
+
+/** The same as text: the fields that differ side by side, those that agree, then those that only one of the two has. */
+export function formatFetched({ stored, note }: StoredSide, steam: SteamSide, terminal: Terminal, now: number): string {
   const record = canonical(steam.record);
-  const names = joined(stored.app, steam.tagNames);
+  const app = stored?.app ?? null;
+  const names = joined(app, steam.tagNames);
   const lines = [
-    ...paragraph(paint(terminal, "bold", titleOf({ ...stored.app, ...record })), terminal),
+    ...paragraph(paint(terminal, "bold", titleOf({ ...app, ...record })), terminal),
     `Steam now: change number ${steam.changeNumber}${steam.publicOnly ? " (public part only)" : ""}`,
-    ...paragraph(`Stored: ${stored.app ? lowered(freshness(stored.app, now)) : (stored.note ?? "nothing")}`, terminal),
-    ...(stored.app
-      ? compared(recordOf(stored.app), record, names, terminal)
+    ...paragraph(`Stored: ${app ? lowered(freshness(app, now)) : (note ?? "nothing")}`, terminal),
+    ...(stored
+      ? compared(recordOf(stored), record, names, terminal)
       : group("Steam now", fields, record, names, terminal)),
   ];
   return `${lines.join("\n")}\n`;
@@ -63,16 +66,16 @@ export function formatFetched(stored: StoredSide, steam: SteamSide, terminal: Te
 
 function compared(stored: AppRecord, steam: AppRecord, names: Names, terminal: Terminal): string[] {
   const differs = differences(stored, steam);
-  const compared = fields.filter(({ name }) => !servedApart.includes(name));
-  const agreed = compared.filter(({ name }) => steam[name] !== undefined && !differs.includes(name));
-  const onlyStored = compared.filter(({ name }) => steam[name] === undefined);
-  const onlySteam = fields.filter(({ name }) => servedApart.includes(name));
+  const others = fields.filter(({ name }) => !differs.includes(name));
+  const agreed = others.filter(({ name }) => steam[name] !== undefined && stored[name] !== undefined);
+  const onlyStored = others.filter(({ name }) => steam[name] === undefined);
+  const onlySteam = others.filter(({ name }) => stored[name] === undefined);
   return [
     "",
     ...(differs.length === 0 ? ["No differences."] : sideBySide(differs, stored, steam, names, terminal)),
     ...group("Equal", agreed, stored, names, terminal),
     ...group("Stored only", onlyStored, stored, names, terminal),
-    ...group("Steam now, not compared", onlySteam, steam, names, terminal),
+    ...group("Steam only", onlySteam, steam, names, terminal),
   ];
 }
 

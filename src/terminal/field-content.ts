@@ -1,5 +1,5 @@
-import type { Assets, Branch, Depot } from "../catalog/app-record.ts";
-import { byKey } from "./field-values.ts";
+import type { Assets, Branch, Depot, DepotManifest } from "../catalog/app-record.ts";
+import { byKey, canonicalTime } from "./field-values.ts";
 import { clean, formatTime } from "./layout.ts";
 
 /** Fields of an app's content, formatted for a terminal: names, art, branches, depots. */
@@ -27,6 +27,34 @@ export function formatAssets(assets: Assets): string {
 
 export function canonicalAssets(assets: Assets): Assets {
   return byKey(Object.fromEntries(Object.entries(assets).map(([kind, addresses]) => [kind, byKey(addresses)])));
+}
+
+/** By name; its times in one form. */
+export function canonicalBranches(branches: readonly Branch[]): Branch[] {
+  return branches
+    .map(({ branch, build_id, built_at, updated_at, description, password_required }) => ({
+      branch,
+      build_id,
+      built_at: built_at && canonicalTime(built_at),
+      updated_at: updated_at && canonicalTime(updated_at),
+      description,
+      password_required,
+    }))
+    .toSorted((a, b) => (a.branch < b.branch ? -1 : 1));
+}
+
+/** By id, with manifests by branch. */
+export function canonicalDepots(depots: readonly Depot[]): Depot[] {
+  return depots
+    .map(({ depot_id, name, os_list, os_arch, language, dlc_appid, from_appid, shared_install, manifests }) => ({
+      ...{ depot_id, name, os_list, os_arch, language, dlc_appid, from_appid, shared_install },
+      manifests: manifests.map(canonicalManifest).toSorted((a, b) => (a.branch < b.branch ? -1 : 1)),
+    }))
+    .toSorted((a, b) => a.depot_id - b.depot_id);
+}
+
+function canonicalManifest({ branch, manifest_id, size_bytes, download_bytes }: DepotManifest): DepotManifest {
+  return { branch, manifest_id, size_bytes, download_bytes };
 }
 
 /** `public 19000000 (built 2026-01-02 03:04:05 UTC)`, one line per branch. */

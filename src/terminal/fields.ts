@@ -1,5 +1,13 @@
 import type { AppRecord } from "../catalog/app-record.ts";
-import { canonicalAssets, formatAssets, formatBranches, formatDepots, formatNames } from "./field-content.ts";
+import {
+  canonicalAssets,
+  canonicalBranches,
+  canonicalDepots,
+  formatAssets,
+  formatBranches,
+  formatDepots,
+  formatNames,
+} from "./field-content.ts";
 import {
   ascending,
   byKey,
@@ -106,8 +114,8 @@ export const fieldGroups: readonly { title: string; fields: readonly Field[] }[]
       time("last_content_update", "Built"),
       text("current_build_id", "Build"),
       text("install_dir", "Folder"),
-      field("branches", "Branches", formatBranches),
-      field("depots", "Depots", formatDepots),
+      field("branches", "Branches", formatBranches, canonicalBranches),
+      field("depots", "Depots", formatDepots, canonicalDepots),
       field("assets", "Art", formatAssets, canonicalAssets),
     ],
   },

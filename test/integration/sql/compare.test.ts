@@ -21,13 +21,15 @@ forEachDatabase(
         // A stored app is read with art as addresses, and `fetch` makes the same of Steam's.
         const record = { ...stored, assets: assetUrls(stored.appid, stored.assets ?? null) };
         const view = await reader.app(record.appid);
-        if (view === null) throw new Error(`${record.appid} is not stored`);
-        expect({ appid: record.appid, differs: differences(recordOf(view), canonical(record)) }).toEqual({
+        const [branches, depots] = [await reader.branches(record.appid), await reader.depots(record.appid)];
+        if (!view || !branches) throw new Error(`${record.appid} is not stored`);
+        const read = { app: view, branches, depots };
+        expect({ appid: record.appid, differs: differences(recordOf(read), canonical(record)) }).toEqual({
           appid: record.appid,
           differs: [],
         });
         for (const name of Object.keys(record) as (keyof typeof record)[]) {
-          const [stored, steam] = [recordOf(view), canonical(record)];
+          const [stored, steam] = [recordOf(read), canonical(record)];
           if (name === "appid" || !(name in stored)) continue;
           Object.assign(steam, { [name]: other(steam[name as "name"]) });
           expect(differences(stored, steam)).toEqual([name]);

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { formatApp } from "../../../src/terminal/app.ts";
-import { coloured, now, plain, portal } from "./samples.ts";
+import { coloured, now, plain, portal, portalStored } from "./samples.ts";
 
 describe("formatApp", () => {
   it("shows title, freshness and all stored fields in groups", () => {
-    expect(formatApp(portal, plain, now)).toBe(`\
+    expect(formatApp(portalStored, plain, now)).toBe(`\
 Portal 2 (620), game
 Synced 2026-11-26 11:55:00 UTC (5 min 00 s ago), change number 36053620; up to
 date
@@ -61,16 +61,19 @@ Record
     [{ missing_token: true }, "Incomplete: Steam shows anonymous sessions only the public part.\n"],
     [{ name: null, type: null }, "Unnamed app (620)\n"],
   ])("shows for %j: %s", (fields, sentence) => {
-    const text = formatApp({ ...portal, ...fields }, plain, now).replaceAll(/(?<=.)\n(?=[a-z])/g, " ");
+    const text = formatApp({ ...portalStored, app: { ...portal, ...fields } }, plain, now).replaceAll(
+      /(?<=.)\n(?=[a-z])/g,
+      " ",
+    );
     expect(text).toContain(sentence);
-    expect(formatApp(portal, plain, now)).not.toContain(sentence);
+    expect(formatApp(portalStored, plain, now)).not.toContain(sentence);
   });
 
   it("wraps long names and lists at the width of the terminal", () => {
     const name = "An unreasonably long name ".repeat(12);
     const developers = Array.from({ length: 40 }, (_, index) => `Studio ${index}`);
     for (const columns of [40, 80, 120]) {
-      const text = formatApp({ ...portal, name, developers }, { ...plain, columns }, now);
+      const text = formatApp({ ...portalStored, app: { ...portal, name, developers } }, { ...plain, columns }, now);
       for (const line of text.split("\n")) expect(line.length).toBeLessThanOrEqual(columns);
       expect(text.replaceAll(/\s+/g, " ")).toContain("Studio 38, Studio 39");
     }
@@ -79,7 +82,11 @@ Record
   it("removes control and bidirectional characters from names", () => {
     const hostile = "\u001b]0;owned\u0007\u001b[2J\u009b31mDoom\r\nfake line\u202e";
     for (const terminal of [plain, coloured]) {
-      const text = formatApp({ ...portal, name: hostile, developers: [hostile], homepage_url: hostile }, terminal, now);
+      const text = formatApp(
+        { ...portalStored, app: { ...portal, name: hostile, developers: [hostile], homepage_url: hostile } },
+        terminal,
+        now,
+      );
       const unstyled = ["\u001b[1m", "\u001b[22m"].reduce((rest, style) => rest.replaceAll(style, ""), text);
       expect(unstyled.replaceAll("\n", "")).not.toMatch(/[\p{Cc}\u202e]/u);
       expect(unstyled).toContain("[2J 31mDoom fake line (620), game");
@@ -87,7 +94,7 @@ Record
   });
 
   it("adds styles on a terminal only", () => {
-    expect(formatApp(portal, plain, now)).not.toContain("\u001b");
-    expect(formatApp(portal, coloured, now)).toContain("\u001b[1mStore\u001b[22m");
+    expect(formatApp(portalStored, plain, now)).not.toContain("\u001b");
+    expect(formatApp(portalStored, coloured, now)).toContain("\u001b[1mStore\u001b[22m");
   });
 });

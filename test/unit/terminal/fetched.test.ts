@@ -1,12 +1,13 @@
 import { describe, expect, it } from "vitest";
+import type { StoredApp } from "../../../src/catalog-source/port.ts";
 import { recordOf } from "../../../src/terminal/comparison.ts";
 import { fetchedDocument, formatFetched, type SteamSide } from "../../../src/terminal/fetched.ts";
-import { now, plain, portal } from "./samples.ts";
+import { now, plain, portal, portalStored } from "./samples.ts";
 
-const stored = { app: portal, note: null };
+const stored = { stored: portalStored, note: null };
 
 function steamSays(changes: Partial<SteamSide["record"]>, side: Partial<SteamSide> = {}): SteamSide {
-  const record = { ...recordOf(portal), ...changes };
+  const record = { ...recordOf(portalStored), ...changes };
   return { changeNumber: 36_100_000, publicOnly: false, record, tagNames: new Map([[5055, "eSports"]]), ...side };
 }
 
@@ -54,7 +55,7 @@ describe("fetchedDocument", () => {
     const record = { appid: 620, name: "Portal 3" };
     const document = fetchedDocument(stored, steamSays({}, { record, publicOnly: true }));
     expect(document).toMatchObject({ differs: ["name"], steam: { public_only: true } });
-    const alone = fetchedDocument({ app: null, note: "not stored in Postgres" }, steamSays({}));
+    const alone = fetchedDocument({ stored: null, note: "not stored in Postgres" }, steamSays({}));
     expect(alone).toMatchObject({ stored: null, differs: [], note: "not stored in Postgres" });
   });
 
@@ -97,7 +98,7 @@ Equal
   });
 
   it("shows only Steam's record, with the reason, when nothing is stored", () => {
-    const text = formatFetched({ app: null, note: "the database is away" }, steamSays({}), plain, now);
+    const text = formatFetched({ stored: null, note: "the database is away" }, steamSays({}), plain, now);
     expect(text).toContain("Stored: the database is away\n\nSteam now\n  Name                Portal 2\n");
     expect(text).toContain("  Tags                1664, eSports (5055)\n");
   });
@@ -114,7 +115,7 @@ describe("formatFetched with all that Steam says", () => {
     manifests: [],
   }));
   const record: SteamSide["record"] = {
-    ...recordOf(portal),
+    ...recordOf(portalStored),
     name_localized: { japanese: "ポータル2", french: "Portail" },
     ai_content: ["pre_generated", "live"],
     vr_support: "only",
@@ -148,7 +149,7 @@ describe("formatFetched with all that Steam says", () => {
   const wide = { ...plain, columns: 120 };
 
   it("shows names, art, branches and depots", () => {
-    const text = formatFetched({ app: null, note: null }, steamSays({}, { record }), wide, now);
+    const text = formatFetched({ stored: null, note: null }, steamSays({}, { record }), wide, now);
     for (const line of [
       "  Other names         french: Portail, japanese: ポータル2",
       "  Must own            400",
@@ -170,13 +171,21 @@ describe("formatFetched with all that Steam says", () => {
     }
   });
 
-  it("does not compare branches and depots, which a stored app is not read with", () => {
-    const { differs } = fetchedDocument(stored, steamSays(record));
-    expect(differs).not.toContain("branches");
-    expect(differs).not.toContain("depots");
-    const text = formatFetched(stored, steamSays(record), wide, now);
-    expect(text).toMatch(/\nSteam now, not compared\n {2}Branches +beta 124/);
-    expect(fetchedDocument(stored, steamSays(record)).steam).toMatchObject({ branches: [{}, { build_id: "123" }] });
+  it("compares branches and depots in whatever order, and ignores depots that are not kept", () => {
+    const branches = record.branches?.toReversed() ?? [];
+    const depots =
+      record.depots?.toReversed().map((each) => ({ ...each, os_list: each.os_list?.split(",") ?? null })) ?? [];
+    const says = steamSays(record);
+    const differsFrom = (side: Partial<StoredApp>) =>
+      fetchedDocument({ stored: { ...portalStored, ...side }, note: null }, says).differs;
+    expect(differsFrom({ branches, depots })).not.toEqual(expect.arrayContaining(["branches"]));
+    expect(differsFrom({ branches, depots })).not.toContain("depots");
+    expect(differsFrom({ depots: null })).toContain("branches");
+    expect(differsFrom({ depots: null })).not.toContain("depots");
+    expect(differsFrom({ branches, depots: depots.slice(1) })).toContain("depots");
+    const text = formatFetched({ stored: { ...portalStored, branches, depots: null }, note: null }, says, wide, now);
+    expect(text).toMatch(/\nSteam only\n {2}Depots +621 Content/);
+    expect(text).toMatch(/\nEqual\n(.|\n)* {2}Branches +beta 124/);
   });
 
   it("compares art and names without regard to the order of their keys", () => {
@@ -189,7 +198,7 @@ describe("formatFetched with all that Steam says", () => {
       },
     };
     const app = { ...portal, name_localized: same.name_localized, assets: same.assets };
-    const { differs } = fetchedDocument({ app, note: null }, steamSays(record));
+    const { differs } = fetchedDocument({ stored: { ...portalStored, app }, note: null }, steamSays(record));
     expect(differs).not.toContain("assets");
     expect(differs).not.toContain("name_localized");
     expect(differs).toContain("vr_support");

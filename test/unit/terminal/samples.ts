@@ -1,5 +1,6 @@
 import { PassThrough } from "node:stream";
 import type { AppView } from "../../../src/catalog/views.ts";
+import type { StoredApp } from "../../../src/catalog-source/port.ts";
 import type { Terminal } from "../../../src/terminal/layout.ts";
 
 /** 2026-11-26 12:00:00 UTC. */
@@ -93,3 +94,5 @@ export const portal: AppView = {
   created_at: ago(864_000),
   updated_at: ago(7_200),
 };
+
+export const portalStored: StoredApp = { app: portal, branches: [], depots: [] };
