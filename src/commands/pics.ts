@@ -129,6 +129,8 @@ function createBulkPasses(app: App, pics: Pics, scope: BulkScope) {
         const done: LoopSnapshot = { ...loop(), state: "done" };
         loop = () => done;
         progress.stop();
+        // The summary is the last line of a pass.
+        await census.stop();
         reportBulkSummary(summary, output, logger);
       } finally {
         progress.stop();

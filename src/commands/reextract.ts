@@ -33,6 +33,7 @@ export async function runReextract(app: App): Promise<void> {
   try {
     const summary = await reextract.run();
     progress.stop();
+    await census.stop();
     reportReextractSummary(summary, output, logger);
   } finally {
     progress.stop();

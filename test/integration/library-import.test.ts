@@ -6,7 +6,7 @@ import { readEnrichedCsv, readRawCsv } from "../../src/library/csv.ts";
 import { createFolderStore } from "../../src/library/folder-store.ts";
 import type { ObjectStore } from "../../src/library/object-store.ts";
 import { createS3Store } from "../../src/library/s3-store.ts";
-import { farApart, type TestDatabase } from "../support/databases.ts";
+import { oneOf, type TestDatabase } from "../support/databases.ts";
 import { differencesOf } from "../support/dump.ts";
 import { it as given } from "../support/given.ts";
 import {
@@ -97,7 +97,7 @@ function owned(appid: number, name: string, playtime_forever = 60): OwnedGame {
 
 const year = (of: number) => Date.UTC(of, 5, 1) / 1_000;
 
-describe.each(farApart)("a library import (%s)", (kind) => {
+describe.each(oneOf("pglite", ["pglite", "supabase"]))("a library import (%s)", (kind) => {
   it("imports every game; a second run is a no-op, and a third updates only what changed", async ({
     open,
     openObjects,

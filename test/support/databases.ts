@@ -54,18 +54,24 @@ export async function openTestDatabase(kind: DatabaseKind, options: TestDatabase
 
 export type OpenDatabase = (options?: TestDatabaseOptions) => Promise<TestDatabase>;
 
-/** Both versions of Postgres, and the two ways of rows and arguments that differ most. */
-export const farApart: readonly DatabaseKind[] = ["pglite", "supabase"];
+/** `DATABASES=all`: every suite on each of its databases, which takes twice as long. */
+const runsAll = process.env.DATABASES === "all";
+
+/** One of the databases on which a suite can run, or all of them with `DATABASES=all`. */
+export function oneOf(chosen: DatabaseKind, all: readonly DatabaseKind[] = databaseKinds): readonly DatabaseKind[] {
+  return runsAll ? all : [chosen];
+}
 
 /**
- * Runs the same tests on several transports: by default the embedded database and PostgREST. That the three transports
- * are alike is the matter of test/integration/db/transports.test.ts, and most tests of whole processes use Postgres
- * directly. Databases that `open` creates are closed after the tests.
+ * Runs the same tests on several databases: by default through PostgREST alone, which differs most from plain SQL. That
+ * the three transports are alike is the matter of test/integration/db/transports.test.ts; tests of whole processes use
+ * Postgres directly, and those of rules that SQL alone decides the embedded database. Databases that `open` creates are
+ * closed after the tests.
  */
 export function forEachDatabase(
   name: string,
   tests: (open: OpenDatabase, kind: DatabaseKind) => void,
-  kinds: readonly DatabaseKind[] = farApart,
+  kinds: readonly DatabaseKind[] = oneOf("supabase"),
 ): void {
   describe.each(kinds)(`${name} (%s)`, (kind) => {
     const opened: TestDatabase[] = [];
@@ -80,7 +86,7 @@ export function forEachDatabase(
   });
 }
 
-/** Runs the same tests on all three transports, as {@link forEachDatabase} does on two. */
+/** Runs the same tests on all three transports, as {@link forEachDatabase} does on one. */
 export function forEachTransport(name: string, tests: Parameters<typeof forEachDatabase>[1]): void {
   forEachDatabase(name, tests, databaseKinds);
 }

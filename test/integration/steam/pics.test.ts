@@ -63,6 +63,7 @@ test("joins product info from several messages, the text unchanged", async () =>
       missingToken: false,
       onlyPublic: false,
       text: appText(app.appid),
+      bytes: Buffer.from(appText(app.appid)),
       error: null,
     });
   }
