@@ -106,7 +106,7 @@ async function measureLoaded(cluster: ClusterAddress, payloads: readonly AppPayl
   const [lookup = { ms: 0, key_ms: 1 }] = depot;
   return {
     tables: tables
-      .filter(({ bytes }) => Number(bytes) / payloads.length >= 1)
+      .filter(({ bytes }) => Number(bytes) / payloads.length >= 20)
       .map(({ name, bytes }) => ({ name, bytesPerApp: Number(bytes) / payloads.length, share: Number(bytes) / whole })),
     reextract: { appsPerSecond: stored / duration_seconds, ofLoad: loaded.seconds / duration_seconds },
     depot: { ms: Number(lookup.ms), timesPrimaryKey: Number(lookup.ms) / Number(lookup.key_ms) },
@@ -123,7 +123,7 @@ const lookups = `
     for round in 1..2 loop
       started := clock_timestamp();
       for picked in select * from lookup loop
-        perform public.catalog_depot(jsonb_build_object('depot_id', picked.depot_id));
+        perform public.catalog_depot(jsonb_build_object('depot_id', picked.depot_id, 'max', 50));
       end loop;
       depot_ms := extract(epoch from clock_timestamp() - started) * 1000 / 300;
       started := clock_timestamp();
