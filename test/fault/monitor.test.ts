@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { type Cluster, startCluster } from "../support/cluster.ts";
 import { openTestDatabase, type TestDatabase } from "../support/databases.ts";
+import { isFull, onlyFull } from "../support/full.ts";
 import { soakMonitor } from "../support/monitor-soak/run.ts";
 import { type Service, startService } from "../support/service.ts";
 import { generateCatalog } from "../support/steam/generate.ts";
@@ -20,9 +21,9 @@ beforeAll(async () => {
 afterAll(() => cluster.stop());
 
 describe(`change monitor under kills, faults and outages at once (SEED=${seed})`, () => {
-  // Through PostgREST, which adds faults of its own; the other tests of this file talk to Postgres.
-  it.each(["supabase"] as const)(
-    "stores what Steam has once the faults stop (%s)",
+  // A short form of `npm run soak -- monitor`, through PostgREST, which adds faults of its own.
+  it.skipIf(!isFull).each(["supabase"] as const)(
+    `stores what Steam has once the faults stop (%s)${onlyFull}`,
     async (driver) => {
       const size = { apps: 300, workers: 3, changes: 192, kills: 2, changesPerSecond: 24 };
       const { story, violations, kills, changes } = await soakMonitor({ cluster, driver, seed, ...size });

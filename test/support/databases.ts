@@ -10,6 +10,7 @@ import { openPostgres } from "../../src/db/postgres.ts";
 import { openSupabase } from "../../src/db/supabase.ts";
 import type { ClusterAddress } from "./cluster.ts";
 import { asSuperuser, superuser, urlOf } from "./cluster.ts";
+import { isFull } from "./full.ts";
 import type { SupabaseApi } from "./postgrest.ts";
 import { startSupabaseApi } from "./postgrest.ts";
 import { copyPgliteTemplate, ownerOf, serverTemplate, silent } from "./templates.ts";
@@ -54,12 +55,9 @@ export async function openTestDatabase(kind: DatabaseKind, options: TestDatabase
 
 export type OpenDatabase = (options?: TestDatabaseOptions) => Promise<TestDatabase>;
 
-/** `DATABASES=all`: every suite on each of its databases, which takes twice as long. */
-const runsAll = process.env.DATABASES === "all";
-
-/** One of the databases on which a suite can run, or all of them with `DATABASES=all`. */
+/** One of the databases on which a suite can run, or all of them with `FULL=1`. */
 export function oneOf(chosen: DatabaseKind, all: readonly DatabaseKind[] = databaseKinds): readonly DatabaseKind[] {
-  return runsAll ? all : [chosen];
+  return isFull ? all : [chosen];
 }
 
 /**

@@ -60,7 +60,7 @@ describe.skipIf(!hasBrowser)("the dashboard", () => {
     onTestFinished(() => database.close());
     await database.lend(async () => {
       // Slow enough to be still running when the browser is there.
-      const env = { BULK_REQUEST_DELAY: "1", BULK_BATCH_SIZE: "20" };
+      const env = { BULK_REQUEST_DELAY: "0.4", BULK_BATCH_SIZE: "20", APP_ID_MAX: "12000" };
       const service = startService({ args: ["bulk-sync"], steam, database, env });
       // Also after a failed assertion: the folder cannot be opened again before.
       await using _ = { [Symbol.asyncDispose]: async () => void (await service.stop()) };
