@@ -86,7 +86,9 @@ export function errorMessage(
   remedy: string | null = null,
 ): string {
   const mend = remedy ?? (fault === "schema" ? schemaRemedy(driver) : null);
-  return mend === null ? `${what}: ${message}` : `${what}: ${message} (${mend})`;
+  // Some of OpenSSL's and Supavisor's messages have several lines.
+  const text = `${what}: ${message.replace(/\s+/g, " ").trim()}`;
+  return mend === null ? text : `${text} (${mend})`;
 }
 
 /** How to fix a schema that is missing or too old. */
