@@ -46,11 +46,14 @@ async function main(): Promise<void> {
   }
 }
 
-/** An operator can mend what Steam or a database refused: the stack stays for LOG_LEVEL=debug. */
+/** Where an operator can mend the fault, the stack stays for LOG_LEVEL=debug. */
 function logFatal(logger: Logger, error: unknown): void {
   const isBug = error instanceof DatabaseError && (error.fault === "fatal" || error.fault === "data");
-  if (error instanceof SteamError || (error instanceof DatabaseError && !isBug)) {
+  if ((error instanceof SteamError || error instanceof DatabaseError) && !isBug) {
     logger.fatal({ fault: error.fault }, error.message);
+    logger.debug({ err: error }, "where the fault came from");
+  } else if (error instanceof ConfigError) {
+    logger.fatal(error.message);
     logger.debug({ err: error }, "where the fault came from");
   } else {
     logger.fatal({ err: error }, error instanceof Error ? error.message : String(error));
