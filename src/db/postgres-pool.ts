@@ -45,7 +45,6 @@ export function createPostgresPool({ url, maxConnections = 4, logger }: Postgres
     connectionTimeoutMillis: connectTimeoutMs,
     idleTimeoutMillis: idleTimeoutMs,
     keepAlive: true,
-    pipeline: true,
     application_name: "steam-pics-sync",
     types: { getTypeParser },
   };
@@ -74,8 +73,6 @@ export function createPostgresPool({ url, maxConnections = 4, logger }: Postgres
       }
     },
     release(client, isUsable) {
-      // In pipeline mode `release` would wait for the answers that are still due.
-      if (!isUsable) client.connection.stream.destroy();
       client.release(!isUsable);
       slots.release();
     },

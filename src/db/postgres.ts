@@ -25,15 +25,19 @@ export async function openPostgres(options: PostgresOptions): Promise<SqlDatabas
     driver: "postgres",
     async rpc(name, args = {}, options = {}) {
       const { sql, params } = sqlCall(name, args);
-      const { rows } = await run(pool, name, options, (client) => client.query<{ result: unknown }>(sql, params));
+      const { rows } = await run(pool, name, options, (client, timeoutMs) =>
+        runLimited<{ result: unknown }>(client, timeoutMs, sql, params),
+      );
       return rows[0]?.result ?? null;
     },
     async query<Row extends object>(sql: string, params: unknown[] = []) {
-      const { rows } = await run(pool, "query", {}, (client) => client.query(sql, params));
+      const { rows } = await run(pool, "query", {}, (client, timeoutMs) => runLimited(client, timeoutMs, sql, params));
       return rows as Row[];
     },
     async transaction(script) {
-      await run(pool, "transaction", { timeoutMs: scriptTimeoutMs }, (client) => client.query(script));
+      await run(pool, "transaction", { timeoutMs: scriptTimeoutMs }, (client, timeoutMs) =>
+        runScript(client, timeoutMs, script),
+      );
     },
     close() {
       closing ??= pool.close();
@@ -42,19 +46,19 @@ export async function openPostgres(options: PostgresOptions): Promise<SqlDatabas
   };
 }
 
-/** Runs `work` in a transaction, with a time limit in the server and one here. Throws {@link DatabaseError}. */
+/** Runs `work` on a connection of the pool, with a time limit. Throws {@link DatabaseError}. */
 async function run<T>(
   pool: PostgresPool,
   what: string,
   options: RpcOptions,
-  work: (client: pg.PoolClient) => Promise<T>,
+  work: (client: pg.PoolClient, timeoutMs: number) => Promise<T>,
 ): Promise<T> {
   const { timeoutMs = defaultTimeoutMs, signal } = options;
   signal?.throwIfAborted();
   const client = await pool.acquire(what, options);
   let isUsable = false;
   try {
-    const result = await withTimeout(what, options, "unreachable", () => inTransaction(client, timeoutMs, work));
+    const result = await withTimeout(what, options, "unreachable", () => work(client, timeoutMs));
     isUsable = true;
     return result;
   } catch (error) {
@@ -69,28 +73,58 @@ async function run<T>(
   }
 }
 
+/** The server's limit, a little below the caller's, so that the caller's passes only when the server is unreachable. */
+function serverTimeoutMs(timeoutMs: number): number {
+  return Math.max(1, Math.floor(timeoutMs - Math.min(1_000, timeoutMs / 10)));
+}
+
+/** The part of `pg` that its types leave out. */
+interface Preparable {
+  prepare(connection: pg.Connection): void;
+}
+
 /**
- * Runs `work` in a transaction of its own that carries its time limit. All three statements are sent at once (pipeline
- * mode), so that it takes one round trip. The server's limit is a little below the caller's, so that the caller's passes
- * only when the server is unreachable.
+ * Runs one statement with a time limit in the server. The limit is set by a statement of its own, sent before the same
+ * Sync: both are one implicit transaction, with which the limit ends, and one round trip. Several Syncs without waiting
+ * (pg's pipeline mode) would not do: Supavisor hands the connection to another client after the first
+ * (github.com/supabase/supavisor/issues/1061).
  */
-async function inTransaction<T>(
+async function runLimited<Row extends pg.QueryResultRow>(
   client: pg.PoolClient,
   timeoutMs: number,
-  work: (client: pg.PoolClient) => Promise<T>,
-): Promise<T> {
-  const statementTimeoutMs = Math.max(1, Math.floor(timeoutMs - Math.min(1_000, timeoutMs / 10)));
-  // The socket gets them in one piece.
-  const { stream } = client.connection;
-  stream.cork();
-  const begun = client.query(`begin; set local statement_timeout = ${statementTimeoutMs}`);
-  const done = work(client);
-  const committed = client.query("commit");
-  stream.uncork();
-  const outcomes = await Promise.allSettled([begun, done, committed]);
-  const failure = outcomes.find((outcome) => outcome.status === "rejected");
-  if (failure) throw failure.reason;
-  return await done;
+  sql: string,
+  params: unknown[],
+): Promise<pg.QueryResult<Row>> {
+  const limit = `select from pg_catalog.set_config('statement_timeout', '${serverTimeoutMs(timeoutMs)}', true)`;
+  const results = await new Promise<pg.QueryResult<Row>[]>((resolve, reject) => {
+    const done = (error: Error | undefined, answer: unknown) =>
+      error ? reject(error) : resolve(answer as pg.QueryResult<Row>[]);
+    // Extended although there may be no parameters.
+    const config: pg.QueryConfig & { queryMode: "extended" } = { text: sql, values: params, queryMode: "extended" };
+    const query = new pg.Query(config, done) as pg.Query & Preparable;
+    const prepare = query.prepare.bind(query);
+    query.prepare = (connection) => {
+      connection.parse({ name: "", text: limit, types: [] }, true);
+      connection.bind({}, true);
+      connection.execute(null, true);
+      prepare(connection);
+    };
+    client.query(query);
+  });
+  return results[1] as pg.QueryResult<Row>;
+}
+
+/** Runs a script in a transaction that carries its time limit. */
+async function runScript(client: pg.PoolClient, timeoutMs: number, script: string): Promise<void> {
+  await client.query(`begin; set local statement_timeout = ${serverTimeoutMs(timeoutMs)}`);
+  try {
+    await client.query(script);
+    await client.query("commit");
+  } catch (error) {
+    // Fails when the connection is lost, which the first error says.
+    await client.query("rollback").catch(() => {});
+    throw error;
+  }
 }
 
 /**

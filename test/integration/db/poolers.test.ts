@@ -111,7 +111,7 @@ describe.skipIf(!hasPgBouncer)("behind PgBouncer (skipped unless it is installed
   });
 
   it("refuses statement mode in one sentence, with exit code 2", async ({ open, pool }) => {
-    const database = await open("postgres");
+    const database = await open("postgres", { migrated: false });
     const bouncer = await pool("statement", 2);
     const DATABASE_URL = bouncer.url(new URL(database.url ?? "").pathname.slice(1));
     const { code, stdout, stderr } = await runCommand({ args: ["migrate"], env: { DATABASE_URL } });
