@@ -1,6 +1,6 @@
 import { commandOfMode, parseCommand, type ReadCommand, type Work } from "./commands/args.ts";
 import { type Config, loadConfig, readEnv, secretsOf } from "./process/config.ts";
-import { ConfigError, SteamError } from "./process/errors.ts";
+import { ConfigError, DatabaseError, SteamError } from "./process/errors.ts";
 import { createLifecycle, exitCodeOf, exitCodes } from "./process/lifecycle.ts";
 import { createLogger, createOutput, type Logger } from "./process/logger.ts";
 
@@ -46,10 +46,14 @@ async function main(): Promise<void> {
   }
 }
 
-/** An operator can mend what Steam left undone: the stack stays for LOG_LEVEL=debug. */
+/** Where an operator can mend the fault, the stack stays for LOG_LEVEL=debug. */
 function logFatal(logger: Logger, error: unknown): void {
-  if (error instanceof SteamError) {
+  const isBug = error instanceof DatabaseError && (error.fault === "fatal" || error.fault === "data");
+  if ((error instanceof SteamError || error instanceof DatabaseError) && !isBug) {
     logger.fatal({ fault: error.fault }, error.message);
+    logger.debug({ err: error }, "where the fault came from");
+  } else if (error instanceof ConfigError) {
+    logger.fatal(error.message);
     logger.debug({ err: error }, "where the fault came from");
   } else {
     logger.fatal({ err: error }, error instanceof Error ? error.message : String(error));

@@ -85,7 +85,7 @@ export async function openApp(context: Context, options: AppOptions): Promise<Ap
     ? await serve(context, { snapshot, reader: () => open.reader, metrics }, options.isService)
     : null;
 
-  const maxConnections = config.bulk.concurrency + 3 + readConcurrency;
+  const maxConnections = config.databasePoolSize ?? config.bulk.concurrency + 3 + readConcurrency;
   const db = withErrorMetrics(
     await openDatabase(config.database, { logger, maxConnections, address }),
     metrics.databaseFailed,
@@ -97,7 +97,8 @@ export async function openApp(context: Context, options: AppOptions): Promise<Ap
   const workerId = randomUUID();
   const store = createCatalogStore(db, retry);
   if (options.isWorker) {
-    open.reader = createCatalogReader(db);
+    // With few connections, reads leave at least one to the service's own work.
+    open.reader = createCatalogReader(db, { concurrency: Math.min(readConcurrency, maxConnections - 1) });
     const countState = open.reader.state;
     const heartbeat = createHeartbeat({
       store,

@@ -159,6 +159,8 @@ export interface KeptInfo {
 export interface ReaderOptions {
   /** Monotonic clock in milliseconds; tests replace it. */
   now?: () => number;
+  /** Reads that run at the same time. */
+  concurrency?: number;
 }
 
 /** Concurrent reads, where the transport allows more than one. */
@@ -174,9 +176,9 @@ const countTtlFactor = 50;
 
 export function createCatalogReader(
   db: Database,
-  { now = () => performance.now() }: ReaderOptions = {},
+  { now = () => performance.now(), concurrency = readConcurrency }: ReaderOptions = {},
 ): CatalogReader {
-  const queue = new PQueue({ concurrency: readConcurrency });
+  const queue = new PQueue({ concurrency });
   const counts = new Map<string, CachedCount>();
 
   async function read<T>(name: string, request?: object, limitMs = timeoutMs): Promise<T> {

@@ -1,167 +1,130 @@
 import pg from "pg";
-import type { Logger } from "pino";
-import { ConfigError } from "../process/errors.ts";
 import { sqlCall } from "./call.ts";
 import type { RpcOptions, SqlDatabase } from "./database.ts";
+import { createPostgresPool, type PostgresOptions, type PostgresPool } from "./postgres-pool.ts";
 import { toDatabaseError } from "./sqlstate.ts";
 import { defaultTimeoutMs, withTimeout } from "./timeout.ts";
 
-export interface PostgresOptions {
-  /** `postgres://user:password@host:port/database`; TLS by its `sslmode`. */
-  url: string;
-  /** Size of the pool, default 4; further calls wait for a free connection. */
-  maxConnections?: number;
-  logger: Logger;
-}
-
-const connectTimeoutMs = 10_000;
-const idleTimeoutMs = 30_000;
 /** A migration may build indexes over a whole catalog. */
 const scriptTimeoutMs = 600_000;
-/** How long open connections have to close in order. */
-const closeTimeoutMs = 2_000;
 
 /**
  * Transport to Postgres 15 or newer through a connection pool. Connects at the first call, so a server that is down
  * shows there; after an outage the pool connects again.
  *
- * Statements are not prepared by name: behind a transaction pooler (PgBouncer, Supavisor) a name belongs to a session
- * that the next call need not get, and the planning it would save is a thousandth of a batch.
+ * Behind a transaction pooler (PgBouncer, Supavisor) a session belongs to many clients in turn. So nothing is kept in
+ * one: statements are not prepared by name (the planning it would save is a thousandth of a batch), the time limit is
+ * set for the transaction alone, and locks end with it.
  *
- * @throws {ConfigError} when the URL cannot be parsed.
+ * @throws {ConfigError} when the URL or a file that it names cannot be used.
  */
 export async function openPostgres(options: PostgresOptions): Promise<SqlDatabase> {
-  const pool = createPool(options);
+  const pool = createPostgresPool(options);
   let closing: Promise<void> | null = null;
   return {
     driver: "postgres",
     async rpc(name, args = {}, options = {}) {
       const { sql, params } = sqlCall(name, args);
-      const { rows } = await run(pool, name, options, (client) => client.query<{ result: unknown }>(sql, params));
+      const { rows } = await run(pool, name, options, (client, timeoutMs) =>
+        runLimited<{ result: unknown }>(client, timeoutMs, sql, params),
+      );
       return rows[0]?.result ?? null;
     },
     async query<Row extends object>(sql: string, params: unknown[] = []) {
-      const { rows } = await run(pool, "query", {}, (client) => client.query(sql, params));
+      const { rows } = await run(pool, "query", {}, (client, timeoutMs) => runLimited(client, timeoutMs, sql, params));
       return rows as Row[];
     },
     async transaction(script) {
-      // Several statements in one message are one transaction to Postgres.
-      await run(pool, "transaction", { timeoutMs: scriptTimeoutMs }, (client) => client.query(script));
+      await run(pool, "transaction", { timeoutMs: scriptTimeoutMs }, (client, timeoutMs) =>
+        runScript(client, timeoutMs, script),
+      );
     },
     close() {
-      closing ??= closePool(pool);
+      closing ??= pool.close();
       return closing;
     },
   };
 }
 
-/** A pool and its open connections, idle or in use. */
-interface Pool {
-  pool: pg.Pool;
-  clients: Set<pg.PoolClient>;
-}
-
-function createPool({ url, maxConnections = 4, logger }: PostgresOptions): Pool {
-  // pg's own error would repeat the URL, including the password.
-  if (!/^postgres(ql)?:$/.test(URL.parse(url)?.protocol ?? ""))
-    throw new ConfigError("DATABASE_URL is not a URL of the form postgres://user:password@host:port/database");
-
-  const pool = new pg.Pool({
-    connectionString: url,
-    max: maxConnections,
-    connectionTimeoutMillis: connectTimeoutMs,
-    idleTimeoutMillis: idleTimeoutMs,
-    keepAlive: true,
-    application_name: "steam-pics-sync",
-    types: { getTypeParser },
-  });
-  const clients = new Set<pg.PoolClient>();
-  pool.on("connect", (client) => {
-    clients.add(client);
-    // A connection lost while in use also rejects its call; without this listener the event would end the process.
-    client.on("error", () => {});
-  });
-  pool.on("remove", (client) => clients.delete(client));
-  pool.on("error", (error) =>
-    logger.warn({ err: error }, "an idle Postgres connection was lost; the pool opens a new one"),
-  );
-  return { pool, clients };
-}
-
-/**
- * Runs `work` on a connection of the pool, with a time limit in the server and one here. Throws {@link DatabaseError}.
- */
+/** Runs `work` on a connection of the pool, with a time limit. Throws {@link DatabaseError}. */
 async function run<T>(
-  { pool }: Pool,
+  pool: PostgresPool,
   what: string,
   options: RpcOptions,
-  work: (client: pg.PoolClient) => Promise<T>,
+  work: (client: pg.PoolClient, timeoutMs: number) => Promise<T>,
 ): Promise<T> {
   const { timeoutMs = defaultTimeoutMs, signal } = options;
   signal?.throwIfAborted();
-  const client = await checkout(pool, what, options);
+  const client = await pool.acquire(what, options);
   let isUsable = false;
   try {
-    const result = await withTimeout(what, options, "unreachable", async () => {
-      await setStatementTimeout(client, timeoutMs);
-      return await work(client);
-    });
+    const result = await withTimeout(what, options, "unreachable", () => work(client, timeoutMs));
     isUsable = true;
     return result;
   } catch (error) {
     if (signal?.aborted) throw signal.reason;
+    const isAnswer = error instanceof pg.DatabaseError;
     // An error that the server answered leaves the connection usable, unless it ends the session.
-    isUsable = error instanceof pg.DatabaseError && error.severity !== "FATAL";
-    throw toDatabaseError("postgres", what, error, isConnectionLoss(error) ? "unreachable" : "fatal");
+    isUsable = isAnswer && error.severity !== "FATAL";
+    const defaultFault = isConnectionLoss(error) ? "unreachable" : "fatal";
+    throw toDatabaseError("postgres", what, error, { defaultFault, atConnection: isAnswer && !isUsable });
   } finally {
-    // After a timeout or an abort the connection is closed: a late answer would be taken for that of its next call.
-    client.release(!isUsable);
+    pool.release(client, isUsable);
   }
 }
 
-/** Takes a connection out of the pool, within the limits of the call. One that comes too late goes back to the pool. */
-async function checkout(pool: pg.Pool, what: string, options: RpcOptions): Promise<pg.PoolClient> {
-  const connecting = pool.connect();
+/** The server's limit, a little below the caller's, so that the caller's passes only when the server is unreachable. */
+function serverTimeoutMs(timeoutMs: number): number {
+  return Math.max(1, Math.floor(timeoutMs - Math.min(1_000, timeoutMs / 10)));
+}
+
+/** The part of `pg` that its types leave out. */
+interface Preparable {
+  prepare(connection: pg.Connection): void;
+}
+
+/**
+ * Runs one statement with a time limit in the server. The limit is set by a statement of its own, sent before the same
+ * Sync: both are one implicit transaction, with which the limit ends, and one round trip. Several Syncs without waiting
+ * (pg's pipeline mode) would not do: Supavisor hands the connection to another client after the first
+ * (github.com/supabase/supavisor/issues/1061).
+ */
+async function runLimited<Row extends pg.QueryResultRow>(
+  client: pg.PoolClient,
+  timeoutMs: number,
+  sql: string,
+  params: unknown[],
+): Promise<pg.QueryResult<Row>> {
+  const limit = `select from pg_catalog.set_config('statement_timeout', '${serverTimeoutMs(timeoutMs)}', true)`;
+  const results = await new Promise<pg.QueryResult<Row>[]>((resolve, reject) => {
+    const done = (error: Error | undefined, answer: unknown) =>
+      error ? reject(error) : resolve(answer as pg.QueryResult<Row>[]);
+    // Extended although there may be no parameters.
+    const config: pg.QueryConfig & { queryMode: "extended" } = { text: sql, values: params, queryMode: "extended" };
+    const query = new pg.Query(config, done) as pg.Query & Preparable;
+    const prepare = query.prepare.bind(query);
+    query.prepare = (connection) => {
+      connection.parse({ name: "", text: limit, types: [] }, true);
+      connection.bind({}, true);
+      connection.execute(null, true);
+      prepare(connection);
+    };
+    client.query(query);
+  });
+  return results[1] as pg.QueryResult<Row>;
+}
+
+/** Runs a script in a transaction that carries its time limit. */
+async function runScript(client: pg.PoolClient, timeoutMs: number, script: string): Promise<void> {
+  await client.query(`begin; set local statement_timeout = ${serverTimeoutMs(timeoutMs)}`);
   try {
-    return await withTimeout(what, options, "unreachable", () => connecting);
+    await client.query(script);
+    await client.query("commit");
   } catch (error) {
-    connecting.then(
-      (client) => client.release(),
-      () => {},
-    );
-    if (options.signal?.aborted) throw options.signal.reason;
-    // A timeout of the pool has no code.
-    throw toDatabaseError("postgres", what, error, error instanceof pg.DatabaseError ? "fatal" : "unreachable");
+    // Fails when the connection is lost, which the first error says.
+    await client.query("rollback").catch(() => {});
+    throw error;
   }
-}
-
-/** The statement_timeout that each connection has, so that it is sent only when it changes. */
-const statementTimeouts = new WeakMap<pg.PoolClient, number>();
-
-/**
- * Sets the server's time limit a little below the caller's, so that the caller's passes only when the server is
- * unreachable.
- */
-async function setStatementTimeout(client: pg.PoolClient, timeoutMs: number): Promise<void> {
-  const statementTimeoutMs = Math.max(1, Math.floor(timeoutMs - Math.min(1_000, timeoutMs / 10)));
-  if (statementTimeouts.get(client) === statementTimeoutMs) return;
-  await client.query(`set statement_timeout = ${statementTimeoutMs}`);
-  statementTimeouts.set(client, statementTimeoutMs);
-}
-
-/**
- * Closes the pool and waits for its connections, which `pool.end()` alone does not; they would keep the process alive.
- */
-async function closePool({ pool, clients }: Pool): Promise<void> {
-  // Not `once` of node:events, which rejects when the connection ends with an error.
-  const ended = Array.from(clients, (client) => new Promise<void>((resolve) => client.once("end", () => resolve())));
-  // Running calls get this long. A half-open connection would never confirm its end.
-  const timer = setTimeout(() => {
-    for (const client of clients) client.connection.stream.destroy();
-  }, closeTimeoutMs);
-  await pool.end();
-  await Promise.all(ended);
-  clearTimeout(timer);
 }
 
 /**
@@ -170,14 +133,4 @@ async function closePool({ pool, clients }: Pool): Promise<void> {
  */
 function isConnectionLoss(error: unknown): boolean {
   return error instanceof Error && Object.getPrototypeOf(error) === Error.prototype;
-}
-
-const { builtins } = pg.types;
-const voidType = 2278;
-
-/** pg's parsers, except that bigint becomes a number (ids and counts stay far below 2^53) and void becomes null. */
-function getTypeParser(oid: number, format?: "text" | "binary"): (value: string) => unknown {
-  if (oid === builtins.INT8) return Number;
-  if (oid === voidType) return () => null;
-  return pg.types.getTypeParser(oid, format === "binary" ? "text" : format);
 }

@@ -7,6 +7,9 @@ import type { Database } from "./database.ts";
 /**
  * Retries database calls with exponential backoff and jitter for as long as the fault is transient. There is no limit
  * of attempts, so an outage of ten minutes costs nothing but time.
+ *
+ * Once a call has succeeded, the settings are right: whatever fails at the connection afterwards is an outage, even a
+ * rejected password or an unknown database. Before that, such a fault is thrown.
  */
 export interface DatabaseRetry {
   /**
@@ -39,7 +42,11 @@ export function createDatabaseRetry(
 ): DatabaseRetry {
   const status: DatabaseStatus = { driver, reachable: false, reachable_since: null, last_error: null };
 
+  let hasWorked = false;
+  const isOutage = (error: DatabaseError) => error.fault === "unreachable" || (hasWorked && error.atConnection);
+
   function recordSuccess() {
+    hasWorked = true;
     if (!status.reachable && status.last_error !== null) logger.info({ driver }, "the database answers again");
     if (!status.reachable) status.reachable_since = new Date().toISOString();
     status.reachable = true;
@@ -47,7 +54,7 @@ export function createDatabaseRetry(
 
   function recordFailure(error: DatabaseError, delayMs: number) {
     status.last_error = `${error.code}: ${error.message}`;
-    if (error.fault === "unreachable") {
+    if (isOutage(error)) {
       status.reachable = false;
       status.reachable_since = null;
     }
@@ -63,7 +70,8 @@ export function createDatabaseRetry(
           recordSuccess();
           return result;
         } catch (error) {
-          if (!(error instanceof DatabaseError) || !isRetryable(error, splittable) || signal?.aborted) throw error;
+          if (!(error instanceof DatabaseError) || signal?.aborted) throw error;
+          if (!isOutage(error) && !isRetryable(error, splittable)) throw error;
           const delayMs = backoffMs(attempt, backoff, random);
           recordFailure(error, delayMs);
           try {
@@ -79,5 +87,5 @@ export function createDatabaseRetry(
 }
 
 function isRetryable({ fault }: DatabaseError, splittable: boolean): boolean {
-  return fault === "unreachable" || fault === "retryable" || (fault === "timeout" && !splittable);
+  return fault === "retryable" || (fault === "timeout" && !splittable);
 }

@@ -1,78 +1,26 @@
 import type { DatabaseFault } from "../process/errors.ts";
 import { DatabaseError, errorCode } from "../process/errors.ts";
 import type { Database } from "./database.ts";
+import { type ErrorCode, errorCodes } from "./error-codes.ts";
 
-/**
- * Error codes and the fault that each stands for: SQLSTATE (Postgres, appendix A), PostgREST's own codes, and system
- * error codes of Node and of its fetch (undici). A full code takes precedence over the two-character class of a
- * SQLSTATE.
- */
-const faultByCode: Readonly<Record<string, DatabaseFault>> = {
-  // The server is starting or stopping, or an administrator ended the session.
-  "57P01": "unreachable",
-  "57P02": "unreachable",
-  "57P03": "unreachable",
-  "57P05": "unreachable",
-  "40001": "retryable",
-  "40P01": "retryable",
-  "55P03": "retryable",
-  // Read-only: a standby during failover, or a hosted project whose disk is being enlarged.
-  "25006": "retryable",
-  "57014": "timeout",
-  // A value too large for an index or a jsonb, such as a name of thousands of characters.
-  "54000": "data",
-  "42883": "schema",
-  "42P01": "schema",
-  "3F000": "schema",
-  PGRST202: "schema",
-  PGRST205: "schema",
-  PGRST106: "schema",
-  "42501": "denied",
-  // A body that PostgREST cannot parse, such as half of a surrogate pair.
-  PGRST102: "data",
-  PGRST300: "denied",
-  PGRST301: "denied",
-  PGRST302: "denied",
-  PGRST303: "denied",
-  PGRST000: "unreachable",
-  PGRST001: "unreachable",
-  PGRST002: "unreachable",
-  PGRST003: "unreachable",
-  ECONNREFUSED: "unreachable",
-  ECONNRESET: "unreachable",
-  ECONNABORTED: "unreachable",
-  ETIMEDOUT: "unreachable",
-  EPIPE: "unreachable",
-  ENOTFOUND: "unreachable",
-  EAI_AGAIN: "unreachable",
-  EHOSTUNREACH: "unreachable",
-  ENETUNREACH: "unreachable",
-  ENETDOWN: "unreachable",
-  // The Unix socket of a server that is not running.
-  ENOENT: "unreachable",
-  UND_ERR_SOCKET: "unreachable",
-  UND_ERR_CLOSED: "unreachable",
-  UND_ERR_CONNECT_TIMEOUT: "unreachable",
-  UND_ERR_HEADERS_TIMEOUT: "unreachable",
-  UND_ERR_BODY_TIMEOUT: "unreachable",
-  // An HTTP proxy refused the tunnel.
-  UND_ERR_ABORTED: "unreachable",
-};
-
-const faultByClass: Readonly<Record<string, DatabaseFault>> = {
-  "08": "unreachable",
-  "53": "unreachable",
-  "22": "data",
-  "23": "data",
-  "28": "denied",
-};
+/** The row of {@link errorCodes} for a code and its message; null for an unknown code. */
+export function findErrorCode(code: string, message = "", atConnection = false): ErrorCode | null {
+  const text = message.toLowerCase();
+  const applies = (row: ErrorCode) =>
+    (!row.atConnection || atConnection) &&
+    (!row.tokens || row.tokens.some((token) => text.includes(token.toLowerCase())));
+  const exact = errorCodes.find((row) => row.code === code && applies(row));
+  if (exact || !/^[0-9A-Z]{5}$/.test(code)) return exact ?? null;
+  return errorCodes.find((row) => row.code === `${code.slice(0, 2)}xxx` && applies(row)) ?? null;
+}
 
 /** Fault of a SQLSTATE, PostgREST code or system error code; null for an unknown code. */
-export function faultOfCode(code: string): DatabaseFault | null {
-  const fault = faultByCode[code];
-  if (fault) return fault;
-  return /^[0-9A-Z]{5}$/.test(code) ? (faultByClass[code.slice(0, 2)] ?? null) : null;
+export function faultOfCode(code: string, message = ""): DatabaseFault | null {
+  return findErrorCode(code, message)?.fault ?? null;
 }
+
+/** Faults that an error while connecting can have; any other one is an outage there. */
+const connectionFaults: readonly DatabaseFault[] = ["unreachable", "retryable", "denied", "misconfigured"];
 
 /** Fault of an HTTP error without a code in its body: it comes from a gateway, not from PostgREST. */
 export function faultOfStatus(status: number): DatabaseFault {
@@ -85,32 +33,62 @@ export function faultOfStatus(status: number): DatabaseFault {
   return "fatal";
 }
 
+export interface Origin {
+  /** The fault of an error without a known code, for callers that can infer it from where the error occurred. */
+  defaultFault?: DatabaseFault;
+  /** The error occurred while connecting, or ended the session. */
+  atConnection?: boolean;
+}
+
 /**
  * Classifies what a driver threw by its code.
  *
  * @param what the call, for the message.
- * @param defaultFault the fault of an error without a known code, for callers that can infer it from where the error
- *   occurred.
  */
 export function toDatabaseError(
   driver: Database["driver"],
   what: string,
   error: unknown,
-  defaultFault: DatabaseFault = "fatal",
+  { defaultFault = "fatal", atConnection = false }: Origin = {},
 ): DatabaseError {
   if (error instanceof DatabaseError) return error;
   const code = errorCode(error);
-  const fault = (code && faultOfCode(code)) || defaultFault;
   const message = error instanceof Error ? error.message || error.name : String(error);
-  return new DatabaseError(fault, code ?? "unknown", errorMessage(driver, what, fault, message), { cause: error });
+  const row = code === null ? null : findErrorCode(code, message, atConnection);
+  const known = row?.fault ?? defaultFault;
+  const fault = atConnection && !connectionFaults.includes(known) ? "unreachable" : known;
+  const text = errorMessage(driver, what, fault, causeMessage(error, message), remedyOf(row, driver));
+  const isConnection = atConnection || fault === "misconfigured";
+  return new DatabaseError(fault, code ?? "unknown", text, { cause: error, atConnection: isConnection });
 }
 
-/**
- * One line for a log or a terminal: the call, the driver's message, and the remedy for a schema that is missing or too
- * old.
- */
-export function errorMessage(driver: Database["driver"], what: string, fault: DatabaseFault, message: string): string {
-  return fault === "schema" ? `${what}: ${message} (${schemaRemedy(driver)})` : `${what}: ${message}`;
+/** Node's fetch says only "fetch failed"; what failed stands in the cause. */
+function causeMessage(error: unknown, message: string): string {
+  const cause = error instanceof Error ? error.cause : null;
+  return cause instanceof Error && cause.message && !message.includes(cause.message)
+    ? `${message}: ${cause.message}`
+    : message;
+}
+
+/** What an operator can do about an error; null where there is nothing. */
+export function remedyOf(row: ErrorCode | null, driver: Database["driver"]): string | null {
+  const remedy = row?.remedy ?? null;
+  if (remedy === null || typeof remedy === "string") return remedy;
+  return remedy[driver === "supabase" ? "supabase" : "postgres"];
+}
+
+/** One line for a log or a terminal: the call, the driver's message, and the remedy. */
+export function errorMessage(
+  driver: Database["driver"],
+  what: string,
+  fault: DatabaseFault,
+  message: string,
+  remedy: string | null = null,
+): string {
+  const mend = remedy ?? (fault === "schema" ? schemaRemedy(driver) : null);
+  // Some of OpenSSL's and Supavisor's messages have several lines.
+  const text = `${what}: ${message.replace(/\s+/g, " ").trim()}`;
+  return mend === null ? text : `${text} (${mend})`;
 }
 
 /** How to fix a schema that is missing or too old. */

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { ConfigError, DatabaseError } from "../process/errors.ts";
 import { checkName } from "./call.ts";
 import type { Database } from "./database.ts";
-import { errorMessage, faultOfCode, faultOfStatus, toDatabaseError } from "./sqlstate.ts";
+import { errorMessage, faultOfStatus, findErrorCode, remedyOf, toDatabaseError } from "./sqlstate.ts";
 import { defaultTimeoutMs, withTimeout } from "./timeout.ts";
 
 export interface SupabaseOptions {
@@ -31,6 +31,9 @@ const maxAnswerMs = 10_000;
 export async function openSupabase(options: SupabaseOptions): Promise<Database> {
   if (!/^https?:$/.test(URL.parse(options.url)?.protocol ?? ""))
     throw new ConfigError("SUPABASE_URL is not a URL of the form https://<project>.supabase.co");
+  // fetch would reject it at each call, with the key in its message.
+  if (!/^[\x21-\x7e]+$/.test(options.serviceKey))
+    throw new ConfigError("SUPABASE_SERVICE_KEY has a character that no key has, such as a line break or a space");
   const { fetch: send = fetch } = options;
   let closed = false;
 
@@ -61,7 +64,9 @@ export async function openSupabase(options: SupabaseOptions): Promise<Database> 
       } catch (error) {
         if (signal?.aborted) throw signal.reason;
         if (error instanceof RestError) throw fromRestError(name, error);
-        throw toDatabaseError("supabase", name, error);
+        // Node's fetch gives what failed in the network as the cause of a TypeError.
+        const isNetwork = error instanceof TypeError && error.cause !== undefined;
+        throw toDatabaseError("supabase", name, error, { atConnection: isNetwork });
       }
     },
     async close() {
@@ -97,8 +102,11 @@ class RestError extends Error {
 
 function fromRestError(what: string, error: RestError): DatabaseError {
   const { code, status, message } = error;
-  const fault = faultOfCode(code) ?? faultOfStatus(status);
-  return new DatabaseError(fault, code, errorMessage("supabase", what, fault, message), { cause: error });
+  const row = findErrorCode(code, message);
+  const fault = row?.fault ?? faultOfStatus(status);
+  const text = errorMessage("supabase", what, fault, message, remedyOf(row, "supabase"));
+  // A rejected key concerns every call; a privilege that is missing, only this one.
+  return new DatabaseError(fault, code, text, { cause: error, atConnection: fault === "denied" && code !== "42501" });
 }
 
 /**

@@ -103,7 +103,7 @@ function openingFailure(error: unknown): Finding {
   if (error instanceof ConfigError) return failed(error.message, "configuration");
   if (error instanceof DataDirInUseError) return failed(error.message, "other");
   if (!(error instanceof DatabaseError)) throw error;
-  if (error.fault === "denied") return failed(error.message, "configuration");
+  if (error.fault === "denied" || error.fault === "misconfigured") return failed(error.message, "configuration");
   const isAway = error.fault === "unreachable" || error.fault === "timeout";
   return failed(`${error.message} (${error.code})`, isAway ? "unreachable" : "other");
 }

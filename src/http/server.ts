@@ -101,8 +101,8 @@ function registerErrorHandlers(server: FastifyInstance, logger: Logger): void {
   });
 }
 
-function isRetryable({ fault }: DatabaseError): boolean {
-  return fault === "unreachable" || fault === "retryable" || fault === "timeout";
+function isRetryable({ fault, atConnection }: DatabaseError): boolean {
+  return atConnection || fault === "unreachable" || fault === "retryable" || fault === "timeout";
 }
 
 function statusOf(snapshot: ServiceSnapshot): ServiceStatus {

@@ -44,6 +44,7 @@ const variables = {
   SUPABASE_URL: url("http:", "https:").optional(),
   SUPABASE_SERVICE_KEY: text().optional(),
   DATABASE_URL: url("postgres:", "postgresql:").optional(),
+  DATABASE_POOL_SIZE: int(2, 100).optional(),
   DATA_DIR: text().prefault("./data"),
 
   API: flag().prefault("on"),
@@ -118,7 +119,7 @@ const supabaseDomains = ["supabase.co", "pooler.supabase.com"];
 
 /** Prefixes that only this service uses: an unknown variable with one of them is a misspelling. */
 const ownPrefixes =
-  /^(BULK|UPSERT|POLL|UNKNOWN_CONFIRM|PROCESS_BATCH|LEASE|MAX_QUEUE|RECONNECT|RECONCILE|WATCHDOG|GIVE_UP|DRAIN|KEEP|APP_ID|APP_RETRY|EMPTY_JUMP|COLLECT|STEAM_(API|WEB_API|STORE_API|CONTENT)|STEAMSPY|IGDB)_/;
+  /^(BULK|DATABASE_POOL|UPSERT|POLL|UNKNOWN_CONFIRM|PROCESS_BATCH|LEASE|MAX_QUEUE|RECONNECT|RECONCILE|WATCHDOG|GIVE_UP|DRAIN|KEEP|APP_ID|APP_RETRY|EMPTY_JUMP|COLLECT|STEAM_(API|WEB_API|STORE_API|CONTENT)|STEAMSPY|IGDB)_/;
 /** Variables that Kubernetes and Docker add for every linked service, perhaps one called `bulk-sync`. */
 const serviceLinks = /_SERVICE_(HOST|PORT)|_PORT(_|$)/;
 
@@ -211,6 +212,8 @@ function toConfig(env: z.output<typeof schema>) {
       trustedProxies: env.TRUSTED_PROXIES,
     },
     database: databaseOf(env),
+    /** Most connections of this process to Postgres; null for as many as its work can use at once. */
+    databasePoolSize: env.DATABASE_POOL_SIZE ?? null,
     dataDir: env.DATA_DIR,
     steamApiKey: env.STEAM_API_KEY ?? null,
     /** Domains whose hosts app info is fetched from over HTTP. */

@@ -24,8 +24,10 @@ export type DatabaseFault =
   | "data"
   /** The schema is missing or older than this program. */
   | "schema"
-  /** The key or password is rejected. */
+  /** The key or password is rejected, or a privilege is missing. */
   | "denied"
+  /** The settings of the connection are wrong (TLS, database, pooler): only the operator can correct them. */
+  | "misconfigured"
   /** Anything else: a bug in this program. */
   | "fatal";
 
@@ -34,11 +36,22 @@ export class DatabaseError extends Error {
   readonly fault: DatabaseFault;
   /** SQLSTATE, PostgREST code (PGRST…), HTTP status or system code (ECONNREFUSED), whichever is known. */
   readonly code: string;
+  /**
+   * The error speaks of the connection and not of one call: it could not be made, or the server ended it. Once a service
+   * has worked, that is an outage, whatever the fault.
+   */
+  readonly atConnection: boolean;
 
-  constructor(fault: DatabaseFault, code: string, message: string, options?: ErrorOptions) {
+  constructor(
+    fault: DatabaseFault,
+    code: string,
+    message: string,
+    { atConnection = false, ...options }: ErrorOptions & { atConnection?: boolean } = {},
+  ) {
     super(message, options);
     this.fault = fault;
     this.code = code;
+    this.atConnection = atConnection;
   }
 }
 

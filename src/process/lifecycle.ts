@@ -133,7 +133,7 @@ const webExitCodes: Record<WebFault, number> = {
 export function exitCodeOf(error: unknown): number {
   if (error instanceof ConfigError) return exitCodes.badConfiguration;
   if (error instanceof DatabaseError) {
-    if (error.fault === "denied") return exitCodes.badConfiguration;
+    if (error.fault === "denied" || error.fault === "misconfigured") return exitCodes.badConfiguration;
     return error.fault === "unreachable" ? exitCodes.unreachable : exitCodes.fault;
   }
   if (error instanceof WebError) return webExitCodes[error.fault];

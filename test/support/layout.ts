@@ -104,8 +104,13 @@ export function layoutTable(): string {
     ];
     return [`\`${name === "main" ? "main.ts" : `${name}/`}\``, holds, may.join(", ") || "nothing"];
   });
-  const table = [["Module", "Holds", "May import"], ...rows];
-  const widths = [0, 1, 2].map((column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
+  return formatTable(["Module", "Holds", "May import"], rows);
+}
+
+/** A Markdown table, its columns aligned as the formatter aligns them. */
+export function formatTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const table = [head, ...rows];
+  const widths = head.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
   const lines = table.map((row) => `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(" | ")} |`);
   return [lines[0], `| ${widths.map((width) => "-".repeat(width)).join(" | ")} |`, ...lines.slice(1)].join("\n");
 }

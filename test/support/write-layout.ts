@@ -1,14 +1,15 @@
 import { readFileSync, writeFileSync } from "node:fs";
+import { errorTable, faultTable } from "./error-table.ts";
 import { layoutTable } from "./layout.ts";
 
-/** `npm run docs`: writes the table of modules into docs/architecture.md, between its two markers. */
+/** `npm run docs`: writes the tables that are made from the source into the documents, each between its two markers. */
+function write(file: string, marker: string, table: string): void {
+  const url = new URL(`../../docs/${file}`, import.meta.url);
+  const between = new RegExp(`(<!-- ${marker} -->\\n+)[\\s\\S]*?(\\n*<!-- /${marker} -->)`);
+  const fill = (_: string, begin: string, end: string) => `${begin}${table}\n\n${end.trimStart()}`;
+  writeFileSync(url, readFileSync(url, "utf8").replace(between, fill));
+}
 
-const file = new URL("../../docs/architecture.md", import.meta.url);
-const text = readFileSync(file, "utf8");
-writeFileSync(
-  file,
-  text.replace(
-    /(<!-- modules -->\n)[\s\S]*?(\n*<!-- \/modules -->)/,
-    (_, begin, end) => `${begin}${layoutTable()}\n\n${end.trimStart()}`,
-  ),
-);
+write("architecture.md", "modules", layoutTable());
+write("database-errors.md", "faults", faultTable());
+write("database-errors.md", "codes", errorTable());

@@ -33,8 +33,38 @@ describe("createDatabaseRetry", () => {
     },
   );
 
-  it.each(["data", "schema", "denied", "fatal"] as const)("does not retry a call that fails as %s", async (fault) => {
-    await expect(setUp().call(failing(1, fault).work)).rejects.toMatchObject({ fault });
+  it.each(["data", "schema", "denied", "misconfigured", "fatal"] as const)(
+    "does not retry a call that fails as %s",
+    async (fault) => {
+      await expect(setUp().call(failing(1, fault).work)).rejects.toMatchObject({ fault });
+    },
+  );
+
+  it.each(["denied", "misconfigured", "fatal"] as const)(
+    "takes a connection that fails as %s for an outage once a call has succeeded, and not before",
+    async (fault) => {
+      const retry = setUp();
+      const rejected = new DatabaseError(fault, "28P01", "no", { atConnection: true });
+      await expect(retry.call(() => Promise.reject(rejected))).rejects.toBe(rejected);
+      await retry.call(async () => "first");
+      let calls = 0;
+      const result = retry.call(async () => {
+        calls += 1;
+        if (calls <= 3) throw rejected;
+        return "back";
+      });
+      await vi.advanceTimersByTimeAsync(250);
+      expect(retry.status()).toMatchObject({ reachable: false, reachable_since: null, last_error: "28P01: no" });
+      await vi.advanceTimersByTimeAsync(500 + 1_000);
+      expect(await result).toBe("back");
+      expect(retry.status().reachable).toBe(true);
+    },
+  );
+
+  it("throws a missing privilege although calls have succeeded", async () => {
+    const retry = setUp();
+    await retry.call(async () => "first");
+    await expect(retry.call(failing(1, "denied").work)).rejects.toMatchObject({ fault: "denied" });
   });
 
   it("throws a timeout to a caller that can split its batch", async () => {

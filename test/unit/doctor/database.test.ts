@@ -103,6 +103,7 @@ describe("databaseChecks", () => {
     [fault("unreachable"), "failed", "unreachable", "its message (CODE)"],
     [fault("timeout"), "failed", "unreachable", "its message (CODE)"],
     [fault("denied"), "failed", "configuration", "its message"],
+    [fault("misconfigured"), "failed", "configuration", "its message"],
     [fault("fatal"), "failed", "other", "its message (CODE)"],
     [new ConfigError("no URL"), "failed", "configuration", "no URL"],
     [new DataDirInUseError("./data", null), "failed", "other", "the data folder ./data is in use"],

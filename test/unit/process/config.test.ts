@@ -38,6 +38,7 @@ describe("loadConfig", () => {
         trustedProxies: 0,
       },
       database: { driver: "pglite", dataDir: "./data" },
+      databasePoolSize: null,
       dataDir: "./data",
       steamApiKey: null,
       steamContentHosts: ["steamcontent.com", "steamstatic.com", "steampowered.com", "steamserver.net"],
@@ -225,6 +226,13 @@ describe("loadConfig", () => {
     });
     expect(message.split("\n")).toHaveLength(5);
     expect(message).not.toContain("hunter22");
+  });
+
+  it("rejects a pool of a single connection", () => {
+    expect(loadConfig({ DATABASE_POOL_SIZE: "2" }).databasePoolSize).toBe(2);
+    expect(faultsOf({ DATABASE_POOL_SIZE: "1" })).toContain(
+      'DATABASE_POOL_SIZE must be a whole number from 2 to 100; it is "1"',
+    );
   });
 
   it("rejects a misspelled name and suggests the nearest one", () => {

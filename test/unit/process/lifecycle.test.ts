@@ -120,6 +120,7 @@ describe("exitCodeOf", () => {
   it.each([
     [new ConfigError("x"), 2],
     [new DatabaseError("denied", "28P01", "x"), 2],
+    [new DatabaseError("misconfigured", "3D000", "x"), 2],
     [new DatabaseError("unreachable", "ECONNREFUSED", "x"), 75],
     [new DatabaseError("schema", "42883", "x"), 1],
     [new SteamError("disconnected", "x"), 75],
