@@ -69,7 +69,7 @@ async function readDatabase({ database, keep, logger }: SourceOptions): Promise<
 /** Names the database for messages, without user and password. */
 export function nameOf(database: Config["database"]): string {
   if (database.driver === "pglite") return `the folder ${database.dataDir}`;
-  const url = URL.parse(database.url);
-  if (database.driver === "supabase") return `Supabase (${url?.host})`;
-  return `Postgres (${url?.host}${url?.pathname})`;
+  const url = new URL(database.url);
+  if (database.driver === "supabase") return `Supabase (${url.host})`;
+  return `Postgres (${url.host || url.searchParams.get("host") || "localhost"}${url.pathname})`;
 }

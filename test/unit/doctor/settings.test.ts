@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { runChecks } from "../../../src/doctor/check.ts";
 import { settingsChecks } from "../../../src/doctor/settings.ts";
-import { type Environment, loadConfig } from "../../../src/process/config.ts";
+import { loadConfig } from "../../../src/process/config.ts";
+import type { Environment } from "../../../src/process/environment.ts";
 import { ConfigError } from "../../../src/process/errors.ts";
 
 const { signal } = new AbortController();
