@@ -56,6 +56,15 @@ describe("settingsChecks", () => {
     expect(settings?.summary.startsWith(words)).toBe(true);
   });
 
+  it("warns of names in .env that this service does not read", async () => {
+    const config = loadConfig({ MINE: "1" }, ["MINE"]);
+    const [check] = settingsChecks({ config, fault: null, proxyUrl: "" });
+    expect(await check?.run()).toMatchObject({
+      result: "warning",
+      summary: expect.stringMatching(/^embedded database in .*; \.env sets what this service does not read: MINE$/),
+    });
+  });
+
   it("fails for an invalid configuration with all faults, and skips what depends on it", async () => {
     const {
       settings,
