@@ -1,63 +1,6 @@
-import { commandOfMode, parseCommand, type ReadCommand, type Work } from "./commands/args.ts";
-import { type Config, loadConfig, readEnv, secretsOf } from "./process/config.ts";
-import { ConfigError, DatabaseError, SteamError } from "./process/errors.ts";
-import { createLifecycle, exitCodeOf, exitCodes } from "./process/lifecycle.ts";
-import { createLogger, createOutput, type Logger } from "./process/logger.ts";
+import { holdSignals } from "./process/early-signals.ts";
 
-/** The entry: runs a command, or what MODE says, and turns its end into an exit code. */
-
-async function main(): Promise<void> {
-  const output = createOutput();
-  let config: Config;
-  let command: Work | ReadCommand;
-  try {
-    const parsed = parseCommand(process.argv.slice(2));
-    if (parsed?.kind === "text") {
-      output.write(parsed.text);
-      return;
-    }
-    if (parsed?.kind === "doctor") {
-      const { runDoctor } = await import("./commands/doctor.ts");
-      return await runDoctor(parsed, output);
-    }
-    config = loadConfig(readEnv());
-    command = parsed ?? commandOfMode(config.mode);
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    process.stderr.write(`${error.message}\n`);
-    process.exitCode = exitCodes.badConfiguration;
-    return;
-  }
-  if (command.kind === "status" || command.kind === "app" || command.kind === "fetch") {
-    const { runReadCommand } = await import("./commands/read.ts");
-    return await runReadCommand(command, config, output);
-  }
-
-  const { isService, runCommand } = await import("./commands/commands.ts");
-  const logger = createLogger({ level: config.logLevel, output, secrets: secretsOf(config) });
-  const lifecycle = createLifecycle({ kind: isService(command, config) ? "service" : "one-off", logger });
-  try {
-    await runCommand(command, { config, output, logger, lifecycle });
-    await lifecycle.exitWith(exitCodes.done);
-  } catch (error) {
-    // What fails because the process is stopping has been logged already.
-    if (!lifecycle.signal.aborted) logFatal(logger, error);
-    await lifecycle.exitWith(exitCodeOf(error), "a fault");
-  }
-}
-
-/** Where an operator can mend the fault, the stack stays for LOG_LEVEL=debug. */
-function logFatal(logger: Logger, error: unknown): void {
-  const isBug = error instanceof DatabaseError && (error.fault === "fatal" || error.fault === "data");
-  if ((error instanceof SteamError || error instanceof DatabaseError) && !isBug) {
-    logger.fatal({ fault: error.fault }, error.message);
-    logger.debug({ err: error }, "where the fault came from");
-  } else if (error instanceof ConfigError) {
-    logger.fatal(error.message);
-    logger.debug({ err: error }, "where the fault came from");
-  } else {
-    logger.fatal({ err: error }, error instanceof Error ? error.message : String(error));
-  }
-}
-
-await main();
+/** The entry. Everything else is loaded after the signal handlers exist, since an import at the top would run before them. */
+holdSignals();
+const { run } = await import("./commands/run.ts");
+await run(process.argv.slice(2));

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { createCatalogReader } from "../db/catalog-reader.ts";
 import { overviewOf } from "../db/catalog-store.ts";
+import { hasDatabase } from "../db/data-folder.ts";
 import { openDatabase } from "../db/open.ts";
 import { DataDirInUseError, readOwner } from "../db/owner-lock.ts";
-import { hasPglite } from "../db/pglite.ts";
 import type { Config } from "../process/config.ts";
 import { NotFoundError } from "../process/errors.ts";
 import type { Logger } from "../process/logger.ts";
@@ -24,7 +24,7 @@ const ownerPollMs = 100;
  */
 export async function openSource(options: SourceOptions): Promise<CatalogSource> {
   const { database, http } = options;
-  if (database.driver === "pglite" && !(await hasPglite(database.dataDir))) {
+  if (database.driver === "pglite" && !(await hasDatabase(database.dataDir))) {
     // An owner that is creating the database already holds the lock.
     const owner = await readOwner(database.dataDir);
     if (owner?.address) return openOwnerSource(database.dataDir, owner, http.apiKey);
@@ -69,7 +69,7 @@ async function readDatabase({ database, keep, logger }: SourceOptions): Promise<
 /** Names the database for messages, without user and password. */
 export function nameOf(database: Config["database"]): string {
   if (database.driver === "pglite") return `the folder ${database.dataDir}`;
-  const url = URL.parse(database.url);
-  if (database.driver === "supabase") return `Supabase (${url?.host})`;
-  return `Postgres (${url?.host}${url?.pathname})`;
+  const url = new URL(database.url);
+  if (database.driver === "supabase") return `Supabase (${url.host})`;
+  return `Postgres (${url.host || url.searchParams.get("host") || "localhost"}${url.pathname})`;
 }

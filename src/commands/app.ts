@@ -22,6 +22,7 @@ import type { SteamStatus } from "../steam/port.ts";
 import type { BulkProgress } from "../sync/progress.ts";
 import { createWebClient, type WebClient } from "../web/client.ts";
 import type { Context } from "./context.ts";
+import { httpAddress, startLine } from "./start-line.ts";
 
 /** What the commands that work on the catalog share: one database, one web client, one snapshot for HTTP and metrics. */
 export interface App extends Context {
@@ -68,6 +69,7 @@ export interface AppOptions {
  */
 export async function openApp(context: Context, options: AppOptions): Promise<App> {
   const { config, logger, lifecycle } = context;
+  logger.info(...startLine(config, options));
   applyProxySettings();
   const metrics = createMetrics();
   const retry = createDatabaseRetry(config.database.driver, { logger, signal: lifecycle.signal });
@@ -205,7 +207,6 @@ async function serve(
 /** Where this machine reaches the server: one that listens on every address is on the loopback, and IPv6 stands in brackets. */
 function localAddress(host: string, bound: AddressInfo | string | null): string {
   const port = typeof bound === "object" && bound !== null ? bound.port : 0;
-  if (host === "0.0.0.0") return `http://127.0.0.1:${port}`;
-  if (host === "::") return `http://[::1]:${port}`;
-  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+  if (host === "0.0.0.0") return httpAddress("127.0.0.1", port);
+  return httpAddress(host === "::" ? "::1" : host, port);
 }

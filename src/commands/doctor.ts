@@ -6,7 +6,8 @@ import { formatCounts, formatOutcome, formatReport, type Subject } from "../doct
 import { servicesChecks } from "../doctor/services.ts";
 import { type Settings, settingsChecks } from "../doctor/settings.ts";
 import { steamChecks } from "../doctor/steam-facts.ts";
-import { type Config, type Environment, loadConfig, readEnv, secretsIn, secretsOf } from "../process/config.ts";
+import { type Config, loadConfig, secretsIn, secretsOf } from "../process/config.ts";
+import { type Environment, type ReadEnvironment, readEnv } from "../process/environment.ts";
 import { ConfigError } from "../process/errors.ts";
 import { createLifecycle, exitCodes, type Lifecycle } from "../process/lifecycle.ts";
 import { createRedactor, type Logger, type Output } from "../process/logger.ts";
@@ -36,8 +37,9 @@ interface Deps {
 
 /** Runs all checks, prints each outcome as soon as it is known, and ends the process. */
 export async function runDoctor({ json }: { json: boolean }, output: Output): Promise<void> {
-  const environment = readEnv();
-  const settings = readSettings(environment);
+  const given = readEnv();
+  const { environment } = given;
+  const settings = readSettings(given);
   const config = settings.config ?? loadConfig(usable(environment));
   const { AWS_SECRET_ACCESS_KEY = "", AWS_SESSION_TOKEN = "" } = environment;
   const secrets = [...secretsIn(environment), ...secretsOf(config), AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN];
@@ -77,10 +79,10 @@ export async function runDoctor({ json }: { json: boolean }, output: Output): Pr
   await lifecycle.exitWith(exitCode);
 }
 
-function readSettings(environment: Environment): Settings {
+function readSettings({ environment, fileNames }: ReadEnvironment): Settings {
   const proxyUrl = getProxyForUrl(steamApiUrl);
   try {
-    return { config: loadConfig(environment), fault: null, proxyUrl };
+    return { config: loadConfig(environment, fileNames), fault: null, proxyUrl };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     return { config: null, fault: error, proxyUrl };

@@ -223,8 +223,9 @@ export const errorCodes: readonly ErrorCode[] = [
   // PostgREST and the gateway of a Supabase project.
   {
     code: "PGRST106",
-    fault: "schema",
+    fault: "denied",
     meaning: "the API does not expose the schema `public`",
+    remedy: "the API does not expose the schema public: add it under Project Settings, Data API, Exposed schemas",
   },
   ...["PGRST202", "PGRST205"].map((code) => ({
     code,

@@ -63,6 +63,8 @@ export async function migrate(
     if (!history.has(migration.version) && (await apply(db, migration))) applied.push(migration.file);
     else already.push(migration.file);
   }
+  // PostgREST, if one serves this database, does not know the new functions before it reloads its schema cache.
+  if (applied.length > 0) await db.transaction("notify pgrst, 'reload schema'");
   return { applied, already };
 }
 

@@ -118,6 +118,8 @@ async function create(dataDir: string, generation: number, owner: DataDirOwner):
     await writeFile(lockPath(dataDir, generation), JSON.stringify(owner), { flag: "wx" });
   } catch (error) {
     if (errorCode(error) === "EEXIST") return false;
+    // A full disk leaves an empty file, which the next start would take for the lock of a process that begins.
+    await rm(lockPath(dataDir, generation), { force: true }).catch(() => {});
     throw error;
   }
   const generations = await generationsIn(dataDir);

@@ -1,8 +1,8 @@
-import { access, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { DatabaseError } from "../process/errors.ts";
 import { sqlCall } from "./call.ts";
+import { checkDatabase, databaseFolder, explainOpening, prepareDataFolder } from "./data-folder.ts";
 import type { RpcOptions, SqlDatabase } from "./database.ts";
 import { createLanes } from "./lanes.ts";
 import { lockDataDir } from "./owner-lock.ts";
@@ -18,19 +18,10 @@ export interface PgliteOptions {
   logger: Logger;
 }
 
-const databaseFolder = "pglite";
 /** Includes the recovery after a crash. */
 const startTimeoutMs = 120_000;
 const scriptTimeoutMs = 600_000;
 const closeTimeoutMs = 10_000;
-
-/** Whether the data folder contains a database. */
-export async function hasPglite(dataDir: string): Promise<boolean> {
-  return await access(join(dataDir, databaseFolder, "PG_VERSION")).then(
-    () => true,
-    () => false,
-  );
-}
 
 /**
  * Transport to the embedded Postgres (PGlite). It runs in a worker thread, so that a batch of 200 ms delays neither
@@ -40,14 +31,15 @@ export async function hasPglite(dataDir: string): Promise<boolean> {
  * end before later calls run. A call that has not begun by then is never run.
  *
  * @throws {DataDirInUseError} when another process owns the folder.
- * @throws {DatabaseError} of fault `fatal` when the folder cannot be opened, and from every call once the thread has
- *   died or another process has taken over the folder.
+ * @throws {ConfigError} when the folder cannot be used, with what to do about it (data-folder.ts).
+ * @throws {DatabaseError} of fault `fatal` when the thread does not start, and from every call once it has died or
+ *   another process has taken over the folder.
  */
 export async function openPglite(options: PgliteOptions): Promise<SqlDatabase> {
   const { dataDir, logger } = options;
   if (dataDir === "memory") return createDatabase(await startThread(null), async () => {});
 
-  await mkdir(dataDir, { recursive: true });
+  await prepareDataFolder(dataDir);
   const lost = Promise.withResolvers<void>();
   const lock = await lockDataDir(dataDir, {
     address: options.ownerAddress ?? null,
@@ -57,6 +49,7 @@ export async function openPglite(options: PgliteOptions): Promise<SqlDatabase> {
     },
   });
   try {
+    await checkDatabase(dataDir);
     const thread = await startThread(join(dataDir, databaseFolder));
     void lost.promise.then(() =>
       thread.stop(new DatabaseError("fatal", "lock_lost", "another process took over the data folder")),
@@ -64,7 +57,7 @@ export async function openPglite(options: PgliteOptions): Promise<SqlDatabase> {
     return createDatabase(thread, () => lock.release());
   } catch (error) {
     await lock.release();
-    throw error;
+    throw await explainOpening(dataDir, error);
   }
 }
 

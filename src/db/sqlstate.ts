@@ -28,7 +28,8 @@ export function faultOfStatus(status: number): DatabaseFault {
   if (status === 429) return "retryable";
   // Too large for the gateway. As with a timeout, a smaller batch may succeed.
   if (status === 413) return "timeout";
-  // Cloudflare answers 52x and 530 for an origin that is down, Supabase 540 for a paused project.
+  // Cloudflare answers 52x and 530 for an origin that is down, Supabase 540 for a paused project and 402 for one over its plan.
+  if (status === 402) return "unreachable";
   if ((status >= 502 && status <= 504) || (status >= 520 && status <= 530) || status === 540) return "unreachable";
   return "fatal";
 }

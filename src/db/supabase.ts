@@ -2,6 +2,8 @@ import { createClient } from "@supabase/supabase-js";
 import type { Logger } from "pino";
 import { z } from "zod";
 import { ConfigError, DatabaseError } from "../process/errors.ts";
+import { createRedactor } from "../process/logger.ts";
+import { sleep } from "../process/time.ts";
 import { checkName } from "./call.ts";
 import type { Database } from "./database.ts";
 import { errorMessage, faultOfStatus, findErrorCode, remedyOf, toDatabaseError } from "./sqlstate.ts";
@@ -15,12 +17,17 @@ export interface SupabaseOptions {
   logger: Logger;
   /** Replaces Node's fetch. */
   fetch?: typeof fetch;
+  /** Wait for a schema cache that does not have a function yet, default 5 s. */
+  schemaCacheWaitMs?: number;
 }
 
 /**
  * A hosted project cancels a statement after 8 s, so no answer within this time means that the project is unreachable.
  */
 const maxAnswerMs = 10_000;
+/** PostgREST reloads its schema cache within a second or two after a migration. */
+const defaultSchemaCacheWaitMs = 5_000;
+const schemaCachePollMs = 250;
 
 /**
  * Transport to a Supabase project through its REST interface (PostgREST). Sends no request until the first call, keeps
@@ -35,6 +42,8 @@ export async function openSupabase(options: SupabaseOptions): Promise<Database> 
   if (!/^[\x21-\x7e]+$/.test(options.serviceKey))
     throw new ConfigError("SUPABASE_SERVICE_KEY has a character that no key has, such as a line break or a space");
   const { fetch: send = fetch } = options;
+  const redact = createRedactor([options.serviceKey]);
+  const schemaCache = watchSchemaCache(options.schemaCacheWaitMs ?? defaultSchemaCacheWaitMs);
   let closed = false;
 
   const client = createClient(options.url, options.serviceKey, {
@@ -43,7 +52,7 @@ export async function openSupabase(options: SupabaseOptions): Promise<Database> 
     global: {
       fetch: async (input, init) => {
         const response = await send(withColumns(input, init), init);
-        if (!response.ok) throw await restErrorOf(response);
+        if (!response.ok) throw await restErrorOf(response, redact);
         return response;
       },
     },
@@ -56,11 +65,13 @@ export async function openSupabase(options: SupabaseOptions): Promise<Database> 
       if (closed) throw new DatabaseError("fatal", "closed", `${name}: the connection to Supabase is closed`);
       const { timeoutMs = defaultTimeoutMs, signal } = options;
       const timeoutFault = timeoutMs > maxAnswerMs ? "unreachable" : "timeout";
-      try {
-        return await withTimeout(name, options, timeoutFault, async (signal) => {
+      const call = () =>
+        withTimeout(name, options, timeoutFault, async (signal) => {
           const { data } = await client.rpc(name, args).abortSignal(signal).throwOnError();
           return data;
         });
+      try {
+        return await schemaCache.repeatWhileStale(call, signal);
       } catch (error) {
         if (signal?.aborted) throw signal.reason;
         if (error instanceof RestError) throw fromRestError(name, error);
@@ -76,11 +87,38 @@ export async function openSupabase(options: SupabaseOptions): Promise<Database> 
   };
 }
 
+/**
+ * PostgREST answers from a cache of the schema. Right after a migration it does not have the new functions, which looks like a schema that is
+ * missing. Calls are therefore repeated for a while, once until a call succeeds again: a schema that is missing costs the wait only once.
+ */
+function watchSchemaCache(waitMs: number) {
+  let deadline: number | null = null;
+  return {
+    async repeatWhileStale<T>(call: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+      for (;;) {
+        try {
+          const result = await call();
+          deadline = null;
+          return result;
+        } catch (error) {
+          if (!(error instanceof RestError) || !staleCacheCodes.includes(error.code)) throw error;
+          deadline ??= performance.now() + waitMs;
+          if (performance.now() >= deadline) throw error;
+          await sleep(schemaCachePollMs, signal);
+        }
+      }
+    },
+  };
+}
+
+/** A function or a table that the schema cache does not have. */
+const staleCacheCodes = ["PGRST202", "PGRST205"];
+
 const errorBody = z.object({
   code: z.string().nullish(),
   message: z.string().nullish(),
-  details: z.unknown(),
-  hint: z.unknown(),
+  details: z.unknown().optional(),
+  hint: z.unknown().optional(),
 });
 
 /** An HTTP error: from PostgREST (with a code) or from a gateway in front of it (often without). */
@@ -115,14 +153,49 @@ function fromRestError(what: string, error: RestError): DatabaseError {
  */
 const brokenConnection = { code: "08006", message: "the connection to Postgres broke" };
 
-async function restErrorOf(response: Response): Promise<RestError> {
-  const text = await response.text();
+async function restErrorOf(response: Response, redact: (text: string) => string): Promise<RestError> {
+  // What it says is logged and served at /status. A gateway may repeat the key.
+  const text = redact(await response.text());
+  const body = errorBody.safeParse(parseJson(text)).data;
+  if (body?.code === "") return new RestError(response.status, { ...body, ...brokenConnection });
+  if (body?.code && body.message) return new RestError(response.status, body);
+  const words = gatewayWords(text);
+  const message = words === "" ? `HTTP ${response.status}` : `HTTP ${response.status}: ${words}`;
+  return new RestError(response.status, { ...body, message, details: text.slice(0, 500), hint: null });
+}
+
+const maxWords = 300;
+
+/** What a gateway says in its body, as one short line: the message of a JSON object, or the text of an HTML page. */
+function gatewayWords(text: string): string {
+  const { message, msg, error_description, error, hint } = wordsBody.safeParse(parseJson(text)).data ?? {};
+  const said = message ?? msg ?? error_description ?? (typeof error === "object" ? error.message : error);
+  const words = said === undefined ? textOfHtml(text) : [said, hint].filter(Boolean).join("; ");
+  const line = words.replace(/[\s\p{Cc}]+/gu, " ").trim();
+  return line.length > maxWords ? `${line.slice(0, maxWords)}…` : line;
+}
+
+const words = z.string().optional().catch(undefined);
+const wordsBody = z.object({
+  message: words,
+  msg: words,
+  error_description: words,
+  error: z
+    .union([z.string(), z.object({ message: z.string() })])
+    .optional()
+    .catch(undefined),
+  hint: words,
+});
+
+function textOfHtml(text: string): string {
+  return text.replace(/<(script|style)\b[\s\S]*?<\/\1>/gi, " ").replace(/<[^>]*>?/g, " ");
+}
+
+function parseJson(text: string): unknown {
   try {
-    const body = errorBody.parse(JSON.parse(text));
-    return new RestError(response.status, body.code === "" ? { ...body, ...brokenConnection } : body);
+    return JSON.parse(text);
   } catch {
-    // An HTML page of a gateway, or an empty body.
-    return new RestError(response.status, { details: text.slice(0, 500), hint: null });
+    return null;
   }
 }
 

@@ -29,9 +29,9 @@ export function settingsChecks({ config, fault, proxyUrl }: Settings): Check[] {
       name: "settings",
       async run() {
         if (config === null) return failed(fault?.message ?? "The configuration is invalid.", "configuration");
-        return ok(
-          `${describeDatabase(config)}; ${proxyUrl ? `proxy ${withoutPassword(proxyUrl)}` : "no proxy"}; ${describeKeys(config)}`,
-        );
+        const proxy = proxyUrl ? `proxy ${withoutPassword(proxyUrl)}` : "no proxy";
+        const words = [describeDatabase(config), proxy, describeKeys(config)].join("; ");
+        return config.warnings.length > 0 ? warning([words, ...config.warnings].join("; ")) : ok(words);
       },
     },
     {

@@ -16,17 +16,35 @@ export interface RateLimit {
 /** Longest delay of a Node timer: longer ones become 1 ms. */
 const maxSeconds = Math.floor(int32Max / 1_000);
 
-function kind<T>(rule: string, read: (text: string) => T | undefined) {
+/** @param explain what is wrong with a value that broke the rule, as a predicate that follows the name; null when only the rule is known. */
+export function kind<T>(
+  rule: string,
+  read: (text: string) => T | undefined,
+  explain: (text: string) => string | null = () => null,
+) {
   return z.string().transform((given, context): T => {
-    const value = read(given.trim());
+    const text = given.trim();
+    const value = read(text);
     if (value !== undefined) return value;
-    context.addIssue({ code: "custom", message: rule });
+    context.addIssue({ code: "custom", message: (isQuoted(text) ? quoted : explain(text)) ?? rule });
     return z.NEVER;
   });
 }
 
+/** `docker run --env-file` keeps quotes, which a shell and a .env file remove. */
+const isQuoted = (text: string) => text.length > 1 && /^(["'`]).*\1$/s.test(text);
+const quoted = "is in quotes: remove them";
+
 export function text() {
-  return kind("must be text", (given) => given);
+  return kind("must be text without line breaks", (given) => (/\p{Cc}/u.test(given) ? undefined : given));
+}
+
+/** A key as services issue them: one word that an HTTP header can carry. */
+export function key() {
+  return kind(
+    "must be one line without spaces: it has a line break, a space or a character that no key has",
+    (given) => (/^[!-~]+$/.test(given) && !isQuoted(given) ? given : undefined),
+  );
 }
 
 export function choice<const Name extends string>(names: readonly Name[], aliases: Record<string, Name> = {}) {
@@ -64,13 +82,6 @@ export function seconds(min: number) {
 
 function inRange(value: number, min: number, max: number): number | undefined {
   return value >= min && value <= max ? value : undefined;
-}
-
-export function url(...protocols: string[]) {
-  const starts = protocols.map((protocol) => `${protocol}//`).join(" or ");
-  return kind(`must be a URL that starts with ${starts}`, (given) =>
-    protocols.includes(URL.parse(given)?.protocol ?? "") ? given : undefined,
-  );
 }
 
 /** Proxy URL. Only http:// and https:// are supported. */

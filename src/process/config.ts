@@ -1,21 +1,23 @@
 import { z } from "zod";
+import { databaseUrl, isKeyOfAnotherProject, serviceKey, supabaseDomains, supabaseUrl } from "./config-database.ts";
 import {
   choice,
   domains,
   flag,
   fraction,
   int,
+  key,
   origins,
   proxy,
   rateLimit,
   seconds,
   text,
-  url,
 } from "./config-values.ts";
-import { didYouMean } from "./did-you-mean.ts";
+import { type Environment, unknownNames } from "./environment.ts";
 import { ConfigError } from "./errors.ts";
 import { isInDomains, valveDomains } from "./host-name.ts";
 import { int32Max } from "./limits.ts";
+import { createRedactor } from "./logger.ts";
 
 /**
  * Configuration: the environment, read once, validated as a whole and frozen. Times are seconds outside and milliseconds (`…Ms`) inside.
@@ -30,7 +32,6 @@ export type DatabaseConfig =
 
 export type Config = Frozen<ReturnType<typeof toConfig>>;
 type Frozen<T> = T extends object ? { readonly [K in keyof T]: Frozen<T[K]> } : T;
-export type Environment = Record<string, string | undefined>;
 
 const variables = {
   MODE: choice(modes).prefault("sync"),
@@ -41,9 +42,10 @@ const variables = {
     critical: "fatal",
   }).prefault("info"),
 
-  SUPABASE_URL: url("http:", "https:").optional(),
-  SUPABASE_SERVICE_KEY: text().optional(),
-  DATABASE_URL: url("postgres:", "postgresql:").optional(),
+  SUPABASE_URL: supabaseUrl().optional(),
+  SUPABASE_SERVICE_KEY: serviceKey().optional(),
+  SUPABASE_SERVICE_ROLE_KEY: serviceKey().optional(),
+  DATABASE_URL: databaseUrl().optional(),
   DATABASE_POOL_SIZE: int(2, 100).optional(),
   DATA_DIR: text().prefault("./data"),
 
@@ -59,7 +61,7 @@ const variables = {
   NO_PROXY: text().optional(),
   NODE_EXTRA_CA_CERTS: text().optional(),
 
-  STEAM_API_KEY: text().optional(),
+  STEAM_API_KEY: key().optional(),
   STEAM_CONTENT_HOSTS: domains().prefault(valveDomains.join(",")),
   APP_ID_MAX: int(1, int32Max).optional(),
   BULK_BATCH_SIZE: int(1, 1000).prefault("200"),
@@ -98,14 +100,16 @@ const variables = {
   STEAMSPY_API_LIMIT: rateLimit().prefault("60/minute"),
   STEAMSPY_ALL_LIMIT: rateLimit().prefault("1/minute"),
   IGDB_API_LIMIT: rateLimit().prefault("4/second"),
-  IGDB_CLIENT_ID: text().optional(),
-  IGDB_CLIENT_SECRET: text().optional(),
+  IGDB_CLIENT_ID: key().optional(),
+  IGDB_CLIENT_SECRET: key().optional(),
   S3_BUCKET: text().optional(),
 };
 
 /** Values that are never printed, not even faulty ones: a URL that cannot be parsed may hold its password anywhere. */
 const secretVariables = [
+  "SUPABASE_URL",
   "SUPABASE_SERVICE_KEY",
+  "SUPABASE_SERVICE_ROLE_KEY",
   "DATABASE_URL",
   "API_KEY",
   "STEAM_API_KEY",
@@ -114,15 +118,6 @@ const secretVariables = [
   "HTTPS_PROXY",
 ];
 
-/** Hosts of Supabase's own projects, by their API or by their database and pooler. */
-const supabaseDomains = ["supabase.co", "pooler.supabase.com"];
-
-/** Prefixes that only this service uses: an unknown variable with one of them is a misspelling. */
-const ownPrefixes =
-  /^(BULK|DATABASE_POOL|UPSERT|POLL|UNKNOWN_CONFIRM|PROCESS_BATCH|LEASE|MAX_QUEUE|RECONNECT|RECONCILE|WATCHDOG|GIVE_UP|DRAIN|KEEP|APP_ID|APP_RETRY|EMPTY_JUMP|COLLECT|STEAM_(API|WEB_API|STORE_API|CONTENT)|STEAMSPY|IGDB)_/;
-/** Variables that Kubernetes and Docker add for every linked service, perhaps one called `bulk-sync`. */
-const serviceLinks = /_SERVICE_(HOST|PORT)|_PORT(_|$)/;
-
 const schema = z.object(variables);
 
 /** The default of every variable, as it would be written; null where there is none. */
@@ -130,54 +125,75 @@ export const variableDefaults: Readonly<Record<string, string | null>> = Object.
   Object.entries(variables).map(([name, kind]) => [name, "defaultValue" in kind.def ? kind.def.defaultValue : null]),
 );
 
-/** The environment of the process, completed from the file `path` if that exists. Variables that are set win over the file. */
-export function readEnv(path = ".env"): Environment {
-  try {
-    process.loadEnvFile(path);
-  } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
-  }
-  return process.env;
-}
-
 /**
- * Validates the whole environment. Blank values count as unset.
+ * Validates the whole environment. Blank values count as unset, except where only that would choose the embedded database.
  *
- * @throws {ConfigError} that lists every fault: the variable's name, the rule and, unless it is secret, the value.
+ * @param fileNames names that the service's own .env sets.
+ * @throws {ConfigError} that lists every fault: the variable's name, the rule and, unless it may hold a secret, the value.
  */
-export function loadConfig(environment: Environment): Config {
+export function loadConfig(environment: Environment, fileNames: readonly string[] = []): Config {
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value?.trim()));
   const parsed = schema.safeParse(given);
+  const redact = createRedactor(secretsIn(environment));
   const faults = (parsed.error?.issues ?? []).map((issue) => {
     const name = String(issue.path[0]);
-    const value = secretVariables.includes(name) ? "its value is not shown" : `it is ${JSON.stringify(given[name])}`;
-    return `${name} ${issue.message}; ${value}`;
+    const value = given[name] ?? "";
+    const isShown = !secretVariables.includes(name) && !value.includes("@") && redact(value) === value;
+    return `${name} ${issue.message}; ${isShown ? `it is ${JSON.stringify(value)}` : "its value is not shown"}`;
   });
+  faults.push(...pairFaults(given, parsed.data));
+  const blank = blankDatabase(environment, given);
+  if (blank) faults.push(blank);
+  const unknown = unknownNames(Object.keys(given), fileNames, Object.keys(variables));
+  faults.push(...unknown.faults);
+  if (faults.length > 0 || !parsed.data) {
+    throw new ConfigError(`The configuration cannot be used:\n${faults.map((fault) => `  - ${fault}`).join("\n")}`);
+  }
+  return freezeDeep(toConfig(parsed.data, unknown.warnings));
+}
+
+/** Variables that belong together, and contradict each other. */
+function pairFaults(given: Environment, env: z.output<typeof schema> | undefined): string[] {
+  const faults: string[] = [];
+  const { SUPABASE_SERVICE_KEY: key, SUPABASE_SERVICE_ROLE_KEY: roleKey, SUPABASE_URL: url } = given;
+  const keyName = key || !roleKey ? "SUPABASE_SERVICE_KEY" : "SUPABASE_SERVICE_ROLE_KEY";
   for (const [one, other] of [
-    ["SUPABASE_URL", "SUPABASE_SERVICE_KEY"],
+    ["SUPABASE_URL", keyName],
     ["IGDB_CLIENT_ID", "IGDB_CLIENT_SECRET"],
   ] as const) {
     if (!given[one] !== !given[other]) {
       faults.push(`${one} and ${other} belong together: ${given[one] ? other : one} is not set`);
     }
   }
-  for (const name of Object.keys(given)) {
-    if (name in variables || !ownPrefixes.test(name) || serviceLinks.test(name)) continue;
-    faults.push(`${name} is not a variable of this service${didYouMean(name, Object.keys(variables))}`);
+  if (key && roleKey && key.trim() !== roleKey.trim()) {
+    faults.push("SUPABASE_SERVICE_KEY and SUPABASE_SERVICE_ROLE_KEY are two names of one key, and differ: set one");
   }
-  if (faults.length > 0 || !parsed.data) {
-    throw new ConfigError(`The configuration cannot be used:\n${faults.map((fault) => `  - ${fault}`).join("\n")}`);
+  if (env && url && isKeyOfAnotherProject(key ?? roleKey ?? "", env.SUPABASE_URL ?? "")) {
+    faults.push(`${keyName} is the key of another project than the one that SUPABASE_URL names`);
   }
-  return freezeDeep(toConfig(parsed.data));
+  return faults;
 }
+
+/** A reference that a platform could not resolve is blank; the catalog would go unnoticed into a folder that is lost with the container. */
+function blankDatabase(environment: Environment, given: Environment): string | null {
+  if (given.DATABASE_URL || given.SUPABASE_URL) return null;
+  const name = ["DATABASE_URL", "SUPABASE_URL"].find((each) => environment[each] !== undefined);
+  return name ? `${name} is set but empty: set it, or remove it to use the embedded database in DATA_DIR` : null;
+}
+
+/** Secrets that are part of a value which is otherwise no secret, such as a proxy's URL. */
+const addresses = ["HTTPS_PROXY", "SUPABASE_URL"];
 
 /** The secrets in an environment that {@link loadConfig} may reject. */
 export function secretsIn(environment: Environment): string[] {
   return secretVariables.flatMap((name) => {
     const value = environment[name]?.trim() ?? "";
-    const password = URL.parse(value)?.password ?? "";
-    // The address of a proxy is no secret. A value that is no URL may be a password.
-    return [name === "HTTPS_PROXY" && URL.canParse(value) ? "" : value, password].filter((secret) => secret !== "");
+    const { protocol = "", password = "" } = URL.parse(value) ?? {};
+    // The address of a proxy or a project is no secret. A value that is no such URL may be a password.
+    const isAddress = addresses.includes(name) && /^(https?|socks\w*):$/.test(protocol);
+    return [isAddress ? "" : value, password, percentDecoded(password)].filter(
+      (secret, at, all) => secret !== "" && all.indexOf(secret) === at,
+    );
   });
 }
 
@@ -193,8 +209,10 @@ export function secretsOf(config: Config): string[] {
   return secrets.filter((secret) => secret !== null && secret !== "") as string[];
 }
 
-function toConfig(env: z.output<typeof schema>) {
+function toConfig(env: z.output<typeof schema>, warnings: readonly string[]) {
   return {
+    /** What an operator should know of settings that can be used. */
+    warnings,
     mode: env.MODE,
     host: env.HOST,
     port: env.PORT,
@@ -283,9 +301,8 @@ function toConfig(env: z.output<typeof schema>) {
 }
 
 function databaseOf(env: z.output<typeof schema>): DatabaseConfig {
-  if (env.SUPABASE_URL && env.SUPABASE_SERVICE_KEY) {
-    return { driver: "supabase", url: env.SUPABASE_URL, serviceKey: env.SUPABASE_SERVICE_KEY };
-  }
+  const serviceKey = env.SUPABASE_SERVICE_KEY ?? env.SUPABASE_SERVICE_ROLE_KEY;
+  if (env.SUPABASE_URL && serviceKey) return { driver: "supabase", url: env.SUPABASE_URL, serviceKey };
   if (env.DATABASE_URL) return { driver: "postgres", url: env.DATABASE_URL };
   return { driver: "pglite", dataDir: env.DATA_DIR };
 }

@@ -1,3 +1,4 @@
+import { type StopSignal, takeEarlySignal } from "./early-signals.ts";
 import { ConfigError, DatabaseError, SteamError, WebError, type WebFault } from "./errors.ts";
 import type { Logger } from "./logger.ts";
 
@@ -12,8 +13,7 @@ export const exitCodes = {
   unreachable: 75,
 } as const;
 
-const signalNumbers = { SIGINT: 2, SIGTERM: 15 } as const;
-type StopSignal = keyof typeof signalNumbers;
+const signalNumbers: Record<StopSignal, number> = { SIGINT: 2, SIGTERM: 15 };
 
 /** Time limit of the whole shutdown. */
 const shutdownLimitMs = 10_000;
@@ -56,7 +56,10 @@ interface Step {
   limitMs: number;
 }
 
-/** Handles signals and uncaught errors by a graceful shutdown. A second signal ends the process at once. */
+/**
+ * Handles signals and uncaught errors by a graceful shutdown, also a signal that arrived while the program was loading. A second signal ends
+ * the process at once.
+ */
 export function createLifecycle({ kind, logger, process: host = process }: LifecycleOptions): Lifecycle {
   const abort = new AbortController();
   const steps: Step[] = [];
@@ -109,6 +112,8 @@ export function createLifecycle({ kind, logger, process: host = process }: Lifec
     ["unhandledRejection", onFault],
   ];
   for (const [event, listener] of listeners) host.on(event, listener);
+  const early = takeEarlySignal();
+  if (early) onSignal(early);
 
   return {
     signal: abort.signal,

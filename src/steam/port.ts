@@ -111,6 +111,8 @@ export const requestKinds = [
   "http_payload",
 ] as const;
 export type RequestKind = (typeof requestKinds)[number];
+/** Requests over the connection to Steam, which share one rate limit. */
+export type SteamRequestKind = Exclude<RequestKind, "http_payload">;
 
 /** Result of a request: an answer, a {@link SteamFault} of one request, or aborted by the caller. */
 export const requestResults = ["ok", "disconnected", "timeout", "protocol", "aborted"] as const;

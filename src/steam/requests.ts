@@ -1,5 +1,5 @@
 /**
- * Sends PICS requests: one queue with a rate limit and priorities, retry after a reconnect, counts.
+ * Sends PICS requests: one queue with a rate limit and fair priorities, retry after a reconnect, counts.
  *
  * All requests share one queue, so that the rate limit holds for all of them together: it is the time between their
  * starts, and replies may overlap up to the concurrency.
@@ -7,7 +7,8 @@
 import PQueue from "p-queue";
 import { SteamError } from "../process/errors.ts";
 import type { SteamMessage } from "./connection.ts";
-import type { RequestKind, RequestResult } from "./port.ts";
+import { FairQueue, type FairQueueOptions } from "./fair-queue.ts";
+import type { RequestKind, RequestResult, SteamRequestKind } from "./port.ts";
 import type { SteamSession } from "./session.ts";
 
 export interface RequestsOptions {
@@ -42,8 +43,6 @@ export interface Requests {
   counts(): Record<RequestKind, number>;
 }
 
-export type SteamRequestKind = Exclude<RequestKind, "http_payload">;
-
 const messages: Record<SteamRequestKind, SteamMessage> = {
   changes: { request: 8901, reply: 8902 },
   metadata: { request: 8903, reply: 8904 },
@@ -52,23 +51,15 @@ const messages: Record<SteamRequestKind, SteamMessage> = {
   tag_names: { method: "Store.GetLocalizedNameForTags#1" },
   category_names: { method: "StoreBrowse.GetStoreCategories#1" },
 };
-/** A poll must not wait behind a backlog of payloads, nor payloads behind a sweep. */
-const priorities: Record<SteamRequestKind, number> = {
-  changes: 2,
-  product_info: 1,
-  access_tokens: 1,
-  tag_names: 1,
-  category_names: 1,
-  metadata: 0,
-};
 const httpConcurrency = 4;
 /** A request that was in flight each of this many times when Steam sent something unreadable is at fault, and fails. */
 const maxUnreadableReplies = 3;
 
 export function createRequests(options: RequestsOptions): Requests {
   const { session, requestDelayMs, concurrency, timeoutMs, onAnswer = () => {}, onReply = () => {} } = options;
-  const queue = new PQueue({
+  const queue = new PQueue<FairQueue, FairQueueOptions>({
     concurrency,
+    queueClass: FairQueue,
     ...(requestDelayMs > 0 && { interval: requestDelayMs, intervalCap: 1, strict: true }),
   });
   const httpQueue = new PQueue({ concurrency: httpConcurrency });
@@ -110,7 +101,7 @@ export function createRequests(options: RequestsOptions): Requests {
       for (let unreadable = 0; ; ) {
         await session.ready(signal);
         try {
-          const replies = await queue.add(attempt, { priority: priorities[kind], signal });
+          const replies = await queue.add(attempt, { kind, signal });
           onReply(kind, replies);
           return replies;
         } catch (error) {

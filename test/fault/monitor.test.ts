@@ -137,6 +137,17 @@ describe("change monitor workers", () => {
     expect(await differences(database.sql, steam.catalog)).toEqual([]);
   });
 
+  it("store changes although polls take longer than POLL_INTERVAL", async () => {
+    const service = start({ POLL_INTERVAL: "0.1", BULK_REQUEST_DELAY: "0.2" });
+    await leads(service);
+    await settled();
+    for (let round = 0; round < 3; round++) {
+      changeSome();
+      await settled();
+    }
+    expect(await differences(database.sql, steam.catalog)).toEqual([]);
+  });
+
   it("are degraded while Steam or the database is away, and resume", async () => {
     const service = start();
     const health = (status: string) => service.until("/health", (body) => body.status === status);

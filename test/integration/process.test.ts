@@ -1,12 +1,14 @@
+import { spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect } from "vitest";
 import { startCluster } from "../support/cluster.ts";
 import { freePort } from "../support/free-port.ts";
 import { it } from "../support/given.ts";
-import type { Service } from "../support/service.ts";
+import { compileCache, type Service } from "../support/service.ts";
 import { type ForkedSteam, forkSimulatedSteam } from "../support/steam/child.ts";
 
 /** The service as operators see it: exit codes, logs, HTTP, and what remains in the database. */
@@ -249,7 +251,7 @@ describe("configuration", () => {
       env: {
         BULK_BATCH_SIZE: "0",
         POLL_INTERVL: "30",
-        SUPABASE_URL: "https://project.supabase.co",
+        SUPABASE_URL: "postgresql://postgres:hunter2@db.example/postgres",
         DATABASE_URL: "mysql://app:hunter2@localhost/app",
         LOG_LEVEL: "loud",
       },
@@ -257,7 +259,40 @@ describe("configuration", () => {
     expect((await service.exited).code).toBe(2);
     for (const name of ["BULK_BATCH_SIZE", "POLL_INTERVL", "SUPABASE_SERVICE_KEY", "DATABASE_URL", "LOG_LEVEL"])
       expect(service.text).toContain(name);
+    expect(service.text).toContain("SUPABASE_URL is a connection string: that is a DATABASE_URL");
     expect(service.text).not.toContain("hunter2");
+  });
+
+  it("refuses misspelled names in .env, and warns once of others", async ({ folder }) => {
+    const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
+    const migrate = async (lines: string) => {
+      await writeFile(join(folder, ".env"), lines);
+      const options = { cwd: folder, env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: compileCache } };
+      const { status, stdout, stderr } = spawnSync(process.execPath, [main, "migrate"], {
+        ...options,
+        encoding: "utf8",
+      });
+      return { status, stdout, stderr };
+    };
+    expect(await migrate("DATABASE_URI=postgres://u:hunter2@h/d\n")).toEqual({
+      status: 2,
+      stdout: "",
+      stderr: expect.stringContaining("DATABASE_URI is not a variable of this service; did you mean DATABASE_URL?"),
+    });
+    // A port without a server: it ends before it has a database.
+    const away = `DATABASE_URL=postgres://u:hunter2@127.0.0.1:${await freePort()}/d\nGIVE_UP_AFTER=1\n`;
+    const { stdout } = await migrate(`${away}MINE=1\nYOURS=1\n`);
+    const lines = stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(lines.filter(({ message }) => message.includes(".env"))).toEqual([
+      expect.objectContaining({ level: "warn", message: ".env sets what this service does not read: MINE, YOURS" }),
+    ]);
+    expect(lines[1].message).toMatch(
+      /^migrate starts; database: Postgres \(127\.0\.0\.1:\d+\/d\); data folder: .*; HTTP: off$/,
+    );
+    expect(stdout).not.toContain("hunter2");
   });
 
   it("rejects an unknown command and an invalid appid", async ({ start }) => {

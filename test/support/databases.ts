@@ -139,7 +139,7 @@ async function openServerTest(
 
   const api = kind === "supabase" ? await startSupabaseApi(urlOf(cluster, "authenticator", name)) : null;
   const db = api
-    ? await openSupabase({ url: api.url, serviceKey: api.serviceKey, logger: silent })
+    ? await openSupabase({ url: api.url, serviceKey: api.serviceKey, logger: silent, schemaCacheWaitMs: 0 })
     : await openPostgres({ url, logger: silent });
   return {
     kind,

@@ -26,8 +26,8 @@ export interface SupabaseApi {
 export interface ApiFaults {
   /** Executes the request, but drops the connection instead of replying. */
   dropReply(target?: FaultTarget): void;
-  /** Answers as a gateway would. PostgREST does not get the request. */
-  answer(status: number, target?: FaultTarget): void;
+  /** Answers as a gateway would, by default with HTML. PostgREST does not get the request. */
+  answer(status: number, target?: FaultTarget, body?: string): void;
   /** Never answers. */
   hang(target?: FaultTarget): void;
   clear(): void;
@@ -40,7 +40,7 @@ export interface FaultTarget {
   times?: number;
 }
 
-type Fault = { kind: "drop" | "hang" } | { kind: "answer"; status: number };
+type Fault = { kind: "drop" | "hang" } | { kind: "answer"; status: number; body: string };
 
 const jwtSecret = "a secret for tests only, with more than 32 characters";
 const startTimeoutMs = 20_000;
@@ -73,7 +73,7 @@ export async function startSupabaseApi(databaseUrl: string): Promise<SupabaseApi
     if (hit && --hit.left <= 0) planned = planned.filter((each) => each !== hit);
     if (hit?.fault.kind === "hang") return;
     if (hit?.fault.kind === "answer")
-      return reply.writeHead(hit.fault.status, { "content-type": "text/html" }).end("<html>");
+      return reply.writeHead(hit.fault.status, { "content-type": "text/html" }).end(hit.fault.body);
     forward(incoming, reply, socketPath, path.slice("/rest/v1".length), hit?.fault.kind === "drop");
   }).listen(0, "127.0.0.1");
   await once(gateway, "listening");
@@ -84,7 +84,7 @@ export async function startSupabaseApi(databaseUrl: string): Promise<SupabaseApi
     serviceKey,
     faults: {
       dropReply: (target) => plan({ kind: "drop" }, target),
-      answer: (status, target) => plan({ kind: "answer", status }, target),
+      answer: (status, target, body = "<html>") => plan({ kind: "answer", status, body }, target),
       hang: (target) => plan({ kind: "hang" }, target),
       clear() {
         planned = [];

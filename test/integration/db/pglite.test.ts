@@ -7,7 +7,6 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { SqlDatabase } from "../../../src/db/database.ts";
-import { lockDataDir } from "../../../src/db/owner-lock.ts";
 import { openPglite } from "../../../src/db/pglite.ts";
 import { copyPgliteTemplate, silent } from "../../support/templates.ts";
 
@@ -82,14 +81,6 @@ describe("openPglite", () => {
     await expect
       .poll(() => db.query("select 1").catch((error: unknown) => error), { timeout: 10_000 })
       .toMatchObject({ fault: "fatal", code: "lock_lost" });
-  });
-
-  test("names the folder that it cannot open, and releases the lock", async () => {
-    const dataDir = await dataFolder();
-    // The folder of another major version of Postgres.
-    await writeFile(join(dataDir, "pglite", "PG_VERSION"), "15\n");
-    await expect(open(dataDir)).rejects.toMatchObject({ fault: "fatal", message: expect.stringContaining(dataDir) });
-    await (await lockDataDir(dataDir, { address: null, onLost() {} })).release();
   });
 });
 

@@ -1,5 +1,10 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import type { Database } from "../../../src/db/database.ts";
+import { migrate } from "../../../src/db/migrate.ts";
+import { openPostgres } from "../../../src/db/postgres.ts";
 import { openSupabase } from "../../../src/db/supabase.ts";
 import type { TestDatabase } from "../../support/databases.ts";
 import { openTestDatabase } from "../../support/databases.ts";
@@ -56,6 +61,112 @@ describe("openSupabase", () => {
     await expect(db.rpc("who_am_i")).rejects.toMatchObject({ fault, code: String(status) });
     expect(api.faults.requests.get("who_am_i")).toBe(before + 1);
     expect(await db.rpc("who_am_i")).toBe("service_role");
+  });
+
+  const html = `<!DOCTYPE html><html><head><title>Error 1016</title><style>p { color: red }</style></head><body><h1>Origin DNS error</h1></body></html>`;
+  test.each([
+    [
+      401,
+      "denied",
+      `{"message":"Invalid API key","hint":"Double check your API key."}`,
+      "HTTP 401: Invalid API key; Double check your API key.",
+    ],
+    [
+      402,
+      "unreachable",
+      `{"message":"Service for this project is restricted: exceed_egress_quota"}`,
+      "HTTP 402: Service for this project is restricted: exceed_egress_quota",
+    ],
+    [540, "unreachable", `{"code":540,"message":"Project paused"}`, "HTTP 540: Project paused"],
+    [503, "unreachable", `{"error":{"message":"upstream is away"}}`, "HTTP 503: upstream is away"],
+    [503, "unreachable", `{"error":"upstream is away"}`, "HTTP 503: upstream is away"],
+    [530, "unreachable", html, "HTTP 530: Error 1016 Origin DNS error"],
+    [502, "unreachable", "", "HTTP 502"],
+    [500, "fatal", "line one\nline two", "HTTP 500: line one line two"],
+  ] as const)("reports what a gateway says with %i: %s, %s", async (status, fault, body, words) => {
+    api.faults.answer(status, {}, body);
+    await expect(db.rpc("who_am_i")).rejects.toMatchObject({
+      fault,
+      code: String(status),
+      message: `who_am_i: ${words}`,
+    });
+  });
+
+  test("shortens what a gateway says, and redacts the key in it", async () => {
+    api.faults.answer(403, {}, JSON.stringify({ message: `bad key ${api.serviceKey}, ${"long ".repeat(500)}` }));
+    const error: unknown = await db.rpc("who_am_i").catch((reason: unknown) => reason);
+    expect(error).toMatchObject({
+      fault: "denied",
+      message: expect.stringContaining("HTTP 403: bad key [hidden], long"),
+    });
+    expect(String(error).length).toBeLessThan(400);
+  });
+
+  test("says how to expose the schema public", async () => {
+    const name = new URL(database.url ?? "").pathname.slice(1);
+    const settings = (change: string) =>
+      // In this database alone: the role is that of every project of the cluster.
+      database
+        .sql(`alter role authenticator in database ${name} ${change}`)
+        .then(() => database.sql("notify pgrst, 'reload config'"));
+    await settings("set pgrst.db_schemas = 'extensions'");
+    try {
+      const failure = () => db.rpc("who_am_i").catch((error: unknown) => error);
+      await expect.poll(failure).toMatchObject({
+        fault: "denied",
+        code: "PGRST106",
+        message: expect.stringMatching(/does not expose the schema public: add it under .* Exposed schemas/),
+      });
+    } finally {
+      await settings("reset pgrst.db_schemas");
+      await expect.poll(() => db.rpc("who_am_i").catch(() => null)).toBe("service_role");
+    }
+  });
+
+  describe("with a stale schema cache", () => {
+    const create = (name: string) =>
+      database.sql(`create function public.${name}() returns jsonb language sql as 'select to_jsonb(1)'`);
+    const waiting = (schemaCacheWaitMs: number) =>
+      openSupabase({ url: api.url, serviceKey: api.serviceKey, logger: silent, schemaCacheWaitMs });
+
+    test("waits until PostgREST has reloaded it", async () => {
+      await create("late");
+      await expect(db.rpc("late")).rejects.toMatchObject({ fault: "schema", code: "PGRST202" });
+      const before = api.faults.requests.get("late") ?? 0;
+      const patient = (await waiting(20_000)).rpc("late");
+      await expect.poll(() => api.faults.requests.get("late")).toBeGreaterThan(before + 1);
+      await database.sql("notify pgrst, 'reload schema'");
+      expect(await patient).toBe(1);
+    });
+
+    test("reports a function that stays missing, after one wait in all, and ends the wait with the caller's signal", async () => {
+      const impatient = await waiting(600);
+      const startedAt = performance.now();
+      for (let call = 0; call < 5; call++)
+        await expect(impatient.rpc("nowhere")).rejects.toMatchObject({
+          fault: "schema",
+          message: expect.stringContaining("supabase db push"),
+        });
+      expect(performance.now() - startedAt).toBeGreaterThan(600);
+      const before = api.faults.requests.get("nowhere") ?? 0;
+      await expect(impatient.rpc("nowhere")).rejects.toMatchObject({ fault: "schema" });
+      expect(api.faults.requests.get("nowhere")).toBe(before + 1);
+      const signal = AbortSignal.timeout(300);
+      await expect((await waiting(60_000)).rpc("nowhere", {}, { signal })).rejects.toMatchObject({
+        name: "TimeoutError",
+      });
+    });
+
+    test("is reloaded by migrate", async () => {
+      const dir = await mkdtemp(join(tmpdir(), "spsync-migrations-"));
+      onTestFinished(() => rm(dir, { recursive: true }));
+      const sql = "create function public.migrated() returns jsonb language sql as 'select to_jsonb(2)';";
+      await writeFile(join(dir, "20260101000001_one.sql"), sql);
+      const direct = await openPostgres({ url: database.url ?? "", logger: silent });
+      onTestFinished(() => direct.close());
+      await migrate(direct, { dir });
+      expect(await (await waiting(20_000)).rpc("migrated")).toBe(2);
+    });
   });
 
   test("classifies a statement cancelled by the role's time limit as timeout", async () => {

@@ -34,6 +34,7 @@ describe("faultOfCode", () => {
 describe("faultOfStatus", () => {
   test.each([
     [401, "denied"],
+    [402, "unreachable"],
     [403, "denied"],
     [413, "timeout"],
     [429, "retryable"],
@@ -41,6 +42,7 @@ describe("faultOfStatus", () => {
     [503, "unreachable"],
     [504, "unreachable"],
     [522, "unreachable"],
+    [540, "unreachable"],
     [404, "fatal"],
     [500, "fatal"],
   ])("classifies %i as %s", (status, fault) => expect(faultOfStatus(status)).toBe(fault));

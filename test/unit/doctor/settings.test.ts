@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { runChecks } from "../../../src/doctor/check.ts";
 import { settingsChecks } from "../../../src/doctor/settings.ts";
-import { type Environment, loadConfig } from "../../../src/process/config.ts";
+import { loadConfig } from "../../../src/process/config.ts";
+import type { Environment } from "../../../src/process/environment.ts";
 import { ConfigError } from "../../../src/process/errors.ts";
 
 const { signal } = new AbortController();
@@ -53,6 +54,15 @@ describe("settingsChecks", () => {
   ])("names the database of %j", async (environment, words) => {
     const { settings } = await examine(environment);
     expect(settings?.summary.startsWith(words)).toBe(true);
+  });
+
+  it("warns of names in .env that this service does not read", async () => {
+    const config = loadConfig({ MINE: "1" }, ["MINE"]);
+    const [check] = settingsChecks({ config, fault: null, proxyUrl: "" });
+    expect(await check?.run()).toMatchObject({
+      result: "warning",
+      summary: expect.stringMatching(/^embedded database in .*; \.env sets what this service does not read: MINE$/),
+    });
   });
 
   it("fails for an invalid configuration with all faults, and skips what depends on it", async () => {

@@ -1,6 +1,8 @@
 import { pino } from "pino";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { createPics, type PicsOptions } from "../../../src/steam/pics.ts";
+import { requestKinds, type SteamRequestKind } from "../../../src/steam/port.ts";
+import { createRequests } from "../../../src/steam/requests.ts";
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -81,4 +83,65 @@ test("sends changes before payloads, and payloads before a sweep", async () => {
     { apps: [{ appid: 3 }], packages: [] },
     { apps: [{ appid: 2 }], packages: [], meta_data_only: true },
   ]);
+});
+
+const kinds = requestKinds.filter((kind): kind is SteamRequestKind => kind !== "http_payload");
+
+/** Requests of these kinds that wait all the time, each replaced as soon as it is answered, and the kinds in the order of their starts. */
+function flood(flooding: readonly SteamRequestKind[], requestDelayMs: number) {
+  const { session } = fakeSession(100);
+  const order: string[] = [];
+  const abort = new AbortController();
+  const request: typeof session.request = (message, body, sent) => {
+    order.push((body as { kind: string }).kind);
+    return session.request(message, body, sent);
+  };
+  const requests = createRequests({ ...options, session: { ...session, request }, requestDelayMs });
+  const send = (kind: SteamRequestKind) => requests.send(kind, { kind }, abort.signal);
+  async function keepSending(kind: SteamRequestKind): Promise<void> {
+    while (!abort.signal.aborted) await send(kind).catch(() => {});
+  }
+  for (const kind of flooding) for (let i = 0; i < 6; i++) void keepSending(kind);
+  return { order, send, stop: () => abort.abort() };
+}
+
+test.each(kinds.flatMap((kind) => [500, 0].map((delayMs) => [kind, delayMs] as const)))(
+  "sends %s although every other kind waits all the time, at a delay of %d ms",
+  async (kind, requestDelayMs) => {
+    const { order, send, stop } = flood(
+      kinds.filter((other) => other !== kind),
+      requestDelayMs,
+    );
+    await vi.advanceTimersByTimeAsync(3_000);
+    const before = order.length;
+    const sent = send(kind);
+    await vi.advanceTimersByTimeAsync(30_000);
+    await sent;
+    // Patience, one turn of each kind, and those that are in flight.
+    expect(order.indexOf(kind) - before).toBeLessThanOrEqual(4 + kinds.length + options.concurrency);
+    // The flood is served on, every kind of it.
+    expect(new Set(order.slice(-3 * kinds.length))).toEqual(new Set(kinds.filter((other) => other !== kind)));
+    stop();
+  },
+);
+
+test("gives payloads every second turn and a sweep every sixth, although polls are always due", async () => {
+  const { order, stop } = flood(["changes", "product_info", "metadata"], 500);
+  await vi.advanceTimersByTimeAsync(50_000);
+  stop();
+  const share = (kind: string) => order.filter((each) => each === kind).length / order.length;
+  expect(order.length).toBeGreaterThan(90);
+  expect(share("product_info")).toBeCloseTo(1 / 2, 1);
+  expect(share("changes")).toBeCloseTo(1 / 3, 1);
+  expect(share("metadata")).toBeCloseTo(1 / 6, 1);
+});
+
+test("does not send a request that was aborted while it waited", async () => {
+  const { order, send, stop } = flood(["changes"], 500);
+  await vi.advanceTimersByTimeAsync(1_000);
+  stop();
+  const after = order.length;
+  await expect(send("metadata")).rejects.toThrow();
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect(order).toHaveLength(after);
 });
