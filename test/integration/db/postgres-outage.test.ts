@@ -72,6 +72,18 @@ describe("openPostgres", () => {
     expect(took).toBeLessThan(4_000);
   });
 
+  test("reports a call that waits too long for a free connection as retryable, not as an outage", async () => {
+    const { db } = await openBehindProxy();
+    const busy = [1, 2, 3].map(() => db.rpc("wait_for", { seconds: 1 }));
+    await expect(db.rpc("ping", {}, { timeoutMs: 200 })).rejects.toMatchObject({
+      fault: "retryable",
+      code: "pool_busy",
+      message: expect.stringContaining("raise DATABASE_POOL_SIZE"),
+    });
+    await Promise.all(busy);
+    expect(await db.rpc("ping")).toBe(1);
+  });
+
   test("classifies a port without a server as unreachable", async () => {
     const db = await open(urlWith(await freePort(), "x"));
     await expect(db.rpc("ping")).rejects.toMatchObject({ fault: "unreachable", code: "ECONNREFUSED" });
