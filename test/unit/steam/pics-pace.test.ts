@@ -116,6 +116,7 @@ test.each(kinds.flatMap((kind) => [500, 0].map((delayMs) => [kind, delayMs] as c
     const before = order.length;
     const sent = send(kind);
     await vi.advanceTimersByTimeAsync(30_000);
+    expect(order.slice(before)).toContain(kind);
     await sent;
     // Patience, one turn of each kind, and those that are in flight.
     expect(order.indexOf(kind) - before).toBeLessThanOrEqual(4 + kinds.length + options.concurrency);
