@@ -18,6 +18,8 @@ const faultByCode: Readonly<Record<string, DatabaseFault>> = {
   "55P03": "retryable",
   // Read-only: a standby during failover, or a hosted project whose disk is being enlarged.
   "25006": "retryable",
+  // The disk is full: the server answers, and reads work (refusals.ts).
+  "53100": "retryable",
   "57014": "timeout",
   // A value too large for an index or a jsonb, such as a name of thousands of characters.
   "54000": "data",
