@@ -39,21 +39,26 @@ const voidType = 2278;
 
 if (!parentPort) throw new Error("pglite-worker.ts runs only as a worker thread");
 const port = parentPort;
+let lastServerError: string | null = null;
 const { folder, profile } = workerData as WorkerSetup;
 const database = new PGlite({
   ...(folder ? { dataDir: folder } : {}),
   parsers: { [voidType]: () => null },
-  onStderr: reportPanic,
+  onStderr: readServerLog,
   startParams: [...PGlite.defaultStartParams, ...applyProfile(profile)],
 });
 
 port.on("message", async (job: WorkerJob) => port.postMessage(await answer(job)));
 port.postMessage(await answer(null));
 
-/** Postgres's own log line. After it, PGlite's loop over the job's messages has no end (seen in 0.5.16). */
-function reportPanic(line: string): boolean {
-  const [, panic] = /PANIC: +(.*)/.exec(line) ?? [];
-  if (panic !== undefined) port.postMessage({ panic } satisfies WorkerMessage);
+/**
+ * Reads a line of Postgres's own log. A panic is reported at once, since PGlite's loop over the job's messages then has no end (seen in
+ * 0.5.16). What keeps the server from starting is only there, too.
+ */
+function readServerLog(line: string): boolean {
+  const [, severity, text] = /(PANIC|FATAL|ERROR): +(.*)/.exec(line) ?? [];
+  if (text !== undefined) lastServerError = text;
+  if (severity === "PANIC" && text !== undefined) port.postMessage({ panic: text } satisfies WorkerMessage);
   return true;
 }
 
@@ -62,7 +67,9 @@ async function answer(job: WorkerJob | null): Promise<WorkerAnswer> {
   try {
     return { rows: await run(job) };
   } catch (error) {
-    return { error: transferable(error) };
+    const failure = transferable(error);
+    if (job === null && lastServerError !== null) failure.message += ` (${lastServerError})`;
+    return { error: failure };
   }
 }
 
