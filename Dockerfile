@@ -1,8 +1,10 @@
 # The service as it runs: Node strips the types, so there is nothing to build and one stage is enough.
 FROM node:24-slim
 
+# MALLOC_ARENA_MAX: glibc's allocator keeps free memory per thread, else; two pools save 15 MB.
 ENV NODE_ENV=production \
-    DATA_DIR=/data
+    DATA_DIR=/data \
+    MALLOC_ARENA_MAX=2
 
 WORKDIR /app
 

@@ -14,6 +14,7 @@ import type { ServerOptions } from "../http/deps.ts";
 import { buildServer } from "../http/server.ts";
 import type { LibraryProgress } from "../library/progress.ts";
 import { exitCodes } from "../process/lifecycle.ts";
+import { growHeapSlowlyIfTight } from "../process/memory.ts";
 import { applyProxySettings } from "../process/proxy.ts";
 import { detectSuspensions, type SuspensionDetector } from "../process/suspensions.ts";
 import { createHeartbeat, type Heartbeat } from "../status/heartbeat.ts";
@@ -71,6 +72,7 @@ export interface AppOptions {
 export async function openApp(context: Context, options: AppOptions): Promise<App> {
   const { config, logger, lifecycle } = context;
   applyProxySettings();
+  growHeapSlowlyIfTight();
   const metrics = createMetrics();
   const retry = createDatabaseRetry(config.database.driver, { logger, signal: lifecycle.signal });
   const sources = emptySources();

@@ -1,9 +1,8 @@
-import { totalmem } from "node:os";
 import { setFlagsFromString } from "node:v8";
 
 /**
  * How much memory the embedded database may use. V8's optimizing compiler takes 500 MB for one of PGlite's functions alone, so a small
- * machine uses the baseline compiler only: a third to two fifths less throughput (docs/benchmarks.md), and a fifth of the memory.
+ * machine uses the baseline compiler only: 30 % less throughput (`npm run bench -- embedded`), and a third of the memory.
  */
 export type MemoryProfile = "small" | "roomy";
 
@@ -15,12 +14,6 @@ const roomyBytes = 1_536 * 2 ** 20;
  * cgroups by `npm run soak -- memory`.
  */
 export const minPgliteMemory = { first: 640 * 2 ** 20, later: 400 * 2 ** 20 } as const;
-
-/** Memory that this process may use, in bytes: the limit of its cgroup (version 1 or 2), else all of the machine's. */
-export function memoryLimit(constrained = process.constrainedMemory(), total = totalmem()): number {
-  // Without a limit the kernel reports 0 or a number near 2^63.
-  return constrained > 0 ? Math.min(constrained, total) : total;
-}
 
 export function profileFor(limitBytes: number): MemoryProfile {
   return limitBytes < roomyBytes ? "small" : "roomy";

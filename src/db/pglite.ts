@@ -1,12 +1,13 @@
 import { access, mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "pino";
-import { DatabaseError } from "../process/errors.ts";
+import { DatabaseError, errorCode } from "../process/errors.ts";
+import { memoryLimit } from "../process/memory.ts";
 import { sqlCall } from "./call.ts";
 import type { RpcOptions, SqlDatabase } from "./database.ts";
 import { createLanes } from "./lanes.ts";
 import { lockDataDir } from "./owner-lock.ts";
-import { memoryLimit, profileFor } from "./pglite-memory.ts";
+import { type MemoryProfile, profileFor } from "./pglite-memory.ts";
 import { type SupervisedThread, superviseThread } from "./pglite-supervisor.ts";
 import { lost, type PgliteThread, startPgliteThread } from "./pglite-thread.ts";
 import type { WorkerJob, WorkerSetup } from "./pglite-worker.ts";
@@ -20,6 +21,8 @@ export interface PgliteOptions {
   logger: Logger;
   /** A call without an answer for this long means that the thread hangs: it is restarted. Milliseconds. */
   hangLimitMs?: number;
+  /** Default: by the memory that this process may use. */
+  profile?: MemoryProfile;
   /** The restarted thread does not answer, either: only a new process may help. */
   onHopeless?: (reason: string) => void;
 }
@@ -79,13 +82,18 @@ export async function openPglite(options: PgliteOptions): Promise<SqlDatabase> {
 /** Starts the thread; from then on replaces it when it hangs. */
 function supervise(
   folder: string | null,
-  { logger, hangLimitMs = defaultHangLimitMs, onHopeless = () => {} }: PgliteOptions,
+  {
+    logger,
+    hangLimitMs = defaultHangLimitMs,
+    onHopeless = () => {},
+    profile = profileFor(memoryLimit()),
+  }: PgliteOptions,
 ) {
   let starts = 0;
   return superviseThread({
     async start() {
       if (folder === null && starts++ > 0) throw lost("a database in memory ends with its thread");
-      return await startThread(folder);
+      return await startThread(folder, profile);
     },
     hangLimitMs,
     scriptLimitMs: Math.max(hangLimitMs, scriptTimeoutMs),
@@ -95,16 +103,14 @@ function supervise(
 }
 
 /** Starts the thread and waits until the database is open. Creates the database first if the folder has none. */
-async function startThread(folder: string | null): Promise<PgliteThread> {
-  const profile = profileFor(memoryLimit());
+async function startThread(folder: string | null, profile: MemoryProfile): Promise<PgliteThread> {
   if (folder === null) return await openFolder({ folder, profile });
   try {
     if (await isEmpty(folder)) await createFolder(folder);
     return await openFolder({ folder, profile });
   } catch (error) {
-    if (!(error instanceof DatabaseError)) throw error;
-    const message = `cannot open the embedded database in ${folder}: ${error.message}`;
-    throw new DatabaseError("fatal", error.code, message, { cause: error });
+    const message = `cannot open the embedded database in ${folder}: ${error instanceof Error ? error.message : error}`;
+    throw new DatabaseError("fatal", errorCode(error) ?? "unknown", message, { cause: error });
   }
 }
 
@@ -135,7 +141,10 @@ async function createFolder(folder: string): Promise<void> {
 async function isEmpty(folder: string): Promise<boolean> {
   return await readdir(folder).then(
     (files) => files.length === 0,
-    () => true,
+    (error: unknown) => {
+      if (errorCode(error) === "ENOENT") return true;
+      throw error;
+    },
   );
 }
 

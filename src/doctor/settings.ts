@@ -3,9 +3,10 @@ import { access, stat, statfs } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { nameOf } from "../catalog-source/open.ts";
 import { readOwner } from "../db/owner-lock.ts";
-import { memoryLimit, minPgliteMemory, profileFor } from "../db/pglite-memory.ts";
+import { minPgliteMemory, profileFor } from "../db/pglite-memory.ts";
 import type { Config } from "../process/config.ts";
 import type { ConfigError } from "../process/errors.ts";
+import { memoryLimit } from "../process/memory.ts";
 import { type Check, type Finding, failed, ok, skipped, warning } from "./check.ts";
 import { withoutPassword } from "./probe.ts";
 

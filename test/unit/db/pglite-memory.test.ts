@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { memoryLimit, profileFor } from "../../../src/db/pglite-memory.ts";
+import { profileFor } from "../../../src/db/pglite-memory.ts";
+import { memoryLimit } from "../../../src/process/memory.ts";
 
 const gigabyte = 2 ** 30;
 
