@@ -29,4 +29,4 @@ HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \
 
 # No shell and no npm in between, so that signals reach the service. The options keep it under 300 MB, see docs/benchmarks.md;
 # they are those of `npm start`.
-CMD ["node", "--max-semi-space-size=8", "--max-old-space-size=768", "src/main.ts"]
+CMD ["node", "--max-semi-space-size=4", "--max-old-space-size=768", "src/main.ts"]
