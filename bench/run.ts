@@ -1,6 +1,7 @@
 import { cpus } from "node:os";
 import { benchApi, formatApi } from "./api.ts";
 import { benchCollector, formatCollector } from "./collector.ts";
+import { benchEmbedded, formatEmbedded } from "./embedded.ts";
 import { benchKept, formatKept } from "./kept.ts";
 import { benchKeyValues, type KeyValuesBench } from "./key-values.ts";
 import { benchLibrary, formatLibrary } from "./library.ts";
@@ -11,7 +12,7 @@ import { benchWire, formatWire } from "./wire.ts";
 import { benchWritePath, formatWritePath } from "./write-path.ts";
 
 /**
- * Runs all benchmarks, or the named ones, in sequence: `npm run bench [-- wire write-path kept key-values memory pace collector library api]`.
+ * Runs all benchmarks, or the named ones, in sequence: `npm run bench [-- wire write-path kept key-values memory embedded pace collector library api]`.
  * Prints Markdown. All take about sixteen minutes; other load on the machine distorts the figures.
  */
 const benches: Record<string, { title: string; run: () => Promise<string> }> = {
@@ -20,6 +21,7 @@ const benches: Record<string, { title: string; run: () => Promise<string> }> = {
   kept: { title: "Keeping app info and depots", run: async () => formatKept(await benchKept()) },
   "key-values": { title: "Parsing KeyValues", run: async () => formatKeyValues(await benchKeyValues()) },
   memory: { title: "Memory", run: async () => formatMemory(await benchMemory()) },
+  embedded: { title: "Embedded database on a small machine", run: async () => formatEmbedded(await benchEmbedded()) },
   pace: { title: "Pace", run: async () => formatPace(await benchPace()) },
   collector: { title: "Collector", run: async () => formatCollector(await benchCollector()) },
   api: { title: "Readers beside a bulk sync", run: async () => formatApi(await benchApi()) },

@@ -2,6 +2,8 @@
  * Soak tests: runs that are too long for the test suite. Each prints its seed and its results.
  *
  *     npm run soak [-- SCENARIO …]        all scenarios unless some are named
+ *     npm run soak -- memory                                      (root; the least memory, in cgroups)
+ *     npm run soak -- disk                                        (root; a disk that is full for a minute)
  *     SEED=7 KILLS=40 npm run soak -- interruption
  *     KILLS=200 CHANGES=50000 RATE=24 npm run soak -- monitor     (its defaults; 40 minutes)
  *
@@ -18,6 +20,9 @@ import {
 } from "./support/interruption/collector.ts";
 import type { InterruptedDriver } from "./support/interruption/targets.ts";
 import { type MonitorSoakOptions, soakMonitor } from "./support/monitor-soak/run.ts";
+import { fillDisk } from "./support/small-machine/full-disk.ts";
+import { fillLog } from "./support/small-machine/full-log.ts";
+import { runOnSmallMachines } from "./support/small-machine/run.ts";
 import { forkSimulatedSteam } from "./support/steam/child.ts";
 
 interface Soak {
@@ -26,7 +31,7 @@ interface Soak {
 }
 
 /** Scenarios by name; each resolves with the violations, in words. */
-const scenarios: Record<string, (soak: Soak) => Promise<string[]>> = { interruption, collector, monitor };
+const scenarios: Record<string, (soak: Soak) => Promise<string[]>> = { interruption, collector, monitor, memory, disk };
 
 const drivers: InterruptedDriver[] = ["postgres", "pglite"];
 
@@ -118,6 +123,16 @@ async function monitor({ seed, report }: Soak): Promise<string[]> {
   }
   report(`in all ${total.changes} changes and ${total.kills} × kill -9`);
   return violations;
+}
+
+/** The least memory that the documentation promises, in memory cgroups; needs root. A bulk sync of APPS apps each. */
+function memory({ report }: Soak): Promise<string[]> {
+  return runOnSmallMachines(Number(process.env.APPS ?? 10_000), report);
+}
+
+/** The embedded database on a full disk: its log alone, then the service with APPS apps; needs root, to mount a tmpfs. */
+async function disk({ report }: Soak): Promise<string[]> {
+  return [...(await fillLog(report)), ...(await fillDisk(Number(process.env.APPS ?? 1_000), report))];
 }
 
 const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);

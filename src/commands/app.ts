@@ -13,7 +13,10 @@ import { vacuumDaily } from "../db/vacuum.ts";
 import type { ServerOptions } from "../http/deps.ts";
 import { buildServer } from "../http/server.ts";
 import type { LibraryProgress } from "../library/progress.ts";
+import { exitCodes } from "../process/lifecycle.ts";
+import { growHeapSlowlyIfTight } from "../process/memory.ts";
 import { applyProxySettings } from "../process/proxy.ts";
+import { detectSuspensions, type SuspensionDetector } from "../process/suspensions.ts";
 import { createHeartbeat, type Heartbeat } from "../status/heartbeat.ts";
 import { createMetrics, type Metrics } from "../status/metrics.ts";
 import type { LoopSnapshot, MonitorSnapshot, ServiceSnapshot } from "../status/snapshot.ts";
@@ -71,11 +74,15 @@ export async function openApp(context: Context, options: AppOptions): Promise<Ap
   const { config, logger, lifecycle } = context;
   logger.info(...startLine(config, options));
   applyProxySettings();
+  growHeapSlowlyIfTight();
   const metrics = createMetrics();
   const retry = createDatabaseRetry(config.database.driver, { logger, signal: lifecycle.signal });
   const sources = emptySources();
-  const open: { reader: CatalogReader | null; heartbeat: Heartbeat | null } = { reader: null, heartbeat: null };
-  const ownSnapshot = snapshotOf(options.mode, { sources, retry, heartbeat: () => open.heartbeat });
+  const open: Open = { db: null, reader: null, heartbeat: null };
+  const suspensions = detectSuspensions(({ from, until }) =>
+    logger.warn({ from, until }, "the process did not run for a while: the machine slept, or the container was paused"),
+  );
+  const ownSnapshot = snapshotOf(options.mode, { sources, retry, open, suspensions });
 
   const snapshot = () => ({
     ...ownSnapshot(),
@@ -88,10 +95,14 @@ export async function openApp(context: Context, options: AppOptions): Promise<Ap
     : null;
 
   const maxConnections = config.databasePoolSize ?? config.bulk.concurrency + 3 + readConcurrency;
+  // Half of the time to notice that the embedded database hangs, the other half for its second attempt.
+  const hangLimitMs = Math.max(minHangLimitMs, config.watchdogMs / 2);
+  const onHopeless = (reason: string) => void lifecycle.exitWith(exitCodes.unhealthy, reason);
   const db = withErrorMetrics(
-    await openDatabase(config.database, { logger, maxConnections, address }),
+    await openDatabase(config.database, { logger, maxConnections, address, supervision: { hangLimitMs, onHopeless } }),
     metrics.databaseFailed,
   );
+  open.db = db;
   lifecycle.onShutdown("database", () => db.close());
   lifecycle.onShutdown("watchdog", watch(context, ownSnapshot, options.isService));
   const appliedMigrations = await prepareSchema(db, retry, logger);
@@ -129,6 +140,16 @@ export async function openApp(context: Context, options: AppOptions): Promise<Ap
   };
 }
 
+/** What the snapshot reads once it is open. */
+interface Open {
+  db: Database | null;
+  reader: CatalogReader | null;
+  heartbeat: Heartbeat | null;
+}
+
+/** A statement over a large catalog on a slow machine may take as long. */
+const minHangLimitMs = 60_000;
+
 function emptySources(): SnapshotSources {
   const none = () => null;
   return {
@@ -145,17 +166,18 @@ function emptySources(): SnapshotSources {
 /** The snapshot of this process alone, without what other workers say. */
 function snapshotOf(
   mode: string,
-  from: { sources: SnapshotSources; retry: DatabaseRetry; heartbeat: () => Heartbeat | null },
+  from: { sources: SnapshotSources; retry: DatabaseRetry; open: Open; suspensions: SuspensionDetector },
 ): () => ServiceSnapshot {
   const startedAt = new Date().toISOString();
-  const { sources, retry } = from;
+  const { sources, retry, open, suspensions } = from;
   return () => {
-    const backlog = from.heartbeat()?.backlog() ?? null;
+    const backlog = open.heartbeat?.backlog() ?? null;
+    const database = retry.status();
     return {
       mode,
       started_at: startedAt,
       steam: sources.steam(),
-      database: retry.status(),
+      database: { ...database, fault: open.db?.fault?.() ?? database.fault ?? null },
       bulk: sources.bulk(),
       monitor: sources.monitor(backlog),
       collector: sources.collector(),
@@ -163,6 +185,7 @@ function snapshotOf(
       apps_stored: sources.appsStored(),
       failing_apps: backlog?.failing_apps ?? [],
       loops: [...sources.loops.values()].flatMap((loops) => loops()),
+      suspensions: suspensions.recent(),
     };
   };
 }

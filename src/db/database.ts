@@ -18,6 +18,12 @@ export interface Database {
    */
   rpc(name: string, args?: Record<string, unknown>, options?: RpcOptions): Promise<unknown>;
 
+  /**
+   * Why the database does no work at present, for operators; null while it does. Only the embedded one knows: of a
+   * server, the outcome of the calls tells it (retry.ts).
+   */
+  fault?(): string | null;
+
   /** Closes connections, ends the worker thread and releases the lock on the data folder. Idempotent. */
   close(): Promise<void>;
 }

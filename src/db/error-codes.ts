@@ -183,7 +183,12 @@ export const errorCodes: readonly ErrorCode[] = [
 
   // Postgres.
   { code: "53300", fault: "unreachable", meaning: "the server has no connection left", remedy: fewerConnections },
-  { code: "53100", fault: "unreachable", meaning: "the server's disk is full", remedy: "enlarge it or free space" },
+  {
+    code: "53100",
+    fault: "retryable",
+    meaning: "the server's disk is full; reads work",
+    remedy: "enlarge it or free space",
+  },
   { code: "53xxx", fault: "unreachable", meaning: "the server lacks memory or another resource" },
   ...["57P01", "57P02", "57P03", "57P05"].map((code) => ({
     code,

@@ -2,7 +2,7 @@ import type { Logger } from "pino";
 import type { DatabaseConfig } from "../process/config.ts";
 import type { Database, SqlDatabase } from "./database.ts";
 import { checkSchema, migrate, requiredVersion } from "./migrate.ts";
-import { openPglite } from "./pglite.ts";
+import { openPglite, type PgliteOptions } from "./pglite.ts";
 import { openPostgres } from "./postgres.ts";
 import type { DatabaseRetry } from "./retry.ts";
 import { openSupabase } from "./supabase.ts";
@@ -16,6 +16,8 @@ export interface OpenOptions {
    * null without HTTP.
    */
   address: string | null;
+  /** When a thread that hangs is replaced (PGlite only). */
+  supervision?: Pick<PgliteOptions, "hangLimitMs" | "onHopeless">;
 }
 
 /**
@@ -23,14 +25,14 @@ export interface OpenOptions {
  * first call.
  */
 export function openDatabase(config: DatabaseConfig, options: OpenOptions): Promise<Database | SqlDatabase> {
-  const { logger, maxConnections, address } = options;
+  const { logger, maxConnections, address, supervision } = options;
   switch (config.driver) {
     case "supabase":
       return openSupabase({ url: config.url, serviceKey: config.serviceKey, logger });
     case "postgres":
       return openPostgres({ url: config.url, maxConnections, logger });
     case "pglite":
-      return openPglite({ dataDir: config.dataDir, ownerAddress: address, logger });
+      return openPglite({ dataDir: config.dataDir, ownerAddress: address, logger, ...supervision });
   }
 }
 

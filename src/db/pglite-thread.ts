@@ -1,6 +1,7 @@
 import { Worker } from "node:worker_threads";
 import { DatabaseError } from "../process/errors.ts";
-import type { WorkerAnswer, WorkerError, WorkerJob, WorkerSetup } from "./pglite-worker.ts";
+
+import type { WorkerAnswer, WorkerError, WorkerJob, WorkerMessage, WorkerSetup } from "./pglite-worker.ts";
 import { toDatabaseError } from "./sqlstate.ts";
 
 /** The worker thread that runs PGlite (pglite-worker.ts), as a request-response channel for one request at a time. */
@@ -27,8 +28,9 @@ export function startPgliteThread(setup: WorkerSetup): PgliteThread {
     pending?.reject(endReason);
     pending = null;
   }
-  worker.on("message", (answer: WorkerAnswer) => {
-    pending?.resolve(answer);
+  worker.on("message", (message: WorkerMessage) => {
+    if ("panic" in message) return end(lost(`the embedded database has failed: ${message.panic}`));
+    pending?.resolve(message);
     pending = null;
   });
   worker.on("error", (error) => {
@@ -52,6 +54,20 @@ export function startPgliteThread(setup: WorkerSetup): PgliteThread {
       await worker.terminate();
     },
   };
+}
+
+const lostCode = "thread_lost";
+
+/**
+ * The error of calls that the thread will never answer. They may or may not have been committed, as with a connection that breaks, so
+ * they are repeated: every call is idempotent.
+ */
+export function lost(message: string): DatabaseError {
+  return new DatabaseError("unreachable", lostCode, message);
+}
+
+export function isLost(error: unknown): error is DatabaseError {
+  return error instanceof DatabaseError && error.code === lostCode;
 }
 
 function fromWorker({ message, ...fields }: WorkerError): Error {

@@ -6,10 +6,12 @@ import { inspect } from "node:util";
 import { parentPort, workerData } from "node:worker_threads";
 import { PGlite } from "@electric-sql/pglite";
 import type { SqlParam } from "./call.ts";
+import { applyProfile, type MemoryProfile } from "./pglite-memory.ts";
 
 export interface WorkerSetup {
   /** Null keeps the database in memory. */
   folder: string | null;
+  profile: MemoryProfile;
 }
 
 export type WorkerJob =
@@ -19,6 +21,9 @@ export type WorkerJob =
   | { kind: "close" };
 
 export type WorkerAnswer = { rows: unknown[] } | { error: WorkerError };
+
+/** A panic is reported unasked: the server then never answers the job in hand. */
+export type WorkerMessage = WorkerAnswer | { panic: string };
 
 /** The fields of a Postgres error that are passed between threads, where an Error would lose them. */
 export interface WorkerError {
@@ -34,18 +39,37 @@ const voidType = 2278;
 
 if (!parentPort) throw new Error("pglite-worker.ts runs only as a worker thread");
 const port = parentPort;
-const { folder } = workerData as WorkerSetup;
-const database = new PGlite({ ...(folder ? { dataDir: folder } : {}), parsers: { [voidType]: () => null } });
+let lastServerError: string | null = null;
+const { folder, profile } = workerData as WorkerSetup;
+const database = new PGlite({
+  ...(folder ? { dataDir: folder } : {}),
+  parsers: { [voidType]: () => null },
+  onStderr: readServerLog,
+  startParams: [...PGlite.defaultStartParams, ...applyProfile(profile)],
+});
 
 port.on("message", async (job: WorkerJob) => port.postMessage(await answer(job)));
 port.postMessage(await answer(null));
+
+/**
+ * Reads a line of Postgres's own log. A panic is reported at once, since PGlite's loop over the job's messages then has no end (seen in
+ * 0.5.16). What keeps the server from starting is only there, too.
+ */
+function readServerLog(line: string): boolean {
+  const [, severity, text] = /(PANIC|FATAL|ERROR): +(.*)/.exec(line) ?? [];
+  if (text !== undefined) lastServerError = text;
+  if (severity === "PANIC" && text !== undefined) port.postMessage({ panic: text } satisfies WorkerMessage);
+  return true;
+}
 
 /** Runs a job; null waits until the database has started. */
 async function answer(job: WorkerJob | null): Promise<WorkerAnswer> {
   try {
     return { rows: await run(job) };
   } catch (error) {
-    return { error: transferable(error) };
+    const failure = transferable(error);
+    if (job === null && lastServerError !== null) failure.message += ` (${lastServerError})`;
+    return { error: failure };
   }
 }
 

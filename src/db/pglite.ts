@@ -1,13 +1,17 @@
+import { readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "pino";
-import { DatabaseError } from "../process/errors.ts";
+import { DatabaseError, errorCode } from "../process/errors.ts";
+import { memoryLimit } from "../process/memory.ts";
 import { sqlCall } from "./call.ts";
 import { checkDatabase, databaseFolder, explainOpening, prepareDataFolder } from "./data-folder.ts";
 import type { RpcOptions, SqlDatabase } from "./database.ts";
 import { createLanes } from "./lanes.ts";
 import { lockDataDir } from "./owner-lock.ts";
-import { type PgliteThread, startPgliteThread } from "./pglite-thread.ts";
-import type { WorkerJob } from "./pglite-worker.ts";
+import { type MemoryProfile, profileFor } from "./pglite-memory.ts";
+import { type SupervisedThread, superviseThread } from "./pglite-supervisor.ts";
+import { lost, type PgliteThread, startPgliteThread } from "./pglite-thread.ts";
+import type { WorkerJob, WorkerSetup } from "./pglite-worker.ts";
 import { withTimeout } from "./timeout.ts";
 
 export interface PgliteOptions {
@@ -16,11 +20,18 @@ export interface PgliteOptions {
   /** Base URL of this process's HTTP server, written into the lock on the folder. */
   ownerAddress?: string | null;
   logger: Logger;
+  /** A call without an answer for this long means that the thread hangs: it is restarted. Milliseconds. */
+  hangLimitMs?: number;
+  /** Default: by the memory that this process may use. */
+  profile?: MemoryProfile;
+  /** The restarted thread does not answer, either: only a new process may help. */
+  onHopeless?: (reason: string) => void;
 }
 
 /** Includes the recovery after a crash. */
 const startTimeoutMs = 120_000;
 const scriptTimeoutMs = 600_000;
+const defaultHangLimitMs = 300_000;
 const closeTimeoutMs = 10_000;
 
 /**
@@ -28,7 +39,8 @@ const closeTimeoutMs = 10_000;
  * Steam's heartbeat nor HTTP. Calls run one at a time, work before reads (lanes.ts).
  *
  * PGlite cannot cancel a statement. A call that times out or is aborted returns at once, but its statement runs to its
- * end before later calls run. A call that has not begun by then is never run.
+ * end before later calls run. A call that has not begun by then is never run. A thread that hangs is replaced
+ * (pglite-supervisor.ts): its calls fail as `unreachable`.
  *
  * @throws {DataDirInUseError} when another process owns the folder.
  * @throws {ConfigError} when the folder cannot be used, with what to do about it (data-folder.ts).
@@ -37,21 +49,21 @@ const closeTimeoutMs = 10_000;
  */
 export async function openPglite(options: PgliteOptions): Promise<SqlDatabase> {
   const { dataDir, logger } = options;
-  if (dataDir === "memory") return createDatabase(await startThread(null), async () => {});
+  if (dataDir === "memory") return createDatabase(await supervise(null, options), async () => {});
 
   await prepareDataFolder(dataDir);
-  const lost = Promise.withResolvers<void>();
+  const taken = Promise.withResolvers<void>();
   const lock = await lockDataDir(dataDir, {
     address: options.ownerAddress ?? null,
     onLost() {
       logger.fatal({ dataDir }, "another process took over the data folder; this one stops writing to it");
-      lost.resolve();
+      taken.resolve();
     },
   });
   try {
     await checkDatabase(dataDir);
-    const thread = await startThread(join(dataDir, databaseFolder));
-    void lost.promise.then(() =>
+    const thread = await supervise(join(dataDir, databaseFolder), options);
+    void taken.promise.then(() =>
       thread.stop(new DatabaseError("fatal", "lock_lost", "another process took over the data folder")),
     );
     return createDatabase(thread, () => lock.release());
@@ -61,22 +73,77 @@ export async function openPglite(options: PgliteOptions): Promise<SqlDatabase> {
   }
 }
 
-/** Starts the thread and waits until the database is open. */
-async function startThread(folder: string | null): Promise<PgliteThread> {
-  const thread = startPgliteThread({ folder });
+/** Starts the thread; from then on replaces it when it hangs. */
+function supervise(
+  folder: string | null,
+  {
+    logger,
+    hangLimitMs = defaultHangLimitMs,
+    onHopeless = () => {},
+    profile = profileFor(memoryLimit()),
+  }: PgliteOptions,
+) {
+  let starts = 0;
+  return superviseThread({
+    async start() {
+      if (folder === null && starts++ > 0) throw lost("a database in memory ends with its thread");
+      return await startThread(folder, profile);
+    },
+    hangLimitMs,
+    scriptLimitMs: Math.max(hangLimitMs, scriptTimeoutMs),
+    logger,
+    onHopeless,
+  });
+}
+
+/** Starts the thread and waits until the database is open. Creates the database first if the folder has none. */
+async function startThread(folder: string | null, profile: MemoryProfile): Promise<PgliteThread> {
+  if (folder === null) return await openFolder({ folder, profile });
+  try {
+    if (await isEmpty(folder)) await createFolder(folder);
+    return await openFolder({ folder, profile });
+  } catch (error) {
+    const message = `cannot open the embedded database in ${folder}: ${error instanceof Error ? error.message : error}`;
+    throw new DatabaseError("fatal", errorCode(error) ?? "unknown", message, { cause: error });
+  }
+}
+
+async function openFolder(setup: WorkerSetup): Promise<PgliteThread> {
+  const thread = startPgliteThread(setup);
   try {
     await withTimeout("start", { timeoutMs: startTimeoutMs }, "timeout", () => thread.request("start", null));
     return thread;
   } catch (error) {
     await thread.stop(new DatabaseError("fatal", "closed", "the embedded database did not start"));
-    if (!folder || !(error instanceof DatabaseError)) throw error;
-    const message = `cannot open the embedded database in ${folder}: ${error.message}`;
-    throw new DatabaseError("fatal", error.code, message, { cause: error });
+    throw error;
   }
 }
 
+/**
+ * Creates a database. In a thread of its own, since `initdb` needs 400 MB that only the end of the thread gives back,
+ * and under another name, so that an interrupted creation leaves no half database.
+ */
+async function createFolder(folder: string): Promise<void> {
+  const unfinished = `${folder}.unfinished`;
+  await rm(unfinished, { recursive: true, force: true });
+  const thread = await openFolder({ folder: unfinished, profile: "small" });
+  await thread.request("close", { kind: "close" });
+  await thread.stop(new DatabaseError("fatal", "closed", "the embedded database has been created"));
+  await rename(unfinished, folder);
+}
+
+async function isEmpty(folder: string): Promise<boolean> {
+  return await readdir(folder).then(
+    (files) => files.length === 0,
+    (error: unknown) => {
+      if (errorCode(error) === "ENOENT") return true;
+      throw error;
+    },
+  );
+}
+
 /** The database on a thread that has started. `release` is called once the thread has ended by `close`. */
-function createDatabase(thread: PgliteThread, release: () => Promise<void>): SqlDatabase {
+function createDatabase(thread: SupervisedThread, release: () => Promise<void>): SqlDatabase {
   const lanes = createLanes();
 
   /** Queues here and not in the thread, so that a call that timed out or was aborted meanwhile is never sent. */
@@ -112,6 +179,7 @@ function createDatabase(thread: PgliteThread, release: () => Promise<void>): Sql
       // Several statements in one message are one transaction to Postgres.
       await enqueue("transaction", { kind: "script", sql: script }, { timeoutMs: scriptTimeoutMs });
     },
+    fault: () => thread.fault(),
     close() {
       closing ??= close();
       return closing;

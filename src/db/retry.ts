@@ -3,6 +3,7 @@ import { type Backoff, backoffMs } from "../process/backoff.ts";
 import { DatabaseError } from "../process/errors.ts";
 import { sleep } from "../process/time.ts";
 import type { Database } from "./database.ts";
+import { createRefusals } from "./refusals.ts";
 
 /**
  * Retries database calls with exponential backoff and jitter for as long as the fault is transient. There is no limit
@@ -27,11 +28,13 @@ export interface DatabaseStatus {
   driver: Database["driver"];
   reachable: boolean;
   /**
-   * Time of the first answer since it was last unreachable, ISO 8601; null before any answer and while it is
-   * unreachable.
+   * Time of the first answer since it was last unreachable or at fault, ISO 8601; null before any answer and while it
+   * is unreachable.
    */
   reachable_since: string | null;
   last_error: string | null;
+  /** Why it does not do its work although it is reachable, with the remedy; null or absent while it works. */
+  fault?: string | null;
 }
 
 const backoff: Backoff = { firstMs: 250, maxMs: 15_000 };
@@ -41,18 +44,24 @@ export function createDatabaseRetry(
   { logger, signal, random = Math.random }: { logger: Logger; signal?: AbortSignal; random?: () => number },
 ): DatabaseRetry {
   const status: DatabaseStatus = { driver, reachable: false, reachable_since: null, last_error: null };
+  const refusals = createRefusals();
 
   let hasWorked = false;
   const isOutage = (error: DatabaseError) => error.fault === "unreachable" || (hasWorked && error.atConnection);
 
-  function recordSuccess() {
+  function recordSuccess(call: object) {
     hasWorked = true;
+    if (refusals.succeeded(call)) {
+      logger.info({ driver }, "the database accepts writes again");
+      status.reachable_since = new Date().toISOString();
+    }
     if (!status.reachable && status.last_error !== null) logger.info({ driver }, "the database answers again");
     if (!status.reachable) status.reachable_since = new Date().toISOString();
     status.reachable = true;
   }
 
-  function recordFailure(error: DatabaseError, delayMs: number) {
+  function recordFailure(call: object, error: DatabaseError, delayMs: number) {
+    refusals.failed(call, error);
     status.last_error = `${error.code}: ${error.message}`;
     if (isOutage(error)) {
       status.reachable = false;
@@ -64,25 +73,30 @@ export function createDatabaseRetry(
 
   return {
     async call(work, { splittable = false } = {}) {
-      for (let attempt = 1; ; attempt++) {
-        try {
-          const result = await work();
-          recordSuccess();
-          return result;
-        } catch (error) {
-          if (!(error instanceof DatabaseError) || signal?.aborted) throw error;
-          if (!isOutage(error) && !isRetryable(error, splittable)) throw error;
-          const delayMs = backoffMs(attempt, backoff, random);
-          recordFailure(error, delayMs);
+      const call = {};
+      try {
+        for (let attempt = 1; ; attempt++) {
           try {
-            await sleep(delayMs, signal);
-          } catch {
-            throw error;
+            const result = await work();
+            recordSuccess(call);
+            return result;
+          } catch (error) {
+            if (!(error instanceof DatabaseError) || signal?.aborted) throw error;
+            if (!isOutage(error) && !isRetryable(error, splittable)) throw error;
+            const delayMs = backoffMs(attempt, backoff, random);
+            recordFailure(call, error, delayMs);
+            try {
+              await sleep(delayMs, signal);
+            } catch {
+              throw error;
+            }
           }
         }
+      } finally {
+        refusals.ended(call);
       }
     },
-    status: () => ({ ...status }),
+    status: () => ({ ...status, fault: refusals.reason() }),
   };
 }
 

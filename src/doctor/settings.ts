@@ -3,9 +3,11 @@ import { access, stat, statfs } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { nameOf } from "../catalog-source/open.ts";
 import { readOwner } from "../db/owner-lock.ts";
+import { minPgliteMemory, profileFor } from "../db/pglite-memory.ts";
 import type { Config } from "../process/config.ts";
 import type { ConfigError } from "../process/errors.ts";
-import { type Check, failed, ok, skipped, warning } from "./check.ts";
+import { memoryLimit } from "../process/memory.ts";
+import { type Check, type Finding, failed, ok, skipped, warning } from "./check.ts";
 import { withoutPassword } from "./probe.ts";
 
 /** Checks of the configuration and of this machine. */
@@ -20,8 +22,8 @@ export interface Settings {
 
 /** A complete catalog with its history, and free space to work. */
 const minDiskBytes = 2 * 2 ** 30;
-/** The service stays below 300 MB (`npm start` limits its heap); the embedded database comes on top. */
-const minMemoryBytes = 512 * 2 ** 20;
+/** A worker on Postgres or Supabase, see `npm run soak -- memory`. */
+const minServerMemory = 220 * 2 ** 20;
 
 export function settingsChecks({ config, fault, proxyUrl }: Settings): Check[] {
   return [
@@ -38,17 +40,28 @@ export function settingsChecks({ config, fault, proxyUrl }: Settings): Check[] {
       name: "data folder",
       run: async () => (config === null ? skipped("The configuration is invalid.") : await dataFolder(config)),
     },
-    {
-      name: "memory",
-      async run() {
-        const free = process.availableMemory();
-        const words = `${megabytes(free)} MB free`;
-        return free < minMemoryBytes
-          ? warning(`${words}; the service needs ${megabytes(minMemoryBytes)} MB`)
-          : ok(words);
-      },
-    },
+    { name: "memory", run: async () => checkMemory(config, memoryLimit()) },
   ];
+}
+
+/**
+ * Compares what this process may use (its cgroup's limit, else the machine's memory) with what the configured database needs. The kernel
+ * kills a process beyond its cgroup's limit without a word.
+ */
+export function checkMemory(config: Config | null, limitBytes: number): Finding {
+  const words = `${megabytes(limitBytes)} MB in all, ${megabytes(process.availableMemory())} MB free`;
+  if (config?.database.driver !== "pglite") {
+    return limitBytes < minServerMemory
+      ? warning(`${words}; the service needs ${megabytes(minServerMemory)} MB`)
+      : ok(words);
+  }
+  const { first, later } = minPgliteMemory;
+  if (limitBytes < first) {
+    const needs = `the embedded database needs ${megabytes(first)} MB for its first start and ${megabytes(later)} MB from then on`;
+    return warning(`${words}; ${needs}; with a Postgres elsewhere ${megabytes(minServerMemory)} MB are enough`);
+  }
+  const isSmall = profileFor(limitBytes) === "small";
+  return ok(isSmall ? `${words}; the embedded database runs in its slower mode for small machines` : words);
 }
 
 function describeDatabase({ database }: Config): string {

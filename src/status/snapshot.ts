@@ -2,6 +2,7 @@ import type { CollectorProgress } from "../collector/progress.ts";
 import type { CatalogOverview, FailingApp, WorkerReport } from "../db/catalog-store.ts";
 import type { DatabaseStatus } from "../db/retry.ts";
 import type { LibraryProgress } from "../library/progress.ts";
+import type { Suspension } from "../process/suspensions.ts";
 import type { SteamStatus } from "../steam/port.ts";
 import type { BulkProgress } from "../sync/progress.ts";
 
@@ -29,6 +30,8 @@ export interface ServiceSnapshot {
   /** The apps in backoff with the most attempts, with their last error. */
   failing_apps: FailingApp[];
   loops: LoopSnapshot[];
+  /** When the process did not run, latest last; health does not count that time. Absent in the reports of older workers. */
+  suspensions?: readonly Suspension[];
   /** Counts of the whole catalog; null before the first heartbeat, absent in the report that a worker stores. */
   catalog?: CatalogOverview | null;
   /** Last reports of all workers on the same database; absent in the report that a worker stores. */

@@ -1,4 +1,5 @@
 import { exitCodes } from "../process/lifecycle.ts";
+import { runningMs } from "../process/suspensions.ts";
 import { assessHealth } from "./health.ts";
 import type { ServiceSnapshot } from "./snapshot.ts";
 
@@ -6,7 +7,7 @@ export interface WatchdogOptions {
   snapshot: () => ServiceSnapshot;
   /** Unhealthy for this long: exit 70, and the platform restarts the process. */
   watchdogMs: number;
-  /** Steam or the database unreachable for this long: exit 75. Null for a service, which keeps trying. */
+  /** Steam or the database unreachable, or the database at fault, for this long: exit 75. Null for a service, which keeps trying. */
   giveUpAfterMs: number | null;
   onExit: (code: number, reason: string) => void;
   now?: () => number;
@@ -16,7 +17,7 @@ const intervalMs = 1_000;
 
 /**
  * Watchdog: checks the worker's own snapshot every second and ends the process when only a restart helps, because platforms such as
- * Railway probe a service only while it starts.
+ * Railway probe a service only while it starts. Time during which the process did not run counts for nothing.
  *
  * @returns a function that stops the watchdog.
  */
@@ -34,13 +35,21 @@ export function startWatchdog(options: WatchdogOptions): () => void {
     if (health.status !== "unhealthy") healthyAt = now();
     if (snapshot.steam?.connected) steamAt = now();
     else if (snapshot.steam !== null) steamAt ??= now();
-    if (snapshot.database.reachable) databaseAt = now();
+    const { reachable, fault } = snapshot.database;
+    if (reachable && !fault) databaseAt = now();
+    const forMs = (since: number) => runningMs(since, now(), snapshot.suspensions);
 
-    if (now() - healthyAt >= options.watchdogMs) {
+    if (forMs(healthyAt) >= options.watchdogMs) {
       exit(exitCodes.unhealthy, `unhealthy for ${seconds(options.watchdogMs)}: ${health.reasons.join("; ")}`);
-    } else if (giveUpAfterMs !== null && now() - Math.min(steamAt ?? now(), databaseAt) >= giveUpAfterMs) {
-      const missing = steamAt !== null && steamAt < databaseAt ? "Steam" : "the database";
-      exit(exitCodes.unreachable, `giving up: ${missing} could not be reached for ${seconds(giveUpAfterMs)}`);
+    } else if (giveUpAfterMs !== null && forMs(Math.min(steamAt ?? now(), databaseAt)) >= giveUpAfterMs) {
+      const isSteam = steamAt !== null && steamAt < databaseAt;
+      const what = isSteam
+        ? "Steam could not be reached"
+        : fault
+          ? "the database did not work"
+          : "the database could not be reached";
+      const why = !isSteam && fault ? `: ${fault}` : "";
+      exit(exitCodes.unreachable, `giving up: ${what} for ${seconds(giveUpAfterMs)}${why}`);
     }
   }, intervalMs);
   const stop = () => clearInterval(timer);

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { type Cluster, startCluster } from "../support/cluster.ts";
 import { openTestDatabase, type TestDatabase } from "../support/databases.ts";
@@ -186,5 +187,61 @@ describe("change monitor workers", () => {
     expect((await service.exited).code).toBe(70);
     await locked.sql("rollback");
     await locked.close();
+  });
+
+  it("count no time for which they were frozen, as on a machine that slept", async () => {
+    const env = { ...pace, BULK_TIMEOUT: "1", LEASE_SECONDS: "1", WATCHDOG_SECONDS: "3" };
+    const service = start(env);
+    await service.until("/health", ({ status }) => status === "ok");
+    service.kill("SIGSTOP");
+    await delay(8_000);
+    service.kill("SIGCONT");
+    await service.logged(/did not run for a while/);
+    expect((await service.get("/health")).status).toBe(200);
+    changeSome();
+    await settled();
+    await service.until("/health", ({ status }) => status === "ok");
+    const { suspensions } = (await service.get("/status")).body as { suspensions: { from: string; until: string }[] };
+    const longest = Math.max(...suspensions.map(({ from, until }) => Date.parse(until) - Date.parse(from)));
+    expect(longest).toBeGreaterThan(7_000);
+  });
+
+  it("are degraded and not ready while the database is read-only, and go on once it is not", async () => {
+    const readOnly = await openTestDatabase("postgres", { cluster: cluster.address });
+    const [{ name } = { name: "" }] = await readOnly.sql<{ name: string }>("select current_database() as name");
+    // The setting holds for new sessions.
+    const set = async (action: string) => {
+      await readOnly.sql(`alter database ${name} ${action}`);
+      await readOnly.sql(
+        "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()",
+      );
+    };
+    const service = startService({ steam, database: readOnly, env: pace });
+    services.push(service);
+    await service.until("/health", ({ status }) => status === "ok");
+
+    await set("set default_transaction_read_only = on");
+    const refused = /25006.*read-only.*writes are retried/;
+    const { reasons } = await service.until("/health", ({ status }) => status === "degraded");
+    await service.until("/health", ({ reasons }) => refused.test(String(reasons)));
+    expect(reasons).not.toEqual([]);
+    expect(await service.get("/ready")).toMatchObject({
+      status: 503,
+      body: { reasons: [expect.stringMatching(refused)] },
+    });
+    const oneOff = startService({
+      args: ["bulk-sync", "--full"],
+      steam,
+      database: readOnly,
+      env: { BULK_REQUEST_DELAY: "0", GIVE_UP_AFTER: "2" },
+    });
+    services.push(oneOff);
+    expect((await oneOff.exited).code).toBe(75);
+    expect(oneOff.logs.map(({ message }) => message)).toContainEqual(expect.stringMatching(/giving up.*read-only/));
+
+    await set("reset default_transaction_read_only");
+    await service.until("/health", ({ status }) => status === "ok");
+    await service.stop();
+    await readOnly.close();
   });
 });

@@ -1,13 +1,13 @@
 import type { ChildProcess } from "node:child_process";
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { SqlDatabase } from "../../../src/db/database.ts";
-import { openPglite } from "../../../src/db/pglite.ts";
+import { openPglite, type PgliteOptions } from "../../../src/db/pglite.ts";
 import { copyPgliteTemplate, silent } from "../../support/templates.ts";
 
 const objects = `
@@ -28,8 +28,8 @@ async function dataFolder(): Promise<string> {
   return dataDir;
 }
 
-async function open(dataDir: string): Promise<SqlDatabase> {
-  const db = await openPglite({ dataDir, logger: silent });
+async function open(dataDir: string, supervision: Partial<PgliteOptions> = {}): Promise<SqlDatabase> {
+  const db = await openPglite({ dataDir, logger: silent, ...supervision });
   onTestFinished(() => db.close());
   return db;
 }
@@ -81,6 +81,37 @@ describe("openPglite", () => {
     await expect
       .poll(() => db.query("select 1").catch((error: unknown) => error), { timeout: 10_000 })
       .toMatchObject({ fault: "fatal", code: "lock_lost" });
+  });
+
+  test("restarts a thread that hangs, once: calls go on, committed rows stay, and a second hang is reported as hopeless", async () => {
+    const hopeless: string[] = [];
+    const onHopeless = (reason: string) => hopeless.push(reason);
+    const db = await open(await dataFolder(), { hangLimitMs: 1_000, onHopeless });
+    await db.transaction(objects);
+    await db.rpc("mark", { id: 1 });
+    const hanging = db.rpc("wait_for", { seconds: 3_600 }, { timeoutMs: 60_000 });
+    const next = db.rpc("mark", { id: 2 }, { timeoutMs: 60_000 });
+    await expect(hanging).rejects.toMatchObject({ fault: "unreachable", message: expect.stringContaining("wait_for") });
+    expect(await next).toBe(2);
+    expect(await db.query(marks)).toEqual([{ id: 1 }, { id: 2 }]);
+    expect(hopeless).toEqual([]);
+
+    await expect(db.rpc("wait_for", { seconds: 3_600 }, { timeoutMs: 60_000 })).rejects.toMatchObject({
+      fault: "unreachable",
+    });
+    await expect.poll(() => hopeless, { timeout: 10_000 }).toEqual([expect.stringContaining("had been restarted")]);
+    expect(db.fault?.()).toBe(hopeless[0]);
+  });
+
+  test("creates a database under another name first, and leaves no half database behind", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "spsync-pglite-test-"));
+    onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    // What an interrupted creation leaves.
+    await mkdir(join(folder, "pglite.unfinished"));
+    await writeFile(join(folder, "pglite.unfinished", "PG_VERSION"), "");
+    const db = await open(folder);
+    expect(await db.query("select 1 as one")).toEqual([{ one: 1 }]);
+    expect((await readdir(folder)).filter((name) => name.startsWith("pglite"))).toEqual(["pglite"]);
   });
 });
 

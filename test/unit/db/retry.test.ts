@@ -101,4 +101,40 @@ describe("createDatabaseRetry", () => {
     stopping.abort();
     await rejected;
   });
+
+  it.each([
+    ["25006", /read-only/],
+    ["53100", /disk.*is full/],
+  ])(
+    "reports writes that are refused with %s until one of them succeeds, though reads succeed meanwhile",
+    async (code, remedy) => {
+      const retry = setUp();
+      const acceptsAt = Date.now() + 60_000;
+      const write = retry.call(async () => {
+        if (Date.now() < acceptsAt) throw new DatabaseError("retryable", code, "refused");
+        return "written";
+      });
+      await vi.advanceTimersByTimeAsync(30_000);
+      await retry.call(async () => "read");
+      expect(retry.status()).toMatchObject({ reachable: true, fault: expect.stringMatching(remedy) });
+      await vi.advanceTimersByTimeAsync(45_000);
+      expect(await write).toBe("written");
+      expect(retry.status()).toMatchObject({ reachable: true, fault: null });
+      expect(Date.parse(retry.status().reachable_since ?? "")).toBeGreaterThanOrEqual(acceptsAt);
+    },
+  );
+
+  it("reports no refusal any more once the refused call has ended otherwise", async () => {
+    const stopping = new AbortController();
+    const retry = setUp(stopping.signal);
+    const write = retry.call(async () => {
+      throw new DatabaseError("retryable", "25006", "read-only");
+    });
+    const rejected = expect(write).rejects.toMatchObject({ code: "25006" });
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(retry.status().fault).toMatch(/read-only/);
+    stopping.abort();
+    await rejected;
+    expect(retry.status().fault).toBe(null);
+  });
 });

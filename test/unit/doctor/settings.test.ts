@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { runChecks } from "../../../src/doctor/check.ts";
-import { settingsChecks } from "../../../src/doctor/settings.ts";
+import { checkMemory, settingsChecks } from "../../../src/doctor/settings.ts";
 import { loadConfig } from "../../../src/process/config.ts";
 import type { Environment } from "../../../src/process/environment.ts";
 import { ConfigError } from "../../../src/process/errors.ts";
@@ -79,7 +79,7 @@ describe("settingsChecks", () => {
     expect(data).toMatchObject({ result: "skipped" });
     expect(memory).toMatchObject({
       result: expect.stringMatching(/ok|warning/),
-      summary: expect.stringMatching(/^[\d,]+ MB free/),
+      summary: expect.stringMatching(/^[\d,]+ MB in all, [\d,]+ MB free/),
     });
   });
 
@@ -108,5 +108,25 @@ describe("settingsChecks", () => {
       result: "failed",
       blame: "configuration",
     });
+  });
+});
+
+describe("checkMemory", () => {
+  const embedded = loadConfig({ DATA_DIR: "./data" });
+  const server = loadConfig({ DATABASE_URL: "postgres://app@db.example/steam" });
+  it.each([
+    [
+      embedded,
+      512,
+      "warning",
+      /^512 MB in all, .* needs 640 MB for its first start and 400 MB from then on; .* 220 MB are enough$/,
+    ],
+    [embedded, 640, "ok", /slower mode for small machines$/],
+    [embedded, 4_096, "ok", /^4,096 MB in all, [\d,]+ MB free$/],
+    [server, 128, "warning", /^128 MB in all, .* the service needs 220 MB$/],
+    [server, 256, "ok", /^256 MB in all, [\d,]+ MB free$/],
+    [null, 512, "ok", /^512 MB in all/],
+  ])("judges a limit by what the database needs", (config, megabytes, result, summary) => {
+    expect(checkMemory(config, megabytes * 2 ** 20)).toMatchObject({ result, summary: expect.stringMatching(summary) });
   });
 });

@@ -96,6 +96,8 @@ const collect: Partial<ServiceSnapshot> = { mode: "collect", steam: null, bulk: 
 
 const steamAway: SteamStatus = { ...steam, connected: false, connected_since: null, last_error: "no CM answers" };
 const databaseAway = { ...snapshot.database, reachable: false, reachable_since: null, last_error: "ECONNREFUSED" };
+const readOnly = { ...snapshot.database, fault: "every write is refused (25006): the database is read-only" };
+const doesNotWork = "the database does not work: every write is refused (25006): the database is read-only";
 const stuck: LoopSnapshot = { ...loop, last_progress_at: ago(121) };
 
 describe("assessHealth", () => {
@@ -129,6 +131,35 @@ describe("assessHealth", () => {
       { loops: [stuck], database: databaseAway },
       "degraded",
       ["the database is unreachable: ECONNREFUSED"],
+    ],
+    [
+      "the database refuses writes for longer than the limit",
+      { loops: [stuck], database: readOnly },
+      "degraded",
+      [doesNotWork],
+    ],
+    ["the database refuses the first write", { loops: [], database: readOnly }, "degraded", [doesNotWork]],
+    [
+      "the process did not run for an hour",
+      {
+        loops: [{ ...loop, last_progress_at: ago(3_660) }],
+        steam: { ...steam, connected_since: ago(7_200) },
+        database: { ...snapshot.database, reachable_since: ago(7_200) },
+        suspensions: [{ from: ago(3_601), until: ago(1) }],
+      },
+      "ok",
+      [],
+    ],
+    [
+      "a loop is stuck, beside an hour in which the process did not run",
+      {
+        loops: [{ ...loop, last_progress_at: ago(3_721) }],
+        steam: { ...steam, connected_since: ago(7_200) },
+        database: { ...snapshot.database, reachable_since: ago(7_200) },
+        suspensions: [{ from: ago(3_600), until: ago(0) }],
+      },
+      "unhealthy",
+      ["bulk sync has made no progress for 121 s"],
     ],
     ["Steam came back a minute ago", { loops: [stuck], steam: { ...steam, connected_since: ago(60) } }, "ok", []],
     [
@@ -221,6 +252,8 @@ describe("assessReady", () => {
     ],
     ["a collector before its first run", { ...collect, collector: null, loops: [] }, ["the worker is starting"]],
     ["a collector that runs", collect, []],
+    ["a bulk sync whose database is read-only", { database: readOnly }, [doesNotWork]],
+    ["a monitor whose database is read-only", { ...following, database: readOnly }, [doesNotWork]],
     ["a collector without its database", { ...collect, database: databaseAway }, []],
   ];
   it.each(cases)("assesses %s", (_name, change, reasons) => {

@@ -95,3 +95,26 @@ it("never gives up for a service, and does nothing after stop", async () => {
   await vi.advanceTimersByTimeAsync(3_600_000);
   expect(exits).toEqual([]);
 });
+
+it("exits with 75 and the reason once the database has refused writes for giveUpAfterMs, although it is reachable", async () => {
+  const { snapshot, exits } = setUp();
+  snapshot.database.fault = "it is read-only";
+  await vi.advanceTimersByTimeAsync(29_000);
+  expect(exits).toEqual([]);
+  await vi.advanceTimersByTimeAsync(4_000);
+  expect(exits).toEqual([[75, expect.stringMatching(/the database did not work for 30 s: it is read-only/)]]);
+});
+
+it("neither counts a machine's sleep as unhealthy nor as an outage", async () => {
+  const { snapshot, steam, exits } = setUp();
+  snapshot.loops = [];
+  steam.connected = snapshot.database.reachable = false;
+  await vi.advanceTimersByTimeAsync(20_000);
+  const from = new Date().toISOString();
+  vi.setSystemTime(Date.now() + 3_600_000);
+  snapshot.suspensions = [{ from, until: new Date().toISOString() }];
+  await vi.advanceTimersByTimeAsync(9_000);
+  expect(exits).toEqual([]);
+  await vi.advanceTimersByTimeAsync(3_000);
+  expect(exits).toEqual([[75, expect.stringContaining("could not be reached")]]);
+});
