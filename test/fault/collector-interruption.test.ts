@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { isFull, onlyFull } from "../support/full.ts";
 import {
   type CollectorWeb,
   collectUndisturbed,
@@ -14,7 +15,8 @@ const seed = Number(process.env.SEED ?? Math.floor(Date.now() / 86_400_000));
 /** Thirteen processes one after the other, beside other tests. */
 const limitMs = 240_000;
 
-describe(`a collector killed at random moments (SEED=${seed})`, () => {
+// A short form of `npm run soak -- collector`.
+describe.skipIf(!isFull)(`a collector killed at random moments (SEED=${seed})${onlyFull}`, () => {
   const cluster = inject("cluster");
   const days = createWorld(seed, 1_200);
   let web: CollectorWeb;

@@ -149,6 +149,23 @@ describe("change monitor workers", () => {
     expect(await differences(database.sql, steam.catalog)).toEqual([]);
   });
 
+  it("count no time for which they were frozen, as on a machine that slept", async () => {
+    const env = { ...pace, BULK_TIMEOUT: "1", LEASE_SECONDS: "1", WATCHDOG_SECONDS: "3" };
+    const service = start(env);
+    await service.until("/health", ({ status }) => status === "ok");
+    service.kill("SIGSTOP");
+    await delay(8_000);
+    service.kill("SIGCONT");
+    await service.logged(/did not run for a while/);
+    expect((await service.get("/health")).status).toBe(200);
+    changeSome();
+    await settled();
+    await service.until("/health", ({ status }) => status === "ok");
+    const { suspensions } = (await service.get("/status")).body as { suspensions: { from: string; until: string }[] };
+    const longest = Math.max(...suspensions.map(({ from, until }) => Date.parse(until) - Date.parse(from)));
+    expect(longest).toBeGreaterThan(7_000);
+  });
+
   it("are degraded while Steam or the database is away, and resume", async () => {
     const service = start();
     const health = (status: string) => service.until("/health", (body) => body.status === status);
@@ -187,23 +204,6 @@ describe("change monitor workers", () => {
     expect((await service.exited).code).toBe(70);
     await locked.sql("rollback");
     await locked.close();
-  });
-
-  it("count no time for which they were frozen, as on a machine that slept", async () => {
-    const env = { ...pace, BULK_TIMEOUT: "1", LEASE_SECONDS: "1", WATCHDOG_SECONDS: "3" };
-    const service = start(env);
-    await service.until("/health", ({ status }) => status === "ok");
-    service.kill("SIGSTOP");
-    await delay(8_000);
-    service.kill("SIGCONT");
-    await service.logged(/did not run for a while/);
-    expect((await service.get("/health")).status).toBe(200);
-    changeSome();
-    await settled();
-    await service.until("/health", ({ status }) => status === "ok");
-    const { suspensions } = (await service.get("/status")).body as { suspensions: { from: string; until: string }[] };
-    const longest = Math.max(...suspensions.map(({ from, until }) => Date.parse(until) - Date.parse(from)));
-    expect(longest).toBeGreaterThan(7_000);
   });
 
   it("are degraded and not ready while the database is read-only, and go on once it is not", async () => {

@@ -104,6 +104,8 @@ const it = given.extend<Given>({
 });
 
 const libraryOf = ({ library: progress }: Record<string, unknown>) => progress as LibraryProgress | null;
+/** The line that says why the process ends; a stack at the level debug follows it. */
+const lastWords = (service: Service) => service.logs.find(({ level }) => level === "fatal")?.message;
 const summaryOf = (service: Service) => service.logs.at(-1)?.summary as LibrarySummary;
 
 async function files(folder: string): Promise<string[]> {
@@ -200,7 +202,7 @@ describe.concurrent("library-import", () => {
     const sentence = `The games of Steam profile ${privateId} are not public; its owner has to make the game details public.`;
     expect(refused.logs.at(-1)).toMatchObject({ level: "fatal", message: sentence });
     expect(await wrong.exited).toEqual({ code: 2, signal: null });
-    expect(wrong.logs.at(-1)?.message).toBe("Steam refuses the key in STEAM_API_KEY (401).");
+    expect(lastWords(wrong)).toBe("Steam refuses the key in STEAM_API_KEY (401).");
     expect(await files(folder)).toEqual([]);
   });
 
@@ -208,7 +210,7 @@ describe.concurrent("library-import", () => {
     const web = await serve();
     const service = startImport({ web, env: { STEAM_API_KEY: "", IGDB_CLIENT_ID: "", IGDB_CLIENT_SECRET: "" } });
     expect(await service.exited).toEqual({ code: 2, signal: null });
-    expect(service.logs.at(-1)?.message).toMatch(/needs STEAM_API_KEY, and IGDB_CLIENT_ID and IGDB_CLIENT_SECRET/);
+    expect(lastWords(service)).toMatch(/needs STEAM_API_KEY, and IGDB_CLIENT_ID and IGDB_CLIENT_SECRET/);
     expect(web.steam.log.calls).toEqual([]);
   });
 

@@ -32,7 +32,9 @@ describe("openOwnerSource", () => {
     const { base } = await serve(database, { apiKey: "owner-key-1234" });
     const source = openSource(base, "owner-key-1234");
     expect(source.name).toBe(`the folder ./data, read through process 7 on box (${base})`);
-    expect(appView.parse(await source.app(1))).toMatchObject({ appid: 1, name: hostileName });
+    const stored = await source.app(1);
+    expect(appView.parse(stored?.app)).toMatchObject({ appid: 1, name: hostileName });
+    expect(stored).toMatchObject({ branches: [], depots: [] });
     expect(await source.app(2_000_000_000)).toBeNull();
     expect(await source.status()).toMatchObject({
       catalog: null,
