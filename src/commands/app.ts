@@ -13,6 +13,7 @@ import { vacuumDaily } from "../db/vacuum.ts";
 import type { ServerOptions } from "../http/deps.ts";
 import { buildServer } from "../http/server.ts";
 import type { LibraryProgress } from "../library/progress.ts";
+import { ConfigError, errorCode } from "../process/errors.ts";
 import { exitCodes } from "../process/lifecycle.ts";
 import { growHeapSlowlyIfTight } from "../process/memory.ts";
 import { applyProxySettings } from "../process/proxy.ts";
@@ -218,13 +219,32 @@ async function serve(
   try {
     await server.listen({ host, port });
   } catch (error) {
+    const reason = listenFault(host, port, error);
+    if (reason === null) throw error;
     // A service that cannot be probed is of no use; a one-off command goes on without.
-    if (isService) throw error;
-    logger.warn({ err: error, port }, "HTTP is off: the port cannot be used; PORT chooses another");
+    if (isService) throw new ConfigError(reason, { cause: error });
+    logger.warn({ host, port }, `HTTP is off: ${reason}`);
     return null;
   }
   lifecycle.onShutdown("HTTP", () => server.close());
   return localAddress(host, server.server.address());
+}
+
+/** Why the server cannot listen, and what to do; null for what no setting mends. */
+function listenFault(host: string, port: number, error: unknown): string | null {
+  const code = errorCode(error);
+  switch (code) {
+    case "EADDRINUSE":
+      return `another process listens on port ${port} (${code}): stop it, or set PORT to another one`;
+    case "EACCES":
+      return `this user may not listen on port ${port} (${code}): set PORT to 1024 or more`;
+    case "EADDRNOTAVAIL":
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+      return `HOST=${host} is no address of this machine (${code}): set it to 0.0.0.0 (all addresses) or 127.0.0.1`;
+    default:
+      return null;
+  }
 }
 
 /** Where this machine reaches the server: one that listens on every address is on the loopback, and IPv6 stands in brackets. */

@@ -239,9 +239,19 @@ describe("sync", () => {
     onTestFinished(() => void server.close());
     await once(server, "listening");
     const { port } = server.address() as { port: number };
-    const service = start({ args: ["sync"], env: { PORT: String(port) } });
-    expect((await service.exited).code).toBe(1);
-    expect(service.logs.at(-1)).toMatchObject({ level: "fatal", message: expect.stringContaining("EADDRINUSE") });
+    const taken = start({ args: ["sync"], env: { PORT: String(port) } });
+    const elsewhere = start({ args: ["sync"], env: { HOST: "192.0.2.1" } });
+    expect([(await taken.exited).code, (await elsewhere.exited).code]).toEqual([2, 2]);
+    expect(taken.logs.at(-1)).toMatchObject({
+      level: "fatal",
+      message: `another process listens on port ${port} (EADDRINUSE): stop it, or set PORT to another one`,
+    });
+    expect(elsewhere.logs.at(-1)).toMatchObject({
+      level: "fatal",
+      message: expect.stringMatching(
+        /^HOST=192\.0\.2\.1 is no address of this machine \(EADDRNOTAVAIL\): set it to 0\.0\.0\.0/,
+      ),
+    });
   });
 });
 
