@@ -7,7 +7,11 @@ const failedLimit = 5;
 /** Reports the summary: as text on a terminal, as one structured log line elsewhere. */
 export function reportReextractSummary(summary: ReextractSummary, output: Output, logger: Logger): void {
   if (output.isTerminal) output.write(formatReextractSummary(summary));
-  else logger.info({ summary: { ...summary, failed: summary.failed.slice(0, failedLimit) } }, "reextract finished");
+  else {
+    const { failed, ...counts } = summary;
+    const shown = { ...counts, failed: failed.slice(0, failedLimit), failed_count: failed.length };
+    logger.info({ summary: shown }, "reextract finished");
+  }
 }
 
 /** The summary for a terminal of 80 columns. */

@@ -89,6 +89,7 @@ describe(`reextract (SEED=${seed})`, () => {
       summary: {
         stored: count - 2,
         failed: [{ error: expect.stringMatching(/^its kept text is damaged: .*header check/) }],
+        failed_count: 1,
         left: 0,
         not_kept: 1,
       },
