@@ -22,7 +22,7 @@ import {
   type Value,
 } from "./values.ts";
 
-/** What `common` tells by itself. Every column of it is known as soon as the section is there. */
+/** The fields of `common` alone. Every column of it is known as soon as the section is there. */
 export function fromCommon(common: KeyValues) {
   const category = block(common.get("category"));
   return {

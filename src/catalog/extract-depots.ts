@@ -3,7 +3,7 @@ import type { KeyValues } from "./key-values.ts";
 import { block, commaList, flag, id, ids, int, maxId, platforms, text, time, type Value } from "./values.ts";
 
 /**
- * What `depots` tells. `timeupdated` is only the fallback of the content update: it also moves when the branch is merely
+ * The fields of `depots`. `timeupdated` is only the fallback of the content update: it also moves when the branch is merely
  * edited.
  */
 export function fromDepots(appid: number, depots: KeyValues) {
@@ -63,7 +63,7 @@ function branchOf(branch: string, value: Value): Branch | null {
   };
 }
 
-/** `sharedinstall` is 1 or 2 (1,030 and 225 of 7,200 depots); what tells them apart is not documented. */
+/** `sharedinstall` is 1 or 2 (1,030 and 225 of 7,200 depots); the difference is not documented. */
 function depotOf(appid: number, depotId: number, value: Value): Depot | null {
   if (typeof value !== "object") return null;
   const config = block(value.get("config"));

@@ -20,7 +20,7 @@ export interface Database {
 
   /**
    * Why the database does no work at present, for operators; null while it does. Only the embedded one knows: of a
-   * server, the outcome of the calls tells it (retry.ts).
+   * server, the outcome of the calls shows it (retry.ts).
    */
   fault?(): string | null;
 

@@ -14,11 +14,6 @@ export function findErrorCode(code: string, message = "", atConnection = false):
   return errorCodes.find((row) => row.code === `${code.slice(0, 2)}xxx` && applies(row)) ?? null;
 }
 
-/** Fault of a SQLSTATE, PostgREST code or system error code; null for an unknown code. */
-export function faultOfCode(code: string, message = ""): DatabaseFault | null {
-  return findErrorCode(code, message)?.fault ?? null;
-}
-
 /** Faults that an error while connecting can have; any other one is an outage there. */
 const connectionFaults: readonly DatabaseFault[] = ["unreachable", "retryable", "denied", "misconfigured"];
 

@@ -27,7 +27,7 @@ export interface PgBouncer {
 export type PoolMode = "session" | "transaction" | "statement";
 
 /** No account of the system: PgBouncer refuses to run as root. */
-const nobody = 65_534;
+const unprivilegedUid = 65_534;
 
 /** Starts a PgBouncer in front of a server, with at most `poolSize` server connections for each database. */
 export async function startPgBouncer(
@@ -50,7 +50,10 @@ export async function startPgBouncer(
   const target = `* = host=127.0.0.1 port=${serverPort} user=${user} password=${password}`;
   await writeFile(file, `[databases]\n${target}\n[pgbouncer]\n${lines.join("\n")}\n`);
   const asRoot = process.getuid?.() === 0;
-  const child = spawn("pgbouncer", ["-q", file], { stdio: "ignore", ...(asRoot && { uid: nobody, gid: nobody }) });
+  const child = spawn("pgbouncer", ["-q", file], {
+    stdio: "ignore",
+    ...(asRoot && { uid: unprivilegedUid, gid: unprivilegedUid }),
+  });
   const ended = once(child, "exit");
   await listening(port, child);
   const url = (database: string) => `postgres://${user}@127.0.0.1:${port}/${database}`;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { faultOfCode, faultOfStatus, toDatabaseError } from "../../../src/db/sqlstate.ts";
+import { faultOfStatus, findErrorCode, toDatabaseError } from "../../../src/db/sqlstate.ts";
 
-describe("faultOfCode", () => {
+describe("findErrorCode", () => {
   test.each([
     ["08006", "unreachable"],
     ["57P01", "unreachable"],
@@ -28,7 +28,7 @@ describe("faultOfCode", () => {
     // Two leading digits do not make a SQLSTATE.
     ["22", null],
     ["", null],
-  ])("classifies %s as %s", (code, fault) => expect(faultOfCode(code)).toBe(fault));
+  ])("classifies %s as %s", (code, fault) => expect(findErrorCode(code)?.fault ?? null).toBe(fault));
 });
 
 describe("faultOfStatus", () => {
