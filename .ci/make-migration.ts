@@ -17,7 +17,7 @@ import { type Migration, readMigrations } from "../src/db/migrate.ts";
  */
 
 /** In the order in which they are created: a function in `language sql` needs those that it calls. */
-const homes = ["pics", "collector", "library", "read", "security"];
+const homes = ["pics", "collector", "library", "read", "lists", "security"];
 
 interface Statement {
   /** `function public.f`, `trigger t`, or the statement itself where it defines neither. */

@@ -192,13 +192,20 @@ async function loadByCopy(cluster: ClusterAddress, transactions: readonly Copies
 async function copiesOf(cluster: ClusterAddress, name: string, batches: readonly StoredRecord[][]): Promise<Copies[]> {
   return asSuperuser(cluster, name, async (client) => {
     const all: Copies[] = [];
+    // COPY takes no generated columns.
+    const { rows } = await client.query<{ columns: string }>(
+      `select string_agg(attname, ', ' order by attnum) as columns from pg_attribute
+       where attrelid = 'public.apps'::regclass and attnum > 0 and not attisdropped and attgenerated = ''`,
+    );
+    const written = rows[0]?.columns ?? "";
+    const appsCopy = `apps (${written})`;
     for (const batch of batches) {
       const appids = batch.map(({ appid }) => appid);
       const range = `between ${Math.min(...appids)} and ${Math.max(...appids)}`;
       const copies: Copies = [];
       const add = async (table: string, select: string) =>
         copies.push({ table, rows: await copyTo(client, `copy (${select}) to stdout`) });
-      await add("apps", `select * from apps where appid ${range} order by appid`);
+      await add(appsCopy, `select ${written} from apps where appid ${range} order by appid`);
       for (const { table, key, junction, foreign, where } of references) {
         const firstUse = `group by t.${key} having min(r.appid) ${range}`;
         await add(
@@ -215,10 +222,15 @@ async function copiesOf(cluster: ClusterAddress, name: string, batches: readonly
 
 /** Concatenates all batches into one. */
 function joined(copies: readonly Copies[]): Copies {
-  return ["apps", ...references.map(({ table }) => table), ...perApp].map((table) => ({
-    table,
-    rows: Buffer.concat(copies.flat().flatMap((copy) => (copy.table === table ? [copy.rows] : []))),
-  }));
+  const tables = new Set(copies.flat().map(({ table }) => table));
+  const order = ["apps", ...references.map(({ table }) => table), ...perApp];
+  const place = (table: string) => order.indexOf(table.split(" ", 1)[0] ?? "");
+  return [...tables]
+    .sort((a, b) => place(a) - place(b))
+    .map((table) => ({
+      table,
+      rows: Buffer.concat(copies.flat().flatMap((copy) => (copy.table === table ? [copy.rows] : []))),
+    }));
 }
 
 function lines(rows: Buffer): number {

@@ -41,5 +41,6 @@ export type LabelKind = (typeof labelKinds)[number];
 export const companyKinds = ["developers", "publishers", "franchises"] as const;
 export type CompanyKind = (typeof companyKinds)[number];
 
-export const appSorts = ["appid", "name", "release_date", "reviews", "updated"] as const;
+/** By relevance only what is searched for; it has one direction. */
+export const appSorts = ["appid", "name", "release_date", "reviews", "updated", "relevance"] as const;
 export type AppSort = (typeof appSorts)[number];

@@ -101,8 +101,10 @@ export interface AppQuery {
   released_since?: string | undefined;
   released_before?: string | undefined;
   changed_since?: string | undefined;
-  /** All must occur in the name, ignoring case. */
+  /** All must occur in the name or in one of its translations; else names that resemble them are found (catalog_search). */
   words?: readonly string[] | undefined;
+  /** Rows up to which a filter drives, a sort order is walked, a common filter drives after all. For tests. */
+  limits?: { gather: number; walk: number; most: number } | undefined;
 }
 
 /** Cursor of keyset pagination: sort value, as text, and appid of the last row of a page. */

@@ -5,6 +5,7 @@
 import { inspect } from "node:util";
 import { parentPort, workerData } from "node:worker_threads";
 import { PGlite } from "@electric-sql/pglite";
+import { pg_trgm } from "@electric-sql/pglite/contrib/pg_trgm";
 import type { SqlParam } from "./call.ts";
 import { applyProfile, type MemoryProfile } from "./pglite-memory.ts";
 
@@ -44,6 +45,7 @@ const { folder, profile } = workerData as WorkerSetup;
 const database = new PGlite({
   ...(folder ? { dataDir: folder } : {}),
   parsers: { [voidType]: () => null },
+  extensions: { pg_trgm },
   onStderr: readServerLog,
   startParams: [...PGlite.defaultStartParams, ...applyProfile(profile)],
 });

@@ -165,9 +165,61 @@ begin
 end
 $$;
 
-create index if not exists apps_by_type on public.apps (type);
+-- Search by name. Generated, so that rows of other applications have it, too. Both functions are pure; every role may call them.
+-- Folds a text for comparison: lower case, without accents, apostrophes and dots, other punctuation as one space.
+create or replace function public.search_fold(value text) returns text
+language plpgsql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  folded text := translate(lower(value), '.''’`™®©', '');
+begin
+  if octet_length(folded) <> length(folded) then
+    folded := lower(normalize(regexp_replace(normalize(folded, nfkd), '[\u0300-\u036f]', '', 'g'), nfc));
+  end if;
+  return btrim(regexp_replace(translate(folded, '!"#$%&()*+,-/:;<=>?@[\]^_{|}~–—“”‘「」『』【】・：！？、。', repeat(' ', 60)), '\s+', ' ', 'g'));
+end
+$$;
+-- Text that a search looks through: ' stardew valley / 星露谷物语'. In scripts without spaces every character also begins a word of two
+-- characters, after a last '/': ' 星露 露谷 谷物 物语 语'. The first 200 characters of each name.
+create or replace function public.search_text(name text, name_localized jsonb) returns text
+language plpgsql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  line text := ' ' || public.search_fold(left(name, 200));
+begin
+  if jsonb_typeof(name_localized) = 'object' then
+    line := concat_ws(' / ', line, (
+      select string_agg(distinct public.search_fold(left(value, 200)), ' / ') from jsonb_each_text(name_localized) where value <> ''
+    ));
+  end if;
+  if line ~ '[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]' then
+    line := concat_ws(' / ', line, (
+      select string_agg(distinct btrim(substr(line, place, 2)), ' ') from generate_series(1, length(line)) as place
+      where substr(line, place, 1) ~ '[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]'
+    ));
+  end if;
+  return line;
+end
+$$;
+alter table public.apps
+  add column if not exists search_text text generated always as (public.search_text(name, name_localized)) stored;
+
+-- Sort orders of lists, each in both directions. What most apps have none of is indexed by type, too, since a list of the other types would
+-- have to read past all the rest.
+create index if not exists apps_by_name on public.apps (left(name, 100), appid);
+create index if not exists apps_by_release_date on public.apps (steam_release_date, appid);
+create index if not exists apps_by_type_and_release_date on public.apps (type, steam_release_date, appid);
+create index if not exists apps_by_reviews on public.apps (pics_review_percentage, appid);
+create index if not exists apps_by_type_and_reviews on public.apps (type, pics_review_percentage, appid);
+create index if not exists apps_by_update on public.apps (updated_at, appid);
+-- Filters.
 create index if not exists apps_by_parent on public.apps (parent_appid) where parent_appid is not null;
-create index if not exists apps_by_release_date on public.apps (steam_release_date);
+create index if not exists apps_by_platforms on public.apps (platforms);
+create index if not exists apps_by_vr_support on public.apps (vr_support, appid) where vr_support is not null;
+create index if not exists apps_with_ai on public.apps (appid) where ai_content is not null;
+create index if not exists apps_inactive on public.apps (appid) where not is_active;
 
 comment on table public.apps is 'Every app Steam has or had, one row each, as PICS describes it.';
 comment on column public.apps.name is 'As Steam writes it. The collector sets it only until PICS has stored the app.';
@@ -197,6 +249,7 @@ comment on column public.apps.family_sharing_excluded is 'Whether the app is exc
 comment on column public.apps.install_dir is 'Name of the folder under steamapps/common.';
 comment on column public.apps.must_own_appid is 'App that must be owned to buy this one. No foreign key, as for parent_appid.';
 comment on column public.apps.playtest_type is 'Steam''s code of a playtest (0 and 1 were seen); Steam does not document it.';
+comment on column public.apps.search_text is 'What a search by name looks through: the name and its translations, folded.';
 comment on column public.apps.updated_at is 'When a column of this row last changed its value.';
 
 ------------------------------------------------------------------------------------------------------------- references
@@ -346,6 +399,39 @@ create index if not exists app_publishers_by_publisher on public.app_publishers 
 create index if not exists app_dlc_by_dlc on public.app_dlc (dlc_appid);
 create index if not exists app_depots_by_depot on public.app_depots (depot_id);
 create index if not exists app_steam_deck_by_category on public.app_steam_deck (category, appid);
+create index if not exists app_steam_deck_by_machine on public.app_steam_deck (machine_category, appid) where machine_category is not null;
+create index if not exists app_steam_deck_by_frame on public.app_steam_deck (frame_category, appid) where frame_category is not null;
+
+-- Search: trigrams where the extension can be had, in the schema where it is; else, and for scripts that it does not know in a database of
+-- locale C, the words of each name. A pending list of GIN is read by every search, so it is short.
+do $$
+declare
+  trigrams name;
+  indexed record;
+begin
+  if not exists (select from pg_extension where extname = 'pg_trgm') then
+    begin
+      execute 'create extension pg_trgm' || case when to_regnamespace('extensions') is not null then ' schema extensions' else '' end;
+    exception
+      when others then
+        raise notice 'the extension pg_trgm cannot be installed (%): search finds whole words and their beginnings, and no close misses', sqlerrm;
+    end;
+  end if;
+  trigrams := (select n.nspname from pg_extension e join pg_namespace n on n.oid = e.extnamespace where e.extname = 'pg_trgm');
+  if trigrams is not null then
+    for indexed in
+      select * from (values ('apps', 'search_text'), ('developers', 'name'), ('publishers', 'name'), ('franchises', 'name')) as i(relation, name)
+    loop
+      execute format('create index if not exists %I on public.%I using gin (%I %I.gin_trgm_ops) with (gin_pending_list_limit = 256)',
+                     indexed.relation || '_by_trigram', indexed.relation, indexed.name, trigrams);
+    end loop;
+  end if;
+  if trigrams is null or (select datctype in ('C', 'POSIX') from pg_database where datname = current_database()) then
+    create index if not exists apps_by_word on public.apps
+      using gin (array_to_tsvector(string_to_array(ltrim(search_text), ' '))) with (gin_pending_list_limit = 256);
+  end if;
+end
+$$;
 
 comment on table public.app_steam_tags is 'Tags of an app; rank 1 is the one that most players applied.';
 comment on column public.app_genres.is_primary is 'Steam''s primary genre of the app.';

@@ -777,7 +777,7 @@ create or replace function public.pics_app_images(appids integer[]) returns tabl
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
-  select a.appid, to_jsonb(a) - array['appid', 'created_at', 'updated_at'] || jsonb_build_object(
+  select a.appid, to_jsonb(a) - array['appid', 'created_at', 'updated_at', 'search_text'] || jsonb_build_object(
     'tags', (select coalesce(jsonb_agg(r.tag_id order by r.tag_id), '[]') from public.app_steam_tags r where r.appid = a.appid),
     'genres', (select coalesce(jsonb_agg(r.genre_id order by r.genre_id), '[]') from public.app_genres r where r.appid = a.appid),
     'categories', (
@@ -2680,293 +2680,6 @@ as $$
   where a.appid = (request ->> 'appid')::integer;
 $$;
 
--- Ids of a filter value: the value itself where it is a number, else the rows of that exact name; `relation` as in a request of
--- catalog_apps. Names of tags, genres and categories are compared case-insensitively.
-create or replace function public.catalog_ids(relation text, value text) returns integer[]
-language plpgsql stable
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  case relation
-    when 'tag' then
-      return array(
-        select tag_id from public.steam_tags
-        where case when value ~ '^\d{1,9}$' then tag_id = value::integer else lower(name) = lower(value) end
-      );
-    when 'genre' then
-      return array(
-        select genre_id from public.steam_genres
-        where case when value ~ '^\d{1,9}$' then genre_id = value::integer else lower(name) = lower(value) end
-      );
-    when 'category' then
-      return array(
-        select category_id from public.steam_categories
-        where case when value ~ '^\d{1,9}$' then category_id = value::integer else lower(name) = lower(value) end
-      );
-    when 'developer' then return array(select id from public.developers where name = value);
-    when 'publisher' then return array(select id from public.publishers where name = value);
-    when 'franchise' then return array(select id from public.franchises where name = value);
-  end case;
-end
-$$;
-
--- Search: a page of the apps that match all filters, by keyset pagination. Absent filters do not restrict the result.
---   request  {"max": n, "sort": appid | name | release_date | reviews | updated, "descending": bool,
---             "after": {"key": of the last app, as text or null, "appid"}, the "next" of the last page, or absent,
---             and filters, each of which may be absent:
---             "relations": [["tag", "Puzzle"], ["developer", "Valve"], …], all of them (see catalog_ids),
---             "appids", "types", "deck", "machine", "frame", "vr": any of these,
---             "ai": any of these: pre_generated, live, any (of both), none, "platforms": all of these, "parent": appid,
---             "free", "active": bool, "released_since", "released_before", "changed_since": times, "words": all of them in the name,
---             and "required": [["type", "series"], ["platform", "android"], …], values that some stored app must have}
---   reply    {"apps": [an `AppSummary` of src/catalog/views.ts, …], "next": for another page, or null}
---            or {"unknown": ["tag", "Puzle"]}: the filter whose value does not exist
--- Apps without a value to sort by come last; ties are ordered by appid.
-create or replace function public.catalog_apps(request jsonb) returns jsonb
-language plpgsql stable
-set search_path = pg_catalog, pg_temp
-set timezone = 'UTC'
-as $$
-declare
-  max_apps constant integer := (request ->> 'max')::integer;
-  sorted_by constant text := request ->> 'sort';
-  is_descending constant boolean := coalesce((request ->> 'descending')::boolean, false);
-  sort_key constant text := case sorted_by when 'appid' then 'a.appid' when 'name' then 'a.name'
-    when 'release_date' then 'a.steam_release_date' when 'reviews' then 'a.pics_review_percentage' when 'updated' then 'a.updated_at' end;
-  key_type constant text := case sorted_by when 'appid' then 'integer' when 'name' then 'text' when 'reviews' then 'numeric' else 'timestamptz' end;
-  comparison constant text := case when is_descending then '<' else '>' end;
-  after constant jsonb := nullif(request -> 'after', 'null');
-  joins text := '';
-  conditions text := 'true';
-  condition jsonb;
-  ids integer[];
-  word text;
-  alias text;
-  chosen integer[];
-  keys text[];
-  has_more boolean;
-begin
-  for condition in select * from jsonb_array_elements(request -> 'relations') loop
-    ids := public.catalog_ids(condition ->> 0, condition ->> 1);
-    if ids = '{}' then
-      return jsonb_build_object('unknown', condition);
-    end if;
-    alias := 'r' || length(joins);
-    -- A join by one id, which the planner reads in appid order. A name that two ids share is rare.
-    joins := joins || case when cardinality(ids) = 1
-      then format(' join public.%1$I %2$I on %2$I.appid = a.appid and %2$I.%3$I = %4$s', 'app_' || r.relation, alias, r.id_column, ids[1])
-      else format(' join (select distinct appid from public.%1$I where %3$I = any (%4$L)) %2$I on %2$I.appid = a.appid',
-                  'app_' || r.relation, alias, r.id_column, ids)
-    end
-    from (values
-      ('tag', 'steam_tags', 'tag_id'), ('genre', 'genres', 'genre_id'), ('category', 'categories', 'category_id'),
-      ('developer', 'developers', 'developer_id'), ('publisher', 'publishers', 'publisher_id'), ('franchise', 'franchises', 'franchise_id')
-    ) as r(name, relation, id_column)
-    where r.name = condition ->> 0;
-  end loop;
-  for condition in select * from jsonb_array_elements(request -> 'required') loop
-    if (case condition ->> 0
-      when 'type' then not exists (select from public.apps where type = condition ->> 1)
-      when 'platform' then not exists (select from public.apps where condition ->> 1 = any (string_to_array(platforms, ',')))
-    end) then
-      return jsonb_build_object('unknown', condition);
-    end if;
-  end loop;
-  if request ?| array['deck', 'machine', 'frame'] then
-    joins := joins || ' join public.app_steam_deck d on d.appid = a.appid' || (
-      select string_agg(
-        format(' and d.%I = any (%L)', verdict.column_name, array(select jsonb_array_elements_text(request -> verdict.filter))), ''
-      )
-      from (values ('deck', 'category'), ('machine', 'machine_category'), ('frame', 'frame_category')) as verdict(filter, column_name)
-      where request ? verdict.filter
-    );
-  end if;
-  if request ? 'appids' then
-    conditions := conditions || format(' and a.appid = any (%L)', array(select jsonb_array_elements_text(request -> 'appids')::integer));
-  end if;
-  if request ? 'vr' then
-    conditions := conditions || format(' and a.vr_support = any (%L)', array(select jsonb_array_elements_text(request -> 'vr')));
-  end if;
-  if request ? 'ai' then
-    conditions := conditions || ' and (' || (
-      select string_agg(
-        case value when 'any' then 'a.ai_content is not null' when 'none' then 'a.ai_content is null'
-          else format('%L = any (a.ai_content)', value) end,
-        ' or '
-      )
-      from jsonb_array_elements_text(request -> 'ai') as value
-    ) || ')';
-  end if;
-  if request ? 'types' then
-    conditions := conditions || format(' and a.type = any (%L)', array(select jsonb_array_elements_text(request -> 'types')));
-  end if;
-  for word in select jsonb_array_elements_text(request -> 'platforms') loop
-    conditions := conditions || format(' and %L = any (string_to_array(a.platforms, '',''))', word);
-  end loop;
-  if request ? 'parent' then
-    conditions := conditions || format(' and a.parent_appid = %L::integer', request ->> 'parent');
-  end if;
-  if request ? 'free' then
-    conditions := conditions || case when (request ->> 'free')::boolean then ' and a.is_free' else ' and a.is_free is not true' end;
-  end if;
-  if request ? 'active' then
-    conditions := conditions || case when (request ->> 'active')::boolean then ' and a.is_active' else ' and a.is_active is not true' end;
-  end if;
-  if request ? 'released_since' then
-    conditions := conditions || format(' and a.steam_release_date >= %L', request ->> 'released_since');
-  end if;
-  if request ? 'released_before' then
-    conditions := conditions || format(' and a.steam_release_date < %L', request ->> 'released_before');
-  end if;
-  if request ? 'changed_since' then
-    -- A change of a relation does not touch the row of the app; the history has it.
-    conditions := conditions || format(
-      ' and (a.updated_at >= %1$L or a.appid in (select c.appid from public.app_changes c where c.detected_at >= %1$L))',
-      request ->> 'changed_since');
-  end if;
-  for word in select jsonb_array_elements_text(request -> 'words') loop
-    conditions := conditions || format(' and a.name ilike %L', '%' || regexp_replace(word, '([\\%_])', '\\\1', 'g') || '%');
-  end loop;
-
-  if after is not null then
-    conditions := conditions || case
-      when sorted_by = 'appid' then format(' and a.appid %s %L::integer', comparison, after ->> 'appid')
-      when after ->> 'key' is null then format(' and %s is null and a.appid > %L::integer', sort_key, after ->> 'appid')
-      else format(' and (%1$s %2$s %3$L::%4$s or %1$s = %3$L::%4$s and a.appid > %5$L::integer or %1$s is null)',
-                  sort_key, comparison, after ->> 'key', key_type, after ->> 'appid')
-    end;
-  end if;
-
-  execute format(
-    'select array_agg(appid order by place), array_agg(key order by place) from (
-       select a.appid, %1$s::text as key, row_number() over (order by %2$s) as place
-       from public.apps a%3$s where %4$s order by %2$s limit %5$s
-     ) page',
-    sort_key,
-    case when sorted_by = 'appid' then '' else sort_key || case when is_descending then ' desc' else '' end || ' nulls last, ' end
-      || 'a.appid' || case when sorted_by = 'appid' and is_descending then ' desc' else '' end,
-    joins, conditions, max_apps + 1
-  ) into chosen, keys;
-  has_more := cardinality(chosen) > max_apps;
-
-  return jsonb_build_object(
-    'apps', (
-      select coalesce(jsonb_agg(jsonb_build_object(
-        'appid', a.appid, 'name', a.name, 'type', a.type, 'is_active', a.is_active, 'is_free', a.is_free, 'release_state', a.release_state,
-        'steam_release_date', a.steam_release_date, 'platforms', to_jsonb(coalesce(string_to_array(a.platforms, ','), '{}')),
-        'pics_review_score', a.pics_review_score, 'pics_review_percentage', a.pics_review_percentage,
-        'last_content_update', a.last_content_update,
-        'parent', case when a.parent_appid is not null then jsonb_build_object('appid', a.parent_appid, 'name', p.name) end,
-        'steam_deck', case when d.appid is not null then jsonb_build_object(
-          'category', d.category, 'steamos_category', d.steamos_category, 'machine_category', d.machine_category,
-          'frame_category', d.frame_category, 'test_timestamp', d.test_timestamp, 'tested_build_id', d.tested_build_id
-        ) end,
-        'developers', names.developers,
-        'publishers', names.publishers,
-        'tags', (select coalesce(jsonb_agg(jsonb_build_object('id', r.tag_id, 'name', t.name) order by r.rank, r.tag_id), '[]')
-                 from public.app_steam_tags r join public.steam_tags t on t.tag_id = r.tag_id where r.appid = a.appid),
-        'change_number', s.pics_change_number, 'synced_at', public.pics_synced_at(s.last_pics_sync),
-        'is_pending', s.pics_pending_change is not null, 'updated_at', a.updated_at
-      ) order by page.place), '[]')
-      from unnest(chosen[:max_apps]) with ordinality as page(appid, place)
-      join public.apps a on a.appid = page.appid
-      join public.pics_app_names(chosen[:max_apps]) names on names.appid = page.appid
-      left join public.apps p on p.appid = a.parent_appid
-      left join public.app_steam_deck d on d.appid = a.appid
-      left join public.sync_status s on s.appid = a.appid
-    ),
-    'next', case when has_more then jsonb_build_object('key', keys[max_apps], 'appid', chosen[max_apps]) end
-  );
-end
-$$;
-
--- Tags, genres or categories with the number of apps of each, the most used first.
---   request {"kind": tags | genres | categories}; reply [{"id", "name", "apps"}, …]
-create or replace function public.catalog_labels(request jsonb) returns jsonb
-language plpgsql stable
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  kind constant text := request ->> 'kind';
-  id_column constant text := case kind when 'tags' then 'tag_id' when 'genres' then 'genre_id' when 'categories' then 'category_id' end;
-  labels jsonb;
-begin
-  execute format($sql$
-    select coalesce(jsonb_agg(
-      jsonb_build_object('id', l.%1$I, 'name', l.name, 'apps', coalesce(used.apps, 0)) order by used.apps desc nulls last, l.%1$I
-    ), '[]')
-    from public.%2$I l left join (select %1$I, count(*) as apps from public.%3$I group by 1) used on used.%1$I = l.%1$I
-  $sql$, id_column, 'steam_' || kind, 'app_' || case kind when 'tags' then 'steam_tags' else kind end) into labels;
-  return labels;
-end
-$$;
-
--- Developers, publishers or franchises by name, by keyset pagination.
---   request  {"kind": developers | publishers | franchises, "max": n, "after": name or absent, "words": all of them in the name, or absent}
---   reply    {"companies": [{"name", "apps"}, …], "has_more"}
-create or replace function public.catalog_companies(request jsonb) returns jsonb
-language plpgsql stable
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  kind constant text := request ->> 'kind';
-  max_names constant integer := (request ->> 'max')::integer;
-  patterns constant text[] := array(
-    select '%' || regexp_replace(word, '([\\%_])', '\\\1', 'g') || '%' from jsonb_array_elements_text(request -> 'words') as word
-  );
-  page jsonb;
-begin
-  execute format($sql$
-    select coalesce(jsonb_agg(
-      jsonb_build_object('name', n.name, 'apps', (select count(*) from public.%2$I r where r.%3$I = n.id)) order by n.name
-    ), '[]')
-    from (
-      select id, name from public.%1$I
-      where ($1 is null or name > $1) and name ilike all ($2)
-      order by name limit $3 + 1
-    ) n
-  $sql$, kind, 'app_' || kind, rtrim(kind, 's') || '_id') into page using request ->> 'after', patterns, max_names;
-  return jsonb_build_object('companies', case when jsonb_array_length(page) > max_names then page - max_names else page end,
-                            'has_more', jsonb_array_length(page) > max_names);
-end
-$$;
-
--- Names that resemble a value, for "did you mean": those within some edits of it, and those that start with it, ignoring case.
---   request  {"relation": as in a request of catalog_apps, or type, "value", "edits": most insertions, deletions and replacements}
---   reply    [name, …], at most 50: a superset of the names within `edits`, unless there are more
--- A name within n edits contains at least one of any n + 1 separate pieces of the value unchanged.
-create or replace function public.catalog_similar(request jsonb) returns jsonb
-language plpgsql stable
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  value constant text := lower(request ->> 'value');
-  edits constant integer := (request ->> 'edits')::integer;
-  names constant text := case request ->> 'relation'
-    when 'tag' then 'select name from public.steam_tags' when 'genre' then 'select name from public.steam_genres'
-    when 'category' then 'select name from public.steam_categories' when 'developer' then 'select name from public.developers'
-    when 'publisher' then 'select name from public.publishers' when 'franchise' then 'select name from public.franchises'
-    when 'type' then 'select distinct type as name from public.apps' end;
-  piece constant integer := greatest(1, length(value) / (edits + 1));
-  pieces constant text[] := array(
-    select '%' || regexp_replace(substr(value, 1 + place * piece, piece), '([\\%_])', '\\\1', 'g') || '%'
-    from generate_series(0, edits) as place where place * piece < length(value)
-  );
-  prefix constant text := regexp_replace(value, '([\\%_])', '\\\1', 'g') || '%';
-  found jsonb;
-begin
-  execute format($sql$
-    select coalesce(jsonb_agg(name order by place), '[]') from (
-      select name, row_number() over (order by abs(length(name) - length($1)), name) as place
-      from (%s) n
-      where lower(name) like $4 or length(name) between length($1) - $2 and length($1) + $2 and lower(name) like any ($3)
-      order by 2 limit 50
-    ) page
-  $sql$, names) into found using value, edits, pieces, prefix;
-  return found;
-end
-$$;
-
 ---------------------------------------------------------------------------------------- app info, branches, depots
 
 -- App info as Steam sent it. request {"appid"}
@@ -3052,6 +2765,646 @@ as $$
     'has_more', count(*) > (request ->> 'max')::integer
   )
   from page join public.apps a on a.appid = page.appid;
+$$;
+
+-- Lists and search: the pages of apps, labels and companies that the HTTP API and the command line show. Nothing here changes a row.
+--
+-- The cost of every question is bounded, whatever the statistics say (docs/lists.md):
+--   1. A selective filter drives: its apps are gathered from its index, up to `gather` of them, filtered and sorted.
+--   2. Else every filter is common: the index of the sort order is walked, up to `walk` rows, with the filters as probes.
+--   3. Else the least common filter drives after all, however many apps it has, unless these are more than `most`: then the walk goes on.
+-- Probes are scalar subqueries, which the planner cannot turn into joins: each is one index lookup a row.
+
+--------------------------------------------------------------------------------------------------------------- apps
+
+-- Ids of a filter value: the value itself where it is a number, else the rows of that exact name; `relation` as in a request of
+-- catalog_apps. Names of tags, genres and categories are compared case-insensitively.
+create or replace function public.catalog_ids(relation text, value text) returns integer[]
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  case relation
+    when 'tag' then
+      return array(
+        select tag_id from public.steam_tags
+        where case when value ~ '^\d{1,9}$' then tag_id = value::integer else lower(name) = lower(value) end
+      );
+    when 'genre' then
+      return array(
+        select genre_id from public.steam_genres
+        where case when value ~ '^\d{1,9}$' then genre_id = value::integer else lower(name) = lower(value) end
+      );
+    when 'category' then
+      return array(
+        select category_id from public.steam_categories
+        where case when value ~ '^\d{1,9}$' then category_id = value::integer else lower(name) = lower(value) end
+      );
+    when 'developer' then return array(select id from public.developers where name = value);
+    when 'publisher' then return array(select id from public.publishers where name = value);
+    when 'franchise' then return array(select id from public.franchises where name = value);
+  end case;
+end
+$$;
+
+-- Distinct values of an indexed text column of apps, by skipping from one to the next in its index.
+create or replace function public.catalog_distinct(column_name text) returns text[]
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $$
+declare
+  found text[];
+begin
+  execute format($sql$
+    with recursive skipped(value) as (
+      (select %1$I from public.apps where %1$I is not null order by %1$I limit 1)
+      union all
+      select (select a.%1$I from public.apps a where a.%1$I > s.value order by a.%1$I limit 1) from skipped s where s.value is not null
+    )
+    select array(select value from skipped where value is not null limit 1000)
+  $sql$, column_name) into found;
+  return found;
+end
+$$;
+
+-- Filters of a request of catalog_apps as SQL.
+--   unknown  the filter whose value does not exist, or null
+--   probes   conditions on one row `a` of apps, joined by "and"
+--   sources  for each filter with an index: a query of the appids that fulfil it
+-- The filters by which the sort order is indexed, too, are left to catalog_orders: `type` when it is the only one, the release dates.
+create or replace function public.catalog_conditions(request jsonb, out unknown jsonb, out probes text, out sources text[])
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+declare
+  condition jsonb;
+  ids integer[];
+  relation record;
+  verdict record;
+  wanted text[];
+begin
+  probes := 'true';
+  sources := '{}';
+  for condition in select * from jsonb_array_elements(request -> 'relations') loop
+    ids := public.catalog_ids(condition ->> 0, condition ->> 1);
+    if ids = '{}' then
+      unknown := condition;
+      return;
+    end if;
+    select * into relation
+    from (values
+      ('developer', 'app_developers', 'developer_id'), ('publisher', 'app_publishers', 'publisher_id'),
+      ('franchise', 'app_franchises', 'franchise_id'),
+      ('tag', 'app_steam_tags', 'tag_id'), ('genre', 'app_genres', 'genre_id'), ('category', 'app_categories', 'category_id')
+    ) as r(name, junction, id_column)
+    where r.name = condition ->> 0;
+    probes := probes || format(' and (select true from public.%I r where r.appid = a.appid and r.%I = any (%L) limit 1)',
+                               relation.junction, relation.id_column, ids);
+    sources := sources || format('select appid from public.%I where %I = any (%L)', relation.junction, relation.id_column, ids);
+  end loop;
+  for condition in select * from jsonb_array_elements(request -> 'required') loop
+    if not (case condition ->> 0
+      when 'type' then exists (select from public.apps where type = condition ->> 1)
+      when 'platform' then exists (
+        select from unnest(public.catalog_distinct('platforms')) as used where condition ->> 1 = any (string_to_array(used, ','))
+      )
+    end) then
+      unknown := condition;
+      return;
+    end if;
+  end loop;
+
+  for verdict in
+    select * from (values ('deck', 'category'), ('machine', 'machine_category'), ('frame', 'frame_category')) as v(filter, column_name)
+    where request ? v.filter
+  loop
+    wanted := array(select jsonb_array_elements_text(request -> verdict.filter));
+    probes := probes || format(' and (select true from public.app_steam_deck d where d.appid = a.appid and d.%I = any (%L))',
+                               verdict.column_name, wanted);
+    sources := sources || format('select appid from public.app_steam_deck where %I = any (%L)', verdict.column_name, wanted);
+  end loop;
+  if request ? 'vr' then
+    wanted := array(select jsonb_array_elements_text(request -> 'vr'));
+    probes := probes || format(' and a.vr_support = any (%L)', wanted);
+    sources := sources || format('select appid from public.apps where vr_support = any (%L)', wanted);
+  end if;
+  if request ? 'ai' then
+    wanted := array(select jsonb_array_elements_text(request -> 'ai'));
+    probes := probes || ' and (' || (
+      select string_agg(
+        case value when 'any' then 'a.ai_content is not null' when 'none' then 'a.ai_content is null'
+          else format('%L = any (a.ai_content)', value) end,
+        ' or '
+      )
+      from unnest(wanted) as value
+    ) || ')';
+    if not 'none' = any (wanted) then
+      sources := sources || 'select appid from public.apps where ai_content is not null'::text;
+    end if;
+  end if;
+  if request ? 'types' then
+    wanted := array(select jsonb_array_elements_text(request -> 'types'));
+    probes := probes || format(' and a.type = any (%L)', wanted);
+    sources := sources || format('select appid from public.apps where type = any (%L)', wanted);
+  end if;
+  if request ? 'platforms' then
+    -- The few combinations that are stored: a comparison of texts takes less than splitting each.
+    wanted := array(
+      select used from unnest(public.catalog_distinct('platforms')) as used
+      where string_to_array(used, ',') @> array(select jsonb_array_elements_text(request -> 'platforms'))
+    );
+    probes := probes || format(' and a.platforms = any (%L)', wanted);
+    sources := sources || format('select appid from public.apps where platforms = any (%L)', wanted);
+  end if;
+  if request ? 'parent' then
+    probes := probes || format(' and a.parent_appid = %L::integer', request ->> 'parent');
+    sources := format('select appid from public.apps where parent_appid = %L::integer', request ->> 'parent') || sources;
+  end if;
+  if request ? 'free' then
+    probes := probes || case when (request ->> 'free')::boolean then ' and a.is_free' else ' and a.is_free is not true' end;
+  end if;
+  if request ? 'active' then
+    probes := probes || case when (request ->> 'active')::boolean then ' and a.is_active' else ' and not a.is_active' end;
+    if not (request ->> 'active')::boolean then
+      sources := sources || 'select appid from public.apps where not is_active'::text;
+    end if;
+  end if;
+  if request ? 'released_since' or request ? 'released_before' then
+    condition := jsonb_build_object(
+      'since', coalesce(request ->> 'released_since', '-infinity'), 'before', coalesce(request ->> 'released_before', 'infinity'));
+    probes := probes || format(' and a.steam_release_date >= %L and a.steam_release_date < %L', condition ->> 'since', condition ->> 'before');
+    sources := sources || format('select appid from public.apps where steam_release_date >= %L and steam_release_date < %L',
+                                 condition ->> 'since', condition ->> 'before');
+  end if;
+  if request ? 'changed_since' then
+    -- A change of a relation does not touch the row of the app; the history has it.
+    probes := probes || format(
+      ' and (a.updated_at >= %1$L
+        or (select c.detected_at from public.app_changes c where c.appid = a.appid order by c.id desc limit 1) >= %1$L)',
+      request ->> 'changed_since');
+    sources := sources || format(
+      'select appid from public.apps where updated_at >= %1$L
+       union all select appid from public.app_changes where detected_at >= %1$L',
+      request ->> 'changed_since');
+  end if;
+  if request ? 'appids' then
+    sources := format('select unnest(%L::integer[]) as appid', array(select jsonb_array_elements_text(request -> 'appids')::integer)) || sources;
+    probes := probes || format(' and a.appid = any (%L)', array(select jsonb_array_elements_text(request -> 'appids')::integer));
+  end if;
+end
+$$;
+
+-- Appids of a source of catalog_conditions, at most so many.
+create or replace function public.catalog_gather(source text, most integer) returns integer[]
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  ids integer[];
+begin
+  execute format('select array(select appid from (%s) s limit %s)', source, most) into ids;
+  return ids;
+end
+$$;
+
+-- Apps as lists show them, in the given order: [an `AppSummary` of src/catalog/views.ts, …]. Most of what a page costs: one pass over each
+-- relation for the whole page, rows as json (half the time of jsonb_build_object), and a plan that is kept (planning takes longer than
+-- running).
+create or replace function public.catalog_summaries(appids integer[]) returns jsonb
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set plan_cache_mode = force_generic_plan
+as $$
+begin
+  return (
+    with tags as materialized (
+      select r.appid, json_agg(json_build_object('id', r.tag_id, 'name', t.name) order by r.rank, r.tag_id) as list
+      from public.app_steam_tags r join public.steam_tags t on t.tag_id = r.tag_id
+      where r.appid = any (appids) group by r.appid
+    ), makers as materialized (
+      select r.appid, json_agg(n.name order by n.name) as list
+      from public.app_developers r join public.developers n on n.id = r.developer_id where r.appid = any (appids) group by r.appid
+    ), sellers as materialized (
+      select r.appid, json_agg(n.name order by n.name) as list
+      from public.app_publishers r join public.publishers n on n.id = r.publisher_id where r.appid = any (appids) group by r.appid
+    ), state as materialized (
+      select installed_at, last_verified_at from public.pics_sync_state where id = 1
+    ), summaries as (
+      select
+        a.appid, a.name, a.type, a.is_active, a.is_free, a.release_state, a.steam_release_date,
+        coalesce(string_to_array(a.platforms, ','), '{}') as platforms,
+        a.pics_review_score, a.pics_review_percentage, a.last_content_update,
+        case when a.parent_appid is not null then json_build_object('appid', a.parent_appid, 'name', p.name) end as parent,
+        case when d.appid is not null then json_build_object(
+          'category', d.category, 'steamos_category', d.steamos_category, 'machine_category', d.machine_category,
+          'frame_category', d.frame_category, 'test_timestamp', d.test_timestamp, 'tested_build_id', d.tested_build_id
+        ) end as steam_deck,
+        coalesce(makers.list, '[]') as developers,
+        coalesce(sellers.list, '[]') as publishers,
+        coalesce(tags.list, '[]') as tags,
+        s.pics_change_number as change_number,
+        case when s.last_pics_sync >= state.installed_at then greatest(s.last_pics_sync, state.last_verified_at) end as synced_at,
+        s.pics_pending_change is not null as is_pending,
+        a.updated_at
+      from unnest(appids) with ordinality as page(appid, place)
+      join public.apps a on a.appid = page.appid
+      left join tags on tags.appid = a.appid
+      left join makers on makers.appid = a.appid
+      left join sellers on sellers.appid = a.appid
+      left join public.apps p on p.appid = a.parent_appid
+      left join public.app_steam_deck d on d.appid = a.appid
+      left join public.sync_status s on s.appid = a.appid
+      left join state on true
+      order by page.place
+    )
+    select coalesce(json_agg(row_to_json(summaries)), '[]') from summaries
+  );
+end
+$$;
+
+-- The order of a request of catalog_apps as SQL: parts of it that follow each other, each of which an index has in that order.
+--   key        expression of the sort key
+--   shown      of the key in the cursor
+--   direction  of key and appid: '' or ' desc'
+--   windows    conditions of the parts, without what the last page had or came before it
+-- Apps without a key come last. Ties are in the order of their appids, and descending where the keys descend, so that one index has both.
+-- Relevance is here the order of its third class (catalog_relevance): by reviews.
+create or replace function public.catalog_order(request jsonb, out key text, out shown text, out direction text, out windows text[])
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+declare
+  by_relevance constant boolean := request ->> 'sort' = 'relevance';
+  sorted_by constant text := case when by_relevance then 'reviews' else request ->> 'sort' end;
+  is_descending constant boolean := by_relevance or coalesce((request ->> 'descending')::boolean, false);
+  beyond constant text := case when is_descending then '<' else '>' end;
+  after constant jsonb := case when by_relevance and (request -> 'after' ->> 'key')::integer < 2000 then null
+    when by_relevance and request -> 'after' ->> 'key' is not null then jsonb_build_object(
+      'key', nullif(2100 - (request -> 'after' ->> 'key')::integer, -1), 'appid', request -> 'after' -> 'appid')
+    else nullif(request -> 'after', 'null') end;
+  last_appid constant integer := (after ->> 'appid')::integer;
+  key_type text;
+  part text := 'true';
+begin
+  windows := '{}';
+  direction := case when is_descending then ' desc' else '' end;
+  select o.key, o.type into key, key_type
+  from (values
+    ('appid', 'a.appid', 'integer'), ('name', 'left(a.name, 100)', 'text'), ('release_date', 'a.steam_release_date', 'timestamptz'),
+    ('reviews', 'a.pics_review_percentage', 'smallint'), ('updated', 'a.updated_at', 'timestamptz')
+  ) as o(sort, key, type)
+  where o.sort = sorted_by;
+  shown := case when by_relevance then '2100 - coalesce(a.pics_review_percentage, -1)' else key end;
+  if sorted_by = 'appid' then
+    windows := array[case when after is null then 'true' else format('a.appid %s %s', beyond, last_appid) end];
+    return;
+  end if;
+  -- Indexed with the type in front: most of the other types have neither date nor reviews.
+  if sorted_by in ('reviews', 'release_date') and jsonb_array_length(request -> 'types') = 1 then
+    part := format('a.type = %L', request -> 'types' ->> 0);
+  end if;
+  if after is null or after ->> 'key' is not null then
+    windows := windows || (
+      part || format(' and %s is not null', key)
+      || case when sorted_by = 'release_date' and request ? 'released_since' then format(' and %s >= %L', key, request ->> 'released_since') else '' end
+      || case when sorted_by = 'release_date' and request ? 'released_before' then format(' and %s < %L', key, request ->> 'released_before') else '' end
+      || case when after is null then '' else format(' and (%s, a.appid) %s (%L::%s, %s)', key, beyond, after ->> 'key', key_type, last_appid) end
+    );
+  end if;
+  if sorted_by <> 'updated' and not request ?| (case when sorted_by = 'release_date' then array['released_since', 'released_before'] else '{}'::text[] end) then
+    windows := windows || (part || format(' and %s is null', key)
+      || case when after is null or after ->> 'key' is not null then '' else format(' and a.appid %s %s', beyond, last_appid) end);
+  end if;
+end
+$$;
+
+-- Walks the index of the sort order through a part of it (see catalog_order) and returns the first `needed` apps that pass the probes, in
+-- order. Reads at most `walk` rows, or as many as it takes where that is null. `is_short`: there may be more behind these.
+create or replace function public.catalog_walk(
+  part text, probes text, key text, shown text, direction text, walk integer, needed integer, out appids integer[], out keys text[], out is_short boolean
+)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  execute format(
+    'select coalesce(array_agg(appid), ''{}''), coalesce(array_agg(key), ''{}'') from (
+       select a.appid, (%4$s)::text as key
+       from (select * from public.apps a where %1$s order by %2$s%3$s, a.appid%3$s limit %5$L) a
+       where %6$s limit %7$s
+     ) page',
+    part, key, direction, shown, walk, probes, needed
+  ) into appids, keys;
+  is_short := false;
+  if walk is not null and cardinality(appids) < needed then
+    execute format('select exists (select from public.apps a where %1$s order by %2$s%3$s, a.appid%3$s offset %4$s limit 1)',
+                   part, key, direction, walk) into is_short;
+  end if;
+end
+$$;
+
+-- Those of some apps that fulfil a condition, the first `needed` of them in order.
+create or replace function public.catalog_pick(
+  candidates integer[], condition text, key text, shown text, order_by text, needed integer, out appids integer[], out keys text[]
+)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  -- `offset 0` keeps the conditions out of the lookups by primary key, so that no other index is read for them.
+  execute format(
+    'select coalesce(array_agg(appid), ''{}''), coalesce(array_agg(shown), ''{}'')
+     from (
+       select a.appid, %2$s as key, (%3$s)::text as shown
+       from (select distinct appid from unnest($1) as appid) candidate
+       cross join lateral (select * from public.apps a where a.appid = candidate.appid offset 0) a
+       where %1$s order by %4$s limit %5$s
+     ) page',
+    condition, key, shown, order_by, needed
+  ) into appids, keys using candidates;
+end
+$$;
+
+-- Appids of the source with the fewest, or null when each has more than `most`.
+create or replace function public.catalog_least(sources text[], most integer) returns integer[]
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  source text;
+  ids integer[];
+  least integer[];
+begin
+  foreach source in array sources loop
+    ids := public.catalog_gather(source, coalesce(cardinality(least), most + 1));
+    if cardinality(ids) < coalesce(cardinality(least), most + 1) then
+      least := ids;
+    end if;
+  end loop;
+  return least;
+end
+$$;
+
+-- Search by name: words of a request of catalog_apps as SQL. Each must be in the name or in one of its translations, in any order; words of
+-- one or two letters at the start of a word. Where the trigram extension is missing, so must the longer ones (apps_by_word).
+--   phrase     of all words, as `search_text` would begin
+--   condition  on one row `a` of apps
+--   source     query of the appids that fulfil it
+--   near       query of the appids of names with words that resemble them, the nearest first; null without the extension or a long word
+create or replace function public.catalog_search(words jsonb, out phrase text, out condition text, out source text, out near text)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  tokens constant text[] := array(
+    select token from jsonb_array_elements_text(words) with ordinality as given(word, place)
+    cross join lateral string_to_table(public.search_fold(word), ' ') as token
+    where token <> '' group by token order by min(place) limit 8
+  );
+  trigrams constant name := (
+    select n.nspname from pg_extension e join pg_namespace n on n.oid = e.extnamespace
+    where e.extname = 'pg_trgm' and to_regclass('public.apps_by_trigram') is not null
+  );
+  -- The index of words is there where the extension, or its knowledge of letters beyond ASCII, is not.
+  by_word constant boolean := to_regclass('public.apps_by_word') is not null and (trigrams is null or array_to_string(tokens, '') ~ '[^\x01-\x7f]');
+  -- Scripts without spaces: two characters begin a word of their own (search_text).
+  is_spaced constant boolean := array_to_string(tokens, '') !~ '[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]';
+begin
+  phrase := ' ' || array_to_string(tokens, ' ');
+  condition := coalesce((
+    select string_agg(format('a.search_text like %L', case when length(token) < 3 or by_word and is_spaced then '% ' else '%' end || token || '%'), ' and ')
+    from unnest(tokens) as token
+  ), 'false');
+  source := 'select a.appid from public.apps a where ' || condition;
+  if by_word and tokens <> '{}' then
+    source := source || format(
+      ' and array_to_tsvector(string_to_array(ltrim(a.search_text), '' '')) @@ %L::tsquery',
+      (select string_agg(quote_literal(case when is_spaced then token else left(token, 2) end) || ':*', ' & ') from unnest(tokens) as token));
+  end if;
+  if trigrams is not null then
+    near := (
+      select format('select a.appid from public.apps a where %2$s order by %1$I.word_similarity(%3$L, a.search_text) desc, a.appid',
+                    trigrams, string_agg(format('a.search_text operator(%I.%%>) %L', trigrams, token), ' and '), phrase)
+      from unnest(tokens) as token where length(token) > 3
+      having count(*) > 0
+    );
+    perform set_config('pg_trgm.word_similarity_threshold', '0.5', true);
+  end if;
+end
+$$;
+
+-- Search: a page of the apps that match all filters, by keyset pagination. Absent filters do not restrict the result.
+--   request  {"max": n, "sort": appid | name | release_date | reviews | updated | relevance, "descending": bool,
+--             "after": {"key": of the last app, as text or null, "appid"}, the "next" of the last page, or absent,
+--             and filters, each of which may be absent:
+--             "relations": [["tag", "Puzzle"], ["developer", "Valve"], …], all of them (see catalog_ids),
+--             "appids", "types", "deck", "machine", "frame", "vr": any of these,
+--             "ai": any of these: pre_generated, live, any (of both), none, "platforms": all of these, "parent": appid,
+--             "free", "active": bool, "released_since", "released_before", "changed_since": times, "words": all of them in the name,
+--             and "required": [["type", "series"], ["platform", "android"], …], values that some stored app must have,
+--             "limits": {"gather", "walk", "most"} rows, of tests}
+--   reply    {"apps": [an `AppSummary` of src/catalog/views.ts, …], "next": for another page, or null}
+--            or {"unknown": ["tag", "Puzle"]}: the filter whose value does not exist
+-- Apps without a value to sort by come last; ties are ordered by appid, in the direction of the sort.
+create or replace function public.catalog_apps(request jsonb) returns jsonb
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+-- Sequential scans and compiled plans only ever cost more here.
+set enable_seqscan = off
+set jit = off
+as $$
+declare
+  max_apps constant integer := (request ->> 'max')::integer;
+  gather constant integer := coalesce((request -> 'limits' ->> 'gather')::integer, 2000);
+  walk constant integer := coalesce((request -> 'limits' ->> 'walk')::integer, 3000);
+  most constant integer := coalesce((request -> 'limits' ->> 'most')::integer, 30000);
+  filters record;
+  sorting record;
+  search record;
+  by_words text[] := '{}';
+  rank text;
+  last_rank integer;
+  first integer;
+  source text;
+  part text;
+  ids integer[];
+  driving integer[];
+  page record;
+  chosen integer[] := '{}';
+  keys text[] := '{}';
+begin
+  filters := public.catalog_conditions(request);
+  if filters.unknown is not null then
+    return jsonb_build_object('unknown', filters.unknown);
+  end if;
+  sorting := public.catalog_order(request);
+
+  if request ? 'words' then
+    search := public.catalog_search(request -> 'words');
+    driving := public.catalog_gather(search.source, gather + 1);
+    if cardinality(driving) = 0 and search.near is not null then
+      -- Close misses, at most so many. Their order by relevance is that of `near`.
+      driving := public.catalog_gather(search.near, 200);
+      rank := '3000 + array_position($1, a.appid)';
+    elsif cardinality(driving) > gather then
+      driving := null;
+      filters.probes := filters.probes || ' and ' || search.condition;
+      by_words := array[search.source];
+    end if;
+    rank := coalesce(rank, format(
+      '2100 - coalesce(a.pics_review_percentage, -1) - case when a.search_text = %1$L or a.search_text like %1$L || '' /%%'' then 2000
+       when a.search_text like %1$L || ''%%'' then 1000 else 0 end', search.phrase));
+  end if;
+  foreach source in array filters.sources loop
+    exit when driving is not null;
+    ids := public.catalog_gather(source, gather + 1);
+    if cardinality(ids) <= gather then
+      driving := ids;
+    end if;
+  end loop;
+
+  if request ->> 'sort' = 'relevance' then
+    last_rank := (request -> 'after' ->> 'key')::integer;
+    part := case when last_rank is null then '' else
+      format(' and (%1$s > %2$s or %1$s = %2$s and a.appid < %3$s)', '(' || rank || ')', last_rank, request -> 'after' ->> 'appid') end;
+    if driving is not null then
+      page := public.catalog_pick(driving, filters.probes || part, rank, rank, 'key, appid desc', max_apps + 1);
+      chosen := page.appids;
+      keys := page.keys;
+      sorting.windows := '{}';
+      driving := null;
+    else
+      -- Names that begin with the words come first, unless too many do.
+      ids := public.catalog_gather(format('select appid from public.apps where search_text like %L', search.phrase || '%'), gather + 1);
+      if cardinality(ids) <= gather then
+        page := public.catalog_pick(ids, filters.probes || part, rank, rank, 'key, appid desc', max_apps + 1);
+        chosen := page.appids;
+        keys := page.keys;
+        filters.probes := filters.probes || format(' and a.search_text not like %L', search.phrase || '%');
+      end if;
+    end if;
+  end if;
+
+  first := cardinality(chosen);
+  foreach part in array sorting.windows loop
+    exit when driving is not null or cardinality(chosen) > max_apps;
+    page := public.catalog_walk(part, filters.probes, sorting.key, sorting.shown, sorting.direction, walk, max_apps + 1 - cardinality(chosen));
+    if page.is_short then
+      driving := public.catalog_least(filters.sources || by_words, most);
+      exit when driving is not null;
+      page := public.catalog_walk(part, filters.probes, sorting.key, sorting.shown, sorting.direction, null, max_apps + 1 - cardinality(chosen));
+    end if;
+    chosen := chosen || page.appids;
+    keys := keys || page.keys;
+  end loop;
+  if driving is not null then
+    page := public.catalog_pick(
+      driving, format('((%s)) and %s', coalesce(nullif(array_to_string(sorting.windows, ') or ('), ''), 'false'), filters.probes), sorting.key, sorting.shown,
+      format('key%1$s nulls last, appid%1$s', sorting.direction), max_apps + 1 - first
+    );
+    chosen := chosen[:first] || page.appids;
+    keys := keys[:first] || page.keys;
+  end if;
+
+  return jsonb_build_object(
+    'apps', public.catalog_summaries(chosen[:max_apps]),
+    'next', case when cardinality(chosen) > max_apps then jsonb_build_object('key', keys[max_apps], 'appid', chosen[max_apps]) end
+  );
+end
+$$;
+
+-- Tags, genres or categories with the number of apps of each, the most used first.
+--   request {"kind": tags | genres | categories}; reply [{"id", "name", "apps"}, …]
+create or replace function public.catalog_labels(request jsonb) returns jsonb
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  kind constant text := request ->> 'kind';
+  id_column constant text := case kind when 'tags' then 'tag_id' when 'genres' then 'genre_id' when 'categories' then 'category_id' end;
+  labels jsonb;
+begin
+  execute format($sql$
+    select coalesce(jsonb_agg(
+      jsonb_build_object('id', l.%1$I, 'name', l.name, 'apps', coalesce(used.apps, 0)) order by used.apps desc nulls last, l.%1$I
+    ), '[]')
+    from public.%2$I l left join (select %1$I, count(*) as apps from public.%3$I group by 1) used on used.%1$I = l.%1$I
+  $sql$, id_column, 'steam_' || kind, 'app_' || case kind when 'tags' then 'steam_tags' else kind end) into labels;
+  return labels;
+end
+$$;
+
+-- Developers, publishers or franchises by name, by keyset pagination.
+--   request  {"kind": developers | publishers | franchises, "max": n, "after": name or absent, "words": all of them in the name, or absent}
+--   reply    {"companies": [{"name", "apps"}, …], "has_more"}
+create or replace function public.catalog_companies(request jsonb) returns jsonb
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  kind constant text := request ->> 'kind';
+  max_names constant integer := (request ->> 'max')::integer;
+  patterns constant text[] := array(
+    select '%' || regexp_replace(word, '([\\%_])', '\\\1', 'g') || '%' from jsonb_array_elements_text(request -> 'words') as word
+  );
+  page jsonb;
+begin
+  execute format($sql$
+    select coalesce(jsonb_agg(
+      jsonb_build_object('name', n.name, 'apps', (select count(*) from public.%2$I r where r.%3$I = n.id)) order by n.name
+    ), '[]')
+    from (
+      select id, name from public.%1$I
+      where ($1 is null or name > $1) and name ilike all ($2)
+      order by name limit $3 + 1
+    ) n
+  $sql$, kind, 'app_' || kind, rtrim(kind, 's') || '_id') into page using request ->> 'after', patterns, max_names;
+  return jsonb_build_object('companies', case when jsonb_array_length(page) > max_names then page - max_names else page end,
+                            'has_more', jsonb_array_length(page) > max_names);
+end
+$$;
+
+-- Names that resemble a value, for "did you mean": those within some edits of it, and those that start with it, ignoring case.
+--   request  {"relation": as in a request of catalog_apps, or type, "value", "edits": most insertions, deletions and replacements}
+--   reply    [name, …], at most 50: a superset of the names within `edits`, unless there are more
+-- A name within n edits contains at least one of any n + 1 separate pieces of the value unchanged.
+create or replace function public.catalog_similar(request jsonb) returns jsonb
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  value constant text := lower(request ->> 'value');
+  edits constant integer := (request ->> 'edits')::integer;
+  names constant text := case request ->> 'relation'
+    when 'tag' then 'select name from public.steam_tags' when 'genre' then 'select name from public.steam_genres'
+    when 'category' then 'select name from public.steam_categories' when 'developer' then 'select name from public.developers'
+    when 'publisher' then 'select name from public.publishers' when 'franchise' then 'select name from public.franchises'
+    when 'type' then 'select unnest(public.catalog_distinct(''type'')) as name' end;
+  piece constant integer := greatest(1, length(value) / (edits + 1));
+  pieces constant text[] := array(
+    select '%' || regexp_replace(substr(value, 1 + place * piece, piece), '([\\%_])', '\\\1', 'g') || '%'
+    from generate_series(0, edits) as place where place * piece < length(value)
+  );
+  prefix constant text := regexp_replace(value, '([\\%_])', '\\\1', 'g') || '%';
+  found jsonb;
+begin
+  -- `ilike` and not an array of patterns: that is what a trigram index answers.
+  execute format($sql$
+    select coalesce(jsonb_agg(name order by place), '[]') from (
+      select name, row_number() over (order by abs(length(name) - length($1)), name) as place
+      from (%s) n
+      where name ilike %L or length(name) between length($1) - $2 and length($1) + $2 and (%s)
+      order by 2 limit 50
+    ) page
+  $sql$, names, prefix, coalesce((select string_agg(format('name ilike %L', pattern), ' or ') from unnest(pieces) as pattern), 'false'))
+  into found using value, edits;
+  return found;
+end
 $$;
 
 -- Privileges of functions. Every role may execute a new function unless that is revoked, and a hosted project's default privileges grant it

@@ -4,10 +4,11 @@ import { appView } from "../../catalog/views.ts";
 import { type AppQuery, appRelations } from "../../db/catalog-reader.ts";
 import { Problem } from "../problem.ts";
 import { appKeys, decodeCursor, encodeCursor } from "./cursor.ts";
-import { appFilters, appidPath, noParameters, words } from "./parameters.ts";
+import { appFilters, appidPath, noParameters, type sorts, words } from "./parameters.ts";
 import { appPage, faults, missing } from "./replies.ts";
 import type { ApiDeps, ApiScope } from "./scope.ts";
 import { undocumented, unknownValue } from "./unknown-values.ts";
+import { problemOf } from "./validation.ts";
 
 /** Routes of the catalog: the list of apps, and one app. */
 export function registerApps(scope: ApiScope, { catalog }: ApiDeps): void {
@@ -24,9 +25,10 @@ export function registerApps(scope: ApiScope, { catalog }: ApiDeps): void {
       },
     },
     async ({ query }) => {
-      const page = await catalog().apps(toAppQuery(query));
+      const sort = query.sort ?? (query.q === undefined ? "appid" : "relevance");
+      const page = await catalog().apps(toAppQuery({ ...query, sort }));
       if ("unknown" in page) throw await unknownValue(catalog(), page.unknown);
-      const next = page.next && encodeCursor(query.sort, [page.next.key, page.next.appid]);
+      const next = page.next && encodeCursor(sort, [page.next.key, page.next.appid]);
       return { data: page.apps, next };
     },
   );
@@ -53,9 +55,12 @@ export function notStored(appid: number): never {
   throw new Problem(404, `App ${appid} is not stored.`);
 }
 
-function toAppQuery(query: z.output<typeof appFilters>): AppQuery {
+function toAppQuery(query: z.output<typeof appFilters> & { sort: (typeof sorts)[number] }): AppQuery {
   const { sort, cursor, limit, appid, type, deck, machine, frame, ai, vr, platform, q, parent, free, active } = query;
   const sortedBy = sort.replace("-", "") as AppSort;
+  if (sortedBy === "relevance" && q === undefined) {
+    throw problemOf([{ parameter: "sort", detail: "relevance needs q, the words that are searched for" }]);
+  }
   const [key, last] = cursor === undefined ? [null, null] : decodeCursor(sort, appKeys[sortedBy], cursor);
   const types = type?.map((name) => name.toLowerCase());
   const platforms = platform?.map((name) => name.toLowerCase());

@@ -21,6 +21,8 @@ export const appKeys = {
   reviews: z.tuple([score.nullable(), appid]),
   release_date: z.tuple([time.nullable(), appid]),
   updated: z.tuple([time.nullable(), appid]),
+  /** Class of the match and reviews (catalog_apps), as one number. */
+  relevance: z.tuple([z.string().regex(/^\d{1,4}$/), appid]),
 };
 /** The name. */
 export const companyKey = z.tuple([z.string()]);

@@ -11,7 +11,10 @@ const cursor = z
   .max(1_000, "must be `next` of the previous page")
   .optional()
   .meta({ description: "`next` of the previous page, unchanged" });
-const search = line(100).optional().meta({ description: "words in the name, case-insensitive, in any order" });
+const search = line(100).optional().meta({
+  description:
+    "words in the name or in its translations, in any order, without regard to case and accents; those of one or two letters begin a word. Where no name has them, names that resemble them",
+});
 const limit = (most: number) => int(1, most).default(50).meta({ description: "maximum number of entries of a page" });
 const appid = int(1, int32Max);
 const changeId = int(0, Number.MAX_SAFE_INTEGER);
@@ -38,7 +41,7 @@ export const documentedTypes = [
 ];
 export const documentedPlatforms = ["windows", "macos", "linux", "android"];
 
-export const sorts = appSorts.flatMap((sort) => [sort, `-${sort}`] as const);
+export const sorts = appSorts.flatMap((sort) => (sort === "relevance" ? [sort] : [sort, `-${sort}` as const]));
 
 export const appFilters = z.strictObject({
   appid: joinedList(appid, 100)
@@ -73,9 +76,10 @@ export const appFilters = z.strictObject({
   released_before: time().optional(),
   changed_since: time().optional().meta({ description: "a stored field of the app changed at or after this time" }),
   q: search,
-  sort: oneOf(sorts)
-    .default("appid")
-    .meta({ description: "prefix - for descending order; apps without a value come last" }),
+  sort: oneOf(sorts).optional().meta({
+    description:
+      "prefix - for descending order; apps without a value come last. Default: relevance where `q` is given (the whole name first, then its beginning, then the better reviewed), else appid",
+  }),
   limit: limit(200),
   cursor,
 });
@@ -92,7 +96,9 @@ export const streamStart = z.strictObject({
   after: changeId.optional().meta({ description: "starts after this id; without it, with the next new change" }),
 });
 
-export const companyFilters = z.strictObject({ q: search, limit: limit(500), cursor });
+const companySearch = line(100).optional().meta({ description: "words in the name, case-insensitive, in any order" });
+
+export const companyFilters = z.strictObject({ q: companySearch, limit: limit(500), cursor });
 
 export const depotFilters = z.strictObject({ limit: limit(500), cursor });
 

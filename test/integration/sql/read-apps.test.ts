@@ -221,10 +221,32 @@ const words: Record<AppRelation, [string, (app: StoredRecord) => boolean][]> = {
 
 type Condition = (app: StoredRecord) => boolean;
 
+/** Words in the name, without regard to case, accents and punctuation; those of one or two letters begin a word of it. */
+function isFound(name: string | null, search: readonly string[]): boolean {
+  const folded = (text: string) =>
+    text
+      .normalize("NFD")
+      .replaceAll(/\p{M}/gu, "")
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\d]+/gu, " ");
+  const tokens = search.flatMap((word) =>
+    folded(word)
+      .split(" ")
+      .filter((token) => token !== ""),
+  );
+  const text = ` ${folded(name ?? "")}`;
+  return tokens.length > 0 && tokens.every((token) => text.includes(token.length > 2 ? token : ` ${token}`));
+}
+
 /** A request, and the predicate that it stands for. */
 function randomQuery(random: Random): { query: Omit<AppQuery, "max">; holds: Condition } {
   const conditions: Condition[] = [];
-  const query: Omit<AppQuery, "max"> = { sort: random.pick(appSorts), descending: random.chance(0.5) };
+  const query: Omit<AppQuery, "max"> = {
+    sort: random.pick(appSorts.filter((sort) => sort !== "relevance")),
+    descending: random.chance(0.5),
+    // Small ones, so that 80 apps meet every way in which a page is found.
+    limits: random.pick([undefined, { gather: 4, walk: 15, most: 30 }, { gather: 0, walk: 4, most: 0 }]),
+  };
   const sometimes = (build: () => Condition) => {
     if (random.chance(0.15)) conditions.push(build());
   };
@@ -299,15 +321,19 @@ function randomQuery(random: Random): { query: Omit<AppQuery, "max">; holds: Con
     return ({ steam_release_date }) => steam_release_date !== null && (steam_release_date ?? "") < day(3);
   });
   sometimes(() => {
-    const search = random.pick([["half"], ["LIFE", "half"], ["%"], ["_"], ["\\"], ["Ω"]]);
+    const search = random.pick([["half"], ["LIFE", "hálf"], ["%"], ["50%", "of"], ["a\\b"], ["Ω"], ["ga"]]);
     query.words = search;
-    return ({ name }) => search.every((word) => name?.toLowerCase().includes(word.toLowerCase()));
+    if (random.chance(0.5)) query.sort = "relevance";
+    return ({ name }) => isFound(name ?? null, search);
   });
   return { query, holds: (app) => conditions.every((condition) => condition(app)) };
 }
 
 /** Sort key of an app, as the model compares it; names are compared by the database alone. */
-const keyOf: Record<Exclude<AppSort, "name" | "updated">, (app: StoredRecord) => number | string | null> = {
+const keyOf: Record<
+  Exclude<AppSort, "name" | "updated" | "relevance">,
+  (app: StoredRecord) => number | string | null
+> = {
   appid: ({ appid }) => appid,
   release_date: ({ steam_release_date }) => steam_release_date ?? null,
   reviews: ({ pics_review_percentage }) => pics_review_percentage ?? null,
@@ -343,7 +369,7 @@ forEachSqlDatabase("catalog_apps", (open) => {
 
   test(`hold exactly what fulfils all conditions, in order, each once (seed ${seed})`, async () => {
     let nonEmpty = 0;
-    for (let round = 0; round < 60; round++) {
+    for (let round = 0; round < 90; round++) {
       const { query, holds } = randomQuery(random);
       const expected = records.filter(holds);
       const found = await allPages(query, 7);
@@ -353,7 +379,7 @@ forEachSqlDatabase("catalog_apps", (open) => {
         told,
       ).toEqual(expected.map(({ appid }) => appid));
       nonEmpty += found.length > 0 ? 1 : 0;
-      if (query.sort === "name" || query.sort === "updated") {
+      if (query.sort === "name" || query.sort === "updated" || query.sort === "relevance") {
         // One page has the same order as several.
         expect(await allPages(query, 200), told).toEqual(found);
         continue;
@@ -362,7 +388,7 @@ forEachSqlDatabase("catalog_apps", (open) => {
       const direction = query.descending ? -1 : 1;
       const sorted = expected.toSorted((a, b) => {
         const [left, right] = [key(a), key(b)];
-        if (left === right) return a.appid - b.appid;
+        if (left === right) return (a.appid - b.appid) * direction;
         if (left === null || right === null) return left === null ? 1 : -1;
         return (left < right ? -1 : 1) * direction;
       });
