@@ -5,15 +5,17 @@ import { benchEmbedded, formatEmbedded } from "./embedded.ts";
 import { benchKept, formatKept } from "./kept.ts";
 import { benchKeyValues, type KeyValuesBench } from "./key-values.ts";
 import { benchLibrary, formatLibrary } from "./library.ts";
+import { benchLists, formatShapes } from "./lists.ts";
 import { benchMemory, formatMemory } from "./memory.ts";
 import { benchPace, formatPace } from "./pace.ts";
+import { benchSearch } from "./search.ts";
 import { table } from "./support/figures.ts";
 import { benchWire, formatWire } from "./wire.ts";
 import { benchWritePath, formatWritePath } from "./write-path.ts";
 
 /**
- * Runs all benchmarks, or the named ones, in sequence: `npm run bench [-- wire write-path kept key-values memory embedded pace collector library api]`.
- * Prints Markdown. All take about sixteen minutes; other load on the machine distorts the figures.
+ * Runs all benchmarks, or the named ones, in sequence: `npm run bench [-- wire write-path kept key-values memory embedded pace collector library api lists search]`.
+ * Prints Markdown. All take about half an hour; other load on the machine distorts the figures.
  */
 const benches: Record<string, { title: string; run: () => Promise<string> }> = {
   wire: { title: "From the wire to the tables", run: async () => formatWire(await benchWire()) },
@@ -25,6 +27,8 @@ const benches: Record<string, { title: string; run: () => Promise<string> }> = {
   pace: { title: "Pace", run: async () => formatPace(await benchPace()) },
   collector: { title: "Collector", run: async () => formatCollector(await benchCollector()) },
   api: { title: "Readers beside a bulk sync", run: async () => formatApi(await benchApi()) },
+  lists: { title: "Lists", run: async () => formatShapes(await benchLists()) },
+  search: { title: "Search by name", run: async () => formatShapes(await benchSearch()) },
   library: { title: "Matching a library", run: async () => formatLibrary(await benchLibrary()) },
 };
 

@@ -60,6 +60,16 @@ export function databaseChecks(config: Config | null, open: () => Promise<Catalo
       },
     },
     {
+      name: "search",
+      async run() {
+        if (source === null) return unopened;
+        if (!hasSchema) return skipped("The schema is missing or outdated.");
+        const { db } = source;
+        if (db === null) return skipped("The process that owns the database answers searches.");
+        return search((await db.rpc("catalog_search_index")) as { trigrams: boolean });
+      },
+    },
+    {
       name: "unread keys",
       async run() {
         if (source === null) return unopened;
@@ -96,6 +106,14 @@ async function measureMs(work: () => Promise<unknown>): Promise<number> {
   const startedAt = performance.now();
   await work();
   return performance.now() - startedAt;
+}
+
+function search({ trigrams }: { trigrams: boolean }): Finding {
+  if (trigrams) return ok("by trigrams (pg_trgm), close misses included");
+  return warning(
+    "The extension pg_trgm is missing: a search finds names by the beginnings of their words, and no close misses. " +
+      "Have it installed (create extension pg_trgm) and the indexes made as the migration of the catalog's tables does.",
+  );
 }
 
 function openingFailure(error: unknown): Finding {

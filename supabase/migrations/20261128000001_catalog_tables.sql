@@ -165,60 +165,37 @@ begin
 end
 $$;
 
--- Search by name. Generated, so that rows of other applications have it, too. Both functions are pure; every role may call them.
--- Folds a text for comparison: lower case, without accents, apostrophes and dots, other punctuation as one space.
-create or replace function public.search_fold(value text) returns text
-language plpgsql immutable parallel safe
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  folded text := translate(lower(value), '.''’`™®©', '');
-begin
-  if octet_length(folded) <> length(folded) then
-    folded := lower(normalize(regexp_replace(normalize(folded, nfkd), '[\u0300-\u036f]', '', 'g'), nfc));
-  end if;
-  return btrim(regexp_replace(translate(folded, '!"#$%&()*+,-/:;<=>?@[\]^_{|}~–—“”‘「」『』【】・：！？、。', repeat(' ', 60)), '\s+', ' ', 'g'));
-end
-$$;
--- Text that a search looks through: ' stardew valley / 星露谷物语'. In scripts without spaces every character also begins a word of two
--- characters, after a last '/': ' 星露 露谷 谷物 物语 语'. The first 200 characters of each name.
-create or replace function public.search_text(name text, name_localized jsonb) returns text
-language plpgsql immutable parallel safe
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  line text := ' ' || public.search_fold(left(name, 200));
-begin
-  if jsonb_typeof(name_localized) = 'object' then
-    line := concat_ws(' / ', line, (
-      select string_agg(distinct public.search_fold(left(value, 200)), ' / ') from jsonb_each_text(name_localized) where value <> ''
-    ));
-  end if;
-  if line ~ '[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]' then
-    line := concat_ws(' / ', line, (
-      select string_agg(distinct btrim(substr(line, place, 2)), ' ') from generate_series(1, length(line)) as place
-      where substr(line, place, 1) ~ '[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]'
-    ));
-  end if;
-  return line;
-end
-$$;
+-- What a search by name looks through: ' stardew valley ¦ 星 露 谷 物 语', the name and its translations as catalog_fold (lists.sql) folds
+-- them: lower case, without accents, apostrophes and dots, other punctuation as a space, each character of a script without spaces as a word.
+-- Generated, so that rows of other applications have it, too; of built-in functions, so that every role may write them. As
+-- long as an index can hold.
 alter table public.apps
-  add column if not exists search_text text generated always as (public.search_text(name, name_localized)) stored;
+  add column if not exists search_text text generated always as (left(' ' || btrim(regexp_replace(regexp_replace(translate(lower(regexp_replace(
+    normalize(translate(
+      coalesce(left(name, 200), '') || coalesce(' ¦ ' || left(jsonb_path_query_array(name_localized, '$.*')::text, 1000), ''), '.''’`™®©', ''
+    ), nfkd), '[\u0300-\u036f\u3099\u309a]', '', 'g')),
+    '!"#$%&()*+,-/:;<=>?@[\]^_{|}~–—“”‘「」『』【】・：！？、。', repeat(' ', 60)),
+    '([\u3040-\u30ff\u3400-\u9fff])', ' \1 ', 'g'), '\s+', ' ', 'g')), 400)) stored,
+  -- A name that an index can hold.
+  add column if not exists sort_name text generated always as (left(name, 100)) stored;
 
 -- Sort orders of lists, each in both directions. What most apps have none of is indexed by type, too, since a list of the other types would
 -- have to read past all the rest.
-create index if not exists apps_by_name on public.apps (left(name, 100), appid);
+create index if not exists apps_by_name on public.apps (sort_name, appid) include (type);
 create index if not exists apps_by_release_date on public.apps (steam_release_date, appid);
 create index if not exists apps_by_type_and_release_date on public.apps (type, steam_release_date, appid);
 create index if not exists apps_by_reviews on public.apps (pics_review_percentage, appid);
 create index if not exists apps_by_type_and_reviews on public.apps (type, pics_review_percentage, appid);
-create index if not exists apps_by_update on public.apps (updated_at, appid);
+create index if not exists apps_by_update on public.apps (updated_at, appid) include (type);
+-- What lists filter, sort and search by, a quarter of the table: read in its place, by appid.
+create index if not exists apps_by_keys on public.apps (appid)
+  include (type, platforms, is_free, is_active, steam_release_date, pics_review_percentage, updated_at, sort_name, parent_appid, vr_support, ai_content, search_text);
 -- Filters.
 create index if not exists apps_by_parent on public.apps (parent_appid) where parent_appid is not null;
 create index if not exists apps_by_platforms on public.apps (platforms);
 create index if not exists apps_by_vr_support on public.apps (vr_support, appid) where vr_support is not null;
 create index if not exists apps_with_ai on public.apps (appid) where ai_content is not null;
+create index if not exists apps_with_live_ai on public.apps (appid) where ai_content @> array['live'];
 create index if not exists apps_inactive on public.apps (appid) where not is_active;
 
 comment on table public.apps is 'Every app Steam has or had, one row each, as PICS describes it.';
@@ -249,6 +226,7 @@ comment on column public.apps.family_sharing_excluded is 'Whether the app is exc
 comment on column public.apps.install_dir is 'Name of the folder under steamapps/common.';
 comment on column public.apps.must_own_appid is 'App that must be owned to buy this one. No foreign key, as for parent_appid.';
 comment on column public.apps.playtest_type is 'Steam''s code of a playtest (0 and 1 were seen); Steam does not document it.';
+comment on column public.apps.sort_name is 'The first 100 characters of the name, by which lists are sorted.';
 comment on column public.apps.search_text is 'What a search by name looks through: the name and its translations, folded.';
 comment on column public.apps.updated_at is 'When a column of this row last changed its value.';
 

@@ -777,7 +777,7 @@ create or replace function public.pics_app_images(appids integer[]) returns tabl
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
-  select a.appid, to_jsonb(a) - array['appid', 'created_at', 'updated_at', 'search_text'] || jsonb_build_object(
+  select a.appid, to_jsonb(a) - array['appid', 'created_at', 'updated_at', 'search_text', 'sort_name'] || jsonb_build_object(
     'tags', (select coalesce(jsonb_agg(r.tag_id order by r.tag_id), '[]') from public.app_steam_tags r where r.appid = a.appid),
     'genres', (select coalesce(jsonb_agg(r.genre_id order by r.genre_id), '[]') from public.app_genres r where r.appid = a.appid),
     'categories', (
@@ -2830,10 +2830,9 @@ $$;
 
 -- Filters of a request of catalog_apps as SQL.
 --   unknown  the filter whose value does not exist, or null
---   probes   conditions on one row `a` of apps, joined by "and"
---   sources  for each filter with an index: a query of the appids that fulfil it
--- The filters by which the sort order is indexed, too, are left to catalog_orders: `type` when it is the only one, the release dates.
-create or replace function public.catalog_conditions(request jsonb, out unknown jsonb, out probes text, out sources text[])
+--   probes   a condition on one row `a` of apps for each filter
+--   sources  for each probe: a query of the appids that fulfil it, from an index; null where most apps would
+create or replace function public.catalog_conditions(request jsonb, out unknown jsonb, out probes text[], out sources text[])
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
@@ -2845,7 +2844,7 @@ declare
   verdict record;
   wanted text[];
 begin
-  probes := 'true';
+  probes := '{}';
   sources := '{}';
   for condition in select * from jsonb_array_elements(request -> 'relations') loop
     ids := public.catalog_ids(condition ->> 0, condition ->> 1);
@@ -2860,7 +2859,7 @@ begin
       ('tag', 'app_steam_tags', 'tag_id'), ('genre', 'app_genres', 'genre_id'), ('category', 'app_categories', 'category_id')
     ) as r(name, junction, id_column)
     where r.name = condition ->> 0;
-    probes := probes || format(' and (select true from public.%I r where r.appid = a.appid and r.%I = any (%L) limit 1)',
+    probes := probes || format('(select true from public.%I r where r.appid = a.appid and r.%I = any (%L) limit 1)',
                                relation.junction, relation.id_column, ids);
     sources := sources || format('select appid from public.%I where %I = any (%L)', relation.junction, relation.id_column, ids);
   end loop;
@@ -2881,32 +2880,31 @@ begin
     where request ? v.filter
   loop
     wanted := array(select jsonb_array_elements_text(request -> verdict.filter));
-    probes := probes || format(' and (select true from public.app_steam_deck d where d.appid = a.appid and d.%I = any (%L))',
+    probes := probes || format('(select true from public.app_steam_deck d where d.appid = a.appid and d.%I = any (%L))',
                                verdict.column_name, wanted);
     sources := sources || format('select appid from public.app_steam_deck where %I = any (%L)', verdict.column_name, wanted);
   end loop;
   if request ? 'vr' then
     wanted := array(select jsonb_array_elements_text(request -> 'vr'));
-    probes := probes || format(' and a.vr_support = any (%L)', wanted);
+    probes := probes || format('a.vr_support = any (%L)', wanted);
     sources := sources || format('select appid from public.apps where vr_support = any (%L)', wanted);
   end if;
   if request ? 'ai' then
     wanted := array(select jsonb_array_elements_text(request -> 'ai'));
-    probes := probes || ' and (' || (
+    probes := probes || ('(' || (
       select string_agg(
         case value when 'any' then 'a.ai_content is not null' when 'none' then 'a.ai_content is null'
           else format('%L = any (a.ai_content)', value) end,
         ' or '
       )
       from unnest(wanted) as value
-    ) || ')';
-    if not 'none' = any (wanted) then
-      sources := sources || 'select appid from public.apps where ai_content is not null'::text;
-    end if;
+    ) || ')');
+    sources := sources || case when not 'none' = any (wanted) then
+      'select appid from public.apps where ai_content ' || case when wanted = '{live}' then '@> array[''live'']' else 'is not null' end end;
   end if;
   if request ? 'types' then
     wanted := array(select jsonb_array_elements_text(request -> 'types'));
-    probes := probes || format(' and a.type = any (%L)', wanted);
+    probes := probes || format('a.type = any (%L)', wanted);
     sources := sources || format('select appid from public.apps where type = any (%L)', wanted);
   end if;
   if request ? 'platforms' then
@@ -2915,33 +2913,32 @@ begin
       select used from unnest(public.catalog_distinct('platforms')) as used
       where string_to_array(used, ',') @> array(select jsonb_array_elements_text(request -> 'platforms'))
     );
-    probes := probes || format(' and a.platforms = any (%L)', wanted);
+    probes := probes || format('a.platforms = any (%L)', wanted);
     sources := sources || format('select appid from public.apps where platforms = any (%L)', wanted);
   end if;
   if request ? 'parent' then
-    probes := probes || format(' and a.parent_appid = %L::integer', request ->> 'parent');
+    probes := format('a.parent_appid = %L::integer', request ->> 'parent') || probes;
     sources := format('select appid from public.apps where parent_appid = %L::integer', request ->> 'parent') || sources;
   end if;
   if request ? 'free' then
-    probes := probes || case when (request ->> 'free')::boolean then ' and a.is_free' else ' and a.is_free is not true' end;
+    probes := probes || case when (request ->> 'free')::boolean then 'a.is_free' else 'a.is_free is not true' end;
+    sources := sources || null::text;
   end if;
   if request ? 'active' then
-    probes := probes || case when (request ->> 'active')::boolean then ' and a.is_active' else ' and not a.is_active' end;
-    if not (request ->> 'active')::boolean then
-      sources := sources || 'select appid from public.apps where not is_active'::text;
-    end if;
+    probes := probes || case when (request ->> 'active')::boolean then 'a.is_active' else 'not a.is_active' end;
+    sources := sources || case when not (request ->> 'active')::boolean then 'select appid from public.apps where not is_active' end;
   end if;
   if request ? 'released_since' or request ? 'released_before' then
     condition := jsonb_build_object(
       'since', coalesce(request ->> 'released_since', '-infinity'), 'before', coalesce(request ->> 'released_before', 'infinity'));
-    probes := probes || format(' and a.steam_release_date >= %L and a.steam_release_date < %L', condition ->> 'since', condition ->> 'before');
+    probes := probes || format('a.steam_release_date >= %L and a.steam_release_date < %L', condition ->> 'since', condition ->> 'before');
     sources := sources || format('select appid from public.apps where steam_release_date >= %L and steam_release_date < %L',
                                  condition ->> 'since', condition ->> 'before');
   end if;
   if request ? 'changed_since' then
     -- A change of a relation does not touch the row of the app; the history has it.
     probes := probes || format(
-      ' and (a.updated_at >= %1$L
+      '(a.updated_at >= %1$L
         or (select c.detected_at from public.app_changes c where c.appid = a.appid order by c.id desc limit 1) >= %1$L)',
       request ->> 'changed_since');
     sources := sources || format(
@@ -2951,7 +2948,7 @@ begin
   end if;
   if request ? 'appids' then
     sources := format('select unnest(%L::integer[]) as appid', array(select jsonb_array_elements_text(request -> 'appids')::integer)) || sources;
-    probes := probes || format(' and a.appid = any (%L)', array(select jsonb_array_elements_text(request -> 'appids')::integer));
+    probes := format('a.appid = any (%L)', array(select jsonb_array_elements_text(request -> 'appids')::integer)) || probes;
   end if;
 end
 $$;
@@ -3030,9 +3027,10 @@ $$;
 --   shown      of the key in the cursor
 --   direction  of key and appid: '' or ' desc'
 --   windows    conditions of the parts, without what the last page had or came before it
+--   branches   conditions of the orders that each part is merged from: one for each type, where types are in the index
 -- Apps without a key come last. Ties are in the order of their appids, and descending where the keys descend, so that one index has both.
--- Relevance is here the order of its third class (catalog_relevance): by reviews.
-create or replace function public.catalog_order(request jsonb, out key text, out shown text, out direction text, out windows text[])
+-- Relevance is here the order of what is common: by reviews.
+create or replace function public.catalog_order(request jsonb, out key text, out shown text, out direction text, out windows text[], out branches text[])
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
@@ -3048,13 +3046,13 @@ declare
     else nullif(request -> 'after', 'null') end;
   last_appid constant integer := (after ->> 'appid')::integer;
   key_type text;
-  part text := 'true';
 begin
   windows := '{}';
+  branches := array['true'];
   direction := case when is_descending then ' desc' else '' end;
   select o.key, o.type into key, key_type
   from (values
-    ('appid', 'a.appid', 'integer'), ('name', 'left(a.name, 100)', 'text'), ('release_date', 'a.steam_release_date', 'timestamptz'),
+    ('appid', 'a.appid', 'integer'), ('name', 'a.sort_name', 'text'), ('release_date', 'a.steam_release_date', 'timestamptz'),
     ('reviews', 'a.pics_review_percentage', 'smallint'), ('updated', 'a.updated_at', 'timestamptz')
   ) as o(sort, key, type)
   where o.sort = sorted_by;
@@ -3064,22 +3062,31 @@ begin
     return;
   end if;
   -- Indexed with the type in front: most of the other types have neither date nor reviews.
-  if sorted_by in ('reviews', 'release_date') and jsonb_array_length(request -> 'types') = 1 then
-    part := format('a.type = %L', request -> 'types' ->> 0);
+  if sorted_by in ('reviews', 'release_date') and request ? 'types' then
+    branches := array(select format('a.type = %L', type) from jsonb_array_elements_text(request -> 'types') as type);
   end if;
   if after is null or after ->> 'key' is not null then
     windows := windows || (
-      part || format(' and %s is not null', key)
+      format('%s is not null', key)
       || case when sorted_by = 'release_date' and request ? 'released_since' then format(' and %s >= %L', key, request ->> 'released_since') else '' end
       || case when sorted_by = 'release_date' and request ? 'released_before' then format(' and %s < %L', key, request ->> 'released_before') else '' end
       || case when after is null then '' else format(' and (%s, a.appid) %s (%L::%s, %s)', key, beyond, after ->> 'key', key_type, last_appid) end
     );
   end if;
   if sorted_by <> 'updated' and not request ?| (case when sorted_by = 'release_date' then array['released_since', 'released_before'] else '{}'::text[] end) then
-    windows := windows || (part || format(' and %s is null', key)
+    windows := windows || (format('%s is null', key)
       || case when after is null or after ->> 'key' is not null then '' else format(' and a.appid %s %s', beyond, last_appid) end);
   end if;
 end
+$$;
+
+-- The columns of apps that conditions may name: those of apps_by_keys, which is read instead of the table.
+create or replace function public.catalog_columns() returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  select 'appid, type, platforms, is_free, is_active, steam_release_date, pics_review_percentage, updated_at, sort_name, parent_appid, vr_support,
+    ai_content, search_text';
 $$;
 
 -- Walks the index of the sort order through a part of it (see catalog_order) and returns the first `needed` apps that pass the probes, in
@@ -3090,63 +3097,128 @@ create or replace function public.catalog_walk(
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  -- What the index of the order has beside the key.
+  present constant text := case when key = 'a.appid' then public.catalog_columns() when part ~ '^a\.type' then 'appid, ' || key
+    else 'appid, a.type, ' || key end;
+  ordered constant text := format('select a.%4$s from public.apps a where %1$s order by %2$s%3$s, a.appid%3$s', part, key, direction, present);
 begin
   execute format(
-    'select coalesce(array_agg(appid), ''{}''), coalesce(array_agg(key), ''{}'') from (
-       select a.appid, (%4$s)::text as key
-       from (select * from public.apps a where %1$s order by %2$s%3$s, a.appid%3$s limit %5$L) a
-       where %6$s limit %7$s
-     ) page',
-    part, key, direction, shown, walk, probes, needed
+    'select coalesce(array_agg(appid), ''{}''), coalesce(array_agg((%1$s)::text), ''{}'') from (select a.* from %2$s where %3$s limit %4$s) a',
+    shown,
+    format(case when key = 'a.appid' or probes !~ 'a\.(?!appid|type)' then '(%1$s limit %2$L) a'
+      -- One more lookup a row, for the other columns. `offset 0` keeps the probes out of it.
+      else '(%1$s limit %2$L) o cross join lateral (select %3$s from public.apps a where a.appid = o.appid offset 0) a' end,
+      ordered, walk, public.catalog_columns()),
+    probes, needed
   ) into appids, keys;
   is_short := false;
   if walk is not null and cardinality(appids) < needed then
-    execute format('select exists (select from public.apps a where %1$s order by %2$s%3$s, a.appid%3$s offset %4$s limit 1)',
-                   part, key, direction, walk) into is_short;
+    execute format('select exists (%s offset %s limit 1)', ordered, walk) into is_short;
   end if;
 end
 $$;
 
 -- Those of some apps that fulfil a condition, the first `needed` of them in order.
 create or replace function public.catalog_pick(
-  candidates integer[], condition text, key text, shown text, order_by text, needed integer, out appids integer[], out keys text[]
+  candidates integer[], condition text, shown text, order_by text, needed integer, out appids integer[], out keys text[]
 )
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  -- `offset 0` keeps the conditions out of the lookups by primary key, so that no other index is read for them.
   execute format(
-    'select coalesce(array_agg(appid), ''{}''), coalesce(array_agg(shown), ''{}'')
-     from (
-       select a.appid, %2$s as key, (%3$s)::text as shown
-       from (select distinct appid from unnest($1) as appid) candidate
-       cross join lateral (select * from public.apps a where a.appid = candidate.appid offset 0) a
-       where %1$s order by %4$s limit %5$s
-     ) page',
-    condition, key, shown, order_by, needed
+    'select coalesce(array_agg(appid), ''{}''), coalesce(array_agg((%2$s)::text), ''{}'') from (
+       select a.* from %5$s where %1$s order by %3$s limit %4$s
+     ) a',
+    condition, shown, order_by, needed,
+    -- Of many apps, which a table of their relations names, nothing but the appid may be needed.
+    case when cardinality(candidates) > 1000 and condition || order_by !~ 'a\.(?!appid)' then '(select distinct appid from unnest($1) as appid) a'
+      else format(
+        '(select distinct appid from unnest($1) as appid) o cross join lateral (select %s from public.apps a where a.appid = o.appid offset 0) a',
+        public.catalog_columns()) end
   ) into appids, keys using candidates;
 end
 $$;
 
--- Appids of the source with the fewest, or null when each has more than `most`.
-create or replace function public.catalog_least(sources text[], most integer) returns integer[]
+-- The filter that drives a search: the first with at most `most` apps, or the one with the fewest.
+--   driving  its appids, null where each has more
+--   others   the probes of the other filters
+create or replace function public.catalog_driver(probes text[], sources text[], most integer, first boolean, out driving integer[], out others text[])
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  source text;
   ids integer[];
-  least integer[];
+  chosen integer;
 begin
-  foreach source in array sources loop
-    ids := public.catalog_gather(source, coalesce(cardinality(least), most + 1));
-    if cardinality(ids) < coalesce(cardinality(least), most + 1) then
-      least := ids;
+  for place in 1 .. cardinality(sources) loop
+    continue when sources[place] is null;
+    ids := public.catalog_gather(sources[place], coalesce(cardinality(driving), most + 1));
+    if cardinality(ids) < coalesce(cardinality(driving), most + 1) then
+      driving := ids;
+      chosen := place;
+      exit when first;
     end if;
   end loop;
-  return least;
+  others := case when chosen is null then probes else probes[:chosen - 1] || probes[chosen + 1:] end;
 end
+$$;
+
+-- One condition of several.
+create or replace function public.catalog_all(conditions text[]) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$ select coalesce(nullif(array_to_string(conditions, ' and '), ''), 'true') $$;
+
+-- Walks the parts of an order (see catalog_order) one after the other, each merged from its branches. `is_short` as catalog_walk returns it:
+-- the apps are not in order, then.
+create or replace function public.catalog_merge(
+  sorting record, probes text, walk integer, needed integer, out appids integer[], out keys text[], out is_short boolean
+)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  part text;
+  branch text;
+  found integer[];
+  page record;
+begin
+  appids := '{}';
+  keys := '{}';
+  is_short := false;
+  foreach part in array sorting.windows loop
+    exit when cardinality(appids) = needed;
+    found := '{}';
+    foreach branch in array sorting.branches loop
+      page := public.catalog_walk(branch || ' and ' || part, probes, sorting.key, sorting.shown, sorting.direction, walk, needed - cardinality(appids));
+      if page.is_short then
+        is_short := true;
+        appids := appids || found || page.appids;
+        return;
+      end if;
+      found := found || page.appids;
+    end loop;
+    if cardinality(sorting.branches) > 1 then
+      page := public.catalog_pick(
+        found, 'true', sorting.shown, format('%1$s%2$s, a.appid%2$s', sorting.key, sorting.direction), needed - cardinality(appids));
+    end if;
+    appids := appids || page.appids;
+    keys := keys || page.keys;
+  end loop;
+end
+$$;
+
+-- Folds a text as the generated column `search_text` does.
+create or replace function public.catalog_fold(value text) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  select btrim(regexp_replace(regexp_replace(translate(lower(regexp_replace(
+    normalize(translate(value, '.''’`™®©', ''), nfkd), '[\u0300-\u036f\u3099\u309a]', '', 'g')),
+    '!"#$%&()*+,-/:;<=>?@[\]^_{|}~–—“”‘「」『』【】・：！？、。', repeat(' ', 60)),
+    '([\u3040-\u30ff\u3400-\u9fff])', ' \1 ', 'g'), '\s+', ' ', 'g'));
 $$;
 
 -- Search by name: words of a request of catalog_apps as SQL. Each must be in the name or in one of its translations, in any order; words of
@@ -3160,41 +3232,51 @@ language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  folded constant text := public.catalog_fold((select string_agg(word, ' ') from jsonb_array_elements_text(words) as word));
+  -- Characters of a script without spaces stay together: ' 星 露' is what their place in a name looks like.
   tokens constant text[] := array(
-    select token from jsonb_array_elements_text(words) with ordinality as given(word, place)
-    cross join lateral string_to_table(public.search_fold(word), ' ') as token
-    where token <> '' group by token order by min(place) limit 8
+    select token
+    from regexp_matches(folded, '[\u3040-\u30ff\u3400-\u9fff](?: [\u3040-\u30ff\u3400-\u9fff])*|[^ \u3040-\u30ff\u3400-\u9fff]+', 'g')
+      with ordinality as found(match, place)
+    cross join lateral unnest(match) as token
+    group by token order by min(place) limit 8
   );
   trigrams constant name := (
     select n.nspname from pg_extension e join pg_namespace n on n.oid = e.extnamespace
     where e.extname = 'pg_trgm' and to_regclass('public.apps_by_trigram') is not null
   );
   -- The index of words is there where the extension, or its knowledge of letters beyond ASCII, is not.
-  by_word constant boolean := to_regclass('public.apps_by_word') is not null and (trigrams is null or array_to_string(tokens, '') ~ '[^\x01-\x7f]');
-  -- Scripts without spaces: two characters begin a word of their own (search_text).
-  is_spaced constant boolean := array_to_string(tokens, '') !~ '[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]';
+  by_word constant boolean := to_regclass('public.apps_by_word') is not null and (trigrams is null or folded ~ '[^\x01-\x7f]');
 begin
-  phrase := ' ' || array_to_string(tokens, ' ');
+  phrase := ' ' || folded;
   condition := coalesce((
-    select string_agg(format('a.search_text like %L', case when length(token) < 3 or by_word and is_spaced then '% ' else '%' end || token || '%'), ' and ')
+    select string_agg(format('a.search_text like %L', case when length(token) > 2 and not by_word and token !~ ' ' then '%' else '% ' end || token || '%'), ' and ')
     from unnest(tokens) as token
   ), 'false');
   source := 'select a.appid from public.apps a where ' || condition;
   if by_word and tokens <> '{}' then
     source := source || format(
       ' and array_to_tsvector(string_to_array(ltrim(a.search_text), '' '')) @@ %L::tsquery',
-      (select string_agg(quote_literal(case when is_spaced then token else left(token, 2) end) || ':*', ' & ') from unnest(tokens) as token));
+      (select string_agg(quote_literal(word) || ':*', ' & ') from unnest(tokens) as token cross join lateral string_to_table(token, ' ') as word));
   end if;
   if trigrams is not null then
     near := (
       select format('select a.appid from public.apps a where %2$s order by %1$I.word_similarity(%3$L, a.search_text) desc, a.appid',
                     trigrams, string_agg(format('a.search_text operator(%I.%%>) %L', trigrams, token), ' and '), phrase)
-      from unnest(tokens) as token where length(token) > 3
+      from unnest(tokens) as token where length(token) > 3 and token !~ ' '
       having count(*) > 0
     );
     perform set_config('pg_trgm.word_similarity_threshold', '0.5', true);
   end if;
 end
+$$;
+
+-- What searches by name read, for `doctor`: {"trigrams": whether the extension and its index are there}.
+create or replace function public.catalog_search_index() returns jsonb
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select jsonb_build_object('trigrams', exists (select from pg_extension where extname = 'pg_trgm') and to_regclass('public.apps_by_trigram') is not null);
 $$;
 
 -- Search: a page of the apps that match all filters, by keyset pagination. Absent filters do not restrict the result.
@@ -3209,7 +3291,8 @@ $$;
 --             "limits": {"gather", "walk", "most"} rows, of tests}
 --   reply    {"apps": [an `AppSummary` of src/catalog/views.ts, …], "next": for another page, or null}
 --            or {"unknown": ["tag", "Puzle"]}: the filter whose value does not exist
--- Apps without a value to sort by come last; ties are ordered by appid, in the direction of the sort.
+-- Apps without a value to sort by come last; ties are ordered by appid, in the direction of the sort. Relevance: the whole name, then its
+-- beginning, then the better reviewed; by reviews alone where more than `gather` apps match.
 create or replace function public.catalog_apps(request jsonb) returns jsonb
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -3226,13 +3309,9 @@ declare
   filters record;
   sorting record;
   search record;
-  by_words text[] := '{}';
   rank text;
   last_rank integer;
-  first integer;
-  source text;
-  part text;
-  ids integer[];
+  unordered text[];
   driving integer[];
   page record;
   chosen integer[] := '{}';
@@ -3246,70 +3325,61 @@ begin
 
   if request ? 'words' then
     search := public.catalog_search(request -> 'words');
-    driving := public.catalog_gather(search.source, gather + 1);
+    -- Half as many: a match of trigrams is looked up in the table.
+    driving := public.catalog_gather(search.source, gather / 2 + 1);
     if cardinality(driving) = 0 and search.near is not null then
-      -- Close misses, at most so many. Their order by relevance is that of `near`.
+      -- Close misses, at most so many, in the order of `near`.
       driving := public.catalog_gather(search.near, 200);
       rank := '3000 + array_position($1, a.appid)';
-    elsif cardinality(driving) > gather then
+    elsif cardinality(driving) > gather / 2 then
       driving := null;
-      filters.probes := filters.probes || ' and ' || search.condition;
-      by_words := array[search.source];
+      filters.probes := filters.probes || search.condition;
+      filters.sources := filters.sources || search.source;
     end if;
-    rank := coalesce(rank, format(
-      '2100 - coalesce(a.pics_review_percentage, -1) - case when a.search_text = %1$L or a.search_text like %1$L || '' /%%'' then 2000
-       when a.search_text like %1$L || ''%%'' then 1000 else 0 end', search.phrase));
   end if;
-  foreach source in array filters.sources loop
-    exit when driving is not null;
-    ids := public.catalog_gather(source, gather + 1);
-    if cardinality(ids) <= gather then
-      driving := ids;
-    end if;
-  end loop;
+  if driving is null then
+    select * into driving, filters.probes from public.catalog_driver(filters.probes, filters.sources, gather, true);
+  end if;
 
-  if request ->> 'sort' = 'relevance' then
+  if driving is not null and request ->> 'sort' = 'relevance' then
     last_rank := (request -> 'after' ->> 'key')::integer;
-    part := case when last_rank is null then '' else
-      format(' and (%1$s > %2$s or %1$s = %2$s and a.appid < %3$s)', '(' || rank || ')', last_rank, request -> 'after' ->> 'appid') end;
-    if driving is not null then
-      page := public.catalog_pick(driving, filters.probes || part, rank, rank, 'key, appid desc', max_apps + 1);
-      chosen := page.appids;
-      keys := page.keys;
-      sorting.windows := '{}';
-      driving := null;
-    else
-      -- Names that begin with the words come first, unless too many do.
-      ids := public.catalog_gather(format('select appid from public.apps where search_text like %L', search.phrase || '%'), gather + 1);
-      if cardinality(ids) <= gather then
-        page := public.catalog_pick(ids, filters.probes || part, rank, rank, 'key, appid desc', max_apps + 1);
-        chosen := page.appids;
-        keys := page.keys;
-        filters.probes := filters.probes || format(' and a.search_text not like %L', search.phrase || '%');
+    rank := coalesce(rank, format(
+      '(2100 - coalesce(a.pics_review_percentage, -1) - case when a.search_text = %1$L or a.search_text like %1$L || '' ¦%%'' then 2000
+        when a.search_text like %1$L || ''%%'' then 1000 else 0 end)', search.phrase));
+    page := public.catalog_pick(
+      driving,
+      public.catalog_all(filters.probes) || case when last_rank is null then ''
+        else format(' and (%1$s > %2$s or %1$s = %2$s and a.appid < %3$s)', rank, last_rank, request -> 'after' ->> 'appid') end,
+      rank, rank || ', appid desc', max_apps + 1
+    );
+  else
+    if driving is null then
+      -- The branches of the order stand for the types.
+      unordered := case when sorting.branches = '{true}' then filters.probes
+        else array_remove(filters.probes, format('a.type = any (%L)', array(select jsonb_array_elements_text(request -> 'types')))) end;
+      page := public.catalog_merge(sorting, public.catalog_all(unordered), walk, max_apps + 1);
+      if page.is_short and cardinality(page.appids) > max_apps / 8 then
+        -- Three times the rows that the rest should take by what these had: still fewer than a common filter has.
+        page := public.catalog_merge(
+          sorting, public.catalog_all(unordered), 3 * walk * (max_apps + 1) / cardinality(page.appids), max_apps + 1);
+      end if;
+      if page.is_short then
+        select * into driving, filters.probes from public.catalog_driver(filters.probes, filters.sources, most, false);
+        if driving is null then
+          page := public.catalog_merge(sorting, public.catalog_all(unordered), null, max_apps + 1);
+        end if;
       end if;
     end if;
-  end if;
-
-  first := cardinality(chosen);
-  foreach part in array sorting.windows loop
-    exit when driving is not null or cardinality(chosen) > max_apps;
-    page := public.catalog_walk(part, filters.probes, sorting.key, sorting.shown, sorting.direction, walk, max_apps + 1 - cardinality(chosen));
-    if page.is_short then
-      driving := public.catalog_least(filters.sources || by_words, most);
-      exit when driving is not null;
-      page := public.catalog_walk(part, filters.probes, sorting.key, sorting.shown, sorting.direction, null, max_apps + 1 - cardinality(chosen));
+    if driving is not null then
+      page := public.catalog_pick(
+        driving,
+        format('((%s)) and %s', coalesce(nullif(array_to_string(sorting.windows, ') or ('), ''), 'false'), public.catalog_all(filters.probes)),
+        sorting.shown, format('%1$s%2$s nulls last, a.appid%2$s', sorting.key, sorting.direction), max_apps + 1
+      );
     end if;
-    chosen := chosen || page.appids;
-    keys := keys || page.keys;
-  end loop;
-  if driving is not null then
-    page := public.catalog_pick(
-      driving, format('((%s)) and %s', coalesce(nullif(array_to_string(sorting.windows, ') or ('), ''), 'false'), filters.probes), sorting.key, sorting.shown,
-      format('key%1$s nulls last, appid%1$s', sorting.direction), max_apps + 1 - first
-    );
-    chosen := chosen[:first] || page.appids;
-    keys := keys[:first] || page.keys;
   end if;
+  chosen := page.appids;
+  keys := page.keys;
 
   return jsonb_build_object(
     'apps', public.catalog_summaries(chosen[:max_apps]),
@@ -3345,13 +3415,17 @@ $$;
 create or replace function public.catalog_companies(request jsonb) returns jsonb
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off
 as $$
 declare
   kind constant text := request ->> 'kind';
   max_names constant integer := (request ->> 'max')::integer;
-  patterns constant text[] := array(
-    select '%' || regexp_replace(word, '([\\%_])', '\\\1', 'g') || '%' from jsonb_array_elements_text(request -> 'words') as word
-  );
+  -- Conditions one by one: an index of trigrams answers no array of patterns.
+  has_words constant text := coalesce((
+    select string_agg(format(' and name ilike %L', '%' || regexp_replace(word, '([\\%_])', '\\\1', 'g') || '%'), '')
+    from jsonb_array_elements_text(request -> 'words') as word
+  ), '');
   page jsonb;
 begin
   execute format($sql$
@@ -3360,10 +3434,10 @@ begin
     ), '[]')
     from (
       select id, name from public.%1$I
-      where ($1 is null or name > $1) and name ilike all ($2)
-      order by name limit $3 + 1
+      where ($1 is null or name > $1)%4$s
+      order by name limit $2 + 1
     ) n
-  $sql$, kind, 'app_' || kind, rtrim(kind, 's') || '_id') into page using request ->> 'after', patterns, max_names;
+  $sql$, kind, 'app_' || kind, rtrim(kind, 's') || '_id', has_words) into page using request ->> 'after', max_names;
   return jsonb_build_object('companies', case when jsonb_array_length(page) > max_names then page - max_names else page end,
                             'has_more', jsonb_array_length(page) > max_names);
 end
@@ -3376,6 +3450,8 @@ $$;
 create or replace function public.catalog_similar(request jsonb) returns jsonb
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off
 as $$
 declare
   value constant text := lower(request ->> 'value');

@@ -770,7 +770,7 @@ create or replace function public.pics_app_images(appids integer[]) returns tabl
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
-  select a.appid, to_jsonb(a) - array['appid', 'created_at', 'updated_at', 'search_text'] || jsonb_build_object(
+  select a.appid, to_jsonb(a) - array['appid', 'created_at', 'updated_at', 'search_text', 'sort_name'] || jsonb_build_object(
     'tags', (select coalesce(jsonb_agg(r.tag_id order by r.tag_id), '[]') from public.app_steam_tags r where r.appid = a.appid),
     'genres', (select coalesce(jsonb_agg(r.genre_id order by r.genre_id), '[]') from public.app_genres r where r.appid = a.appid),
     'categories', (

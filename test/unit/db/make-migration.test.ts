@@ -54,7 +54,7 @@ describe("makeMigration", () => {
     onTestFinished(() => rm(dir, { recursive: true }));
     await mkdir(join(dir, "migrations"));
     await mkdir(join(dir, "routines"));
-    for (const home of ["pics", "collector", "library", "read"]) await writeRoutines(home, "");
+    for (const home of ["pics", "collector", "library", "read", "lists"]) await writeRoutines(home, "");
     await writeRoutines("security", "select public.pics_secure_functions();\n");
     await writeFile(join(dir, "migrations", "20260101000001_tables.sql"), "create table public.t (a int);\n");
     await writeFile(join(dir, "migrations", "20260101000002_routines.sql"), "");

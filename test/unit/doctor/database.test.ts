@@ -54,6 +54,7 @@ describe("databaseChecks", () => {
       },
       { result: "skipped", summary: expect.stringContaining("applied them when it started") },
       { result: "ok", summary: "254,113 apps; loaded 2026-11-20; 0 pending; 0 failing; 0 workers" },
+      { result: "skipped", summary: "The process that owns the database answers searches." },
       { result: "ok", summary: "0 keys of Steam's app info are not read; none is new within 7 days" },
     ]);
     expect(closed).toBe(1);
@@ -82,19 +83,19 @@ describe("databaseChecks", () => {
       first_seen_at: "2026-11-27T10:00:00Z",
     };
     const unread_keys = { count: 512, new_count: 3, new: [key, { ...key, path: "ufo", payloads: 1 }] };
-    expect((await examine({ catalog: { ...catalog, unread_keys } })).outcomes[3]).toMatchObject({
+    expect((await examine({ catalog: { ...catalog, unread_keys } })).outcomes[4]).toMatchObject({
       name: "unread keys",
       result: "warning",
       summary:
         "512 keys of Steam's app info are not read; new within 7 days: " +
         "common.steam_ [2Jvr (1,234 ×, first on app 440), ufo (1 ×, first on app 440), 1 more",
     });
-    expect((await examine({ catalog: null })).outcomes[3]).toMatchObject({ result: "skipped" });
+    expect((await examine({ catalog: null })).outcomes[4]).toMatchObject({ result: "skipped" });
   });
 
   it("closes the database when the catalog cannot be read", async () => {
     const { outcomes, closed } = await examine({}, () => Promise.reject(new Error("broken")));
-    expect(outcomes.slice(2)).toMatchObject([{ result: "failed" }, { result: "skipped" }]);
+    expect(outcomes.slice(2)).toMatchObject([{ result: "failed" }, { result: "skipped" }, { result: "skipped" }]);
     expect(closed).toBe(1);
   });
 
@@ -118,6 +119,6 @@ describe("databaseChecks", () => {
 
   it("does not open the database without a valid configuration", async () => {
     const outcomes = await run(() => Promise.reject(new Error("opened")), null);
-    expect(outcomes.map(({ result }) => result)).toEqual(["skipped", "skipped", "skipped", "skipped"]);
+    expect(outcomes.map(({ result }) => result)).toEqual(["skipped", "skipped", "skipped", "skipped", "skipped"]);
   });
 });
