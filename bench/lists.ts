@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { SqlDatabase } from "../src/db/database.ts";
 import { openPglite } from "../src/db/pglite.ts";
 import { openPostgres } from "../src/db/postgres.ts";
-import { startCluster, superuser, urlOf } from "../test/support/cluster.ts";
+import { asSuperuser, startCluster, superuser, urlOf } from "../test/support/cluster.ts";
 import { fillScript, realNames } from "../test/support/generated-catalog/fill.ts";
 import { filtersOf, resolved, type Shape, shapes } from "../test/support/generated-catalog/shapes.ts";
 import { copyPgliteTemplate, silent } from "../test/support/templates.ts";
@@ -70,9 +70,13 @@ async function filledPostgres(apps: number, stack: AsyncDisposableStack): Promis
   const cluster = await startCluster({ durable: true });
   stack.defer(() => cluster.stop());
   const { name } = await freshDatabase(cluster.address, "postgres");
+  await asSuperuser(cluster.address, name, async (client) => {
+    await client.query(await fillScript(apps, realNames() ?? undefined));
+    await client.query("vacuum (analyze)");
+  });
   const db = await openPostgres({ url: urlOf(cluster.address, superuser, name), logger: silent, maxConnections: 1 });
   stack.defer(() => db.close());
-  return await filled(db, apps);
+  return db;
 }
 
 async function filledPglite(apps: number, stack: AsyncDisposableStack): Promise<SqlDatabase> {
@@ -82,10 +86,6 @@ async function filledPglite(apps: number, stack: AsyncDisposableStack): Promise<
   await copyPgliteTemplate(dataDir, true);
   const db = await openPglite({ dataDir, logger: silent, hangLimitMs: 1_800_000 });
   stack.defer(() => db.close());
-  return await filled(db, apps);
-}
-
-async function filled(db: SqlDatabase, apps: number): Promise<SqlDatabase> {
   await db.transaction(await fillScript(apps, realNames() ?? undefined));
   await db.query("vacuum (analyze)");
   return db;

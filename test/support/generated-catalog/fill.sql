@@ -96,10 +96,11 @@ order by d.n;
 insert into public.steam_tags (tag_id, name) select i, 'Tag ' || i from generate_series(1, 430) as i;
 -- 430 tags: the most used has 60 % of the games, the last a few dozen of 100,000.
 create temporary table chances as
-select i as id, sum(1 / pow(i + 4, 0.9) * exp(-i / 90.0)) over (order by i) / sum(1 / pow(i + 4, 0.9) * exp(-i / 90.0)) over () as up_to
+select i as id, (sum(1 / pow(i + 4, 0.9) * exp(-i / 90.0)) over (order by i) / sum(1 / pow(i + 4, 0.9) * exp(-i / 90.0)) over ())::numeric(12, 10) as up_to
 from generate_series(1, 430) as i;
 create temporary table tag_of as
-select p, (select min(id) from chances where up_to > p / 20000.0) as tag_id from generate_series(0, 19999) as p;
+select id as tag_id, generate_series(ceil(20000 * lag(up_to, 1, 0.0) over (order by id))::integer, ceil(20000 * up_to)::integer - 1) as p
+from chances;
 create unique index on tag_of (p) include (tag_id);
 analyze tag_of;
 insert into public.app_steam_tags (appid, tag_id, rank)
