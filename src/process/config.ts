@@ -66,6 +66,7 @@ const variables = {
   APP_ID_MAX: int(1, int32Max).optional(),
   BULK_BATCH_SIZE: int(1, 1000).prefault("200"),
   BULK_REQUEST_DELAY: seconds(0).prefault("0.5"),
+  METADATA_REQUEST_DELAY: seconds(0).optional(),
   BULK_CONCURRENCY: int(1, 32).prefault("4"),
   BULK_TIMEOUT: seconds(0.1).prefault("60"),
   BULK_MAX_RETRIES: int(0, 100).prefault("5"),
@@ -256,6 +257,8 @@ function toConfig(env: z.output<typeof schema>, warnings: readonly string[]) {
       batchSize: env.BULK_BATCH_SIZE,
       /** Between the starts of two requests; 0 for no delay. */
       requestDelayMs: env.BULK_REQUEST_DELAY,
+      /** The same for the requests of sweeps, which have turns of their own. */
+      metadataDelayMs: env.METADATA_REQUEST_DELAY ?? env.BULK_REQUEST_DELAY,
       concurrency: env.BULK_CONCURRENCY,
       timeoutMs: env.BULK_TIMEOUT,
       maxRetries: env.BULK_MAX_RETRIES,

@@ -46,6 +46,7 @@ describe("loadConfig", () => {
         appIdMax: null,
         batchSize: 200,
         requestDelayMs: 500,
+        metadataDelayMs: 500,
         concurrency: 4,
         timeoutMs: 60_000,
         maxRetries: 5,
