@@ -368,23 +368,28 @@ describe("the Lambda handlers", () => {
     expect(secrets.asked).toHaveLength(6);
   });
 
-  it.each([
-    ['{"STEAM_API_KEY": "LEAK-0123456789",}', "a trailing comma"],
-    ['{"STEAM_API_KEY": "LEAK-0123456789"', "a missing brace"],
-    ["LEAK-0123456789", "a bare key"],
-    ['"LEAK-0123456789"', "a JSON string"],
-    ['["LEAK-0123456789"]', "a list"],
-    ['{"LEAK-0123456789": ""}', "a key in place of a name"],
-    ['{"STEAM_API_KEY": {"value": "LEAK-0123456789"}}', "a nested object"],
-    ["null", "null"],
-    ["", "nothing"],
-  ])("show no part of a broken secret: %#", async (text) => {
+  it("show no part of a broken secret", async () => {
     const secrets = await startSecrets();
-    secrets.value = text;
     const { steam } = await coldStart(secrets.env);
-    const failure: unknown = await call(steam, { user_id: "u1", steam_id64: steamId }).catch((error) => error);
-    expect(failure).toMatchObject({ name: "ConfigError", message: expect.stringContaining(`The secret ${arn} must`) });
-    expect(inspect(failure, { depth: 9, showHidden: true })).not.toContain("LEAK");
+    const broken = [
+      '{"STEAM_API_KEY": "LEAK-0123456789",}',
+      '{"STEAM_API_KEY": "LEAK-0123456789"',
+      "LEAK-0123456789",
+      '"LEAK-0123456789"',
+      '["LEAK-0123456789"]',
+      '{"LEAK-0123456789": ""}',
+      '{"STEAM_API_KEY": {"value": "LEAK-0123456789"}}',
+      "null",
+      "",
+    ];
+    for (secrets.value of broken) {
+      const failure: unknown = await call(steam, { user_id: "u1", steam_id64: steamId }).catch((error) => error);
+      expect([secrets.value, failure]).toEqual([
+        secrets.value,
+        expect.objectContaining({ name: "ConfigError", message: expect.stringContaining(`The secret ${arn} must`) }),
+      ]);
+      expect(inspect(failure, { depth: 9, showHidden: true })).not.toContain("LEAK");
+    }
   });
 
   it("answer success: false for files and values that no retry can import", async () => {
