@@ -3,6 +3,7 @@ import swagger, { type SwaggerTransformObject } from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
 import { jsonSchemaTransform, jsonSchemaTransformObject } from "fastify-type-provider-zod";
 import { requireApiKey } from "../authentication.ts";
+import { contentSecurityPolicy } from "../content-security-policy.ts";
 import type { HttpSettings } from "../deps.ts";
 import type { ApiScope } from "./scope.ts";
 
@@ -11,6 +12,16 @@ export const documentPath = "/docs/json";
 export const { version }: { version: string } = JSON.parse(
   readFileSync(new URL("../../../package.json", import.meta.url), "utf8"),
 );
+
+const title = "Steam catalog API";
+/** The icon of the dashboard. */
+const favicon = {
+  filename: "icon.svg",
+  rel: "icon",
+  sizes: "any",
+  type: "image/svg+xml",
+  content: readFileSync(new URL("../dashboard/page/icon.svg", import.meta.url)),
+};
 
 const description = `
 Read-only API of the Steam catalog that this service mirrors.
@@ -37,7 +48,15 @@ export async function registerDocumentation(scope: ApiScope, { apiKey }: HttpSet
   });
   await scope.register(async (docs) => {
     requireApiKey(docs, apiKey);
-    await docs.register(swaggerUi, { routePrefix: pagePath, staticCSP: true, uiConfig: { deepLinking: true } });
+    await docs.register(swaggerUi, {
+      routePrefix: pagePath,
+      // The icons of its style sheet are data: URLs. Swagger UI writes markup as text, so trusted types cannot be required; all of it
+      // comes from this server's own document.
+      staticCSP: contentSecurityPolicy({ "img-src": "'self' data:" }),
+      // Without the top bar: it has Swagger's logo and a field that loads any other document.
+      uiConfig: { layout: "BaseLayout", deepLinking: true },
+      theme: { title, favicon: [favicon] },
+    });
   });
 }
 

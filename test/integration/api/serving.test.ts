@@ -169,6 +169,8 @@ describe("policies", () => {
       "/v1/changes/stream",
       "/docs/json",
       "/docs",
+      "/docs/static/swagger-ui-bundle.js",
+      "/docs/static/theme/icon.svg",
       "/v1/nothing",
     ];
     for (const path of paths) {

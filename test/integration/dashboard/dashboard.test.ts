@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { hasBrowser, launchBrowser, watchPage } from "../../support/browser.ts";
+import { hasBrowser, launchBrowser, otherMachine, watchPage } from "../../support/browser.ts";
 import { openTestDatabase } from "../../support/databases.ts";
 import { freePort } from "../../support/free-port.ts";
 import { startService } from "../../support/service.ts";
@@ -231,5 +231,26 @@ describe.skipIf(!hasBrowser)("the dashboard", () => {
     expect(html.headers.get("content-security-policy")).toMatch(
       /default-src 'none'.*require-trusted-types-for 'script'/,
     );
+  });
+
+  test("serves /docs over plain HTTP to other machines: each operation, tried out, without console errors", async () => {
+    const { base, get } = await serve(null, { apiKey: "secret-key-0123456789" });
+    const remote = base.replace("127.0.0.1", otherMachine);
+    const httpCredentials = { username: "any", password: "secret-key-0123456789", origin: remote };
+    const { page, faults } = await openPage(remote, { httpCredentials });
+    await page.goto(`${remote}/docs`);
+    expect(await page.evaluate("isSecureContext")).toBe(false);
+    const operations = page.locator(".opblock");
+    await operations.first().waitFor();
+    const document = await get("/docs/json", { "x-api-key": "secret-key-0123456789" });
+    const { paths } = (await document.json()) as { paths: Record<string, object> };
+    expect(await operations.count()).toBe(Object.values(paths).flatMap((methods) => Object.keys(methods)).length);
+    expect(await page.title()).toBe("Steam catalog API");
+
+    await page.locator("#operations-API-listEndpoints .opblock-summary-control").click();
+    await page.getByRole("button", { name: "Try it out" }).click();
+    await page.getByRole("button", { name: "Execute" }).click();
+    await until(page, ".live-responses-table .response-col_status", "200");
+    expect(faults).toEqual([]);
   });
 });
