@@ -10,8 +10,9 @@ import { type Config, loadConfig, secretsIn, secretsOf } from "../process/config
 import { type Environment, type ReadEnvironment, readEnv } from "../process/environment.ts";
 import { ConfigError } from "../process/errors.ts";
 import { createLifecycle, exitCodes, type Lifecycle } from "../process/lifecycle.ts";
-import { createRedactor, type Logger, type Output } from "../process/logger.ts";
+import type { Logger, Output } from "../process/logger.ts";
 import { applyProxySettings } from "../process/proxy.ts";
+import { createRedactor } from "../process/redactor.ts";
 import type { ProductInfoReply } from "../steam/pics.ts";
 import { paint, terminalOf } from "../terminal/layout.ts";
 import { packageVersion } from "./args.ts";

@@ -5,8 +5,9 @@ import { DataDirInUseError } from "../db/owner-lock.ts";
 import { type Config, secretsOf } from "../process/config.ts";
 import { ConfigError, DatabaseError, NotFoundError, SteamError } from "../process/errors.ts";
 import { createLifecycle, exitCodeOf, exitCodes, type Lifecycle } from "../process/lifecycle.ts";
-import { createLogger, createOutput, createRedactor, type Logger, type Output } from "../process/logger.ts";
+import { createLogger, createOutput, type Logger, type Output } from "../process/logger.ts";
 import { applyProxySettings } from "../process/proxy.ts";
+import { createRedactor, redactTexts } from "../process/redactor.ts";
 import { formatApp } from "../terminal/app.ts";
 import { fetchedDocument, formatFetched, type StoredSide } from "../terminal/fetched.ts";
 import { type Terminal, terminalOf } from "../terminal/layout.ts";
@@ -69,7 +70,9 @@ async function resultOf(command: ReadCommand, context: Context): Promise<string>
 async function status({ json }: { json: boolean }, context: Context): Promise<string> {
   const source = await open(context);
   const document = await source.status();
-  return json ? asJson(document) : formatStatus(document, source.name, context.terminal, Date.now());
+  // Reports of older workers may hold what this version redacts before it stores it.
+  const clean = redactTexts(document, createRedactor(secretsOf(context.config)));
+  return json ? asJson(clean) : formatStatus(clean, source.name, context.terminal, Date.now());
 }
 
 async function app({ appid, json }: { appid: number; json: boolean }, context: Context): Promise<string> {

@@ -17,7 +17,7 @@ import { type Environment, unknownNames } from "./environment.ts";
 import { ConfigError } from "./errors.ts";
 import { isInDomains, valveDomains } from "./host-name.ts";
 import { int32Max } from "./limits.ts";
-import { createRedactor } from "./logger.ts";
+import { createRedactor } from "./redactor.ts";
 
 /**
  * Configuration: the environment, read once, validated as a whole and frozen. Times are seconds outside and milliseconds (`…Ms`) inside.

@@ -1,5 +1,6 @@
 import { pino } from "pino";
 import { prettyFactory } from "pino-pretty";
+import { createRedactor } from "./redactor.ts";
 
 export type Logger = pino.Logger;
 
@@ -20,40 +21,6 @@ export interface LoggerOptions {
   output: Output;
   /** Values that are redacted in every line; `secretsOf(config)`. */
   secrets?: readonly string[];
-}
-
-const hidden = "[hidden]";
-
-/** Shorter values would redact ordinary words. */
-const shortestSecretLength = 6;
-
-const secretShapes: [RegExp, string][] = [
-  // A JSON member whose name ends in the name of a secret. Its quotes may be escaped: JSON inside a JSON text.
-  [
-    /((\\*)"[\w.-]*(?:password|secret|api_?key|service_?key|service_role_key|access_?token|authorization|webapi-key)\2"\s*:\s*\2")(?:(?!\2")(?:\\.|[^\\]))*/gi,
-    `$1${hidden}`,
-  ],
-  // scheme://user:password@host
-  [/(\b[a-z][a-z0-9+.-]*:\/\/[^\s/:@"]*:)[^\s"]+@/gi, `$1${hidden}@`],
-  [/([?&](?:key|api_?key|access_token|client_secret|password)=)[^&\s"\\]+/gi, `$1${hidden}`],
-  [/\b(bearer )[\w.~+/=-]+/gi, `$1${hidden}`],
-  // A JSON web token, and Supabase's newer kind of key.
-  [/\beyJ[\w-]{10,}\.[\w-]+\.[\w-]+/g, hidden],
-  [/\bsb_secret_[\w-]+/g, hidden],
-];
-
-/** Returns a function that redacts secrets in a text, by their value and by their shape. */
-export function createRedactor(secrets: readonly string[] = []): (text: string) => string {
-  const values = secrets
-    .filter((secret) => secret.length >= shortestSecretLength)
-    .flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)])
-    .sort((a, b) => b.length - a.length);
-  return (text) => {
-    let clean = text;
-    for (const value of values) clean = clean.replaceAll(value, hidden);
-    for (const [shape, replacement] of secretShapes) clean = clean.replace(shape, replacement);
-    return clean;
-  };
 }
 
 /** Wraps a stream, standard output by default. A closed pipe (`… | head`) ends the output, not the service. */
