@@ -94,7 +94,8 @@ export async function openApp(context: Context, options: AppOptions): Promise<Ap
     workers: open.heartbeat?.workers() ?? [],
   });
   const snapshot = () => ({ ...ownSnapshot(), ...redactTexts(others(), redact) });
-  metrics.watch(snapshot);
+  // Without texts; the numbers are read one by one.
+  metrics.watch(() => ({ ...readSnapshot(), ...others() }));
   const address = options.isWorker
     ? await serve(context, { snapshot, reader: () => open.reader, metrics }, options.isService)
     : null;

@@ -47,23 +47,38 @@ export function redactTexts<T>(value: T, redact: Redact): T {
   return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, redactTexts(each, redact)])) as T;
 }
 
-/** Texts to find, by their length. */
-type Windows = ReadonlyMap<number, ReadonlySet<string>>;
+/** Texts of one length to find. */
+interface Pieces {
+  texts: Set<string>;
+  /** 1 for the hash of the first letters of each text: almost every position of a text is passed over without a look at `texts`. */
+  beginnings: Uint8Array;
+}
+
+/** By length. */
+type Windows = ReadonlyMap<number, Pieces>;
 
 function windowsOf(secrets: readonly string[]): Windows {
-  const windows = new Map<number, Set<string>>();
+  const windows = new Map<number, Pieces>();
   for (const secret of secrets.filter(({ length }) => length >= shortestSecretLength)) {
     // A connection string consists of more than its password: pieces of it, such as the host, are no secrets.
     const isWhole = /\s|:\/\//.test(secret);
     for (const form of [secret, ...base64Forms(secret)].map(canonical)) {
       if (form.length < shortestSecretLength) continue;
       const length = isWhole ? form.length : Math.min(form.length, pieceLength);
-      const pieces = windows.get(length) ?? new Set();
-      for (let at = 0; at + length <= form.length; at++) pieces.add(form.slice(at, at + length));
+      const pieces = windows.get(length) ?? { texts: new Set(), beginnings: new Uint8Array(0x10000) };
       windows.set(length, pieces);
+      for (let at = 0; at + length <= form.length; at++) {
+        pieces.texts.add(form.slice(at, at + length));
+        pieces.beginnings[hashAt(form, at)] = 1;
+      }
     }
   }
   return windows;
+}
+
+/** Of the three letters at a position, as 16 bits. */
+function hashAt(text: string, at: number): number {
+  return (text.charCodeAt(at) * 1_327 + text.charCodeAt(at + 1) * 37 + text.charCodeAt(at + 2)) & 0xffff;
 }
 
 /**
@@ -115,9 +130,10 @@ function redactValues(text: string, windows: Windows): string {
 /** Ranges of a canonical text that secrets cover, in order and without overlap. */
 function matches(text: string, windows: Windows): [from: number, until: number][] {
   const found: [number, number][] = [];
-  for (const [length, pieces] of windows) {
+  for (const [length, { texts, beginnings }] of windows) {
     for (let at = 0; at + length <= text.length; at++) {
-      if (pieces.has(text.slice(at, at + length))) found.push([at, at + length]);
+      const isLikely = beginnings[hashAt(text, at)] === 1;
+      if (isLikely && texts.has(text.slice(at, at + length))) found.push([at, at + length]);
     }
   }
   found.sort(([a], [b]) => a - b);
