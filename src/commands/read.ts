@@ -8,6 +8,7 @@ import { createLifecycle, exitCodeOf, exitCodes, type Lifecycle } from "../proce
 import { createLogger, createOutput, type Logger, type Output } from "../process/logger.ts";
 import { applyProxySettings } from "../process/proxy.ts";
 import { createRedactor, redactTexts } from "../process/redactor.ts";
+import { visibleText } from "../process/visible.ts";
 import { formatApp } from "../terminal/app.ts";
 import { fetchedDocument, formatFetched, type StoredSide } from "../terminal/fetched.ts";
 import { type Terminal, terminalOf } from "../terminal/layout.ts";
@@ -52,7 +53,7 @@ function printError(error: unknown, config: Config, logger: Logger): void {
   const isExpected = [ConfigError, DatabaseError, DataDirInUseError, NotFoundError, SteamError].some(
     (kind) => error instanceof kind,
   );
-  if (isExpected) process.stderr.write(`${createRedactor(secretsOf(config))((error as Error).message)}\n`);
+  if (isExpected) process.stderr.write(`${visibleText(createRedactor(secretsOf(config))((error as Error).message))}\n`);
   else logger.fatal({ err: error }, error instanceof Error ? error.message : String(error));
 }
 

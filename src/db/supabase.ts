@@ -95,7 +95,7 @@ function toError(name: string, error: unknown): DatabaseError {
 
 /** The message is logged, stored and served. That of a parser repeats what it cannot read, and a gateway the request's headers. */
 function withoutSecrets(error: DatabaseError, redact: Redact): DatabaseError {
-  error.message = redact(error.message);
+  error.message = shortened(redact(error.message), maxMessage);
   return error;
 }
 
@@ -187,6 +187,8 @@ async function restErrorOf(response: Response, redact: Redact): Promise<RestErro
 }
 
 const maxWords = 300;
+/** A gateway's page that comes with status 200 is the message of an error as a whole. */
+const maxMessage = 1_000;
 
 /** What a gateway says in its body, as one short line: the message of a JSON object, or the text of an HTML page. */
 function gatewayWords(text: string): string {
@@ -194,7 +196,11 @@ function gatewayWords(text: string): string {
   const said = message ?? msg ?? error_description ?? (typeof error === "object" ? error.message : error);
   const words = said === undefined ? textOfHtml(text) : [said, hint].filter(Boolean).join("; ");
   const line = words.replace(/[\s\p{Cc}]+/gu, " ").trim();
-  return line.length > maxWords ? `${line.slice(0, maxWords)}…` : line;
+  return shortened(line, maxWords);
+}
+
+function shortened(text: string, length: number): string {
+  return text.length > length ? `${text.slice(0, length)}…` : text;
 }
 
 const words = z.string().optional().catch(undefined);

@@ -63,7 +63,7 @@ export function apiKey() {
 /** What examples write in place of a key; a key of few different letters. */
 function isPlaceholder(given: string): boolean {
   const isExample =
-    /^<.*>$|^\[.*\]$|[$]?\{.*\}|change.?(me|this)|your.?(own.?)?(api.?)?(key|secret|token|password)|^(secret|password|api.?key|example|placeholder)/i;
+    /^<.*>$|^\[.*\]$|[$]?\{.*\}|change.?(me|this)|your.?(own.?)?(api.?)?(key|secret|token|password)|^(example|placeholder)/i;
   return isExample.test(given) || new Set(given).size < 5 || /^(.{1,8}?)\1+.{0,7}$/.test(given);
 }
 

@@ -1,6 +1,7 @@
 import { pino } from "pino";
 import { prettyFactory } from "pino-pretty";
 import { createRedactor } from "./redactor.ts";
+import { visibleTexts } from "./visible.ts";
 
 export type Logger = pino.Logger;
 
@@ -51,13 +52,21 @@ export function createOutput(stream: NodeJS.WriteStream = process.stdout): Outpu
   };
 }
 
+/** The fields of a JSON line without control characters. A line break in the message is indented: it cannot pass for a line of its own. */
+function forTerminal(line: string, messageKey: string): object {
+  const fields = visibleTexts(JSON.parse(line)) as Record<string, unknown>;
+  const message = fields[messageKey];
+  return typeof message === "string" ? { ...fields, [messageKey]: message.replaceAll("\n", "\n    ") } : fields;
+}
+
 /**
  * Pretty lines on a terminal, one JSON object a line elsewhere, with `level` in words and the text under `message`, as
  * log collectors such as Railway's expect. Every line is written before the call returns, so none is lost at an exit.
  */
 export function createLogger({ level, output, secrets = [] }: LoggerOptions): Logger {
   const messageKey = "message";
-  const pretty = prettyFactory({ messageKey, translateTime: "SYS:HH:MM:ss", ignore: "pid,hostname" });
+  const format = prettyFactory({ messageKey, translateTime: "SYS:HH:MM:ss", ignore: "pid,hostname" });
+  const pretty = (line: string) => format(forTerminal(line, messageKey));
   return pino(
     {
       level,

@@ -93,11 +93,11 @@ function base64Forms(secret: string): string[] {
   });
 }
 
-/** What is skipped or decoded: white space and backslashes, `\n`, `\u002b`, `%2B` (also encoded twice). */
-const encoded = /\s+|\\+(?:u([0-9a-f]{4})|[nrt])?|%(?:25)*([0-9a-f]{2})|[-_]/gi;
+/** What is skipped or decoded: white space and backslashes, `\n`, `<br>`, `\u002b`, `%2B` (also encoded twice). */
+const encoded = /\s+|<\/?\w{1,10}>|\\+(?:u([0-9a-f]{4})|[nrt])?|%(?:25)*([0-9a-f]{2})|[-_]/gi;
 
 /**
- * The text without white space, backslashes and percent-encoding, with base64url in the letters of base64: two texts that differ in these
+ * The text without white space, bare tags, backslashes and percent-encoding, with base64url in the letters of base64: two texts that differ in these
  * alone have the same canonical form.
  */
 function canonical(text: string): string {
@@ -119,7 +119,9 @@ function redactValues(text: string, windows: Windows): string {
   let clean = "";
   let end = 0;
   for (const [from, until] of found) {
-    const [start = 0] = origins[from] ?? [];
+    let [start = 0] = origins[from] ?? [];
+    // Half of an escape would make the line invalid JSON.
+    while (start > end && text[start - 1] === "\\") start -= 1;
     const [, stop = text.length] = origins[until - 1] ?? [];
     clean += text.slice(end, start) + hidden;
     end = stop;

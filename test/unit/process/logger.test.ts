@@ -31,6 +31,21 @@ describe("createLogger", () => {
     expect(stripVTControlCharacters(text())).toMatch(/^\[\d\d:\d\d:\d\d\] WARN: stored\n {4}apps: 3\n$/);
   });
 
+  it("shows control characters of outside texts on a terminal, and forges no line", () => {
+    const { logger, text } = createTestLogger({ isTTY: true });
+    // Escape sequences (7 and 8 bit), a carriage return, backspaces, a reversed direction.
+    const hostile = "\u001b[2J\u001b]0;owned\u0007\u009b31m\rover\b\b\u007f\u202ereversed\u2066 \u061c\nINFO: forged";
+    logger.warn({ app: { name: hostile, [hostile]: [hostile] } }, hostile);
+    logger.error({ err: new Error(hostile, { cause: new Error(hostile) }) }, "failed");
+    // What is left has only the colours of the formatter removed, of a form that the texts do not use.
+    const shown = text().replaceAll(/\p{Cc}\[\d+m/gu, "");
+    expect(shown).not.toMatch(/[^\P{Cc}\n]|\p{Bidi_Control}/u);
+    expect(shown).toContain("\\x1b[2J");
+    expect(shown).toContain("\\x9b31m\\x0dover");
+    expect(shown).not.toMatch(/^INFO: forged/m);
+    expect(shown.match(/^\[\d\d:/gm)).toHaveLength(2);
+  });
+
   it("drops lines below its level", () => {
     const { logger, text } = createTestLogger({ level: "warn" });
     logger.info("no");
