@@ -3,7 +3,9 @@ import type { Logger } from "../process/logger.ts";
 import type { assessHealth } from "../status/health.ts";
 import type { Metrics } from "../status/metrics.ts";
 import type { ServiceSnapshot } from "../status/snapshot.ts";
+import type { ApiKeyGuard } from "./authentication.ts";
 import type { Feed } from "./feed.ts";
+import type { TrustedProxies } from "./proxies.ts";
 import type { Streams } from "./streams.ts";
 
 export interface ServerOptions {
@@ -24,13 +26,16 @@ export interface HttpSettings {
   apiKey: string | null;
   rateLimit: { count: number; periodMs: number };
   corsOrigins: readonly string[];
-  trustedProxies: number;
+  trustedProxies: TrustedProxies;
+  /** Hosts as `hostOf` spells them; empty for any. */
+  allowedHosts: readonly string[];
 }
 
 /** Dependencies of the routes, shared by the API and the dashboard. */
 export interface ServerDeps extends ServerOptions {
   feed: Feed;
   streams: Streams;
+  keys: ApiKeyGuard;
   /** The document served at `/status`. */
   status: () => ServiceStatus;
 }

@@ -4,11 +4,14 @@ import { DatabaseError } from "../process/errors.ts";
 import type { Logger } from "../process/logger.ts";
 import { assessHealth, assessReady } from "../status/health.ts";
 import type { ServiceSnapshot } from "../status/snapshot.ts";
+import { checkHosts } from "./allowed-hosts.ts";
 import { registerApi } from "./api/routes.ts";
+import { createApiKeyGuard } from "./authentication.ts";
 import { registerDashboard } from "./dashboard/routes.ts";
 import { endpointsOf, type ServerDeps, type ServerOptions, type ServiceStatus } from "./deps.ts";
 import { createFeed } from "./feed.ts";
 import { type ParameterFault, Problem, sendProblem } from "./problem.ts";
+import { readRailwayAddress, trustProxy } from "./proxies.ts";
 import { createStreams } from "./streams.ts";
 
 /** No route takes a body or a long parameter. */
@@ -36,7 +39,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: maxBodyBytes,
     routerOptions: { maxParamLength: maxParameterLength },
-    trustProxy: (_address, hop) => hop < settings.trustedProxies,
+    trustProxy: trustProxy(settings.trustedProxies),
     // Event streams never end by themselves.
     forceCloseConnections: true,
     // A path that cannot be decoded reaches no hook and no error handler.
@@ -46,6 +49,8 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     for (const [name, value] of Object.entries(defaultHeaders)) if (!reply.hasHeader(name)) reply.header(name, value);
   });
   registerErrorHandlers(server, logger);
+  readRailwayAddress(server, settings.trustedProxies);
+  checkHosts(server, settings.allowedHosts);
   metrics.observeHttp(server);
   server.register(fastifySSE, { heartbeatInterval: 15_000 });
 
@@ -54,6 +59,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     status: () => statusOf(snapshot()),
     feed: createFeed({ reader, logger }),
     streams: createStreams(server),
+    keys: createApiKeyGuard({ apiKey: settings.apiKey, logger, onWrongKey: metrics.wrongApiKey }),
   };
   registerProbes(server, deps);
   if (settings.api) server.register((scope) => registerApi(scope, deps));
@@ -62,21 +68,25 @@ export function buildServer(options: ServerOptions): FastifyInstance {
   return server;
 }
 
-function registerProbes(server: FastifyInstance, { snapshot, status, metrics }: ServerDeps): void {
-  server.get("/health", (_request, reply) => {
+/** `/health` and `/ready` are open; where there is a key, they tell the state alone without it. */
+function registerProbes(server: FastifyInstance, { snapshot, status, metrics, keys }: ServerDeps): void {
+  server.get("/health", (request, reply) => {
     const { health, mode, uptime_seconds } = status();
     reply.code(health.status === "unhealthy" ? 503 : 200);
-    return { ...health, mode, uptime_seconds };
+    return keys.isAuthorized(request) ? { ...health, mode, uptime_seconds } : { status: health.status };
   });
-  server.get("/ready", (_request, reply) => {
+  server.get("/ready", (request, reply) => {
     const readiness = assessReady(snapshot(), Date.now());
     reply.code(readiness.ready ? 200 : 503);
-    return readiness;
+    return keys.isAuthorized(request) ? readiness : { ready: readiness.ready };
   });
-  server.get("/status", status);
-  server.get("/metrics", async (_request, reply) => {
-    reply.type(metrics.contentType);
-    return await metrics.text();
+  server.register(async (scope) => {
+    keys.protect(scope);
+    scope.get("/status", status);
+    scope.get("/metrics", async (_request, reply) => {
+      reply.type(metrics.contentType);
+      return await metrics.text();
+    });
   });
 }
 

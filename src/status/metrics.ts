@@ -19,6 +19,7 @@ export interface Metrics {
   batchStep(step: BatchStep, seconds: number): void;
   batchOutcome(outcome: BatchOutcome): void;
   databaseFailed(error: DatabaseError): void;
+  wrongApiKey(): void;
   /** Counts and times the requests of this server. */
   observeHttp(server: FastifyInstance): void;
 }
@@ -30,7 +31,7 @@ const outcomes = ["stored", "stale", "unknown", "unconfirmed", "withheld", "fail
 export function createMetrics(): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const { requests, requestSeconds, apps, failures, stepSeconds, databaseErrors, httpSeconds } =
+  const { requests, requestSeconds, apps, failures, stepSeconds, databaseErrors, httpSeconds, wrongKeys } =
     createInstruments(registry);
 
   for (const kind of requestKinds) for (const result of requestResults) requests.inc({ kind, result }, 0);
@@ -51,6 +52,7 @@ export function createMetrics(): Metrics {
       for (const { step } of outcome.failures) failures.inc({ step });
     },
     databaseFailed: ({ code, fault }) => databaseErrors.inc({ code, fault }),
+    wrongApiKey: () => wrongKeys.inc(),
     observeHttp(server) {
       server.addHook("onResponse", async ({ routeOptions }, reply) => {
         if ("sse" in routeOptions) return;
@@ -109,5 +111,10 @@ function createInstruments(registry: Registry) {
     buckets: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5],
     registers,
   });
-  return { requests, requestSeconds, apps, failures, stepSeconds, databaseErrors, httpSeconds };
+  const wrongKeys = new Counter({
+    name: "http_wrong_keys_total",
+    help: "HTTP requests with an API key that is wrong",
+    registers,
+  });
+  return { requests, requestSeconds, apps, failures, stepSeconds, databaseErrors, httpSeconds, wrongKeys };
 }

@@ -2,9 +2,8 @@ import { readFileSync } from "node:fs";
 import swagger, { type SwaggerTransformObject } from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
 import { jsonSchemaTransform, jsonSchemaTransformObject } from "fastify-type-provider-zod";
-import { requireApiKey } from "../authentication.ts";
 import { contentSecurityPolicy } from "../content-security-policy.ts";
-import type { HttpSettings } from "../deps.ts";
+import type { ServerDeps } from "../deps.ts";
 import type { ApiScope } from "./scope.ts";
 
 export const pagePath = "/docs";
@@ -32,7 +31,8 @@ Each app carries its own freshness: \`synced_at\` and \`change_number\`. Every r
 while nothing changes.`;
 
 /** Serves the OpenAPI document, generated from the schemas of the routes, and its page. */
-export async function registerDocumentation(scope: ApiScope, { apiKey }: HttpSettings): Promise<void> {
+export async function registerDocumentation(scope: ApiScope, { settings, keys }: ServerDeps): Promise<void> {
+  const { apiKey } = settings;
   await scope.register(swagger, {
     openapi: {
       openapi: "3.1.0",
@@ -47,7 +47,7 @@ export async function registerDocumentation(scope: ApiScope, { apiKey }: HttpSet
     transformObject: withoutInputs,
   });
   await scope.register(async (docs) => {
-    requireApiKey(docs, apiKey);
+    keys.protect(docs);
     await docs.register(swaggerUi, {
       routePrefix: pagePath,
       // The icons of its style sheet are data: URLs. Swagger UI writes markup as text, so trusted types cannot be required; all of it

@@ -4,8 +4,7 @@ import rateLimit from "@fastify/rate-limit";
 import type { FastifyInstance } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import { DatabaseError } from "../../process/errors.ts";
-import { requireApiKey } from "../authentication.ts";
-import type { HttpSettings, ServerDeps } from "../deps.ts";
+import type { ServerDeps } from "../deps.ts";
 import { Problem } from "../problem.ts";
 import { registerApps } from "./apps.ts";
 import { registerChanges } from "./changes.ts";
@@ -18,16 +17,16 @@ import { validatorCompiler } from "./validation.ts";
 
 /** Registers the read API under `/v1` and its documentation (OpenAPI document and page). */
 export async function registerApi(server: FastifyInstance, deps: ServerDeps): Promise<void> {
-  const { settings, reader } = deps;
+  const { reader } = deps;
   const scope = server.withTypeProvider<ZodTypeProvider>();
   scope.setValidatorCompiler(validatorCompiler);
   // Replies are sent as the database built them; tests validate them against the OpenAPI document.
   scope.setSerializerCompiler(() => (reply) => JSON.stringify(reply));
-  await registerDocumentation(scope, settings);
+  await registerDocumentation(scope, deps);
 
   await scope.register(
     async (v1) => {
-      await registerPolicies(v1, settings);
+      await registerPolicies(v1, deps);
       const apiDeps: ApiDeps = {
         ...deps,
         catalog() {
@@ -47,7 +46,8 @@ export async function registerApi(server: FastifyInstance, deps: ServerDeps): Pr
 }
 
 /** CORS, rate limit, authentication, ETag and cache headers, in this order. */
-async function registerPolicies(scope: ApiScope, { corsOrigins, apiKey, rateLimit: limit }: HttpSettings) {
+async function registerPolicies(scope: ApiScope, { settings, keys }: ServerDeps) {
+  const { corsOrigins, apiKey, rateLimit: limit } = settings;
   if (corsOrigins.length > 0) {
     await scope.register(cors, {
       origin: corsOrigins.includes("*") ? "*" : [...corsOrigins],
@@ -62,7 +62,7 @@ async function registerPolicies(scope: ApiScope, { corsOrigins, apiKey, rateLimi
     errorResponseBuilder: (_request, { after }) =>
       new Problem(429, `The rate limit of ${limit.count} requests per address is exceeded; try again in ${after}.`),
   });
-  requireApiKey(scope, apiKey);
+  keys.protect(scope);
   await scope.register(etag);
   scope.addHook("onRequest", async (_request, reply) => {
     // Clients may cache a reply but must revalidate it: any app may change at any time.

@@ -3,7 +3,6 @@ import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import staticFiles from "@fastify/static";
 import type { FastifyInstance } from "fastify";
-import { requireApiKey } from "../authentication.ts";
 import { contentSecurityPolicy } from "../content-security-policy.ts";
 import { endpointsOf, type ServerDeps } from "../deps.ts";
 import { dashboardEvents } from "./events.ts";
@@ -17,10 +16,10 @@ const pagePolicy = contentSecurityPolicy({ "require-trusted-types-for": "'script
 
 /** Serves the page at `/`, its files as they are in the repository (no build step), and its event stream. */
 export async function registerDashboard(scope: FastifyInstance, deps: ServerDeps): Promise<void> {
-  const { settings, snapshot, streams } = deps;
+  const { settings, snapshot, streams, keys } = deps;
   const throughput = startThroughputSampler(() => snapshot().apps_stored);
   scope.addHook("onClose", async () => throughput.stop());
-  requireApiKey(scope, settings.apiKey);
+  keys.protect(scope);
 
   await scope.register(staticFiles, {
     root: page,

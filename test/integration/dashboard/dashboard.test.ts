@@ -214,20 +214,20 @@ describe.skipIf(!hasBrowser)("the dashboard", () => {
   test("requires the API key, and serves JSON to clients that do not accept HTML", async () => {
     const database = await openTestDatabase("postgres");
     onTestFinished(() => database.close());
-    const service = startService({ steam, database, env: { MODE: "change_monitor", API_KEY: "secret-key" } });
+    const service = startService({ steam, database, env: { MODE: "change_monitor", API_KEY: "dashboard-key-0123" } });
     onTestFinished(() => service.stop());
     const base = await service.url();
     const accept = { accept: "text/html" };
     expect((await fetch(`${base}/`, { headers: accept })).status).toBe(401);
     expect((await fetch(`${base}/dashboard/stream`)).status).toBe(401);
     const { page, faults } = await openPage(base, {
-      httpCredentials: { username: "any", password: "secret-key", origin: base },
+      httpCredentials: { username: "any", password: "dashboard-key-0123", origin: base },
     });
     await until(page, "#connection", "live");
     expect(faults).toEqual([]);
-    const list = await fetch(`${base}/`, { headers: { authorization: "Bearer secret-key" } });
+    const list = await fetch(`${base}/`, { headers: { authorization: "Bearer dashboard-key-0123" } });
     expect(await list.json()).toMatchObject({ endpoints: { "/": "the dashboard, in a browser" } });
-    const html = await fetch(`${base}/`, { headers: { ...accept, authorization: "Bearer secret-key" } });
+    const html = await fetch(`${base}/`, { headers: { ...accept, authorization: "Bearer dashboard-key-0123" } });
     expect(html.headers.get("content-security-policy")).toMatch(
       /default-src 'none'.*require-trusted-types-for 'script'/,
     );
