@@ -85,7 +85,8 @@ export async function openApp(context: Context, options: AppOptions): Promise<Ap
   const suspensions = detectSuspensions(({ from, until }) =>
     logger.warn({ from, until }, "the process did not run for a while: the machine slept, or the container was paused"),
   );
-  // What is served and stored is redacted here, as the log is by its logger: errors quote what gateways and servers say.
+  // What is served and stored is redacted here, as the log is by its logger: errors quote what gateways and servers say. The
+  // reports of other workers are redacted where they are stored.
   const redact = createRedactor(secretsOf(config));
   const readSnapshot = snapshotOf(options.mode, { sources, retry, open, suspensions });
   const ownSnapshot = () => redactTexts(readSnapshot(), redact);
@@ -93,7 +94,7 @@ export async function openApp(context: Context, options: AppOptions): Promise<Ap
     catalog: open.heartbeat?.catalog() ?? null,
     workers: open.heartbeat?.workers() ?? [],
   });
-  const snapshot = () => ({ ...ownSnapshot(), ...redactTexts(others(), redact) });
+  const snapshot = () => ({ ...ownSnapshot(), ...others() });
   // Without texts; the numbers are read one by one.
   metrics.watch(() => ({ ...readSnapshot(), ...others() }));
   const address = options.isWorker
