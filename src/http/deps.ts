@@ -4,7 +4,15 @@ import type { assessHealth } from "../status/health.ts";
 import type { Metrics } from "../status/metrics.ts";
 import type { ServiceSnapshot } from "../status/snapshot.ts";
 import type { Feed } from "./feed.ts";
+import type { HttpLimits } from "./limits.ts";
 import type { Streams } from "./streams.ts";
+
+declare module "fastify" {
+  interface FastifyContextConfig {
+    /** An event stream, whose duration is that of its client. */
+    isStream?: boolean;
+  }
+}
 
 export interface ServerOptions {
   /** Called for every request, so it must be cheap: it returns what is in memory. */
@@ -14,6 +22,8 @@ export interface ServerOptions {
   metrics: Metrics;
   settings: HttpSettings;
   logger: Logger;
+  /** Tests replace some. */
+  limits?: Partial<HttpLimits>;
 }
 
 /** `config.http`, and `config.keep`: replies without a text or depots say whether any are kept. */
@@ -25,6 +35,7 @@ export interface HttpSettings {
   rateLimit: { count: number; periodMs: number };
   corsOrigins: readonly string[];
   trustedProxies: number;
+  maxConnections: number;
 }
 
 /** Dependencies of the routes, shared by the API and the dashboard. */

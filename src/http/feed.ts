@@ -1,4 +1,5 @@
 import { EventEmitter, once } from "node:events";
+import PQueue from "p-queue";
 import type { ChangeView } from "../catalog/views.ts";
 import type { CatalogReader } from "../db/catalog-reader.ts";
 import type { Logger } from "../process/logger.ts";
@@ -7,7 +8,8 @@ import { createRecentChanges } from "./recent-changes.ts";
 
 /**
  * Change feed, shared by all streams: one poller reads new changes from the database every half second, and only while there is a
- * subscriber. A subscriber that is further behind than the changes kept in memory catches up from the database by itself.
+ * subscriber. A subscriber that is further behind than the changes kept in memory catches up from the database, in turns with the others:
+ * streams run at most two queries at a time. A slow subscriber holds one page.
  */
 export interface Feed {
   /**
@@ -26,13 +28,17 @@ export interface FeedOptions {
   kept?: number;
 }
 
-const pageSize = 500;
+/** Of the poller, whose changes all subscribers share. */
+const pollSize = 500;
+/** Of one subscriber: what it holds while its client does not read. */
+const pageSize = 200;
 
 export function createFeed({ reader, logger, pollIntervalMs = 500, kept = 2_000 }: FeedOptions): Feed {
   const recent = createRecentChanges(kept);
   const readPage = createPageReader(reader, logger);
   // One listener per stream that waits.
   const arrivals = new EventEmitter().setMaxListeners(0);
+  const catchUp = new PQueue({ concurrency: 1 });
   let subscribers = 0;
   let isPolling = false;
 
@@ -51,7 +57,7 @@ export function createFeed({ reader, logger, pollIntervalMs = 500, kept = 2_000 
   /** @returns whether more changes are waiting. */
   async function pollOnce(): Promise<boolean> {
     const lastId = recent.lastId();
-    const page = await readPage(lastId === null ? { max: 1 } : { after: lastId, max: pageSize });
+    const page = await readPage(lastId === null ? { max: 1 } : { after: lastId, max: pollSize });
     if (page === null) return false;
     if (lastId === null) recent.open(page.last_id);
     else recent.append(page.changes, page.last_id);
@@ -67,7 +73,9 @@ export function createFeed({ reader, logger, pollIntervalMs = 500, kept = 2_000 
         position ??= recent.lastId();
         const news = position === null ? [] : recent.after(position);
         if (position !== null && news === null) {
-          const page = await readPage({ after: position, max: pageSize });
+          const query = { after: position, max: pageSize };
+          // Rejects when the signal aborts.
+          const page = await catchUp.add(() => readPage(query), { signal }).catch(() => null);
           if (page !== null) position = page.last_id;
           if (page !== null && page.changes.length > 0) yield page.changes;
           // The database is unreachable, or was for the poller's last attempt.

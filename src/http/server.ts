@@ -1,20 +1,30 @@
-import { fastifySSE } from "@fastify/sse";
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from "fastify";
 import { DatabaseError } from "../process/errors.ts";
 import type { Logger } from "../process/logger.ts";
 import { assessHealth, assessReady } from "../status/health.ts";
 import type { ServiceSnapshot } from "../status/snapshot.ts";
 import { registerApi } from "./api/routes.ts";
+import {
+  connectionsWithinFileLimit,
+  createClientErrorHandler,
+  limitConnections,
+  limitUnreadReplies,
+} from "./connections.ts";
 import { registerDashboard } from "./dashboard/routes.ts";
 import { endpointsOf, type ServerDeps, type ServerOptions, type ServiceStatus } from "./deps.ts";
+import { createErrorLog, type ErrorLog, requestLogger } from "./error-log.ts";
 import { createFeed } from "./feed.ts";
+import { defaultLimits } from "./limits.ts";
 import { type ParameterFault, Problem, sendProblem } from "./problem.ts";
+import { registerRateLimit } from "./rate-limit.ts";
 import { createStreams } from "./streams.ts";
 
 /** No route takes a body or a long parameter. */
 const maxBodyBytes = 1_024;
 const maxParameterLength = 200;
-const retryAfterSeconds = "5";
+const retryAfterSeconds = 5;
+/** Share of the connections that may be event streams. */
+const streamShare = 3 / 4;
 
 const defaultHeaders = {
   "cache-control": "no-store",
@@ -29,37 +39,63 @@ const defaultHeaders = {
  */
 export function buildServer(options: ServerOptions): FastifyInstance {
   const { snapshot, logger, settings, metrics, reader } = options;
+  const limits = { ...defaultLimits, ...options.limits };
+  const onDrop = metrics.connectionDropped;
+  const logError = createErrorLog(logger);
+  const quiet = requestLogger(logError);
   const loggerInstance: FastifyBaseLogger = logger;
   const server = fastify({
     loggerInstance,
     // Probes arrive every few seconds, so single requests are not logged.
     logController: new LogController({ disableRequestLogging: true }),
+    childLoggerFactory: () => quiet,
     bodyLimit: maxBodyBytes,
     routerOptions: { maxParamLength: maxParameterLength },
     trustProxy: (_address, hop) => hop < settings.trustedProxies,
     // Event streams never end by themselves.
     forceCloseConnections: true,
+    http: { headersTimeout: limits.headersMs, connectionsCheckingInterval: limits.checkMs },
+    requestTimeout: limits.requestMs,
+    connectionTimeout: limits.silenceMs,
+    keepAliveTimeout: limits.keepAliveMs,
+    clientErrorHandler: createClientErrorHandler(onDrop),
     // A path that cannot be decoded reaches no hook and no error handler.
     frameworkErrors: (error, _request, reply) => sendProblem(reply.headers(defaultHeaders), 400, error.message),
   });
+  const maxConnections = withinFileLimit(settings.maxConnections, logger);
+  limitConnections(server, { maxConnections, isPerClient: settings.trustedProxies === 0, onDrop });
   server.addHook("onSend", async (_request, reply) => {
     for (const [name, value] of Object.entries(defaultHeaders)) if (!reply.hasHeader(name)) reply.header(name, value);
   });
-  registerErrorHandlers(server, logger);
-  metrics.observeHttp(server);
-  server.register(fastifySSE, { heartbeatInterval: 15_000 });
+  limitUnreadReplies(server, limits, onDrop);
+  registerErrorHandlers(server, logError);
+  registerRateLimit(server, settings);
+  // Requests have room beside the streams.
+  const maxStreams = Math.min(limits.streams, Math.ceil(maxConnections * streamShare));
+  const streams = createStreams(server, { limits: { ...limits, streams: maxStreams }, logError, onDrop });
+  metrics.observeHttp(server, streams.open);
 
   const deps: ServerDeps = {
     ...options,
     status: () => statusOf(snapshot()),
     feed: createFeed({ reader, logger }),
-    streams: createStreams(server),
+    streams,
   };
   registerProbes(server, deps);
   if (settings.api) server.register((scope) => registerApi(scope, deps));
   if (settings.dashboard) server.register((scope) => registerDashboard(scope, deps));
   else server.get("/", () => ({ service: "steam-pics-sync", endpoints: endpointsOf(settings) }));
   return server;
+}
+
+/** Without file descriptors the process could reach neither its database nor Steam. */
+function withinFileLimit(wanted: number, logger: Logger): number {
+  const most = connectionsWithinFileLimit();
+  if (most === null || wanted <= most) return wanted;
+  logger.warn(
+    `MAX_CONNECTIONS is ${wanted}, of which ${most} are used: half of the open files that this process may have`,
+  );
+  return most;
 }
 
 function registerProbes(server: FastifyInstance, { snapshot, status, metrics }: ServerDeps): void {
@@ -82,7 +118,7 @@ function registerProbes(server: FastifyInstance, { snapshot, status, metrics }: 
 
 type RequestError = Error & { statusCode?: number; errors?: ParameterFault[] };
 
-function registerErrorHandlers(server: FastifyInstance, logger: Logger): void {
+function registerErrorHandlers(server: FastifyInstance, logError: ErrorLog): void {
   server.setNotFoundHandler((request, reply) => {
     const path = request.url.split("?")[0];
     return sendProblem(reply, 404, `${request.method} ${path} does not exist; GET / lists the endpoints.`);
@@ -93,10 +129,11 @@ function registerErrorHandlers(server: FastifyInstance, logger: Logger): void {
       return sendProblem(reply, 503, "The database is unavailable; try again later.");
     }
     const status = error.statusCode ?? 500;
-    if (status < 500) return sendProblem(reply, status, error.message, error.errors);
-    if (error instanceof Problem)
-      return sendProblem(reply.header("retry-after", retryAfterSeconds), status, error.message);
-    logger.error({ err: error }, "HTTP request failed");
+    if (error instanceof Problem && error.retryAfterSeconds !== undefined) {
+      reply.header("retry-after", error.retryAfterSeconds);
+    }
+    if (status < 500 || error instanceof Problem) return sendProblem(reply, status, error.message, error.errors);
+    logError(error, "HTTP request failed");
     return sendProblem(reply, status, "Internal error; see the log of the service.");
   });
 }

@@ -55,6 +55,7 @@ const variables = {
   API_RATE_LIMIT: rateLimit().prefault("600/minute"),
   CORS_ORIGIN: origins().optional(),
   TRUSTED_PROXIES: int(0, 10).prefault("0"),
+  MAX_CONNECTIONS: int(10, 100_000).prefault("1000"),
 
   // Read by the HTTP clients and by Node itself; only validated here.
   HTTPS_PROXY: proxy().optional(),
@@ -228,6 +229,8 @@ function toConfig(env: z.output<typeof schema>, warnings: readonly string[]) {
       corsOrigins: env.CORS_ORIGIN ?? [],
       /** Number of proxies in front of the service whose X-Forwarded-For is trusted. */
       trustedProxies: env.TRUSTED_PROXIES,
+      /** Open at once, in all. Without a proxy, a quarter of them per client address. */
+      maxConnections: env.MAX_CONNECTIONS,
     },
     database: databaseOf(env),
     /** Most connections of this process to Postgres; null for as many as its work can use at once. */

@@ -29,6 +29,7 @@ describe("loadConfig", () => {
         rateLimit: { count: 600, periodMs: 60_000 },
         corsOrigins: [],
         trustedProxies: 0,
+        maxConnections: 1_000,
       },
       database: { driver: "pglite", dataDir: "./data" },
       databasePoolSize: null,
