@@ -119,19 +119,27 @@ export function limitUnreadReplies(
   const unsent = new Map<object, { bytes: number; cutOff: () => void }>();
   let total = 0;
 
-  server.addHook("onSend", async (_request, { raw }, payload) => {
+  server.addHook("onSend", async (request, { raw }, payload) => {
+    // Not that of the reply, which has none while it waits for an earlier reply on the connection.
+    const { socket } = request.raw;
+    // A second reply to one request replaces the first, which failed.
+    if (socket.destroyed || unsent.has(raw)) return;
     const bytes = typeof payload === "string" || Buffer.isBuffer(payload) ? payload.length : 0;
-    const cutOff = () => {
-      onDrop("unread_reply");
-      forget();
-      raw.socket?.resetAndDestroy();
-    };
     const forget = () => {
       clearTimeout(timer);
+      raw.off("close", forget);
+      socket.off("close", forget);
       if (unsent.delete(raw)) total -= bytes;
+    };
+    const cutOff = () => {
+      forget();
+      if (socket.destroyed) return;
+      onDrop("unread_reply");
+      socket.resetAndDestroy();
     };
     const timer = setTimeout(cutOff, stallMs + (bytes / leastRate) * 1_000);
     raw.once("close", forget);
+    socket.once("close", forget);
     unsent.set(raw, { bytes, cutOff });
     total += bytes;
     for (const [each, oldest] of unsent) {

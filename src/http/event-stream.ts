@@ -1,4 +1,5 @@
 import type { ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 
 /** Server-sent events: https://html.spec.whatwg.org/multipage/server-sent-events.html */
 export interface StreamEvent {
@@ -22,6 +23,8 @@ export function formatEvent({ event, data, id, retry }: StreamEvent): string {
 const heartbeat = ": heartbeat\n\n";
 
 export interface WriteOptions {
+  /** Of the request: a response that waits for an earlier one on its connection has none yet, and no event "close". */
+  socket: Socket;
   heartbeatMs: number;
   /** A reader that accepts none of its buffered bytes for this long is cut off. */
   stallMs: number;
@@ -35,16 +38,16 @@ export interface WriteOptions {
 export async function writeEvents(
   response: ServerResponse,
   events: AsyncIterable<string>,
-  { heartbeatMs, stallMs, onStall }: WriteOptions,
+  { socket, heartbeatMs, stallMs, onStall }: WriteOptions,
 ): Promise<void> {
   const timer = setInterval(() => {
     if (!response.writableNeedDrain) response.write(heartbeat);
   }, heartbeatMs);
   try {
     for await (const event of events) {
-      if (response.destroyed) return;
+      if (socket.destroyed) return;
       response.write(event);
-      if (response.writableNeedDrain) await drained(response, stallMs, onStall);
+      if (response.writableNeedDrain) await drained(response, { socket, stallMs, onStall });
     }
   } finally {
     clearInterval(timer);
@@ -52,20 +55,23 @@ export async function writeEvents(
 }
 
 /** Resolves when the reader has accepted all buffered bytes, or the connection is closed: by the reader, or here after `stallMs`. */
-function drained(response: ServerResponse, stallMs: number, onStall: () => void): Promise<void> {
+function drained(response: ServerResponse, options: Omit<WriteOptions, "heartbeatMs">): Promise<void> {
+  const { socket, stallMs, onStall } = options;
   return new Promise((resolve) => {
     const timer = setTimeout(() => {
       onStall();
       // A reset: after an orderly close the kernel would keep the unsent bytes for minutes.
-      response.socket?.resetAndDestroy();
+      socket.resetAndDestroy();
     }, stallMs);
     const finish = () => {
       clearTimeout(timer);
-      response.off("drain", finish).off("close", finish);
+      response.off("drain", finish);
+      socket.off("close", finish);
       resolve();
     };
-    response.once("drain", finish).once("close", finish);
-    if (response.destroyed) finish();
+    response.once("drain", finish);
+    socket.once("close", finish);
+    if (socket.destroyed) finish();
   });
 }
 

@@ -31,7 +31,7 @@ export interface FeedOptions {
 /** Of the poller, whose changes all subscribers share. */
 const pollSize = 500;
 /** Of one subscriber: what it holds while its client does not read. */
-const pageSize = 200;
+const pageSize = 50;
 
 export function createFeed({ reader, logger, pollIntervalMs = 500, kept = 2_000 }: FeedOptions): Feed {
   const recent = createRecentChanges(kept);

@@ -60,7 +60,7 @@ export function createStreams(server: FastifyInstance, { limits, logError, onDro
   }
 
   function release(stream: AbortController, client: string): void {
-    open.delete(stream);
+    if (!open.delete(stream)) return;
     const left = (ofClient.get(client) ?? 1) - 1;
     if (left > 0) ofClient.set(client, left);
     else ofClient.delete(client);
@@ -74,12 +74,14 @@ export function createStreams(server: FastifyInstance, { limits, logError, onDro
       if (!acceptsEventStream(request.headers.accept)) {
         throw new Problem(406, "This endpoint only sends text/event-stream.");
       }
+      const { socket } = request.raw;
       // The client is gone already, and no event "close" follows.
-      if (raw.destroyed) return void reply.hijack();
+      if (socket.destroyed) return void reply.hijack();
       const client = clientAddress(request.ip);
       const stream = admit(client);
+      const close = () => release(stream, client);
       // Whatever the source or the writer still awaits: a closed connection needs no slot.
-      raw.once("close", () => release(stream, client));
+      socket.once("close", close);
       reply.hijack();
       for (const [name, value] of Object.entries({ ...streamHeaders, ...reply.getHeaders() })) {
         if (value !== undefined) raw.setHeader(name, value);
@@ -87,10 +89,12 @@ export function createStreams(server: FastifyInstance, { limits, logError, onDro
       // Headers go out with the first message; without it a client cannot see that the stream is open.
       raw.write(formatEvent({ event: "open", data: {}, retry: retryMs }));
       try {
-        await writeEvents(raw, source(stream.signal), { ...limits, onStall: () => onDrop("stalled_stream") });
+        await writeEvents(raw, source(stream.signal), { ...limits, socket, onStall: () => onDrop("stalled_stream") });
       } catch (error) {
         logError(error, "event stream failed; its client is disconnected");
       }
+      socket.off("close", close);
+      close();
       raw.end();
     },
   };

@@ -82,6 +82,18 @@ describe("event streams", () => {
     }
   });
 
+  test("free the slots of streams that wait behind another one on their connection", async () => {
+    const { base, metric } = await start({ stallMs: 300 });
+    const pipelined = { send: request("/v1/changes/stream?after=0").repeat(3) };
+    const { socket } = await connectRaw(base, pipelined);
+    await expect.poll(() => metric("http_streams")).toBe(3);
+    socket.destroy();
+    await expect.poll(() => metric("http_streams")).toBe(0);
+    // The second is not read as long as the first goes on.
+    await (await connectRaw(base, pipelined)).closed;
+    await expect.poll(() => metric("http_streams")).toBe(0);
+  });
+
   test("cut off a reader that does not read, while another one reads on", async () => {
     const { base, metric, log } = await start({ stallMs: 200 });
     const honest = await connectRaw(base, { send: request("/v1/changes/stream?after=0") });
