@@ -8,8 +8,8 @@ import { createRecentChanges } from "./recent-changes.ts";
 
 /**
  * Change feed, shared by all streams: one poller reads new changes from the database every half second, and only while there is a
- * subscriber. A subscriber that is further behind than the changes kept in memory catches up from the database, in turns with the others:
- * streams run at most two queries at a time. A slow subscriber holds one page.
+ * subscriber. Subscribers that are further behind than the changes kept in memory catch up from the database, in turns, and share the pages
+ * that they have in common. A slow subscriber holds one page.
  */
 export interface Feed {
   /**
@@ -32,13 +32,17 @@ export interface FeedOptions {
 const pollSize = 500;
 /** Of one subscriber: what it holds while its client does not read. */
 const pageSize = 50;
+/** Queries of subscribers that catch up, at a time. */
+const catchUpConcurrency = 2;
+/** Pages kept for subscribers that follow the same history a little later. */
+const sharedPages = 20;
 
 export function createFeed({ reader, logger, pollIntervalMs = 500, kept = 2_000 }: FeedOptions): Feed {
   const recent = createRecentChanges(kept);
   const readPage = createPageReader(reader, logger);
   // One listener per stream that waits.
   const arrivals = new EventEmitter().setMaxListeners(0);
-  const catchUp = new PQueue({ concurrency: 1 });
+  const readShared = sharePages(readPage);
   let subscribers = 0;
   let isPolling = false;
 
@@ -73,9 +77,7 @@ export function createFeed({ reader, logger, pollIntervalMs = 500, kept = 2_000 
         position ??= recent.lastId();
         const news = position === null ? [] : recent.after(position);
         if (position !== null && news === null) {
-          const query = { after: position, max: pageSize };
-          // Rejects when the signal aborts.
-          const page = await catchUp.add(() => readPage(query), { signal }).catch(() => null);
+          const page = await readShared(position);
           if (page !== null) position = page.last_id;
           if (page !== null && page.changes.length > 0) yield page.changes;
           // The database is unreachable, or was for the poller's last attempt.
@@ -95,6 +97,28 @@ export function createFeed({ reader, logger, pollIntervalMs = 500, kept = 2_000 
   }
 
   return { follow };
+}
+
+type PageReader = ReturnType<typeof createPageReader>;
+
+/** Runs one query for all subscribers at the same position, and keeps the last full pages: those never change. */
+function sharePages(readPage: PageReader): (after: number) => ReturnType<PageReader> {
+  const queue = new PQueue({ concurrency: catchUpConcurrency });
+  const pages = new Map<number, ReturnType<PageReader>>();
+  return (after) => {
+    const known = pages.get(after);
+    if (known) return known;
+    const page = queue.add(() => readPage({ after, max: pageSize }));
+    pages.set(after, page);
+    void page.then((read) => {
+      if ((read?.changes.length ?? 0) < pageSize) pages.delete(after);
+      for (const oldest of pages.keys()) {
+        if (pages.size <= sharedPages) break;
+        pages.delete(oldest);
+      }
+    });
+    return page;
+  };
 }
 
 /** Reads a page of changes; null while the database is closed or unreachable, which is logged once per outage. */
