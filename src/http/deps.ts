@@ -5,8 +5,16 @@ import type { Metrics } from "../status/metrics.ts";
 import type { ServiceSnapshot } from "../status/snapshot.ts";
 import type { ApiKeyGuard } from "./authentication.ts";
 import type { Feed } from "./feed.ts";
+import type { HttpLimits } from "./limits.ts";
 import type { TrustedProxies } from "./proxies.ts";
 import type { Streams } from "./streams.ts";
+
+declare module "fastify" {
+  interface FastifyContextConfig {
+    /** An event stream, whose duration is that of its client. */
+    isStream?: boolean;
+  }
+}
 
 export interface ServerOptions {
   /** Called for every request, so it must be cheap: it returns what is in memory. */
@@ -16,6 +24,8 @@ export interface ServerOptions {
   metrics: Metrics;
   settings: HttpSettings;
   logger: Logger;
+  /** Tests replace some. */
+  limits?: Partial<HttpLimits>;
 }
 
 /** `config.http`, and `config.keep`: replies without a text or depots say whether any are kept. */
@@ -29,6 +39,7 @@ export interface HttpSettings {
   trustedProxies: TrustedProxies;
   /** Hosts as `hostOf` spells them; empty for any. */
   allowedHosts: readonly string[];
+  maxConnections: number;
 }
 
 /** Dependencies of the routes, shared by the API and the dashboard. */

@@ -1,4 +1,5 @@
 import { EventEmitter, once } from "node:events";
+import PQueue from "p-queue";
 import type { ChangeView } from "../catalog/views.ts";
 import type { CatalogReader } from "../db/catalog-reader.ts";
 import type { Logger } from "../process/logger.ts";
@@ -7,7 +8,8 @@ import { createRecentChanges } from "./recent-changes.ts";
 
 /**
  * Change feed, shared by all streams: one poller reads new changes from the database every half second, and only while there is a
- * subscriber. A subscriber that is further behind than the changes kept in memory catches up from the database by itself.
+ * subscriber. Subscribers that are further behind than the changes kept in memory catch up from the database, in turns, and share the pages
+ * that they have in common. A slow subscriber holds one page.
  */
 export interface Feed {
   /**
@@ -26,13 +28,21 @@ export interface FeedOptions {
   kept?: number;
 }
 
-const pageSize = 500;
+/** Of the poller, whose changes all subscribers share. */
+const pollSize = 500;
+/** Of one subscriber: what it holds while its client does not read. */
+const pageSize = 50;
+/** Queries of subscribers that catch up, at a time. */
+const catchUpConcurrency = 2;
+/** Pages kept for subscribers that follow the same history a little later. */
+const sharedPages = 20;
 
 export function createFeed({ reader, logger, pollIntervalMs = 500, kept = 2_000 }: FeedOptions): Feed {
   const recent = createRecentChanges(kept);
   const readPage = createPageReader(reader, logger);
   // One listener per stream that waits.
   const arrivals = new EventEmitter().setMaxListeners(0);
+  const readShared = sharePages(readPage);
   let subscribers = 0;
   let isPolling = false;
 
@@ -51,7 +61,7 @@ export function createFeed({ reader, logger, pollIntervalMs = 500, kept = 2_000 
   /** @returns whether more changes are waiting. */
   async function pollOnce(): Promise<boolean> {
     const lastId = recent.lastId();
-    const page = await readPage(lastId === null ? { max: 1 } : { after: lastId, max: pageSize });
+    const page = await readPage(lastId === null ? { max: 1 } : { after: lastId, max: pollSize });
     if (page === null) return false;
     if (lastId === null) recent.open(page.last_id);
     else recent.append(page.changes, page.last_id);
@@ -67,7 +77,7 @@ export function createFeed({ reader, logger, pollIntervalMs = 500, kept = 2_000 
         position ??= recent.lastId();
         const news = position === null ? [] : recent.after(position);
         if (position !== null && news === null) {
-          const page = await readPage({ after: position, max: pageSize });
+          const page = await readShared(position);
           if (page !== null) position = page.last_id;
           if (page !== null && page.changes.length > 0) yield page.changes;
           // The database is unreachable, or was for the poller's last attempt.
@@ -87,6 +97,28 @@ export function createFeed({ reader, logger, pollIntervalMs = 500, kept = 2_000 
   }
 
   return { follow };
+}
+
+type PageReader = ReturnType<typeof createPageReader>;
+
+/** Runs one query for all subscribers at the same position, and keeps the last full pages: those never change. */
+function sharePages(readPage: PageReader): (after: number) => ReturnType<PageReader> {
+  const queue = new PQueue({ concurrency: catchUpConcurrency });
+  const pages = new Map<number, ReturnType<PageReader>>();
+  return (after) => {
+    const known = pages.get(after);
+    if (known) return known;
+    const page = queue.add(() => readPage({ after, max: pageSize }));
+    pages.set(after, page);
+    void page.then((read) => {
+      if ((read?.changes.length ?? 0) < pageSize) pages.delete(after);
+      for (const oldest of pages.keys()) {
+        if (pages.size <= sharedPages) break;
+        pages.delete(oldest);
+      }
+    });
+    return page;
+  };
 }
 
 /** Reads a page of changes; null while the database is closed or unreachable, which is logged once per outage. */

@@ -1,4 +1,3 @@
-import { fastifySSE } from "@fastify/sse";
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from "fastify";
 import { DatabaseError } from "../process/errors.ts";
 import type { Logger } from "../process/logger.ts";
@@ -7,17 +6,28 @@ import type { ServiceSnapshot } from "../status/snapshot.ts";
 import { checkHosts } from "./allowed-hosts.ts";
 import { registerApi } from "./api/routes.ts";
 import { createApiKeyGuard } from "./authentication.ts";
+import {
+  connectionsWithinFileLimit,
+  createClientErrorHandler,
+  limitConnections,
+  limitUnreadReplies,
+} from "./connections.ts";
 import { registerDashboard } from "./dashboard/routes.ts";
 import { endpointsOf, type ServerDeps, type ServerOptions, type ServiceStatus } from "./deps.ts";
+import { createErrorLog, type ErrorLog, requestLogger } from "./error-log.ts";
 import { createFeed } from "./feed.ts";
+import { defaultLimits } from "./limits.ts";
 import { type ParameterFault, Problem, sendProblem } from "./problem.ts";
 import { readRailwayAddress, trustProxy } from "./proxies.ts";
+import { registerRateLimit } from "./rate-limit.ts";
 import { createStreams } from "./streams.ts";
 
 /** No route takes a body or a long parameter. */
 const maxBodyBytes = 1_024;
 const maxParameterLength = 200;
-const retryAfterSeconds = "5";
+const retryAfterSeconds = 5;
+/** Share of the connections that may be event streams. */
+const streamShare = 3 / 4;
 
 const defaultHeaders = {
   "cache-control": "no-store",
@@ -32,33 +42,49 @@ const defaultHeaders = {
  */
 export function buildServer(options: ServerOptions): FastifyInstance {
   const { snapshot, logger, settings, metrics, reader } = options;
+  const limits = { ...defaultLimits, ...options.limits };
+  const onDrop = metrics.connectionDropped;
+  const logError = createErrorLog(logger);
+  const quiet = requestLogger(logError);
   const loggerInstance: FastifyBaseLogger = logger;
   const server = fastify({
     loggerInstance,
     // Probes arrive every few seconds, so single requests are not logged.
     logController: new LogController({ disableRequestLogging: true }),
+    childLoggerFactory: () => quiet,
     bodyLimit: maxBodyBytes,
     routerOptions: { maxParamLength: maxParameterLength },
     trustProxy: trustProxy(settings.trustedProxies),
     // Event streams never end by themselves.
     forceCloseConnections: true,
+    http: { headersTimeout: limits.headersMs, connectionsCheckingInterval: limits.checkMs },
+    requestTimeout: limits.requestMs,
+    connectionTimeout: limits.silenceMs,
+    keepAliveTimeout: limits.keepAliveMs,
+    clientErrorHandler: createClientErrorHandler(onDrop),
     // A path that cannot be decoded reaches no hook and no error handler.
     frameworkErrors: (error, _request, reply) => sendProblem(reply.headers(defaultHeaders), 400, error.message),
   });
+  const maxConnections = withinFileLimit(settings.maxConnections, logger);
+  limitConnections(server, { maxConnections, isPerClient: settings.trustedProxies === 0, onDrop });
   server.addHook("onSend", async (_request, reply) => {
     for (const [name, value] of Object.entries(defaultHeaders)) if (!reply.hasHeader(name)) reply.header(name, value);
   });
-  registerErrorHandlers(server, logger);
+  limitUnreadReplies(server, limits, onDrop);
+  registerErrorHandlers(server, logError);
   readRailwayAddress(server, settings.trustedProxies);
   checkHosts(server, settings.allowedHosts);
-  metrics.observeHttp(server);
-  server.register(fastifySSE, { heartbeatInterval: 15_000 });
+  registerRateLimit(server, settings);
+  // Requests have room beside the streams.
+  const maxStreams = Math.min(limits.streams, Math.ceil(maxConnections * streamShare));
+  const streams = createStreams(server, { limits: { ...limits, streams: maxStreams }, logError, onDrop });
+  metrics.observeHttp(server, streams.open);
 
   const deps: ServerDeps = {
     ...options,
     status: () => statusOf(snapshot()),
     feed: createFeed({ reader, logger }),
-    streams: createStreams(server),
+    streams,
     keys: createApiKeyGuard({ apiKey: settings.apiKey, logger, onWrongKey: metrics.wrongApiKey }),
   };
   registerProbes(server, deps);
@@ -66,6 +92,16 @@ export function buildServer(options: ServerOptions): FastifyInstance {
   if (settings.dashboard) server.register((scope) => registerDashboard(scope, deps));
   else server.get("/", () => ({ service: "steam-pics-sync", endpoints: endpointsOf(settings) }));
   return server;
+}
+
+/** Without file descriptors the process could reach neither its database nor Steam. */
+function withinFileLimit(wanted: number, logger: Logger): number {
+  const most = connectionsWithinFileLimit();
+  if (most === null || wanted <= most) return wanted;
+  logger.warn(
+    `MAX_CONNECTIONS is ${wanted}, of which ${most} are used: half of the open files that this process may have`,
+  );
+  return most;
 }
 
 /** `/health` and `/ready` are open; where there is a key, they tell the state alone without it. */
@@ -92,7 +128,7 @@ function registerProbes(server: FastifyInstance, { snapshot, status, metrics, ke
 
 type RequestError = Error & { statusCode?: number; errors?: ParameterFault[] };
 
-function registerErrorHandlers(server: FastifyInstance, logger: Logger): void {
+function registerErrorHandlers(server: FastifyInstance, logError: ErrorLog): void {
   server.setNotFoundHandler((request, reply) => {
     const path = request.url.split("?")[0];
     return sendProblem(reply, 404, `${request.method} ${path} does not exist; GET / lists the endpoints.`);
@@ -103,10 +139,11 @@ function registerErrorHandlers(server: FastifyInstance, logger: Logger): void {
       return sendProblem(reply, 503, "The database is unavailable; try again later.");
     }
     const status = error.statusCode ?? 500;
-    if (status < 500) return sendProblem(reply, status, error.message, error.errors);
-    if (error instanceof Problem)
-      return sendProblem(reply.header("retry-after", retryAfterSeconds), status, error.message);
-    logger.error({ err: error }, "HTTP request failed");
+    if (error instanceof Problem && error.retryAfterSeconds !== undefined) {
+      reply.header("retry-after", error.retryAfterSeconds);
+    }
+    if (status < 500 || error instanceof Problem) return sendProblem(reply, status, error.message, error.errors);
+    logError(error, "HTTP request failed");
     return sendProblem(reply, status, "Internal error; see the log of the service.");
   });
 }

@@ -58,6 +58,7 @@ const variables = {
   CORS_ORIGIN: origins().optional(),
   TRUSTED_PROXIES: int(0, 10).prefault("0"),
   ALLOWED_HOSTS: hosts().optional(),
+  MAX_CONNECTIONS: int(10, 100_000).prefault("1000"),
 
   // Read by the HTTP clients and by Node itself; only validated here.
   HTTPS_PROXY: proxy().optional(),
@@ -240,6 +241,8 @@ function toConfig(env: z.output<typeof schema>, warnings: readonly string[], tru
       trustedProxies,
       /** Host headers that are served; empty for any. */
       allowedHosts: env.ALLOWED_HOSTS ?? [],
+      /** Open at once, in all. Without a proxy, a quarter of them per client address. */
+      maxConnections: env.MAX_CONNECTIONS,
     },
     database: databaseOf(env),
     /** Most connections of this process to Postgres; null for as many as its work can use at once. */

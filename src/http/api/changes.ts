@@ -1,10 +1,10 @@
-import type { SSEMessage } from "@fastify/sse";
 import type { ChangeView } from "../../catalog/views.ts";
 import type { ChangePage, ChangeQuery } from "../../db/catalog-reader.ts";
+import { formatEvent } from "../event-stream.ts";
 import { notStored } from "./apps.ts";
 import { changeKey, decodeCursor, encodeCursor } from "./cursor.ts";
 import { appidPath, changesOfAll, changesOfApp, streamStart } from "./parameters.ts";
-import { changePage, eventStream, faults, missing } from "./replies.ts";
+import { changePage, eventStream, faults, missing, streamFaults } from "./replies.ts";
 import type { ApiDeps, ApiScope } from "./scope.ts";
 
 /** Routes of the change feed: of the whole catalog and of one app as pages, and as a stream of server-sent events. */
@@ -76,7 +76,7 @@ function registerStream(scope: ApiScope, { feed, streams }: ApiDeps): void {
   scope.get(
     "/changes/stream",
     {
-      sse: "only",
+      config: { isStream: true },
       exposeHeadRoute: false,
       schema: {
         operationId: "streamChanges",
@@ -86,7 +86,7 @@ function registerStream(scope: ApiScope, { feed, streams }: ApiDeps): void {
           "Each event is named `change`; its id is the change's id and its data a `Change`. A browser's EventSource resumes after an " +
           "interruption by itself (`Last-Event-ID`); other clients send that header or `after`.",
         querystring: streamStart,
-        response: { 200: eventStream, ...faults },
+        response: { 200: eventStream, ...faults, ...streamFaults },
       },
     },
     async (request, reply) => {
@@ -97,8 +97,8 @@ function registerStream(scope: ApiScope, { feed, streams }: ApiDeps): void {
   );
 }
 
-async function* messagesOf(pages: AsyncIterable<ChangeView[]>): AsyncGenerator<SSEMessage> {
+async function* messagesOf(pages: AsyncIterable<ChangeView[]>): AsyncGenerator<string> {
   for await (const page of pages) {
-    for (const change of page) yield { event: "change", id: String(change.id), data: change };
+    for (const change of page) yield formatEvent({ event: "change", id: String(change.id), data: change });
   }
 }

@@ -66,4 +66,10 @@ export const faults = {
   429: fault("the rate limit of this address is exceeded; see `Retry-After`"),
   503: fault("the database is unavailable; see `Retry-After`"),
 };
+/** Error replies of event streams, in place of those above. */
+export const streamFaults = {
+  406: fault("the client does not accept text/event-stream"),
+  429: fault("the rate limit, or the limit of open streams, of this address is exceeded; see `Retry-After`"),
+  503: fault("the limit of open streams is reached; see `Retry-After`"),
+};
 export const missing = (what: string) => ({ 404: fault(what) });

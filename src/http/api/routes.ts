@@ -1,11 +1,11 @@
 import cors from "@fastify/cors";
 import etag from "@fastify/etag";
-import rateLimit from "@fastify/rate-limit";
 import type { FastifyInstance } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import { DatabaseError } from "../../process/errors.ts";
 import type { ServerDeps } from "../deps.ts";
 import { Problem } from "../problem.ts";
+import { limitRate } from "../rate-limit.ts";
 import { registerApps } from "./apps.ts";
 import { registerChanges } from "./changes.ts";
 import { registerContent } from "./content.ts";
@@ -14,6 +14,8 @@ import { registerEndpoints } from "./endpoints.ts";
 import { registerLists } from "./lists.ts";
 import type { ApiDeps, ApiScope } from "./scope.ts";
 import { validatorCompiler } from "./validation.ts";
+
+const retryAfterSeconds = 5;
 
 /** Registers the read API under `/v1` and its documentation (OpenAPI document and page). */
 export async function registerApi(server: FastifyInstance, deps: ServerDeps): Promise<void> {
@@ -31,7 +33,8 @@ export async function registerApi(server: FastifyInstance, deps: ServerDeps): Pr
         ...deps,
         catalog() {
           const open = reader();
-          if (open === null) throw new Problem(503, "The database is not open yet; try again later.");
+          if (open === null)
+            throw new Problem(503, "The database is not open yet; try again later.", { retryAfterSeconds });
           return open;
         },
       };
@@ -47,7 +50,7 @@ export async function registerApi(server: FastifyInstance, deps: ServerDeps): Pr
 
 /** CORS, rate limit, authentication, ETag and cache headers, in this order. */
 async function registerPolicies(scope: ApiScope, { settings, keys }: ServerDeps) {
-  const { corsOrigins, apiKey, rateLimit: limit } = settings;
+  const { corsOrigins, apiKey } = settings;
   if (corsOrigins.length > 0) {
     await scope.register(cors, {
       origin: corsOrigins.includes("*") ? "*" : [...corsOrigins],
@@ -56,12 +59,7 @@ async function registerPolicies(scope: ApiScope, { settings, keys }: ServerDeps)
       exposedHeaders: ["etag", "retry-after"],
     });
   }
-  await scope.register(rateLimit, {
-    max: limit.count,
-    timeWindow: limit.periodMs,
-    errorResponseBuilder: (_request, { after }) =>
-      new Problem(429, `The rate limit of ${limit.count} requests per address is exceeded; try again in ${after}.`),
-  });
+  limitRate(scope);
   keys.protect(scope);
   await scope.register(etag);
   scope.addHook("onRequest", async (_request, reply) => {

@@ -5,7 +5,8 @@ import staticFiles from "@fastify/static";
 import type { FastifyInstance } from "fastify";
 import { contentSecurityPolicy } from "../content-security-policy.ts";
 import { endpointsOf, type ServerDeps } from "../deps.ts";
-import { dashboardEvents } from "./events.ts";
+import { limitRate } from "../rate-limit.ts";
+import { createDashboardEvents } from "./events.ts";
 import { startThroughputSampler } from "./throughput.ts";
 
 const page = fileURLToPath(new URL("./page", import.meta.url));
@@ -19,6 +20,8 @@ export async function registerDashboard(scope: FastifyInstance, deps: ServerDeps
   const { settings, snapshot, streams, keys } = deps;
   const throughput = startThroughputSampler(() => snapshot().apps_stored);
   scope.addHook("onClose", async () => throughput.stop());
+  const events = createDashboardEvents({ ...deps, throughput });
+  limitRate(scope);
   keys.protect(scope);
 
   await scope.register(staticFiles, {
@@ -44,7 +47,7 @@ export async function registerDashboard(scope: FastifyInstance, deps: ServerDeps
     reply.header("content-security-policy", pagePolicy);
     return reply.sendFile("index.html");
   });
-  scope.get("/dashboard/stream", { sse: "only", exposeHeadRoute: false }, async (_request, reply) => {
-    await streams.send(reply, (signal) => dashboardEvents({ ...deps, throughput }, signal));
+  scope.get("/dashboard/stream", { config: { isStream: true }, exposeHeadRoute: false }, async (_request, reply) => {
+    await streams.send(reply, events.follow);
   });
 }

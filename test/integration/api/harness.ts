@@ -7,6 +7,7 @@ import { loadConfig } from "../../../src/process/config.ts";
 import { createMetrics } from "../../../src/status/metrics.ts";
 import type { ServiceSnapshot } from "../../../src/status/snapshot.ts";
 import type { TestDatabase } from "../../support/databases.ts";
+import { idleSnapshot } from "../../support/idle-snapshot.ts";
 import { generateRecords } from "../../support/steam/records.ts";
 import { silent } from "../../support/templates.ts";
 import { catalogOf, deckVerdict, fullRecord, record } from "../sql/catalog.ts";
@@ -19,7 +20,7 @@ export async function serve(
   overrides: Partial<ServiceSnapshot> = {},
 ) {
   const reader: CatalogReader | null = database && createCatalogReader(database.db);
-  const snapshot = () => ({ ...idle, ...overrides });
+  const snapshot = () => ({ ...idleSnapshot, ...overrides });
   const server = buildServer({
     snapshot,
     reader: () => reader,
@@ -45,20 +46,6 @@ export async function serve(
     },
   };
 }
-
-const idle: ServiceSnapshot = {
-  mode: "sync",
-  started_at: new Date().toISOString(),
-  steam: null,
-  database: { driver: "postgres", reachable: true, reachable_since: null, last_error: null },
-  bulk: null,
-  monitor: null,
-  collector: null,
-  library: null,
-  apps_stored: 0,
-  failing_apps: [],
-  loops: [],
-};
 
 export const hostileName = `<img src=x onerror="alert(1)">'; drop table apps; --`;
 

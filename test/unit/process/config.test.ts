@@ -30,6 +30,7 @@ describe("loadConfig", () => {
         corsOrigins: [],
         trustedProxies: 0,
         allowedHosts: [],
+        maxConnections: 1_000,
       },
       database: { driver: "pglite", dataDir: "./data" },
       databasePoolSize: null,
