@@ -1,6 +1,5 @@
 import { fastifySSE } from "@fastify/sse";
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from "fastify";
-import { DatabaseError } from "../process/errors.ts";
 import type { Logger } from "../process/logger.ts";
 import { assessHealth, assessReady } from "../status/health.ts";
 import type { ServiceSnapshot } from "../status/snapshot.ts";
@@ -9,6 +8,7 @@ import { registerDashboard } from "./dashboard/routes.ts";
 import { endpointsOf, type ServerDeps, type ServerOptions, type ServiceStatus } from "./deps.ts";
 import { createFeed } from "./feed.ts";
 import { type ParameterFault, Problem, sendProblem } from "./problem.ts";
+import { readProblem } from "./read-problem.ts";
 import { createStreams } from "./streams.ts";
 
 /** No route takes a body or a long parameter. */
@@ -88,10 +88,9 @@ function registerErrorHandlers(server: FastifyInstance, logger: Logger): void {
     return sendProblem(reply, 404, `${request.method} ${path} does not exist; GET / lists the endpoints.`);
   });
   server.setErrorHandler((error: RequestError, _request, reply) => {
-    if (error instanceof DatabaseError && isRetryable(error)) {
-      reply.header("retry-after", retryAfterSeconds);
-      return sendProblem(reply, 503, "The database is unavailable; try again later.");
-    }
+    const problem = readProblem(error);
+    if (problem)
+      return sendProblem(reply.header("retry-after", retryAfterSeconds), problem.statusCode, problem.message);
     const status = error.statusCode ?? 500;
     if (status < 500) return sendProblem(reply, status, error.message, error.errors);
     if (error instanceof Problem)
@@ -99,10 +98,6 @@ function registerErrorHandlers(server: FastifyInstance, logger: Logger): void {
     logger.error({ err: error }, "HTTP request failed");
     return sendProblem(reply, status, "Internal error; see the log of the service.");
   });
-}
-
-function isRetryable({ fault, atConnection }: DatabaseError): boolean {
-  return atConnection || fault === "unreachable" || fault === "retryable" || fault === "timeout";
 }
 
 function statusOf(snapshot: ServiceSnapshot): ServiceStatus {

@@ -23,9 +23,11 @@ export function registerApps(scope: ApiScope, { catalog }: ApiDeps): void {
         response: { 200: appPage, ...faults },
       },
     },
-    async ({ query }) => {
-      const page = await catalog().apps(toAppQuery(query));
-      if ("unknown" in page) throw await unknownValue(catalog(), page.unknown);
+    async (request) => {
+      const { query } = request;
+      const reader = catalog(request);
+      const page = await reader.apps(toAppQuery(query));
+      if ("unknown" in page) throw await unknownValue(reader, page.unknown);
       const next = page.next && encodeCursor(query.sort, [page.next.key, page.next.appid]);
       return { data: page.apps, next };
     },
@@ -44,7 +46,10 @@ export function registerApps(scope: ApiScope, { catalog }: ApiDeps): void {
         response: { 200: appView, ...missing("the app is not stored"), ...faults },
       },
     },
-    async ({ params: { appid } }) => (await catalog().app(appid)) ?? notStored(appid),
+    async (request) => {
+      const { appid } = request.params;
+      return (await catalog(request).app(appid)) ?? notStored(appid);
+    },
   );
 }
 

@@ -5,6 +5,7 @@ import type { FastifyInstance } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import { DatabaseError } from "../../process/errors.ts";
 import { requireApiKey } from "../authentication.ts";
+import { clientAddress } from "../client-address.ts";
 import type { HttpSettings, ServerDeps } from "../deps.ts";
 import { Problem } from "../problem.ts";
 import { registerApps } from "./apps.ts";
@@ -30,10 +31,10 @@ export async function registerApi(server: FastifyInstance, deps: ServerDeps): Pr
       await registerPolicies(v1, settings);
       const apiDeps: ApiDeps = {
         ...deps,
-        catalog() {
+        catalog({ ip, signal }) {
           const open = reader();
           if (open === null) throw new Problem(503, "The database is not open yet; try again later.");
-          return open;
+          return open.for({ client: clientAddress(ip), signal });
         },
       };
       registerEndpoints(v1);
