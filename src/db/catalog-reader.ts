@@ -185,6 +185,8 @@ export interface ReaderOptions {
 /** Concurrent reads, where the transport allows more than one. */
 export const readConcurrency = 4;
 const defaultBudgetMs = 5_000;
+/** A running call ends this much before its budget, so that its own error is reported: it knows whether the database was reachable. */
+const callMarginMs = 50;
 /** Time budget of counts over the whole catalog. */
 const countBudgetMs = 20_000;
 /** Cache TTL of a count: max(5 s, 50 × the query's own time). */
@@ -203,11 +205,11 @@ export function createCatalogReader(db: Database, options: ReaderOptions = {}): 
    */
   async function call<T>(reading: Reading, name: string, request?: object): Promise<T> {
     const { client, deadline, signal } = reading;
-    const leftMs = () => Math.max(1, deadline - now());
+    const leftMs = (marginMs = 0) => Math.max(1, Math.round(deadline - marginMs - now()));
     const args = request === undefined ? {} : { request };
     const limits = { timeoutMs: leftMs(), ...(signal && { signal }) };
     const result = await withTimeout(name, limits, "timeout", (ended) =>
-      queue.run(client, ended, () => db.rpc(name, args, { timeoutMs: leftMs(), isRead: true })),
+      queue.run(client, ended, () => db.rpc(name, args, { timeoutMs: leftMs(callMarginMs), isRead: true })),
     );
     return result as T;
   }

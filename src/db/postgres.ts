@@ -58,7 +58,7 @@ async function run<T>(
   const startedAt = performance.now();
   const client = await pool.acquire(what, options);
   // The time limit includes the wait for a connection.
-  const timeoutMs = Math.max(1, limitMs - (performance.now() - startedAt));
+  const timeoutMs = Math.max(1, Math.round(limitMs - (performance.now() - startedAt)));
   let isUsable = false;
   try {
     const result = await withTimeout(what, { ...options, timeoutMs }, "unreachable", () => work(client, timeoutMs));
