@@ -161,8 +161,15 @@ export interface KeptInfo {
   partial: boolean;
   fetched_at: string;
   missing_token: boolean;
-  text: string;
+  /** Null when it is longer than {@link maxInfoBytes}. */
+  text: string | null;
 }
+
+/**
+ * The longest app info that is read as text, in bytes. Parsing and sending it takes the event loop tens of milliseconds per megabyte, while
+ * the mean is 4 kB.
+ */
+export const maxInfoBytes = 2 * 1_024 * 1_024;
 
 export interface ClientRequest {
   /** Key of the client, among which the database's time is shared: its address. */
@@ -290,7 +297,7 @@ function readsOf(read: Read, count: Count): Omit<CatalogReader, "for"> {
       });
       if (!found?.kept) return found as { kept: null } | null;
       const { data, ...facts } = found.kept;
-      return { kept: { ...facts, text: await inflated(data) } };
+      return { kept: { ...facts, text: facts.size > maxInfoBytes ? null : await inflated(data) } };
     },
     async branches(appid) {
       const branches = await read<BranchView[] | null>("catalog_branches", { appid });
@@ -328,9 +335,13 @@ const activityMinutes = z.array(activityMinute);
 
 const inflateText = promisify(inflate);
 
-/** The text of base64 of deflated UTF-8; bytes that are no UTF-8 become U+FFFD, as where the text is parsed first. */
+/**
+ * The text of base64 of deflated UTF-8; bytes that are no UTF-8 become U+FFFD, as where the text is parsed first.
+ *
+ * @throws {RangeError} when it is longer than {@link maxInfoBytes}.
+ */
 async function inflated(data: string): Promise<string> {
-  return (await inflateText(Buffer.from(data, "base64"))).toString("utf8");
+  return (await inflateText(Buffer.from(data, "base64"), { maxOutputLength: maxInfoBytes })).toString("utf8");
 }
 
 interface CachedCount {

@@ -1,13 +1,14 @@
 import type { z } from "zod";
 import type { AppSort } from "../../catalog/list-views.ts";
 import { appView } from "../../catalog/views.ts";
-import { type AppQuery, appRelations } from "../../db/catalog-reader.ts";
+import { type AppQuery, type AppRelation, appRelations } from "../../db/catalog-reader.ts";
 import { Problem } from "../problem.ts";
 import { appKeys, decodeCursor, encodeCursor } from "./cursor.ts";
-import { appFilters, appidPath, noParameters, words } from "./parameters.ts";
+import { appFilters, appidPath, maxRelations, noParameters, words } from "./parameters.ts";
 import { appPage, faults, missing } from "./replies.ts";
 import type { ApiDeps, ApiScope } from "./scope.ts";
 import { undocumented, unknownValue } from "./unknown-values.ts";
+import { problemOf } from "./validation.ts";
 
 /** Routes of the catalog: the list of apps, and one app. */
 export function registerApps(scope: ApiScope, { catalog }: ApiDeps): void {
@@ -58,6 +59,17 @@ export function notStored(appid: number): never {
   throw new Problem(404, `App ${appid} is not stored.`);
 }
 
+/** @throws {Problem} 400 when there are more than {@link maxRelations}. */
+function relationsOf(query: z.output<typeof appFilters>): [AppRelation, string][] {
+  const relations = appRelations.flatMap((relation) =>
+    [...new Set(query[relation])].map((value): [AppRelation, string] => [relation, value]),
+  );
+  const [parameter] = relations[maxRelations] ?? [];
+  if (parameter === undefined) return relations;
+  const detail = `${appRelations.join(", ")} take at most ${maxRelations} values together`;
+  throw problemOf([{ parameter, detail }]);
+}
+
 function toAppQuery(query: z.output<typeof appFilters>): AppQuery {
   const { sort, cursor, limit, appid, type, deck, machine, frame, ai, vr, platform, q, parent, free, active } = query;
   const sortedBy = sort.replace("-", "") as AppSort;
@@ -69,7 +81,7 @@ function toAppQuery(query: z.output<typeof appFilters>): AppQuery {
     sort: sortedBy,
     descending: sort.startsWith("-"),
     after: last === null ? undefined : { key, appid: last },
-    relations: appRelations.flatMap((relation) => (query[relation] ?? []).map((value) => [relation, value] as const)),
+    relations: relationsOf(query),
     required: undocumented({ types, platforms }),
     appids: appid,
     types,
@@ -85,6 +97,6 @@ function toAppQuery(query: z.output<typeof appFilters>): AppQuery {
     released_since: query.released_since,
     released_before: query.released_before,
     changed_since: query.changed_since,
-    words: words(q),
+    words: q === undefined ? undefined : words(q),
   };
 }

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from "fastify";
 import { appInfoView, steamcmdInfo } from "../../catalog/content-views.ts";
 import { type KeyValuesJson, keyValuesToJson, parseKeyValues } from "../../catalog/key-values.ts";
-import type { KeptInfo } from "../../db/catalog-reader.ts";
+import { type KeptInfo, maxInfoBytes } from "../../db/catalog-reader.ts";
 import { Problem } from "../problem.ts";
 import { notStored } from "./apps.ts";
 import { decodeCursor, depotAppKey, encodeCursor } from "./cursor.ts";
@@ -17,7 +17,9 @@ export function registerContent(scope: ApiScope, deps: ApiDeps): void {
 }
 
 function registerInfo(scope: ApiScope, deps: ApiDeps): void {
-  const notKept = missing("the app is not stored, or its text is not kept (`KEEP_APP_INFO`)");
+  const notKept = missing(
+    `the app is not stored, or its text is not kept (\`KEEP_APP_INFO\`) or has more than ${maxInfoBytes} bytes`,
+  );
 
   scope.get(
     "/apps/:appid/info",
@@ -66,7 +68,7 @@ function registerInfo(scope: ApiScope, deps: ApiDeps): void {
   );
 }
 
-/** @throws {Problem} 404 when the app is not stored or no text of it is kept. */
+/** @throws {Problem} 404 when the app is not stored, or no text of it is kept, or one that is too large. */
 async function readInfo(
   { catalog, settings }: ApiDeps,
   request: FastifyRequest & { params: { appid: number } },
@@ -78,6 +80,9 @@ async function readInfo(
       ? "it was stored while KEEP_APP_INFO was off; `bulk-sync --full` fetches it again"
       : "KEEP_APP_INFO is off; switch it on and run `bulk-sync --full`";
     throw new Problem(404, `No app info of app ${appid} is kept: ${why}.`);
+  }
+  if (kept.text === null) {
+    throw new Problem(404, `The app info of app ${appid} has ${kept.size} bytes; at most ${maxInfoBytes} are served.`);
   }
   const [info] = Object.values(keyValuesToJson(parseKeyValues(kept.text)));
   return { kept, info: typeof info === "object" ? info : {} };

@@ -38,7 +38,12 @@ export function registerLists(scope: ApiScope, { catalog }: ApiDeps): void {
       async (request) => {
         const { q, limit, cursor } = request.query;
         const [after] = cursor === undefined ? [] : decodeCursor(kind, companyKey, cursor);
-        const { companies, has_more } = await catalog(request).companies({ kind, max: limit, after, words: words(q) });
+        const { companies, has_more } = await catalog(request).companies({
+          kind,
+          max: limit,
+          after,
+          words: q === undefined ? undefined : words(q),
+        });
         const last = companies.at(-1);
         return { data: companies, next: has_more && last ? encodeCursor(kind, [last.name]) : null };
       },
