@@ -45,6 +45,7 @@ async function loadOf(driver: Driver, apps: number, report: (line: string) => vo
   if ((await fill.exited).code !== 0) throw new Error(`the bulk sync failed: ${fill.text}`);
   const service = startService({ args: ["change-monitor"], steam, database });
   stack.defer(() => service.stop());
+  await service.until("/v1/apps?limit=1", ({ data }) => Array.isArray(data));
   return (await measureLoad(await service.url(), report)).map((violation) => `${driver}: ${violation}`);
 }
 
