@@ -4,7 +4,7 @@
  *     npm run soak [-- SCENARIO …]        all scenarios unless some are named
  *     npm run soak -- memory                                      (root; the least memory, in cgroups)
  *     npm run soak -- disk                                        (root; a disk that is full for a minute)
- *     npm run soak -- http                                        (slow, stalled and greedy clients; 8 minutes)
+ *     npm run soak -- http                                        (slow, greedy and hostile clients; 25 minutes)
  *     SEED=7 KILLS=40 npm run soak -- interruption
  *     KILLS=200 CHANGES=50000 RATE=24 npm run soak -- monitor     (its defaults; 40 minutes)
  *
@@ -12,6 +12,7 @@
  */
 import { startCluster } from "./support/cluster.ts";
 import { outOfFiles } from "./support/http-soak/files.ts";
+import { hostileBesideHonest } from "./support/http-soak/hostile.ts";
 import { slowClients } from "./support/http-soak/slow-clients.ts";
 import { catalogFor, interruptBulkSync, runUninterrupted } from "./support/interruption/bulk-sync.ts";
 import {
@@ -141,10 +142,13 @@ async function disk({ report }: Soak): Promise<string[]> {
   return [...(await fillLog(report)), ...(await fillDisk(Number(process.env.APPS ?? 1_000), report))];
 }
 
-/** Clients that stall, trickle and flood, against the service as a process. Each attack returns its violations. */
+/**
+ * Clients that stall, trickle and flood, against the service as a process; then one hostile client beside ten honest ones, on catalogs of
+ * APPS apps (120,000) and a quarter of that. Each attack returns its violations.
+ */
 async function http({ report }: Soak): Promise<string[]> {
   const violations: string[] = [];
-  for (const attack of [outOfFiles, slowClients]) violations.push(...(await attack(report)));
+  for (const attack of [outOfFiles, slowClients, hostileBesideHonest]) violations.push(...(await attack(report)));
   return violations;
 }
 

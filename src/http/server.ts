@@ -1,5 +1,4 @@
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from "fastify";
-import { DatabaseError } from "../process/errors.ts";
 import type { Logger } from "../process/logger.ts";
 import { assessHealth, assessReady } from "../status/health.ts";
 import type { ServiceSnapshot } from "../status/snapshot.ts";
@@ -17,15 +16,15 @@ import { endpointsOf, type ServerDeps, type ServerOptions, type ServiceStatus } 
 import { createErrorLog, type ErrorLog, requestLogger } from "./error-log.ts";
 import { createFeed } from "./feed.ts";
 import { defaultLimits } from "./limits.ts";
-import { type ParameterFault, Problem, sendProblem } from "./problem.ts";
+import { Problem, sendProblem } from "./problem.ts";
 import { readRailwayAddress, trustProxy } from "./proxies.ts";
 import { registerRateLimit } from "./rate-limit.ts";
+import { readProblem } from "./read-problem.ts";
 import { createStreams } from "./streams.ts";
 
 /** No route takes a body or a long parameter. */
 const maxBodyBytes = 1_024;
 const maxParameterLength = 200;
-const retryAfterSeconds = 5;
 /** Share of the connections that may be event streams. */
 const streamShare = 3 / 4;
 
@@ -126,7 +125,7 @@ function registerProbes(server: FastifyInstance, { snapshot, status, metrics, ke
   });
 }
 
-type RequestError = Error & { statusCode?: number; errors?: ParameterFault[] };
+type RequestError = Error & { statusCode?: number };
 
 function registerErrorHandlers(server: FastifyInstance, logError: ErrorLog): void {
   server.setNotFoundHandler((request, reply) => {
@@ -134,22 +133,17 @@ function registerErrorHandlers(server: FastifyInstance, logError: ErrorLog): voi
     return sendProblem(reply, 404, `${request.method} ${path} does not exist; GET / lists the endpoints.`);
   });
   server.setErrorHandler((error: RequestError, _request, reply) => {
-    if (error instanceof DatabaseError && isRetryable(error)) {
-      reply.header("retry-after", retryAfterSeconds);
-      return sendProblem(reply, 503, "The database is unavailable; try again later.");
+    const expected = error instanceof Problem ? error : readProblem(error);
+    if (expected) {
+      const { statusCode, message, errors, retryAfterSeconds } = expected;
+      if (retryAfterSeconds !== undefined) reply.header("retry-after", retryAfterSeconds);
+      return sendProblem(reply, statusCode, message, errors);
     }
     const status = error.statusCode ?? 500;
-    if (error instanceof Problem && error.retryAfterSeconds !== undefined) {
-      reply.header("retry-after", error.retryAfterSeconds);
-    }
-    if (status < 500 || error instanceof Problem) return sendProblem(reply, status, error.message, error.errors);
+    if (status < 500) return sendProblem(reply, status, error.message);
     logError(error, "HTTP request failed");
     return sendProblem(reply, status, "Internal error; see the log of the service.");
   });
-}
-
-function isRetryable({ fault, atConnection }: DatabaseError): boolean {
-  return atConnection || fault === "unreachable" || fault === "retryable" || fault === "timeout";
 }
 
 function statusOf(snapshot: ServiceSnapshot): ServiceStatus {

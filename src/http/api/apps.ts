@@ -1,13 +1,14 @@
 import type { z } from "zod";
 import type { AppSort } from "../../catalog/list-views.ts";
 import { appView } from "../../catalog/views.ts";
-import { type AppQuery, appRelations } from "../../db/catalog-reader.ts";
+import { type AppQuery, type AppRelation, appRelations } from "../../db/catalog-reader.ts";
 import { Problem } from "../problem.ts";
 import { appKeys, decodeCursor, encodeCursor } from "./cursor.ts";
-import { appFilters, appidPath, noParameters, words } from "./parameters.ts";
+import { appFilters, appidPath, maxRelations, noParameters, words } from "./parameters.ts";
 import { appPage, faults, missing } from "./replies.ts";
 import type { ApiDeps, ApiScope } from "./scope.ts";
 import { undocumented, unknownValue } from "./unknown-values.ts";
+import { problemOf } from "./validation.ts";
 
 /** Routes of the catalog: the list of apps, and one app. */
 export function registerApps(scope: ApiScope, { catalog }: ApiDeps): void {
@@ -23,9 +24,11 @@ export function registerApps(scope: ApiScope, { catalog }: ApiDeps): void {
         response: { 200: appPage, ...faults },
       },
     },
-    async ({ query }) => {
-      const page = await catalog().apps(toAppQuery(query));
-      if ("unknown" in page) throw await unknownValue(catalog(), page.unknown);
+    async (request) => {
+      const { query } = request;
+      const reader = catalog(request);
+      const page = await reader.apps(toAppQuery(query));
+      if ("unknown" in page) throw await unknownValue(reader, page.unknown);
       const next = page.next && encodeCursor(query.sort, [page.next.key, page.next.appid]);
       return { data: page.apps, next };
     },
@@ -44,13 +47,27 @@ export function registerApps(scope: ApiScope, { catalog }: ApiDeps): void {
         response: { 200: appView, ...missing("the app is not stored"), ...faults },
       },
     },
-    async ({ params: { appid } }) => (await catalog().app(appid)) ?? notStored(appid),
+    async (request) => {
+      const { appid } = request.params;
+      return (await catalog(request).app(appid)) ?? notStored(appid);
+    },
   );
 }
 
 /** @throws {Problem} 404, always. */
 export function notStored(appid: number): never {
   throw new Problem(404, `App ${appid} is not stored.`);
+}
+
+/** @throws {Problem} 400 when there are more than {@link maxRelations}. */
+function relationsOf(query: z.output<typeof appFilters>): [AppRelation, string][] {
+  const relations = appRelations.flatMap((relation) =>
+    [...new Set(query[relation])].map((value): [AppRelation, string] => [relation, value]),
+  );
+  const [parameter] = relations[maxRelations] ?? [];
+  if (parameter === undefined) return relations;
+  const detail = `${appRelations.join(", ")} take at most ${maxRelations} values together`;
+  throw problemOf([{ parameter, detail }]);
 }
 
 function toAppQuery(query: z.output<typeof appFilters>): AppQuery {
@@ -64,7 +81,7 @@ function toAppQuery(query: z.output<typeof appFilters>): AppQuery {
     sort: sortedBy,
     descending: sort.startsWith("-"),
     after: last === null ? undefined : { key, appid: last },
-    relations: appRelations.flatMap((relation) => (query[relation] ?? []).map((value) => [relation, value] as const)),
+    relations: relationsOf(query),
     required: undocumented({ types, platforms }),
     appids: appid,
     types,
@@ -80,6 +97,6 @@ function toAppQuery(query: z.output<typeof appFilters>): AppQuery {
     released_since: query.released_since,
     released_before: query.released_before,
     changed_since: query.changed_since,
-    words: words(q),
+    words: q === undefined ? undefined : words(q),
   };
 }

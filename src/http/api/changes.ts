@@ -1,5 +1,6 @@
 import type { ChangeView } from "../../catalog/views.ts";
 import type { ChangePage, ChangeQuery } from "../../db/catalog-reader.ts";
+import { clientAddress } from "../client-address.ts";
 import { formatEvent } from "../event-stream.ts";
 import { notStored } from "./apps.ts";
 import { changeKey, decodeCursor, encodeCursor } from "./cursor.ts";
@@ -29,7 +30,7 @@ function registerPages(scope: ApiScope, { catalog }: ApiDeps): void {
         response: { 200: changePage, ...faults },
       },
     },
-    async ({ query }) => await pageOf(query, (request) => catalog().changes(request)),
+    async (request) => await pageOf(request.query, (query) => catalog(request).changes(query)),
   );
 
   scope.get(
@@ -44,8 +45,13 @@ function registerPages(scope: ApiScope, { catalog }: ApiDeps): void {
         response: { 200: changePage, ...missing("the app is not stored"), ...faults },
       },
     },
-    async ({ params: { appid }, query }) =>
-      await pageOf(query, async (request) => (await catalog().changesOf(appid, request)) ?? notStored(appid)),
+    async (request) => {
+      const { appid } = request.params;
+      return await pageOf(
+        request.query,
+        async (query) => (await catalog(request).changesOf(appid, query)) ?? notStored(appid),
+      );
+    },
   );
 }
 
@@ -92,7 +98,8 @@ function registerStream(scope: ApiScope, { feed, streams }: ApiDeps): void {
     async (request, reply) => {
       const lastEventId = /^\d{1,15}$/.exec(request.headers["last-event-id"]?.toString() ?? "")?.[0];
       const after = lastEventId === undefined ? (request.query.after ?? null) : Number(lastEventId);
-      await streams.send(reply, (signal) => messagesOf(feed.follow(after, signal)));
+      const client = clientAddress(request.ip);
+      await streams.send(reply, (signal) => messagesOf(feed.follow(after, signal, client)));
     },
   );
 }

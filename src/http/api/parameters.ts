@@ -11,14 +11,24 @@ const cursor = z
   .max(1_000, "must be `next` of the previous page")
   .optional()
   .meta({ description: "`next` of the previous page, unchanged" });
-const search = line(100).optional().meta({ description: "words in the name, case-insensitive, in any order" });
+/** Each word is a condition on every name. */
+const maxWords = 8;
+const search = line(100)
+  .refine((text) => words(text).length <= maxWords, `must have at most ${maxWords} different words`)
+  .optional()
+  .meta({ description: `words in the name, case-insensitive, in any order; at most ${maxWords} different ones` });
 const limit = (most: number) => int(1, most).default(50).meta({ description: "maximum number of entries of a page" });
 const appid = int(1, int32Max);
 const changeId = int(0, Number.MAX_SAFE_INTEGER);
 
-const names = list(line(200), 10).optional();
-const labels = names.meta({ description: "all of these, by id or by case-insensitive name; repeat it for several" });
-const companies = names.meta({ description: "all of these, by exact name; repeat it for several" });
+/** Tags, genres, categories and companies of one request together: each is a join. */
+export const maxRelations = 10;
+const together = `at most ${maxRelations} tags, genres, categories, franchises, developers and publishers together`;
+const names = list(line(200), maxRelations).optional();
+const labels = names.meta({
+  description: `all of these, by id or by case-insensitive name; repeat it for several; ${together}`,
+});
+const companies = names.meta({ description: `all of these, by exact name; repeat it for several; ${together}` });
 const verdicts = (of: string) =>
   joinedList(oneOf(deckCategories), 4)
     .optional()
@@ -101,7 +111,8 @@ export const steamcmdOptions = z.object({
   pretty: z.string().max(200).optional().meta({ description: "1 or true: with line breaks and indentation" }),
 });
 
-/** Splits a search text into words. */
-export function words(search: string | undefined): string[] | undefined {
-  return search?.split(/\s+/).filter((word) => word !== "");
+/** Splits a search text into its different words, ignoring case; each as it is written first. */
+export function words(search: string): string[] {
+  const found = search.split(/\s+/).filter((word) => word !== "");
+  return [...new Map(found.toReversed().map((word) => [word.toLowerCase(), word])).values()].toReversed();
 }

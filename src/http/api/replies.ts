@@ -63,8 +63,10 @@ const fault = (description: string) => ({
 export const faults = {
   400: fault("a parameter is invalid; `errors` names each"),
   401: fault("the API key is missing or wrong"),
-  429: fault("the rate limit of this address is exceeded; see `Retry-After`"),
-  503: fault("the database is unavailable; see `Retry-After`"),
+  429: fault(
+    "the rate limit of this address is exceeded, or too many of its requests wait for the database; see `Retry-After`",
+  ),
+  503: fault("the database is unavailable, or had no time for the request within 5 s; see `Retry-After`"),
 };
 /** Error replies of event streams, in place of those above. */
 export const streamFaults = {

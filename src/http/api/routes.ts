@@ -3,6 +3,7 @@ import etag from "@fastify/etag";
 import type { FastifyInstance } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import { DatabaseError } from "../../process/errors.ts";
+import { clientAddress } from "../client-address.ts";
 import type { ServerDeps } from "../deps.ts";
 import { Problem } from "../problem.ts";
 import { limitRate } from "../rate-limit.ts";
@@ -31,11 +32,11 @@ export async function registerApi(server: FastifyInstance, deps: ServerDeps): Pr
       await registerPolicies(v1, deps);
       const apiDeps: ApiDeps = {
         ...deps,
-        catalog() {
+        catalog({ ip, signal }) {
           const open = reader();
           if (open === null)
             throw new Problem(503, "The database is not open yet; try again later.", { retryAfterSeconds });
-          return open;
+          return open.for({ client: clientAddress(ip), signal });
         },
       };
       registerEndpoints(v1);

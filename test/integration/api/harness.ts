@@ -1,6 +1,6 @@
 import { deflateSync } from "node:zlib";
 import { onTestFinished } from "vitest";
-import { type CatalogReader, createCatalogReader } from "../../../src/db/catalog-reader.ts";
+import { type CatalogReader, createCatalogReader, type ReaderOptions } from "../../../src/db/catalog-reader.ts";
 import type { HttpSettings } from "../../../src/http/deps.ts";
 import { buildServer } from "../../../src/http/server.ts";
 import { loadConfig } from "../../../src/process/config.ts";
@@ -14,12 +14,13 @@ import { catalogOf, deckVerdict, fullRecord, record } from "../sql/catalog.ts";
 
 /** Serves HTTP over a test database without a worker; `overrides` replaces fields of the worker's snapshot. */
 export async function serve(
-  database: TestDatabase | null,
+  database: Pick<TestDatabase, "db"> | null,
   settings: Partial<HttpSettings> = {},
   closeAfter: (close: () => Promise<void>) => void = onTestFinished,
   overrides: Partial<ServiceSnapshot> = {},
+  limits: ReaderOptions = {},
 ) {
-  const reader: CatalogReader | null = database && createCatalogReader(database.db);
+  const reader: CatalogReader | null = database && createCatalogReader(database.db, limits);
   const snapshot = () => ({ ...idleSnapshot, ...overrides });
   const server = buildServer({
     snapshot,

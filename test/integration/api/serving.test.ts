@@ -73,6 +73,12 @@ forEachDatabase(
         );
         expect(await detail(path, true)).toMatch(/: it was stored while KEEP_APP_INFO was off; `bulk-sync --full`/);
       }
+      await sql(
+        "insert into app_info (appid, change_number, sha1, size, partial, fetched_at, data) values (10, 1, '', 2097153, false, now(), '')",
+      );
+      expect(await detail("/v1/info/10", true)).toBe(
+        "The app info of app 10 has 2097153 bytes; at most 2097152 are served.",
+      );
       expect(await detail("/v1/apps/10/depots", false)).toMatch(/^No depot of app 10 is kept: KEEP_DEPOTS is off; /);
       expect(await detail("/v1/apps/10/depots", true)).toBe(200);
       expect(await detail("/v1/depots/10", false)).toMatch(/^No depot 10 is kept: KEEP_DEPOTS is off; /);
