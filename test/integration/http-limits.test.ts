@@ -21,7 +21,8 @@ const large = "x".repeat(10_000_000);
 const newest = 1e12;
 
 /** A history that is too long to be read, of changes of 10 KB; nothing new is stored. */
-const endless: Pick<CatalogReader, "changes"> = {
+const endless: Pick<CatalogReader, "changes" | "for"> = {
+  for: () => endless as CatalogReader,
   async changes({ after = newest, max }) {
     await setImmediate();
     if (after >= newest) return { changes: [], last_id: newest, has_more: false };
