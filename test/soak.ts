@@ -4,12 +4,16 @@
  *     npm run soak [-- SCENARIO …]        all scenarios unless some are named
  *     npm run soak -- memory                                      (root; the least memory, in cgroups)
  *     npm run soak -- disk                                        (root; a disk that is full for a minute)
+ *     npm run soak -- http                                        (slow, greedy and hostile clients; 25 minutes)
  *     SEED=7 KILLS=40 npm run soak -- interruption
  *     KILLS=200 CHANGES=50000 RATE=24 npm run soak -- monitor     (its defaults; 40 minutes)
  *
  * Exit code 0 when every invariant held, 1 for violations, 2 for an unknown scenario.
  */
 import { startCluster } from "./support/cluster.ts";
+import { outOfFiles } from "./support/http-soak/files.ts";
+import { hostileBesideHonest } from "./support/http-soak/hostile.ts";
+import { slowClients } from "./support/http-soak/slow-clients.ts";
 import { catalogFor, interruptBulkSync, runUninterrupted } from "./support/interruption/bulk-sync.ts";
 import {
   collectUndisturbed,
@@ -31,7 +35,10 @@ interface Soak {
 }
 
 /** Scenarios by name; each resolves with the violations, in words. */
-const scenarios: Record<string, (soak: Soak) => Promise<string[]>> = { interruption, collector, monitor, memory, disk };
+const scenarios: Record<string, (soak: Soak) => Promise<string[]>> = {
+  ...{ interruption, collector, monitor, memory, disk },
+  http,
+};
 
 const drivers: InterruptedDriver[] = ["postgres", "pglite"];
 
@@ -133,6 +140,16 @@ function memory({ report }: Soak): Promise<string[]> {
 /** The embedded database on a full disk: its log alone, then the service with APPS apps; needs root, to mount a tmpfs. */
 async function disk({ report }: Soak): Promise<string[]> {
   return [...(await fillLog(report)), ...(await fillDisk(Number(process.env.APPS ?? 1_000), report))];
+}
+
+/**
+ * Clients that stall, trickle and flood, against the service as a process; then one hostile client beside ten honest ones, on catalogs of
+ * APPS apps (120,000) and a quarter of that. Each attack returns its violations.
+ */
+async function http({ report }: Soak): Promise<string[]> {
+  const violations: string[] = [];
+  for (const attack of [outOfFiles, slowClients, hostileBesideHonest]) violations.push(...(await attack(report)));
+  return violations;
 }
 
 const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);

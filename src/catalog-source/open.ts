@@ -27,7 +27,7 @@ export async function openSource(options: SourceOptions): Promise<CatalogSource>
   if (database.driver === "pglite" && !(await hasDatabase(database.dataDir))) {
     // An owner that is creating the database already holds the lock.
     const owner = await readOwner(database.dataDir);
-    if (owner?.address) return openOwnerSource(database.dataDir, owner, http.apiKey);
+    if (owner?.address) return openOwnerSource(database.dataDir, owner, http);
     throw new NotFoundError(`There is no catalog in ${database.dataDir} yet; \`npm start\` makes one.`);
   }
   for (const deadline = Date.now() + ownerTimeoutMs; ; ) {
@@ -35,7 +35,7 @@ export async function openSource(options: SourceOptions): Promise<CatalogSource>
       return await readDatabase(options);
     } catch (error) {
       if (!(error instanceof DataDirInUseError) || database.driver !== "pglite") throw error;
-      if (error.owner?.address) return openOwnerSource(database.dataDir, error.owner, http.apiKey);
+      if (error.owner?.address) return openOwnerSource(database.dataDir, error.owner, http);
       if (Date.now() > deadline) throw error;
     }
     await delay(ownerPollMs);

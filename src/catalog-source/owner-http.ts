@@ -4,6 +4,7 @@ import { branchView, depotView } from "../catalog/content-views.ts";
 import { appView } from "../catalog/views.ts";
 import { catalogOverview, failingApps } from "../db/catalog-store.ts";
 import type { DataDirOwner } from "../db/owner-lock.ts";
+import type { Config } from "../process/config.ts";
 import { ConfigError, DatabaseError, errorCode, NotFoundError } from "../process/errors.ts";
 import type { CatalogSource } from "./port.ts";
 
@@ -18,15 +19,24 @@ const statusReply = z.looseObject({
 });
 
 /**
- * Reads the embedded database through the HTTP server of the process that owns it. `apiKey` is sent when it is set; it is the owner's key
- * when both processes read the same configuration.
+ * Reads the embedded database through the HTTP server of the process that owns it. The API key and one of the allowed hosts are sent when they
+ * are set; they are the owner's when both processes read the same configuration.
  */
-export function openOwnerSource(dataDir: string, owner: DataDirOwner, apiKey: string | null): CatalogSource {
+export function openOwnerSource(
+  dataDir: string,
+  owner: DataDirOwner,
+  { apiKey, allowedHosts }: Pick<Config["http"], "apiKey" | "allowedHosts">,
+): CatalogSource {
+  const headers = {
+    accept: "application/json",
+    ...(apiKey !== null && { authorization: `Bearer ${apiKey}` }),
+    ...(allowedHosts[0] !== undefined && { host: allowedHosts[0].replace(/^\./, "any.") }),
+  };
   const address = owner.address ?? "";
   const ownerName = `process ${owner.pid} on ${owner.host}`;
 
   async function request(path: string): Promise<Reply> {
-    const reply = await get(`${address}${path}`, apiKey).catch((error: unknown) => {
+    const reply = await get(`${address}${path}`, headers).catch((error: unknown) => {
       const code = errorCode(error) ?? "unknown";
       const message = `${ownerName} owns ${dataDir} and serves ${address}, which is unreachable from here (${code})`;
       throw new DatabaseError("unreachable", code, message, { cause: error });
@@ -34,6 +44,11 @@ export function openOwnerSource(dataDir: string, owner: DataDirOwner, apiKey: st
     if (reply.status === 200 || reply.status === 404) return reply;
     if (reply.status === 401) {
       throw new ConfigError(`${ownerName} owns ${dataDir} and requires an API key; set API_KEY to the same value.`);
+    }
+    if (reply.status === 421) {
+      throw new ConfigError(
+        `${ownerName} owns ${dataDir} and serves other hosts; set ALLOWED_HOSTS to the same value.`,
+      );
     }
     const message = `${ownerName} owns ${dataDir} and answered with status ${reply.status}`;
     throw new DatabaseError("unreachable", String(reply.status), message);
@@ -89,9 +104,8 @@ interface Reply {
   body: unknown;
 }
 
-/** GET without a proxy, even when one is set: the owner is on this machine or its network. Throws system errors. */
-function get(url: string, apiKey: string | null): Promise<Reply> {
-  const headers = { accept: "application/json", ...(apiKey !== null && { authorization: `Bearer ${apiKey}` }) };
+/** GET without a proxy, even when one is set: the owner is on this machine or its network. Follows no redirect, which would carry the key. Throws system errors. */
+function get(url: string, headers: Record<string, string>): Promise<Reply> {
   return new Promise((resolve, reject) => {
     const request = http.get(url, { agent: new http.Agent(), headers, timeout: timeoutMs }, async (response) => {
       try {

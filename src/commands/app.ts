@@ -13,10 +13,12 @@ import { vacuumDaily } from "../db/vacuum.ts";
 import type { ServerOptions } from "../http/deps.ts";
 import { buildServer } from "../http/server.ts";
 import type { LibraryProgress } from "../library/progress.ts";
+import { secretsOf } from "../process/config.ts";
 import { ConfigError, errorCode } from "../process/errors.ts";
 import { exitCodes } from "../process/lifecycle.ts";
 import { growHeapSlowlyIfTight } from "../process/memory.ts";
 import { applyProxySettings } from "../process/proxy.ts";
+import { createRedactor, redactTexts } from "../process/redactor.ts";
 import { detectSuspensions, type SuspensionDetector } from "../process/suspensions.ts";
 import { createHeartbeat, type Heartbeat } from "../status/heartbeat.ts";
 import { createMetrics, type Metrics } from "../status/metrics.ts";
@@ -83,14 +85,18 @@ export async function openApp(context: Context, options: AppOptions): Promise<Ap
   const suspensions = detectSuspensions(({ from, until }) =>
     logger.warn({ from, until }, "the process did not run for a while: the machine slept, or the container was paused"),
   );
-  const ownSnapshot = snapshotOf(options.mode, { sources, retry, open, suspensions });
-
-  const snapshot = () => ({
-    ...ownSnapshot(),
+  // What is served and stored is redacted here, as the log is by its logger: errors quote what gateways and servers say. The
+  // reports of other workers are redacted where they are stored.
+  const redact = createRedactor(secretsOf(config));
+  const readSnapshot = snapshotOf(options.mode, { sources, retry, open, suspensions });
+  const ownSnapshot = () => redactTexts(readSnapshot(), redact);
+  const others = () => ({
     catalog: open.heartbeat?.catalog() ?? null,
     workers: open.heartbeat?.workers() ?? [],
   });
-  metrics.watch(snapshot);
+  const snapshot = () => ({ ...ownSnapshot(), ...others() });
+  // Without texts; the numbers are read one by one.
+  metrics.watch(() => ({ ...readSnapshot(), ...others() }));
   const address = options.isWorker
     ? await serve(context, { snapshot, reader: () => open.reader, metrics }, options.isService)
     : null;

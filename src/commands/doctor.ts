@@ -10,8 +10,10 @@ import { type Config, loadConfig, secretsIn, secretsOf } from "../process/config
 import { type Environment, type ReadEnvironment, readEnv } from "../process/environment.ts";
 import { ConfigError } from "../process/errors.ts";
 import { createLifecycle, exitCodes, type Lifecycle } from "../process/lifecycle.ts";
-import { createRedactor, type Logger, type Output } from "../process/logger.ts";
+import type { Logger, Output } from "../process/logger.ts";
 import { applyProxySettings } from "../process/proxy.ts";
+import { createRedactor } from "../process/redactor.ts";
+import { visibleText } from "../process/visible.ts";
 import type { ProductInfoReply } from "../steam/pics.ts";
 import { paint, terminalOf } from "../terminal/layout.ts";
 import { packageVersion } from "./args.ts";
@@ -61,7 +63,7 @@ export async function runDoctor({ json }: { json: boolean }, output: Output): Pr
     title = outcome.group;
     output.write(formatOutcome(clear(outcome), terminal));
   }
-  const clear = (outcome: Outcome) => ({ ...outcome, summary: redact(outcome.summary) });
+  const clear = (outcome: Outcome) => ({ ...outcome, summary: visibleText(redact(outcome.summary)) });
 
   // The log of connection attempts is silenced: what it says is among the findings.
   const groups = groupsOf({ settings, config, logger: createQuietLogger(config, "silent"), lifecycle });

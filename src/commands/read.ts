@@ -5,8 +5,10 @@ import { DataDirInUseError } from "../db/owner-lock.ts";
 import { type Config, secretsOf } from "../process/config.ts";
 import { ConfigError, DatabaseError, NotFoundError, SteamError } from "../process/errors.ts";
 import { createLifecycle, exitCodeOf, exitCodes, type Lifecycle } from "../process/lifecycle.ts";
-import { createLogger, createOutput, createRedactor, type Logger, type Output } from "../process/logger.ts";
+import { createLogger, createOutput, type Logger, type Output } from "../process/logger.ts";
 import { applyProxySettings } from "../process/proxy.ts";
+import { createRedactor, redactTexts } from "../process/redactor.ts";
+import { visibleText } from "../process/visible.ts";
 import { formatApp } from "../terminal/app.ts";
 import { fetchedDocument, formatFetched, type StoredSide } from "../terminal/fetched.ts";
 import { type Terminal, terminalOf } from "../terminal/layout.ts";
@@ -51,7 +53,7 @@ function printError(error: unknown, config: Config, logger: Logger): void {
   const isExpected = [ConfigError, DatabaseError, DataDirInUseError, NotFoundError, SteamError].some(
     (kind) => error instanceof kind,
   );
-  if (isExpected) process.stderr.write(`${createRedactor(secretsOf(config))((error as Error).message)}\n`);
+  if (isExpected) process.stderr.write(`${visibleText(createRedactor(secretsOf(config))((error as Error).message))}\n`);
   else logger.fatal({ err: error }, error instanceof Error ? error.message : String(error));
 }
 
@@ -69,7 +71,9 @@ async function resultOf(command: ReadCommand, context: Context): Promise<string>
 async function status({ json }: { json: boolean }, context: Context): Promise<string> {
   const source = await open(context);
   const document = await source.status();
-  return json ? asJson(document) : formatStatus(document, source.name, context.terminal, Date.now());
+  // Reports of older workers may hold what this version redacts before it stores it.
+  const clean = redactTexts(document, createRedactor(secretsOf(context.config)));
+  return json ? asJson(clean) : formatStatus(clean, source.name, context.terminal, Date.now());
 }
 
 async function app({ appid, json }: { appid: number; json: boolean }, context: Context): Promise<string> {

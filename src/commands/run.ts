@@ -4,6 +4,7 @@ import { ConfigError, DatabaseError, SteamError } from "../process/errors.ts";
 import { createLifecycle, exitCodeOf, exitCodes } from "../process/lifecycle.ts";
 import { createLogger, createOutput, type Logger } from "../process/logger.ts";
 import { nextTurn } from "../process/time.ts";
+import { visibleText } from "../process/visible.ts";
 import { commandOfMode, parseCommand, type ReadCommand, type Work } from "./args.ts";
 
 /** Runs a command, or what MODE says without one, and turns its end into an exit code. */
@@ -26,7 +27,7 @@ export async function run(argv: readonly string[]): Promise<void> {
     command = parsed ?? commandOfMode(config.mode);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    process.stderr.write(`${error.message}\n`);
+    process.stderr.write(`${visibleText(error.message)}\n`);
     process.exitCode = exitCodes.badConfiguration;
     return;
   }

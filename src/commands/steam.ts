@@ -25,7 +25,7 @@ export function openSteam(
   { config, logger, lifecycle }: Pick<Context, "config" | "logger" | "lifecycle">,
   options: SteamOptions,
 ): Steam {
-  const { requestDelayMs, timeoutMs } = config.bulk;
+  const { requestDelayMs, metadataDelayMs, timeoutMs } = config.bulk;
   const session = createSteamSession({
     proxyUrl: getProxyForUrl(steamApiUrl) || undefined,
     logger,
@@ -39,6 +39,7 @@ export function openSteam(
       session,
       logger,
       requestDelayMs,
+      metadataDelayMs,
       timeoutMs,
       http: { hosts: config.steamContentHosts },
       ...options,

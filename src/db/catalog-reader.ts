@@ -1,6 +1,5 @@
 import { promisify } from "node:util";
 import { inflate } from "node:zlib";
-import PQueue from "p-queue";
 import { z } from "zod";
 import { assetUrls } from "../catalog/assets.ts";
 import {
@@ -29,16 +28,25 @@ import { type AppSummary, type AppView, appSummary, appView, type ChangeView, ch
 import { DatabaseError } from "../process/errors.ts";
 import { type Backlog, type CatalogState, catalogState, type WorkerReport } from "./catalog-store.ts";
 import type { Database } from "./database.ts";
+import { createReadQueue, type ReadClient } from "./read-queue.ts";
+import { withTimeout } from "./timeout.ts";
 
 /**
  * Read side of the catalog, for HTTP and the command line: typed calls of the SQL functions `catalog_…`, where each is
- * described. Reads answer or fail fast: they have short time limits and are not retried, few run concurrently, a full
- * queue rejects, and on the embedded database the service's own work has priority.
+ * described. Reads answer or fail fast: they have one time budget for waiting and running and are not retried, few run
+ * concurrently, clients share the database fairly (read-queue.ts), and on the embedded database the service's own work
+ * has priority.
  *
- * Every call throws {@link DatabaseError}. Results have their keys in the order of the schemas of `catalog`, and are not
- * validated on each request; the tests of the SQL functions check them against these schemas.
+ * Every call throws {@link DatabaseError}, of fault `timeout` when its time is over. Results have their keys in the order
+ * of the schemas of `catalog`, and are not validated on each request; the tests of the SQL functions check them against
+ * these schemas.
  */
 export interface CatalogReader {
+  /**
+   * The reader for one request of a client: its reads wait for the client's turn, have one time budget together, which
+   * begins now, and end with the signal. Without it, reads are the service's own and each has a budget of its own.
+   */
+  for(request: ClientRequest): CatalogReader;
   /** Null when no such app is stored. */
   app(appid: number): Promise<AppView | null>;
   /** Apps that match all filters; or, as `unknown`, the relation filter whose value does not exist. */
@@ -155,52 +163,105 @@ export interface KeptInfo {
   partial: boolean;
   fetched_at: string;
   missing_token: boolean;
-  text: string;
+  /** Null when it is longer than {@link maxInfoBytes}. */
+  text: string | null;
+}
+
+/**
+ * The longest app info that is read as text, in bytes. Parsing and sending it takes the event loop tens of milliseconds per megabyte, while
+ * the mean is 4 kB.
+ */
+export const maxInfoBytes = 2 * 1_024 * 1_024;
+
+export interface ClientRequest {
+  /** Key of the client, among which the database's time is shared: its address. */
+  client: string;
+  /** Aborts when the client has gone away; a read that has not started then leaves the queue. */
+  signal?: AbortSignal;
 }
 
 export interface ReaderOptions {
   /** Monotonic clock in milliseconds; tests replace it. */
   now?: () => number;
-  /** Reads that run at the same time. */
+  /** Reads that run at the same time; on the embedded database it is always one. */
   concurrency?: number;
+  /** Time from the arrival of a request to its answer, in milliseconds. */
+  budgetMs?: number;
+  /** Reads of one client that may wait. */
+  maxWaitingPerClient?: number;
 }
 
 /** Concurrent reads, where the transport allows more than one. */
 export const readConcurrency = 4;
-/** Queue limit: one more read is rejected. */
-const maxWaiting = 200;
-const timeoutMs = 5_000;
-/** Time limit of counts over the whole catalog. */
-const countTimeoutMs = 20_000;
+const defaultBudgetMs = 5_000;
+/** A running call ends this much before its budget, so that its own error is reported: it knows whether the database was reachable. */
+const callMarginMs = 50;
+/** Time budget of counts over the whole catalog. */
+const countBudgetMs = 20_000;
 /** Cache TTL of a count: max(5 s, 50 × the query's own time). */
 const minCountTtlMs = 5_000;
 const countTtlFactor = 50;
 
-export function createCatalogReader(
-  db: Database,
-  { now = () => performance.now(), concurrency = readConcurrency }: ReaderOptions = {},
-): CatalogReader {
-  const queue = new PQueue({ concurrency });
-  const counts = new Map<string, CachedCount>();
+export function createCatalogReader(db: Database, options: ReaderOptions = {}): CatalogReader {
+  const { now = () => performance.now(), concurrency = readConcurrency, budgetMs = defaultBudgetMs } = options;
+  // The embedded database runs one statement at a time: a second one sent to it could only overtake another client's turn.
+  const slots = db.driver === "pglite" ? 1 : concurrency;
+  const queue = createReadQueue({ slots, now, maxWaitingPerClient: options.maxWaitingPerClient });
 
-  async function read<T>(name: string, request?: object, limitMs = timeoutMs): Promise<T> {
-    if (queue.size >= maxWaiting)
-      throw new DatabaseError(
-        "retryable",
-        "busy",
-        `${name}: the database is busy, ${maxWaiting} reads are waiting; try again later`,
-      );
+  /**
+   * Waits for the client's turn and calls. The call gets the rest of the budget as its limit, and no signal: what the
+   * database still works on keeps its slot, or a client that disconnects again and again would get all of the database.
+   */
+  async function call<T>(reading: Reading, name: string, request?: object): Promise<T> {
+    const { client, deadline, signal } = reading;
+    const leftMs = (marginMs = 0) => Math.max(1, Math.round(deadline - marginMs - now()));
     const args = request === undefined ? {} : { request };
-    return (await queue.add(() => db.rpc(name, args, { timeoutMs: limitMs, isRead: true }))) as T;
+    const limits = { timeoutMs: leftMs(), ...(signal && { signal }) };
+    const result = await withTimeout(name, limits, "timeout", (ended) =>
+      queue.run(client, ended, () => db.rpc(name, args, { timeoutMs: leftMs(callMarginMs), isRead: true })),
+    );
+    return result as T;
   }
 
-  /** TTL cache with one query in flight per key; concurrent callers share it. A failure is not cached. */
-  function count<T>(schema: z.ZodType<T>, name: string, request?: { kind: string }): Promise<T> {
+  const ofService = (ms: number): Reading => ({ client: service, deadline: now() + ms });
+  const count = createCounts(now, (name, request) => call(ofService(countBudgetMs), name, request));
+  function readerFor(reading: () => Reading): CatalogReader {
+    return {
+      ...readsOf((name, request) => call(reading(), name, request), count),
+      for({ client, signal }) {
+        const begun: Reading = { client: { key: client }, deadline: now() + budgetMs, signal };
+        return readerFor(() => begun);
+      },
+    };
+  }
+  return readerFor(() => ofService(budgetMs));
+}
+
+/** A read and what it may use. */
+interface Reading {
+  client: ReadClient;
+  /** On the reader's clock. */
+  deadline: number;
+  signal?: AbortSignal | undefined;
+}
+
+const service: ReadClient = { key: "service", isService: true };
+
+type Read = <T>(name: string, request?: object) => Promise<T>;
+type Count = <T>(schema: z.ZodType<T>, name: string, request?: { kind: string }) => Promise<T>;
+
+/**
+ * TTL cache with one query in flight per key; concurrent callers share it, so the query is the service's own and no
+ * client's. A failure is not cached.
+ */
+function createCounts(now: () => number, read: Read): Count {
+  const counts = new Map<string, CachedCount>();
+  return <T>(schema: z.ZodType<T>, name: string, request?: { kind: string }) => {
     const key = request ? `${name} ${request.kind}` : name;
     const cached = counts.get(key);
     if (cached && (cached.expiresAt === null || now() < cached.expiresAt)) return cached.result as Promise<T>;
     const startedAt = now();
-    const result = read<T>(name, request, countTimeoutMs).then((value) => inOrder(schema, value));
+    const result = read<T>(name, request).then((value) => inOrder(schema, value));
     const entry: CachedCount = { result, expiresAt: null };
     counts.set(key, entry);
     entry.result.then(
@@ -210,8 +271,10 @@ export function createCatalogReader(
       () => counts.delete(key),
     );
     return entry.result as Promise<T>;
-  }
+  };
+}
 
+function readsOf(read: Read, count: Count): Omit<CatalogReader, "for"> {
   return {
     async app(appid) {
       const app = await read<AppView | null>("catalog_app", { appid });
@@ -236,7 +299,7 @@ export function createCatalogReader(
       });
       if (!found?.kept) return found as { kept: null } | null;
       const { data, ...facts } = found.kept;
-      return { kept: { ...facts, text: await inflated(data) } };
+      return { kept: { ...facts, text: facts.size > maxInfoBytes ? null : await inflated(data) } };
     },
     async branches(appid) {
       const branches = await read<BranchView[] | null>("catalog_branches", { appid });
@@ -274,9 +337,13 @@ const activityMinutes = z.array(activityMinute);
 
 const inflateText = promisify(inflate);
 
-/** The text of base64 of deflated UTF-8; bytes that are no UTF-8 become U+FFFD, as where the text is parsed first. */
+/**
+ * The text of base64 of deflated UTF-8; bytes that are no UTF-8 become U+FFFD, as where the text is parsed first.
+ *
+ * @throws {RangeError} when it is longer than {@link maxInfoBytes}.
+ */
 async function inflated(data: string): Promise<string> {
-  return (await inflateText(Buffer.from(data, "base64"))).toString("utf8");
+  return (await inflateText(Buffer.from(data, "base64"), { maxOutputLength: maxInfoBytes })).toString("utf8");
 }
 
 interface CachedCount {

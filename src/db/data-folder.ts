@@ -21,14 +21,15 @@ const endedByPostgres = /PGlite failed to initialize|Aborted\(\)/;
 const minFreeBytes = 32 * 2 ** 20;
 
 /**
- * Creates the data folder and writes to it.
+ * Creates the data folder, which only the owner of the process can read (it holds tokens), and writes to it. The modes of an existing folder
+ * stay as they are.
  *
  * @throws {ConfigError} when that is not possible.
  */
 export async function prepareDataFolder(dataDir: string): Promise<void> {
   const probe = join(dataDir, `.write-test-${randomUUID()}`);
   try {
-    await mkdir(dataDir, { recursive: true });
+    await mkdir(dataDir, { recursive: true, mode: 0o700 });
     await writeFile(probe, "\0".repeat(4_096), { flag: "wx" });
   } catch (error) {
     throw (await folderFault(dataDir, errorCode(error) ?? "")) ?? error;

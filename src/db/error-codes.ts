@@ -227,6 +227,12 @@ export const errorCodes: readonly ErrorCode[] = [
 
   // PostgREST and the gateway of a Supabase project.
   {
+    code: "redirect",
+    fault: "misconfigured",
+    meaning: "the address of the project redirects elsewhere; the key is not sent there",
+    remedy: "set SUPABASE_URL to the project's own address, with https://",
+  },
+  {
     code: "PGRST106",
     fault: "denied",
     meaning: "the API does not expose the schema `public`",

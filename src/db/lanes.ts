@@ -1,3 +1,5 @@
+import { setImmediate } from "node:timers/promises";
+
 /**
  * Weighted two-priority queue that runs one job at a time. Work (the service's own writes) has priority over reads
  * (clients), but while work is waiting reads still get {@link readShare} of the time, so they do not starve. Without
@@ -38,6 +40,8 @@ export function createLanes(now: () => number = () => performance.now()): Lanes 
       const tookMs = now() - startedAt;
       if (lane === "work") creditMs = Math.min(maxCreditMs, creditMs + tookMs * readShare);
       else if (isContended) creditMs -= tookMs;
+      // The next read of read-queue.ts is added when the caller has got this one's result.
+      if (lane === "read" && waiting.read.length === 0) await setImmediate();
     }
     isRunning = false;
   }

@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import type { DatabaseConfig } from "../process/config.ts";
 import type { Database, SqlDatabase } from "./database.ts";
 import { checkSchema, migrate, requiredVersion } from "./migrate.ts";
+import { describeOpenTables, findOpenTables } from "./open-tables.ts";
 import { openPglite, type PgliteOptions } from "./pglite.ts";
 import { openPostgres } from "./postgres.ts";
 import type { DatabaseRetry } from "./retry.ts";
@@ -40,6 +41,8 @@ export function openDatabase(config: DatabaseConfig, options: OpenOptions): Prom
  * Migrates the schema where plain SQL can be sent; through Supabase's REST interface only checks its version. Waits for an unreachable
  * database.
  *
+ * Warns of tables of an older application that are open to everybody.
+ *
  * @returns the files that were applied now.
  * @throws {ConfigError} when another version of this program created the database.
  * @throws {DatabaseError} `schema` when it is missing or old and cannot be migrated from here.
@@ -52,9 +55,18 @@ export async function prepareSchema(
   if (!("transaction" in db)) {
     const required = await requiredVersion();
     await retry.call(() => checkSchema(db, required));
+    await warnOfOpenTables(db, retry, logger);
     return [];
   }
   const { applied } = await retry.call(() => migrate(db));
   if (applied.length > 0) logger.info({ applied }, "database migrated");
+  await warnOfOpenTables(db, retry, logger);
   return applied;
+}
+
+async function warnOfOpenTables(db: Database, retry: DatabaseRetry, logger: Logger): Promise<void> {
+  const open = await retry.call(() => findOpenTables(db));
+  if (open.length === 0) return;
+  const tables = open.map(({ name }) => name);
+  logger.warn({ tables }, `${describeOpenTables(open)}; \`doctor\` lists the statements that close them`);
 }

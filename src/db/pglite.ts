@@ -1,4 +1,4 @@
-import { readdir, rename, rm } from "node:fs/promises";
+import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { DatabaseError, errorCode } from "../process/errors.ts";
@@ -126,6 +126,8 @@ async function openFolder(setup: WorkerSetup): Promise<PgliteThread> {
 async function createFolder(folder: string): Promise<void> {
   const unfinished = `${folder}.unfinished`;
   await rm(unfinished, { recursive: true, force: true });
+  // As Postgres' own initdb: the tables hold tokens and libraries.
+  await mkdir(unfinished, { recursive: true, mode: 0o700 });
   const thread = await openFolder({ folder: unfinished, profile: "small" });
   await thread.request("close", { kind: "close" });
   await thread.stop(new DatabaseError("fatal", "closed", "the embedded database has been created"));

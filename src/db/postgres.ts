@@ -53,12 +53,15 @@ async function run<T>(
   options: RpcOptions,
   work: (client: pg.PoolClient, timeoutMs: number) => Promise<T>,
 ): Promise<T> {
-  const { timeoutMs = defaultTimeoutMs, signal } = options;
+  const { timeoutMs: limitMs = defaultTimeoutMs, signal } = options;
   signal?.throwIfAborted();
+  const startedAt = performance.now();
   const client = await pool.acquire(what, options);
+  // The time limit includes the wait for a connection.
+  const timeoutMs = Math.max(1, Math.round(limitMs - (performance.now() - startedAt)));
   let isUsable = false;
   try {
-    const result = await withTimeout(what, options, "unreachable", () => work(client, timeoutMs));
+    const result = await withTimeout(what, { ...options, timeoutMs }, "unreachable", () => work(client, timeoutMs));
     isUsable = true;
     return result;
   } catch (error) {

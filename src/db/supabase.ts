@@ -2,7 +2,7 @@ import { createClient } from "@supabase/supabase-js";
 import type { Logger } from "pino";
 import { z } from "zod";
 import { ConfigError, DatabaseError } from "../process/errors.ts";
-import { createRedactor } from "../process/logger.ts";
+import { createRedactor, type Redact } from "../process/redactor.ts";
 import { sleep } from "../process/time.ts";
 import { checkName } from "./call.ts";
 import type { Database } from "./database.ts";
@@ -51,7 +51,9 @@ export async function openSupabase(options: SupabaseOptions): Promise<Database> 
     // Errors are read here, since supabase-js drops the HTTP status and takes an empty 404 from a gateway for success.
     global: {
       fetch: async (input, init) => {
-        const response = await send(withColumns(input, init), init);
+        // A redirect would carry the header `apikey` to another host: fetch removes only `authorization`.
+        const response = await send(withColumns(input, init), { ...init, redirect: "manual" });
+        if (response.status >= 300 && response.status < 400) throw redirected(response, redact);
         if (!response.ok) throw await restErrorOf(response, redact);
         return response;
       },
@@ -74,10 +76,7 @@ export async function openSupabase(options: SupabaseOptions): Promise<Database> 
         return await schemaCache.repeatWhileStale(call, signal);
       } catch (error) {
         if (signal?.aborted) throw signal.reason;
-        if (error instanceof RestError) throw fromRestError(name, error);
-        // Node's fetch gives what failed in the network as the cause of a TypeError.
-        const isNetwork = error instanceof TypeError && error.cause !== undefined;
-        throw toDatabaseError("supabase", name, error, { atConnection: isNetwork });
+        throw withoutSecrets(toError(name, error), redact);
       }
     },
     async close() {
@@ -85,6 +84,19 @@ export async function openSupabase(options: SupabaseOptions): Promise<Database> 
       closed = true;
     },
   };
+}
+
+function toError(name: string, error: unknown): DatabaseError {
+  if (error instanceof RestError) return fromRestError(name, error);
+  // Node's fetch gives what failed in the network as the cause of a TypeError.
+  const isNetwork = error instanceof TypeError && error.cause !== undefined;
+  return toDatabaseError("supabase", name, error, { atConnection: isNetwork });
+}
+
+/** The message is logged, stored and served. That of a parser repeats what it cannot read, and a gateway the request's headers. */
+function withoutSecrets(error: DatabaseError, redact: Redact): DatabaseError {
+  error.message = shortened(redact(error.message), maxMessage);
+  return error;
 }
 
 /**
@@ -143,8 +155,9 @@ function fromRestError(what: string, error: RestError): DatabaseError {
   const row = findErrorCode(code, message);
   const fault = row?.fault ?? faultOfStatus(status);
   const text = errorMessage("supabase", what, fault, message, remedyOf(row, "supabase"));
-  // A rejected key concerns every call; a privilege that is missing, only this one.
-  return new DatabaseError(fault, code, text, { cause: error, atConnection: fault === "denied" && code !== "42501" });
+  // A rejected key or a wrong address concerns every call; a privilege that is missing, only this one.
+  const atConnection = (fault === "denied" && code !== "42501") || fault === "misconfigured";
+  return new DatabaseError(fault, code, text, { cause: error, atConnection });
 }
 
 /**
@@ -153,10 +166,19 @@ function fromRestError(what: string, error: RestError): DatabaseError {
  */
 const brokenConnection = { code: "08006", message: "the connection to Postgres broke" };
 
-async function restErrorOf(response: Response, redact: (text: string) => string): Promise<RestError> {
+/** Nothing at another address is trusted with the key, not even of the same host: `http` becomes `https` by the operator's hand. */
+function redirected({ status, headers }: Response, redact: Redact): RestError {
+  const target = URL.parse(headers.get("location") ?? "");
+  const where = target ? redact(target.origin) : "another address";
+  return new RestError(status, { code: "redirect", message: `HTTP ${status}: SUPABASE_URL redirects to ${where}` });
+}
+
+async function restErrorOf(response: Response, redact: Redact): Promise<RestError> {
   // What it says is logged and served at /status. A gateway may repeat the key.
   const text = redact(await response.text());
-  const body = errorBody.safeParse(parseJson(text)).data;
+  const given = errorBody.safeParse(parseJson(text)).data;
+  // Metrics are labelled with the code.
+  const body = given?.code && !/^\w{1,20}$/.test(given.code) ? { ...given, code: null } : given;
   if (body?.code === "") return new RestError(response.status, { ...body, ...brokenConnection });
   if (body?.code && body.message) return new RestError(response.status, body);
   const words = gatewayWords(text);
@@ -165,6 +187,8 @@ async function restErrorOf(response: Response, redact: (text: string) => string)
 }
 
 const maxWords = 300;
+/** A gateway's page that comes with status 200 is the message of an error as a whole. */
+const maxMessage = 1_000;
 
 /** What a gateway says in its body, as one short line: the message of a JSON object, or the text of an HTML page. */
 function gatewayWords(text: string): string {
@@ -172,7 +196,11 @@ function gatewayWords(text: string): string {
   const said = message ?? msg ?? error_description ?? (typeof error === "object" ? error.message : error);
   const words = said === undefined ? textOfHtml(text) : [said, hint].filter(Boolean).join("; ");
   const line = words.replace(/[\s\p{Cc}]+/gu, " ").trim();
-  return line.length > maxWords ? `${line.slice(0, maxWords)}…` : line;
+  return shortened(line, maxWords);
+}
+
+function shortened(text: string, length: number): string {
+  return text.length > length ? `${text.slice(0, length)}…` : text;
 }
 
 const words = z.string().optional().catch(undefined);

@@ -2,6 +2,7 @@ import type { CatalogSource, StatusDocument } from "../catalog-source/port.ts";
 import type { CatalogOverview } from "../db/catalog-store.ts";
 import type { Database, SqlDatabase } from "../db/database.ts";
 import { missingMigrations } from "../db/migrate.ts";
+import { describeOpenTables, findOpenTables, type OpenTable } from "../db/open-tables.ts";
 import { DataDirInUseError } from "../db/owner-lock.ts";
 import { schemaRemedy } from "../db/sqlstate.ts";
 import type { Config } from "../process/config.ts";
@@ -14,7 +15,7 @@ import { type Check, type Finding, failed, ok, skipped, warning } from "./check.
 const maxLagSeconds = 900;
 
 /**
- * Checks of the database: connection, migrations, catalog, unread keys. `open` is called once; the last check closes what it opened, since the embedded
+ * Checks of the database: connection, migrations, row-level security, catalog, unread keys. `open` is called once; the last check closes what it opened, since the embedded
  * database has a single owner and other processes may be waiting for it.
  */
 export function databaseChecks(config: Config | null, open: () => Promise<CatalogSource>): Check[] {
@@ -51,10 +52,19 @@ export function databaseChecks(config: Config | null, open: () => Promise<Catalo
       },
     },
     {
+      name: "row security",
+      async run() {
+        if (source === null) return unopened;
+        if (source.db === null) return skipped("The embedded database has no other users.");
+        if (!hasSchema) return skipped(noSchema);
+        return rowSecurity(await findOpenTables(source.db));
+      },
+    },
+    {
       name: "catalog",
       async run() {
         if (source === null) return unopened;
-        if (!hasSchema) return skipped("The schema is missing or outdated.");
+        if (!hasSchema) return skipped(noSchema);
         status = await source.status();
         return catalog(status);
       },
@@ -81,6 +91,15 @@ export function databaseChecks(config: Config | null, open: () => Promise<Catalo
       },
     },
   ];
+}
+
+const noSchema = "The schema is missing or outdated.";
+
+/** Statements to paste into Supabase's SQL editor; the older application may need other policies. */
+function rowSecurity(tables: readonly OpenTable[]): Finding {
+  if (tables.length === 0) return ok("no table is open beyond the contract");
+  const statements = tables.flatMap((table) => table.statements).join("\n");
+  return failed(`${describeOpenTables(tables)}. Run:\n${statements}`, "other");
 }
 
 /** The server's name and response time. */

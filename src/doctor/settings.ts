@@ -1,11 +1,13 @@
 import { constants } from "node:fs";
 import { access, stat, statfs } from "node:fs/promises";
+import { isIP } from "node:net";
 import { dirname, resolve } from "node:path";
 import { nameOf } from "../catalog-source/open.ts";
 import { readOwner } from "../db/owner-lock.ts";
 import { minPgliteMemory, profileFor } from "../db/pglite-memory.ts";
 import type { Config } from "../process/config.ts";
 import type { ConfigError } from "../process/errors.ts";
+import { hostOf } from "../process/host-name.ts";
 import { memoryLimit } from "../process/memory.ts";
 import { type Check, type Finding, failed, ok, skipped, warning } from "./check.ts";
 import { withoutPassword } from "./probe.ts";
@@ -41,6 +43,10 @@ export function settingsChecks({ config, fault, proxyUrl }: Settings): Check[] {
       run: async () => (config === null ? skipped("The configuration is invalid.") : await dataFolder(config)),
     },
     { name: "memory", run: async () => checkMemory(config, memoryLimit()) },
+    {
+      name: "access",
+      run: async () => (config === null ? skipped("The configuration is invalid.") : checkAccess(config)),
+    },
   ];
 }
 
@@ -62,6 +68,22 @@ export function checkMemory(config: Config | null, limitBytes: number): Finding 
   }
   const isSmall = profileFor(limitBytes) === "small";
   return ok(isSmall ? `${words}; the embedded database runs in its slower mode for small machines` : words);
+}
+
+/** Whether strangers reach the HTTP server without a key. */
+function checkAccess({ host, port, http }: Config): Finding {
+  if (http.apiKey !== null) return ok(`API_KEY guards everything but /health and /ready on port ${port}`);
+  if (!isLoopback(host)) {
+    const who = `whoever reaches port ${port} of this machine (HOST=${host}) may read everything, since API_KEY is not set`;
+    return warning(`${who}: set API_KEY, or HOST=127.0.0.1 if only this machine reads it`);
+  }
+  if (http.allowedHosts.length > 0) return ok(`only this machine reaches port ${port}, by the names of ALLOWED_HOSTS`);
+  const hint = `ALLOWED_HOSTS=localhost,${host === "localhost" ? "127.0.0.1" : (hostOf(host) ?? `[${host}]`)} also keeps out pages of other sites in a browser here`;
+  return ok(`only this machine reaches port ${port}; ${hint}`);
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
 }
 
 function describeDatabase({ database }: Config): string {

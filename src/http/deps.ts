@@ -3,8 +3,18 @@ import type { Logger } from "../process/logger.ts";
 import type { assessHealth } from "../status/health.ts";
 import type { Metrics } from "../status/metrics.ts";
 import type { ServiceSnapshot } from "../status/snapshot.ts";
+import type { ApiKeyGuard } from "./authentication.ts";
 import type { Feed } from "./feed.ts";
+import type { HttpLimits } from "./limits.ts";
+import type { TrustedProxies } from "./proxies.ts";
 import type { Streams } from "./streams.ts";
+
+declare module "fastify" {
+  interface FastifyContextConfig {
+    /** An event stream, whose duration is that of its client. */
+    isStream?: boolean;
+  }
+}
 
 export interface ServerOptions {
   /** Called for every request, so it must be cheap: it returns what is in memory. */
@@ -14,6 +24,8 @@ export interface ServerOptions {
   metrics: Metrics;
   settings: HttpSettings;
   logger: Logger;
+  /** Tests replace some. */
+  limits?: Partial<HttpLimits>;
 }
 
 /** `config.http`, and `config.keep`: replies without a text or depots say whether any are kept. */
@@ -24,13 +36,17 @@ export interface HttpSettings {
   apiKey: string | null;
   rateLimit: { count: number; periodMs: number };
   corsOrigins: readonly string[];
-  trustedProxies: number;
+  trustedProxies: TrustedProxies;
+  /** Hosts as `hostOf` spells them; empty for any. */
+  allowedHosts: readonly string[];
+  maxConnections: number;
 }
 
 /** Dependencies of the routes, shared by the API and the dashboard. */
 export interface ServerDeps extends ServerOptions {
   feed: Feed;
   streams: Streams;
+  keys: ApiKeyGuard;
   /** The document served at `/status`. */
   status: () => ServiceStatus;
 }

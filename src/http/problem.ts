@@ -24,24 +24,40 @@ export const problem = z
     ],
   });
 
-/** An expected error of a request: the error handler sends its message as a problem document and logs nothing. */
+export interface ProblemDetails {
+  /** One entry per invalid parameter. */
+  errors?: ParameterFault[];
+  /** Sent as `Retry-After`: seconds until the same request may succeed. */
+  retryAfterSeconds?: number;
+}
+
+/** An expected answer to a request: the error handler sends its message as a problem document and logs nothing. */
 export class Problem extends Error {
   override readonly name = "Problem";
   readonly statusCode: number;
   readonly errors: ParameterFault[] | undefined;
+  readonly retryAfterSeconds: number | undefined;
 
-  constructor(statusCode: number, detail: string, errors?: ParameterFault[]) {
+  constructor(statusCode: number, detail: string, { errors, retryAfterSeconds }: ProblemDetails = {}) {
     super(detail);
     this.statusCode = statusCode;
     this.errors = errors;
+    this.retryAfterSeconds = retryAfterSeconds;
   }
 }
 
+export const problemType = "application/problem+json";
+
 export function sendProblem(reply: FastifyReply, status: number, detail: string, errors?: ParameterFault[]) {
-  const title = STATUS_CODES[status] ?? "Error";
   return reply
     .code(status)
-    .type("application/problem+json")
+    .type(problemType)
     .serializer((body: unknown) => String(body))
-    .send(JSON.stringify({ type: "about:blank", title, status, detail, ...(errors && { errors }) }));
+    .send(problemText(status, detail, errors));
+}
+
+/** The problem document, for answers that Fastify does not send. */
+export function problemText(status: number, detail: string, errors?: ParameterFault[]): string {
+  const title = STATUS_CODES[status] ?? "Error";
+  return JSON.stringify({ type: "about:blank", title, status, detail, ...(errors && { errors }) });
 }

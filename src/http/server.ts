@@ -1,20 +1,32 @@
-import { fastifySSE } from "@fastify/sse";
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from "fastify";
-import { DatabaseError } from "../process/errors.ts";
 import type { Logger } from "../process/logger.ts";
 import { assessHealth, assessReady } from "../status/health.ts";
 import type { ServiceSnapshot } from "../status/snapshot.ts";
+import { checkHosts } from "./allowed-hosts.ts";
 import { registerApi } from "./api/routes.ts";
+import { createApiKeyGuard } from "./authentication.ts";
+import {
+  connectionsWithinFileLimit,
+  createClientErrorHandler,
+  limitConnections,
+  limitUnreadReplies,
+} from "./connections.ts";
 import { registerDashboard } from "./dashboard/routes.ts";
 import { endpointsOf, type ServerDeps, type ServerOptions, type ServiceStatus } from "./deps.ts";
+import { createErrorLog, type ErrorLog, requestLogger } from "./error-log.ts";
 import { createFeed } from "./feed.ts";
-import { type ParameterFault, Problem, sendProblem } from "./problem.ts";
+import { defaultLimits } from "./limits.ts";
+import { Problem, sendProblem } from "./problem.ts";
+import { readRailwayAddress, trustProxy } from "./proxies.ts";
+import { registerRateLimit } from "./rate-limit.ts";
+import { readProblem } from "./read-problem.ts";
 import { createStreams } from "./streams.ts";
 
 /** No route takes a body or a long parameter. */
 const maxBodyBytes = 1_024;
 const maxParameterLength = 200;
-const retryAfterSeconds = "5";
+/** Share of the connections that may be event streams. */
+const streamShare = 3 / 4;
 
 const defaultHeaders = {
   "cache-control": "no-store",
@@ -29,31 +41,50 @@ const defaultHeaders = {
  */
 export function buildServer(options: ServerOptions): FastifyInstance {
   const { snapshot, logger, settings, metrics, reader } = options;
+  const limits = { ...defaultLimits, ...options.limits };
+  const onDrop = metrics.connectionDropped;
+  const logError = createErrorLog(logger);
+  const quiet = requestLogger(logError);
   const loggerInstance: FastifyBaseLogger = logger;
   const server = fastify({
     loggerInstance,
     // Probes arrive every few seconds, so single requests are not logged.
     logController: new LogController({ disableRequestLogging: true }),
+    childLoggerFactory: () => quiet,
     bodyLimit: maxBodyBytes,
     routerOptions: { maxParamLength: maxParameterLength },
-    trustProxy: (_address, hop) => hop < settings.trustedProxies,
+    trustProxy: trustProxy(settings.trustedProxies),
     // Event streams never end by themselves.
     forceCloseConnections: true,
+    http: { headersTimeout: limits.headersMs, connectionsCheckingInterval: limits.checkMs },
+    requestTimeout: limits.requestMs,
+    connectionTimeout: limits.silenceMs,
+    keepAliveTimeout: limits.keepAliveMs,
+    clientErrorHandler: createClientErrorHandler(onDrop),
     // A path that cannot be decoded reaches no hook and no error handler.
     frameworkErrors: (error, _request, reply) => sendProblem(reply.headers(defaultHeaders), 400, error.message),
   });
+  const maxConnections = withinFileLimit(settings.maxConnections, logger);
+  limitConnections(server, { maxConnections, isPerClient: settings.trustedProxies === 0, onDrop });
   server.addHook("onSend", async (_request, reply) => {
     for (const [name, value] of Object.entries(defaultHeaders)) if (!reply.hasHeader(name)) reply.header(name, value);
   });
-  registerErrorHandlers(server, logger);
-  metrics.observeHttp(server);
-  server.register(fastifySSE, { heartbeatInterval: 15_000 });
+  limitUnreadReplies(server, limits, onDrop);
+  registerErrorHandlers(server, logError);
+  readRailwayAddress(server, settings.trustedProxies);
+  checkHosts(server, settings.allowedHosts);
+  registerRateLimit(server, settings);
+  // Requests have room beside the streams.
+  const maxStreams = Math.min(limits.streams, Math.ceil(maxConnections * streamShare));
+  const streams = createStreams(server, { limits: { ...limits, streams: maxStreams }, logError, onDrop });
+  metrics.observeHttp(server, streams.open);
 
   const deps: ServerDeps = {
     ...options,
     status: () => statusOf(snapshot()),
     feed: createFeed({ reader, logger }),
-    streams: createStreams(server),
+    streams,
+    keys: createApiKeyGuard({ apiKey: settings.apiKey, logger, onWrongKey: metrics.wrongApiKey }),
   };
   registerProbes(server, deps);
   if (settings.api) server.register((scope) => registerApi(scope, deps));
@@ -62,47 +93,57 @@ export function buildServer(options: ServerOptions): FastifyInstance {
   return server;
 }
 
-function registerProbes(server: FastifyInstance, { snapshot, status, metrics }: ServerDeps): void {
-  server.get("/health", (_request, reply) => {
+/** Without file descriptors the process could reach neither its database nor Steam. */
+function withinFileLimit(wanted: number, logger: Logger): number {
+  const most = connectionsWithinFileLimit();
+  if (most === null || wanted <= most) return wanted;
+  logger.warn(
+    `MAX_CONNECTIONS is ${wanted}, of which ${most} are used: half of the open files that this process may have`,
+  );
+  return most;
+}
+
+/** `/health` and `/ready` are open; where there is a key, they tell the state alone without it. */
+function registerProbes(server: FastifyInstance, { snapshot, status, metrics, keys }: ServerDeps): void {
+  server.get("/health", (request, reply) => {
     const { health, mode, uptime_seconds } = status();
     reply.code(health.status === "unhealthy" ? 503 : 200);
-    return { ...health, mode, uptime_seconds };
+    return keys.isAuthorized(request) ? { ...health, mode, uptime_seconds } : { status: health.status };
   });
-  server.get("/ready", (_request, reply) => {
+  server.get("/ready", (request, reply) => {
     const readiness = assessReady(snapshot(), Date.now());
     reply.code(readiness.ready ? 200 : 503);
-    return readiness;
+    return keys.isAuthorized(request) ? readiness : { ready: readiness.ready };
   });
-  server.get("/status", status);
-  server.get("/metrics", async (_request, reply) => {
-    reply.type(metrics.contentType);
-    return await metrics.text();
+  server.register(async (scope) => {
+    keys.protect(scope);
+    scope.get("/status", status);
+    scope.get("/metrics", async (_request, reply) => {
+      reply.type(metrics.contentType);
+      return await metrics.text();
+    });
   });
 }
 
-type RequestError = Error & { statusCode?: number; errors?: ParameterFault[] };
+type RequestError = Error & { statusCode?: number };
 
-function registerErrorHandlers(server: FastifyInstance, logger: Logger): void {
+function registerErrorHandlers(server: FastifyInstance, logError: ErrorLog): void {
   server.setNotFoundHandler((request, reply) => {
     const path = request.url.split("?")[0];
     return sendProblem(reply, 404, `${request.method} ${path} does not exist; GET / lists the endpoints.`);
   });
   server.setErrorHandler((error: RequestError, _request, reply) => {
-    if (error instanceof DatabaseError && isRetryable(error)) {
-      reply.header("retry-after", retryAfterSeconds);
-      return sendProblem(reply, 503, "The database is unavailable; try again later.");
+    const expected = error instanceof Problem ? error : readProblem(error);
+    if (expected) {
+      const { statusCode, message, errors, retryAfterSeconds } = expected;
+      if (retryAfterSeconds !== undefined) reply.header("retry-after", retryAfterSeconds);
+      return sendProblem(reply, statusCode, message, errors);
     }
     const status = error.statusCode ?? 500;
-    if (status < 500) return sendProblem(reply, status, error.message, error.errors);
-    if (error instanceof Problem)
-      return sendProblem(reply.header("retry-after", retryAfterSeconds), status, error.message);
-    logger.error({ err: error }, "HTTP request failed");
+    if (status < 500) return sendProblem(reply, status, error.message);
+    logError(error, "HTTP request failed");
     return sendProblem(reply, status, "Internal error; see the log of the service.");
   });
-}
-
-function isRetryable({ fault, atConnection }: DatabaseError): boolean {
-  return atConnection || fault === "unreachable" || fault === "retryable" || fault === "timeout";
 }
 
 function statusOf(snapshot: ServiceSnapshot): ServiceStatus {

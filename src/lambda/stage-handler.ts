@@ -8,13 +8,10 @@ import middy from "@middy/core";
 import type { Context } from "aws-lambda";
 import type { z } from "zod";
 import { type Failure, handleEvent } from "../library/events.ts";
-import { openRuntime, type Runtime } from "./runtime.ts";
+import { type Runtime, withRuntime } from "./runtime.ts";
 
 /** A stage is aborted this long before Lambda's timeout, so that its error is still logged and counted. */
 const shutdownReserveMs = 5_000;
-
-/** The runtime of this execution environment; warm invocations reuse it. */
-let opening: Promise<Runtime> | null = null;
 
 /**
  * Wraps a stage as a Lambda handler, `handler(event, context)`, with logs, metrics and traces. Transient failures are
@@ -34,9 +31,8 @@ export function stageHandler<Event, Response extends { success: true }>(
 
   async function handle(event: unknown, context: Context): Promise<Response | Failure> {
     try {
-      const runtime = await sharedRuntime();
       const limit = AbortSignal.timeout(Math.max(1, context.getRemainingTimeInMillis() - shutdownReserveMs));
-      const response = await handleEvent(shape, event, (valid) => run(valid, runtime, limit));
+      const response = await handleEvent(shape, event, (valid) => withRuntime((runtime) => run(valid, runtime, limit)));
       if (response.success) logger.info(`${stage} finished`, { response });
       else logger.warn(`${stage} refused: ${response.error}`);
       metrics.addMetric(response.success ? "Finished" : "Refused", MetricUnit.Count, 1);
@@ -51,14 +47,4 @@ export function stageHandler<Event, Response extends { success: true }>(
     .use(captureLambdaHandler(tracer, { captureResponse: false }))
     .use(injectLambdaContext(logger))
     .use(logMetrics(metrics, { captureColdStartMetric: true }));
-}
-
-async function sharedRuntime(): Promise<Runtime> {
-  opening ??= openRuntime();
-  try {
-    return await opening;
-  } catch (error) {
-    opening = null; // The next invocation retries.
-    throw error;
-  }
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { DatabaseError } from "../process/errors.ts";
 import { ImportRejectedError } from "./errors.ts";
 import { steamId64Pattern, userIdPattern } from "./ids.ts";
 
@@ -73,8 +74,9 @@ export interface DatabaseImportResponse {
 }
 
 /**
- * Validates an event and runs a stage with it. A permanent failure becomes a {@link Failure} response; every other
- * error is thrown, so that the caller (Step Functions) retries.
+ * Validates an event and runs a stage with it. A permanent failure becomes a {@link Failure} response: an
+ * {@link ImportRejectedError}, or values that the database rejects (SQLSTATE 22xxx, 23xxx). Every other error is thrown,
+ * so that the caller (Step Functions) retries.
  */
 export async function handleEvent<Event, Response>(
   shape: z.ZodType<Event>,
@@ -89,7 +91,8 @@ export async function handleEvent<Event, Response>(
   try {
     return await stage(parsed.data);
   } catch (error) {
-    if (!(error instanceof ImportRejectedError)) throw error;
-    return { success: false, error: error.message };
+    if (error instanceof ImportRejectedError) return { success: false, error: error.message };
+    if (!(error instanceof DatabaseError) || error.fault !== "data") throw error;
+    return { success: false, error: `The database rejects a value: ${error.message}` };
   }
 }

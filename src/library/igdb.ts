@@ -3,7 +3,7 @@ import { text } from "../catalog/values.ts";
 import type { WebClient } from "../web/client.ts";
 import { createIgdbToken, IgdbCredentialsError } from "../web/igdb-token.ts";
 import { SettingRejectedError } from "./errors.ts";
-import { type IgdbGame, igdbGame } from "./rows.ts";
+import { type IgdbGame, igdbGame, igdbId } from "./rows.ts";
 import type { LibraryStore } from "./store.ts";
 
 /**
@@ -56,26 +56,27 @@ const gameFields = [
 ];
 
 /**
- * A genre or platform. A dangling reference arrives as a bare id instead of an object, for covers and games too, and is
+ * A genre or platform, dropped when its id does not fit its column, like such a game. A dangling reference arrives as a bare id instead of an object, for covers and games too, and is
  * dropped.
  */
 const label = z
-  .object({ id: z.number().int(), name: z.string(), slug: z.string(), abbreviation: z.string().optional() })
+  .object({ id: igdbId, name: z.string(), slug: z.string(), abbreviation: z.string().optional() })
   .nullable()
   .catch(null);
 const gameRow = z.object({
-  id: z.number().int(),
+  id: igdbId,
   name: z.string().optional(),
   slug: z.string().optional(),
   summary: z.string().optional(),
   /** Unix seconds, negative before 1970. Bounds: the years 1 to 9999, which both ISO 8601 and Postgres can write. */
   first_release_date: z.number().int().min(-62_135_596_800).max(253_402_300_799).optional().catch(undefined),
   cover: z.object({ image_id: z.string() }).optional().catch(undefined),
-  game_type: z.number().int().optional(),
+  game_type: z.number().int().min(0).optional().catch(undefined),
   genres: z.array(label).default([]),
   platforms: z.array(label).default([]),
 });
-const externalGameRow = z.object({ uid: z.string(), game: gameRow.optional().catch(undefined) });
+const gameOrNothing = gameRow.optional().catch(undefined);
+const externalGameRow = z.object({ uid: z.string(), game: gameOrNothing });
 
 export function createIgdb(deps: IgdbDeps): Igdb {
   const { store } = deps;
@@ -119,7 +120,8 @@ export function createIgdb(deps: IgdbDeps): Igdb {
       const found: IgdbGame[] = [];
       for (let start = 0; start < names.length; start += namesPerQuery) {
         const where = `name = ${listOf(names.slice(start, start + namesPerQuery))}`;
-        found.push(...(await query("games", gameFields, where, gameRow)).map(gameOf));
+        const rows = await query("games", gameFields, where, gameOrNothing);
+        found.push(...rows.flatMap((row) => (row ? [gameOf(row)] : [])));
       }
       return found;
     },
@@ -161,14 +163,15 @@ function listOf(values: readonly string[]): string {
 }
 
 function gameOf(row: z.output<typeof gameRow>): IgdbGame {
-  const { first_release_date: released, cover, genres, platforms } = row;
+  const { first_release_date: released, genres, platforms } = row;
+  const image = text(row.cover?.image_id);
   return {
     id: row.id,
     name: text(row.name) ?? `IGDB ${row.id}`,
     slug: text(row.slug) ?? `igdb-${row.id}`,
     summary: text(row.summary),
     release_date: released === undefined ? null : new Date(released * 1000).toISOString(),
-    cover_url: cover ? `https://images.igdb.com/igdb/image/upload/t_cover_big/${cover.image_id}.jpg` : null,
+    cover_url: image === null ? null : `https://images.igdb.com/igdb/image/upload/t_cover_big/${image}.jpg`,
     game_type: row.game_type ?? null,
     genres: genres.flatMap((genre) => (genre ? [labelOf(genre)] : [])),
     platforms: platforms.flatMap((platform) =>

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { ImportRejectedError } from "./errors.ts";
+import { userIdPattern } from "./ids.ts";
 
 /**
  * Key of a raw file: `imports/{user_id}/{run}-raw.csv`. A run is named by its execution id, so that a retry is
@@ -32,8 +33,8 @@ const folderOf = (userId: string) => `imports/${userId}/`;
 
 function checkOwner(userId: string, key: string, suffix: string): void {
   const folder = folderOf(userId);
-  const name = key.slice(folder.length);
-  if (key.startsWith(folder) && key.endsWith(suffix) && !name.includes("/") && name.length > suffix.length) return;
+  const run = key.slice(folder.length, -suffix.length);
+  if (key === `${folder}${run}${suffix}` && userIdPattern.test(run)) return;
   throw new ImportRejectedError(
     `The file ${JSON.stringify(key)} does not belong to user ${userId}; expected ${folder}…${suffix}.`,
   );

@@ -24,18 +24,21 @@ export const libraryGame = z.object({
 });
 export type LibraryGame = z.infer<typeof libraryGame>;
 
-const label = z.object({ id: z.number().int(), name: z.string(), slug: z.string() });
+/** An id of IGDB; the columns are a Postgres `int`. */
+export const igdbId = z.number().int().min(1).max(int32Max);
+
+const label = z.object({ id: igdbId, name: z.string(), slug: z.string() });
 
 /** The fields of an IGDB game that the library stores. */
 export const igdbGame = z.object({
-  id: z.number().int(),
+  id: igdbId,
   name: z.string(),
   slug: z.string(),
   summary: z.string().nullable(),
   /** ISO 8601. */
   release_date: z.string().nullable(),
   cover_url: z.string().nullable(),
-  game_type: z.number().int().nullable(),
+  game_type: z.number().int().min(0).nullable(),
   genres: z.array(label),
   platforms: z.array(label.extend({ abbreviation: z.string().nullable() })),
 });

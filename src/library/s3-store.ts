@@ -1,7 +1,7 @@
 import http from "node:http";
 import https from "node:https";
-import { GetObjectCommand, NoSuchKey, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
-import { ImportRejectedError } from "./errors.ts";
+import { GetObjectCommand, NoSuchKey, PutObjectCommand, S3Client, S3ServiceException } from "@aws-sdk/client-s3";
+import { ImportRejectedError, SettingRejectedError } from "./errors.ts";
 import type { ObjectStore } from "./object-store.ts";
 
 /**
@@ -18,8 +18,14 @@ export function createS3Store(bucket: string, client: S3Client = createS3Client(
   return {
     keyOf,
     async put(key, body, contentType) {
-      await client.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: body, ContentType: contentType }));
-      return `s3://${bucket}/${key}`;
+      const location = `s3://${bucket}/${key}`;
+      const command = new PutObjectCommand({ Bucket: bucket, Key: key, Body: body, ContentType: contentType });
+      try {
+        await client.send(command);
+      } catch (error) {
+        throw deniedFault(error, `writing ${location}`, "s3:PutObject") ?? error;
+      }
+      return location;
     },
     async get(location) {
       try {
@@ -27,10 +33,19 @@ export function createS3Store(bucket: string, client: S3Client = createS3Client(
         return (await body?.transformToString("utf-8")) ?? "";
       } catch (error) {
         if (error instanceof NoSuchKey) throw new ImportRejectedError(`The object ${location} does not exist.`);
-        throw error;
+        // Without s3:ListBucket, S3 answers 403 for an object that does not exist, too.
+        throw deniedFault(error, `reading ${location}`, "s3:GetObject, and s3:ListBucket on the bucket") ?? error;
       }
     },
   };
+}
+
+/** The fault behind a 403: a privilege that is missing, or credentials that are wrong. Null for any other error. */
+function deniedFault(error: unknown, what: string, privilege: string): SettingRejectedError | null {
+  if (!(error instanceof S3ServiceException) || error.$metadata.httpStatusCode !== 403) return null;
+  return new SettingRejectedError(
+    `S3 denies ${what} (${error.name}): check the AWS credentials, and that their policy allows ${privilege}.`,
+  );
 }
 
 /**

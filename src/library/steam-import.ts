@@ -23,7 +23,7 @@ const url = "https://api.steampowered.com/IPlayerService/GetOwnedGames/v1/";
 const playtime = minutes.catch(0);
 
 const ownedGame = z.object({
-  appid,
+  appid: z.number().int(),
   name: z.string().optional(),
   playtime_forever: playtime,
   playtime_windows_forever: playtime,
@@ -83,8 +83,10 @@ async function libraryOf(steamId64: string, { web, apiKey, signal }: SteamImport
       200,
     );
   }
+  // An id that fits no column would fail the whole library, at each retry.
+  const storable = games.filter((game) => appid.safeParse(game.appid).success);
   // Most played first: where two apps share one game, the played one decides the status of the library item.
-  return games.map(gameOf).sort((a, b) => b.playtime_forever - a.playtime_forever || a.appid - b.appid);
+  return storable.map(gameOf).sort((a, b) => b.playtime_forever - a.playtime_forever || a.appid - b.appid);
 }
 
 /** The permanent failure behind an error; null for transient ones. */

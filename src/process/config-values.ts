@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { isHostName } from "./host-name.ts";
+import { hostOf, isHostName } from "./host-name.ts";
 import { int32Max } from "./limits.ts";
 
 /**
@@ -45,6 +45,26 @@ export function key() {
     "must be one line without spaces: it has a line break, a space or a character that no key has",
     (given) => (/^[!-~]+$/.test(given) && !isQuoted(given) ? given : undefined),
   );
+}
+
+const minApiKeyLength = 16;
+const makeKey = "`openssl rand -hex 32` makes a good one";
+
+/** The key that this service asks for. It must be hard to guess, and one word that an HTTP header can carry. */
+export function apiKey() {
+  const explain = (given: string) => {
+    if (!/^[!-~]+$/.test(given)) return `must be letters, digits and signs of ASCII without spaces; ${makeKey}`;
+    if (given.length < minApiKeyLength) return `must have at least ${minApiKeyLength} characters; ${makeKey}`;
+    return isPlaceholder(given) ? `is a placeholder or easy to guess; ${makeKey}` : null;
+  };
+  return kind("must be a key", (given) => (explain(given) === null && !isQuoted(given) ? given : undefined), explain);
+}
+
+/** What examples write in place of a key; a key of few different letters. */
+function isPlaceholder(given: string): boolean {
+  const isExample =
+    /^<.*>$|^\[.*\]$|[$]?\{.*\}|change.?(me|this)|your.?(own.?)?(api.?)?(key|secret|token|password)|^(example|placeholder)/i;
+  return isExample.test(given) || new Set(given).size < 5 || /^(.{1,8}?)\1+.{0,7}$/.test(given);
 }
 
 export function choice<const Name extends string>(names: readonly Name[], aliases: Record<string, Name> = {}) {
@@ -98,6 +118,18 @@ export function origins() {
     const isOrigin = (text: string) =>
       /^https?:$/.test(URL.parse(text)?.protocol ?? "") && URL.parse(text)?.origin === text;
     return list.every((origin) => isOrigin(origin) || (origin === "*" && list.length === 1)) ? list : undefined;
+  });
+}
+
+/** Comma-separated hosts: names, IPv4, IPv6 in brackets; a port is ignored; `.example.org` and `*.example.org` are all names below it. */
+export function hosts() {
+  return kind("must be host names such as example.org or *.example.org, with commas, without https://", (given) => {
+    const list = given.split(",").map((each) => {
+      const [, wildcard = "", authority = ""] = /^(\*?\.)?(.*)$/.exec(each.trim()) ?? [];
+      const host = hostOf(authority);
+      return host === null ? null : `${wildcard && "."}${host}`;
+    });
+    return list.every((host) => host !== null) ? list : undefined;
   });
 }
 

@@ -1,10 +1,12 @@
 import { z } from "zod";
 import { databaseUrl, isKeyOfAnotherProject, serviceKey, supabaseDomains, supabaseUrl } from "./config-database.ts";
 import {
+  apiKey,
   choice,
   domains,
   flag,
   fraction,
+  hosts,
   int,
   key,
   origins,
@@ -17,7 +19,7 @@ import { type Environment, unknownNames } from "./environment.ts";
 import { ConfigError } from "./errors.ts";
 import { isInDomains, valveDomains } from "./host-name.ts";
 import { int32Max } from "./limits.ts";
-import { createRedactor } from "./logger.ts";
+import { createRedactor } from "./redactor.ts";
 
 /**
  * Configuration: the environment, read once, validated as a whole and frozen. Times are seconds outside and milliseconds (`…Ms`) inside.
@@ -51,10 +53,12 @@ const variables = {
 
   API: flag().prefault("on"),
   DASHBOARD: flag().prefault("on"),
-  API_KEY: text().optional(),
+  API_KEY: apiKey().optional(),
   API_RATE_LIMIT: rateLimit().prefault("600/minute"),
   CORS_ORIGIN: origins().optional(),
   TRUSTED_PROXIES: int(0, 10).prefault("0"),
+  ALLOWED_HOSTS: hosts().optional(),
+  MAX_CONNECTIONS: int(10, 100_000).prefault("1000"),
 
   // Read by the HTTP clients and by Node itself; only validated here.
   HTTPS_PROXY: proxy().optional(),
@@ -66,6 +70,7 @@ const variables = {
   APP_ID_MAX: int(1, int32Max).optional(),
   BULK_BATCH_SIZE: int(1, 1000).prefault("200"),
   BULK_REQUEST_DELAY: seconds(0).prefault("0.5"),
+  METADATA_REQUEST_DELAY: seconds(0).optional(),
   BULK_CONCURRENCY: int(1, 32).prefault("4"),
   BULK_TIMEOUT: seconds(0.1).prefault("60"),
   BULK_MAX_RETRIES: int(0, 100).prefault("5"),
@@ -149,7 +154,13 @@ export function loadConfig(environment: Environment, fileNames: readonly string[
   if (faults.length > 0 || !parsed.data) {
     throw new ConfigError(`The configuration cannot be used:\n${faults.map((fault) => `  - ${fault}`).join("\n")}`);
   }
-  return freezeDeep(toConfig(parsed.data, unknown.warnings));
+  return freezeDeep(toConfig(parsed.data, unknown.warnings, trustedProxiesOf(given, parsed.data)));
+}
+
+/** Railway sets its variables in every deployment, and its edge is in front of each. An explicit number wins. */
+function trustedProxiesOf(given: Environment, { TRUSTED_PROXIES }: z.output<typeof schema>): number | "railway" {
+  const isOnRailway = given.RAILWAY_ENVIRONMENT_ID !== undefined && given.RAILWAY_SERVICE_ID !== undefined;
+  return isOnRailway && given.TRUSTED_PROXIES === undefined ? "railway" : TRUSTED_PROXIES;
 }
 
 /** Variables that belong together, and contradict each other. */
@@ -209,7 +220,7 @@ export function secretsOf(config: Config): string[] {
   return secrets.filter((secret) => secret !== null && secret !== "") as string[];
 }
 
-function toConfig(env: z.output<typeof schema>, warnings: readonly string[]) {
+function toConfig(env: z.output<typeof schema>, warnings: readonly string[], trustedProxies: number | "railway") {
   return {
     /** What an operator should know of settings that can be used. */
     warnings,
@@ -220,14 +231,18 @@ function toConfig(env: z.output<typeof schema>, warnings: readonly string[]) {
     http: {
       api: env.API,
       dashboard: env.DASHBOARD,
-      /** Key that API and dashboard require; null leaves them open. */
+      /** Key that the API, the dashboard, `/status` and `/metrics` require; null leaves them open. */
       apiKey: env.API_KEY ?? null,
       /** Per client address. */
       rateLimit: env.API_RATE_LIMIT,
       /** CORS: origins whose pages may read the API; `*` is any. */
       corsOrigins: env.CORS_ORIGIN ?? [],
-      /** Number of proxies in front of the service whose X-Forwarded-For is trusted. */
-      trustedProxies: env.TRUSTED_PROXIES,
+      /** Number of proxies in front of the service whose X-Forwarded-For is trusted; or Railway's edge. */
+      trustedProxies,
+      /** Host headers that are served; empty for any. */
+      allowedHosts: env.ALLOWED_HOSTS ?? [],
+      /** Open at once, in all. Without a proxy, a quarter of them per client address. */
+      maxConnections: env.MAX_CONNECTIONS,
     },
     database: databaseOf(env),
     /** Most connections of this process to Postgres; null for as many as its work can use at once. */
@@ -256,6 +271,8 @@ function toConfig(env: z.output<typeof schema>, warnings: readonly string[]) {
       batchSize: env.BULK_BATCH_SIZE,
       /** Between the starts of two requests; 0 for no delay. */
       requestDelayMs: env.BULK_REQUEST_DELAY,
+      /** The same for the requests of sweeps, which have turns of their own. */
+      metadataDelayMs: env.METADATA_REQUEST_DELAY ?? env.BULK_REQUEST_DELAY,
       concurrency: env.BULK_CONCURRENCY,
       timeoutMs: env.BULK_TIMEOUT,
       maxRetries: env.BULK_MAX_RETRIES,

@@ -17,6 +17,20 @@ export function isHostName(text: string): boolean {
   return text.length <= maxLength && hostName.test(text);
 }
 
+/**
+ * The host of an authority (`host`, `host:port`) in one spelling: lower case, no trailing dot, IPv6 in brackets and compressed. Null when it
+ * is none.
+ */
+export function hostOf(authority: string): string | null {
+  if (!/^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:\d*)?$/i.test(authority)) return null;
+  return URL.parse(`http://${authority}`)?.hostname.replace(/\.$/, "") || null;
+}
+
+/** @param allowed hosts as {@link hostOf} spells them; with a leading dot, every name below that domain. */
+export function isAllowedHost(host: string | null, allowed: readonly string[]): boolean {
+  return host !== null && allowed.some((each) => (each.startsWith(".") ? host.endsWith(each) : host === each));
+}
+
 /** Whether the host is one of the domains or below one of them. */
 export function isInDomains(host: string, domains: readonly string[]): boolean {
   return domains.some((domain) => host === domain || host.endsWith(`.${domain}`));

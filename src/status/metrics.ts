@@ -1,8 +1,8 @@
-import type { FastifyInstance } from "fastify";
 import { Counter, collectDefaultMetrics, Histogram, Registry } from "prom-client";
 import type { DatabaseError } from "../process/errors.ts";
 import { type RequestKind, type RequestResult, requestKinds, requestResults } from "../steam/port.ts";
 import type { BatchOutcome, BatchStep } from "../sync/apply-batch.ts";
+import { createHttpMetrics, type HttpMetrics } from "./http-metrics.ts";
 import type { ServiceSnapshot } from "./snapshot.ts";
 import { registerSnapshotMetrics } from "./snapshot-metrics.ts";
 
@@ -10,7 +10,7 @@ import { registerSnapshotMetrics } from "./snapshot-metrics.ts";
  * Prometheus metrics of `/metrics`. Events are counted when they happen, through the functions here; values in the worker's snapshot are
  * read from it on each scrape (snapshot-metrics.ts). docs/metrics.md documents every metric.
  */
-export interface Metrics {
+export interface Metrics extends HttpMetrics {
   contentType: string;
   text(): Promise<string>;
   /** Sets the source of the snapshot. */
@@ -19,8 +19,6 @@ export interface Metrics {
   batchStep(step: BatchStep, seconds: number): void;
   batchOutcome(outcome: BatchOutcome): void;
   databaseFailed(error: DatabaseError): void;
-  /** Counts and times the requests of this server. */
-  observeHttp(server: FastifyInstance): void;
 }
 
 /** Label values known in advance are initialized to 0, so that Prometheus sees their first increase. */
@@ -30,14 +28,14 @@ const outcomes = ["stored", "stale", "unknown", "unconfirmed", "withheld", "fail
 export function createMetrics(): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const { requests, requestSeconds, apps, failures, stepSeconds, databaseErrors, httpSeconds } =
-    createInstruments(registry);
+  const { requests, requestSeconds, apps, failures, stepSeconds, databaseErrors } = createInstruments(registry);
 
   for (const kind of requestKinds) for (const result of requestResults) requests.inc({ kind, result }, 0);
   for (const result of outcomes) apps.inc({ result }, 0);
   for (const step of steps) failures.inc({ step }, 0);
 
   return {
+    ...createHttpMetrics(registry),
     contentType: registry.contentType,
     text: () => registry.metrics(),
     watch: (snapshot) => registerSnapshotMetrics(registry, snapshot),
@@ -51,13 +49,6 @@ export function createMetrics(): Metrics {
       for (const { step } of outcome.failures) failures.inc({ step });
     },
     databaseFailed: ({ code, fault }) => databaseErrors.inc({ code, fault }),
-    observeHttp(server) {
-      server.addHook("onResponse", async ({ routeOptions }, reply) => {
-        if ("sse" in routeOptions) return;
-        // The route's pattern, not the URL: label values must be few.
-        httpSeconds.observe({ route: routeOptions.url ?? "none", status: reply.statusCode }, reply.elapsedTime / 1_000);
-      });
-    },
   };
 }
 
@@ -102,12 +93,5 @@ function createInstruments(registry: Registry) {
     labelNames: ["code", "fault"],
     registers,
   });
-  const httpSeconds = new Histogram({
-    name: "http_request_seconds",
-    help: "Duration of HTTP requests, by route and status; event streams excluded",
-    labelNames: ["route", "status"],
-    buckets: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5],
-    registers,
-  });
-  return { requests, requestSeconds, apps, failures, stepSeconds, databaseErrors, httpSeconds };
+  return { requests, requestSeconds, apps, failures, stepSeconds, databaseErrors };
 }

@@ -1,8 +1,9 @@
 /**
- * Sends PICS requests: one queue with a rate limit and fair priorities, retry after a reconnect, counts.
+ * Sends PICS requests: two queues with a rate limit each, retry after a reconnect, counts.
  *
- * All requests share one queue, so that the rate limit holds for all of them together: it is the time between their
- * starts, and replies may overlap up to the concurrency.
+ * The requests of a sweep have a queue of their own: thousands of ids make a small reply, and SteamDB's backend sends
+ * all of them at once (facts of its public source). All others share one queue, with fair priorities. A rate limit is
+ * the time between the starts of two requests, and replies may overlap up to the concurrency.
  */
 import PQueue from "p-queue";
 import { SteamError } from "../process/errors.ts";
@@ -15,7 +16,9 @@ export interface RequestsOptions {
   session: Pick<SteamSession, "ready" | "request" | "status">;
   /** Between the starts of two requests; 0 = none. */
   requestDelayMs: number;
-  /** Requests in flight. */
+  /** The same for the requests of sweeps (`metadata`), which have turns of their own; default `requestDelayMs`. */
+  metadataDelayMs?: number;
+  /** Requests in flight, of each queue. */
   concurrency: number;
   /** Of each attempt. */
   timeoutMs: number;
@@ -56,12 +59,15 @@ const httpConcurrency = 4;
 const maxUnreadableReplies = 3;
 
 export function createRequests(options: RequestsOptions): Requests {
-  const { session, requestDelayMs, concurrency, timeoutMs, onAnswer = () => {}, onReply = () => {} } = options;
+  const { session, requestDelayMs, metadataDelayMs = requestDelayMs, concurrency, timeoutMs } = options;
+  const { onAnswer = () => {}, onReply = () => {} } = options;
+  const paced = (delayMs: number) => (delayMs > 0 ? { interval: delayMs, intervalCap: 1, strict: true } : {});
   const queue = new PQueue<FairQueue, FairQueueOptions>({
     concurrency,
     queueClass: FairQueue,
-    ...(requestDelayMs > 0 && { interval: requestDelayMs, intervalCap: 1, strict: true }),
+    ...paced(requestDelayMs),
   });
+  const sweepQueue = new PQueue({ concurrency, ...paced(metadataDelayMs) });
   const httpQueue = new PQueue({ concurrency: httpConcurrency });
   const counts: Record<RequestKind, number> = {
     changes: 0,
@@ -101,7 +107,10 @@ export function createRequests(options: RequestsOptions): Requests {
       for (let unreadable = 0; ; ) {
         await session.ready(signal);
         try {
-          const replies = await queue.add(attempt, { kind, signal });
+          const replies =
+            kind === "metadata"
+              ? await sweepQueue.add(attempt, { signal })
+              : await queue.add(attempt, { kind, signal });
           onReply(kind, replies);
           return replies;
         } catch (error) {

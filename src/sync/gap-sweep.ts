@@ -159,8 +159,7 @@ function createComparison(deps: GapSweepDeps, signal: AbortSignal): { sweep: Swe
 
 /**
  * First every stored app, so that what has changed is found early, then the whole id space, since new apps appear below
- * the highest known id too. That is `ceil(stored apps / 5,000)` requests, `ceil(highest id / 5,000)`, and the trailing
- * empty windows, when Steam answers every id.
+ * the highest known id too. That is `ceil(stored apps / 5,000)` requests and those of the id space, see sweep.ts.
  */
 async function compareEverything({ store, appIdMax }: GapSweepDeps, sweep: Sweep): Promise<void> {
   let highestKnown = 0;

@@ -5,7 +5,8 @@ import { type Control, fetchWindow, maxRounds, type WindowAnswer, type WindowDep
 
 /**
  * The sweep: finds appids by requesting metadata for every possible id, window by window. Steam answers with the change
- * numbers of those that exist. No Web API key is needed, and delisted apps, demos, music and tools are found too.
+ * numbers of those that exist. No Web API key is needed, and delisted apps, demos, music and tools are found too. The
+ * multiples of ten come first: a tenth of the requests, and 99.95 % of all games (counted in real data).
  *
  * A sweep is complete when Steam has answered every id, as an app or as unknown. Ids that were never stored and that
  * Steam leaves out of its answers count as unknown and are reported. The sweep has failed when stored ids stay
@@ -17,8 +18,10 @@ import { type Control, fetchWindow, maxRounds, type WindowAnswer, type WindowDep
  * source).
  */
 export const idsPerRequest = 5_000;
-/** The id space ends after this number of windows without an app behind the highest known id. */
-export const emptyWindowsAtEnd = 20;
+/** Ids that a full request for multiples of ten spans. */
+const idsPerSpan = 10 * idsPerRequest;
+/** The id space ends with at least so many ids without an app behind the highest one that is known or found. */
+export const emptyIdsAtEnd = 2 * idsPerSpan;
 /** Ids that a log line or an error names. */
 const namedIds = 10;
 
@@ -35,9 +38,9 @@ export interface Sweep {
   /** Sweeps exactly these ids, 5,000 a request. */
   ids(ids: readonly number[]): Promise<void>;
   /**
-   * Sweeps the id space from 1 up to `end`, or, when there is none, until {@link emptyWindowsAtEnd} empty windows follow
-   * the highest id that is known or found. When Steam answers every id, exactly `ceil(highest / 5,000)` plus the
-   * trailing requests are made.
+   * Sweeps the id space from 1 up to `end`, or, when there is none, until {@link emptyIdsAtEnd} ids without an app follow
+   * the highest one that is known or found: first the multiples of ten, then the ids between them. When Steam answers
+   * every id, each is in exactly one request, and all but the last of both parts are full.
    */
   idSpace(space: IdSpace): Promise<void>;
   /**
@@ -63,18 +66,21 @@ export function createSweep(deps: SweepDeps): Sweep {
   const run = (windows: Windows) => inOrder(deps, { ...windows, control, ledger });
 
   return {
-    ids: (ids) =>
-      run({
-        next(index) {
-          const window = ids.slice(index * idsPerRequest, (index + 1) * idsPerRequest);
-          return window.length > 0 ? window : null;
-        },
-        found: () => {},
-      }),
-    idSpace(space) {
+    ids(ids) {
+      const windows = chunks(ids);
+      return run({ next: () => windows.shift() ?? null, found: () => {} });
+    },
+    async idSpace(space) {
       // The id space repeats the ids of parts before it; they would be counted twice.
       ledger.forgetUnknown();
-      return run(windowsOf(space));
+      const end = spaceEnd(space);
+      const parts = [windowsOf(multiplesOfTen, end), windowsOf(idsBetween, end)];
+      // What the second part finds may move the end of the first.
+      let sweptUpTo: number;
+      do {
+        sweptUpTo = end.lastId();
+        for (const part of parts) await run(part);
+      } while (end.lastId() > sweptUpTo);
     },
     finish() {
       const { unknown, firstUnknown, lacking } = ledger;
@@ -131,24 +137,66 @@ function createLedger(): Ledger {
 }
 
 interface Windows {
-  /** The ids of a window, or null when there is no such window (yet). */
-  next: (index: number) => readonly number[] | null;
-  /** Called when an app of that window exists. */
-  found: (index: number) => void;
+  /** The ids of the next window, or null when there is none (yet). */
+  next: () => readonly number[] | null;
+  /** Called with each app of an answer. */
+  found: (appid: number) => void;
 }
 
-function windowsOf({ end, highestKnown, onEnd }: IdSpace): Windows {
-  let windows = end === null ? windowsUpTo(highestKnown) + emptyWindowsAtEnd : windowsUpTo(end);
-  const lastId = () => Math.min(end ?? Number.POSITIVE_INFINITY, windows * idsPerRequest);
-  onEnd?.(lastId());
+/** An ascending series of ids, in closed form: the id space is too large to be kept. */
+interface Series {
+  /** @param index from 0. */
+  at(index: number): number;
+  /** How many of its ids are at most `id`. */
+  countUpTo(id: number): number;
+}
+
+const multiplesOfTen: Series = {
+  at: (index) => (index + 1) * 10,
+  countUpTo: (id) => Math.floor(id / 10),
+};
+
+const idsBetween: Series = {
+  at: (index) => Math.floor(index / 9) * 10 + (index % 9) + 1,
+  countUpTo: (id) => id - Math.floor(id / 10),
+};
+
+/** Where the id space ends, which each app found may move. */
+interface SpaceEnd {
+  lastId(): number;
+  found(appid: number): void;
+}
+
+function spaceEnd({ end, highestKnown, onEnd }: IdSpace): SpaceEnd {
+  let lastId = end ?? endBehind(highestKnown);
+  onEnd?.(lastId);
   return {
-    // Evaluated before every request: each app that is found may move the end.
-    next: (index) => (index < windows ? range(index * idsPerRequest + 1, lastId()) : null),
-    found(index) {
-      if (end !== null) return;
-      windows = Math.max(windows, index + 1 + emptyWindowsAtEnd);
-      onEnd?.(lastId());
+    lastId: () => lastId,
+    found(appid) {
+      if (end !== null || endBehind(appid) <= lastId) return;
+      lastId = endBehind(appid);
+      onEnd?.(lastId);
     },
+  };
+}
+
+/** The end of the id space when this is its highest app, at the end of a full request. */
+export function endBehind(appid: number): number {
+  return Math.ceil(appid / idsPerSpan) * idsPerSpan + emptyIdsAtEnd;
+}
+
+function windowsOf(series: Series, { lastId, found }: SpaceEnd): Windows {
+  let next = 0;
+  return {
+    next() {
+      // Evaluated before every request: each app that is found may move the end.
+      const length = Math.min(idsPerRequest, series.countUpTo(lastId()) - next);
+      if (length <= 0) return null;
+      const first = next;
+      next += length;
+      return Array.from({ length }, (_, offset) => series.at(first + offset));
+    },
+    found,
   };
 }
 
@@ -156,21 +204,20 @@ function windowsOf({ end, highestKnown, onEnd }: IdSpace): Windows {
 async function inOrder(deps: SweepDeps, windows: Windows & { control: Control; ledger: Ledger }): Promise<void> {
   const { controller, unlink } = linkedAbort(deps.signal);
   const windowDeps: WindowDeps = { ...deps, signal: controller.signal };
-  const inFlight: { index: number; ids: readonly number[]; answer: Promise<WindowAnswer> }[] = [];
-  let nextIndex = 0;
+  const inFlight: { ids: readonly number[]; answer: Promise<WindowAnswer> }[] = [];
   try {
     for (;;) {
       while (inFlight.length < deps.concurrency) {
-        const ids = windows.next(nextIndex);
+        const ids = windows.next();
         if (ids === null) break;
         const answer = fetchWindow(windowDeps, ids, windows.control);
         answer.catch(() => {}); // Handled where it is awaited below, perhaps after an earlier one has failed.
-        inFlight.push({ index: nextIndex++, ids, answer });
+        inFlight.push({ ids, answer });
       }
       const oldest = inFlight.shift();
       if (oldest === undefined) return;
       const answer = await oldest.answer;
-      if (answer.apps.length > 0) windows.found(oldest.index);
+      for (const { appid } of answer.apps) windows.found(appid);
       windows.ledger.add(answer);
       await deps.onWindow(oldest.ids, answer);
       if (answer.isMute) {
@@ -184,9 +231,7 @@ async function inOrder(deps: SweepDeps, windows: Windows & { control: Control; l
   }
 }
 
-const windowsUpTo = (highest: number) => Math.ceil(highest / idsPerRequest);
-
-/** `idsPerRequest` ids from `first`, none above `last`. */
-function range(first: number, last: number): number[] {
-  return Array.from({ length: Math.min(idsPerRequest, last - first + 1) }, (_, offset) => first + offset);
+function chunks(ids: readonly number[]): (readonly number[])[] {
+  const count = Math.ceil(ids.length / idsPerRequest);
+  return Array.from({ length: count }, (_, index) => ids.slice(index * idsPerRequest, (index + 1) * idsPerRequest));
 }

@@ -30,7 +30,7 @@ export function paint(terminal: Terminal, style: Parameters<typeof styleText>[0]
  * bidirectional marks (which reverse the direction of writing) become spaces.
  */
 export function clean(text: string): string {
-  return text.replace(/[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]+/gu, " ").trim();
+  return text.replace(/[\p{Cc}\p{Bidi_Control}\u2028\u2029]+/gu, " ").trim();
 }
 
 /** Columns of space between two cells. */

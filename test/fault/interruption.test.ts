@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { isFull } from "../support/full.ts";
 import {
   catalogFor,
   interruptBulkSync,
@@ -24,7 +25,8 @@ describe(`bulk sync killed at any moment (SEED=${seed})`, () => {
   });
   afterAll(() => steam.close());
 
-  it.each(["postgres", "pglite"] as const)(
+  // PGlite after a kill is the matter of test/integration/db/pglite.test.ts.
+  it.each(isFull ? (["postgres", "pglite"] as const) : (["postgres"] as const))(
     "ends as an uninterrupted one and fetches nothing twice (%s)",
     async (driver) => {
       const kills = killsByDriver[driver];

@@ -1,6 +1,6 @@
 import http from "node:http";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { emptyWindowsAtEnd, idsPerRequest } from "../../src/sync/sweep.ts";
+import { endBehind, idsPerRequest } from "../../src/sync/sweep.ts";
 import { openTestDatabase, type TestDatabase } from "../support/databases.ts";
 import { type Service, startService } from "../support/service.ts";
 import { generateCatalog } from "../support/steam/generate.ts";
@@ -75,9 +75,7 @@ describe("gaps", () => {
 
     expect(await gaps()).toEqual([{ from_change: from, to_change: to, repaired: true }]);
     const highest = Math.max(...appids());
-    expect(steam.log.counts.metadata).toBe(
-      Math.ceil(known / idsPerRequest) + Math.ceil(highest / idsPerRequest) + emptyWindowsAtEnd,
-    );
+    expect(steam.log.counts.metadata).toBe(Math.ceil(known / idsPerRequest) + endBehind(highest) / idsPerRequest);
     const fetched = steam.log.fetchCounts();
     const sorted = (ids: Iterable<number>) => [...ids].sort((a, b) => a - b);
     expect(sorted(fetched.keys())).toEqual(sorted([...new Set(changed), ...removed, ...added]));

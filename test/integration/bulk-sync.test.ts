@@ -1,6 +1,6 @@
 import http from "node:http";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
-import { idsPerRequest } from "../../src/sync/sweep.ts";
+import { endBehind, idsPerRequest } from "../../src/sync/sweep.ts";
 import { type DatabaseKind, forEachDatabase, type OpenDatabase, type TestDatabase } from "../support/databases.ts";
 import { generateCatalog } from "../support/steam/generate.ts";
 import { type SimulatedSteam, startSimulatedSteam } from "../support/steam/simulated-steam.ts";
@@ -44,10 +44,7 @@ function bulkSync(open: OpenDatabase, kind: DatabaseKind): void {
     one<string>(
       "select md5(string_agg(appid || ':' || xmin::text || ':' || updated_at, ',' order by appid)) from apps",
     );
-  const sweepRequests = () => {
-    const highest = Math.max(...steam.catalog.apps.keys());
-    return Math.ceil(highest / idsPerRequest) + 20;
-  };
+  const sweepRequests = () => endBehind(Math.max(...steam.catalog.apps.keys())) / idsPerRequest;
 
   it("fetches exactly the given apps, and records no pass over everything", async () => {
     const appids = [...steam.catalog.apps.keys()].slice(0, 30);
@@ -174,7 +171,7 @@ function bulkSync(open: OpenDatabase, kind: DatabaseKind): void {
     steam.catalog.change(changed);
     const summary = await bulk({ appIdMax: idsPerRequest });
     expect(summary.stored).toBe(1);
-    expect(steam.log.of("metadata")).toHaveLength(1 + Math.ceil(beyond.length / idsPerRequest));
+    expect(steam.log.of("metadata")).toHaveLength(2 + Math.ceil(beyond.length / idsPerRequest));
   });
 
   // These rules concern the sweep alone, so one database shows them.

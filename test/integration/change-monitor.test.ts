@@ -1,6 +1,6 @@
 import http from "node:http";
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from "vitest";
-import { emptyWindowsAtEnd, idsPerRequest } from "../../src/sync/sweep.ts";
+import { endBehind, idsPerRequest } from "../../src/sync/sweep.ts";
 import { forEachDatabase, type OpenDatabase, type TestDatabase } from "../support/databases.ts";
 import { generateCatalog } from "../support/steam/generate.ts";
 import { type SimulatedSteam, startSimulatedSteam } from "../support/steam/simulated-steam.ts";
@@ -148,9 +148,7 @@ function changeMonitor(open: OpenDatabase): void {
 
     const fetched = steam.log.fetchCounts();
     expect([...fetched.keys()].sort((a, b) => a - b)).toEqual([...changed, 4_341].sort((a, b) => a - b));
-    expect(steam.log.counts.metadata).toBe(
-      Math.ceil(known / idsPerRequest) + Math.ceil(highest / idsPerRequest) + emptyWindowsAtEnd,
-    );
+    expect(steam.log.counts.metadata).toBe(Math.ceil(known / idsPerRequest) + endBehind(highest) / idsPerRequest);
     expect(
       await database.sql("select from_change, to_change, repaired_at is not null as repaired from pics_gaps"),
     ).toEqual([{ from_change: from, to_change: to, repaired: true }]);

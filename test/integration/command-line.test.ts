@@ -152,7 +152,7 @@ describe("on the embedded database", () => {
     const database = await open("pglite");
     await fill(database);
     await database.lend(async () => {
-      const env: Record<string, string> = { ...database.env, API_KEY: "owner-key-1234", POLL_INTERVAL: "0.5" };
+      const env: Record<string, string> = { ...database.env, API_KEY: "owner-key-0123456789", POLL_INTERVAL: "0.5" };
       const run = (args: string[], more: Record<string, string> = {}) =>
         runCommand({ args, steam, env: { ...env, ...more } });
       const owner = start({ args: ["change-monitor"], steam, env });

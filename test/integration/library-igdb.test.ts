@@ -156,12 +156,16 @@ describe("Igdb.bySteamAppids", () => {
     const odd = {
       ...gameWith(1, { first_release_date: 9_999_999_999_999 }),
       cover: 77,
-      genres: [5, { id: 4, name: "Fighting\u0000", slug: "fighting" }],
+      genres: [5, { id: 2 ** 31, name: "No id", slug: "x" }, { id: 4, name: "Fighting\u0000", slug: "fighting" }],
       platforms: [6, { id: 3, name: "Linux", slug: "linux", abbreviation: "" }],
     } as unknown as IgdbEntry;
-    const bare = { id: 2 } as IgdbEntry;
-    serve({ games: [odd, bare], externalGames: [steamRow(1, 10, 1), steamRow(2, 20, 2), steamRow(3, 30, 999)] });
-    const found = await find([10, 20, 30]);
+    const bare = { id: 2, game_type: -1 } as IgdbEntry;
+    const large = gameWith(2 ** 31);
+    serve({
+      games: [odd, bare, large],
+      externalGames: [steamRow(1, 10, 1), steamRow(2, 20, 2), steamRow(3, 30, 999), steamRow(4, 40, 2 ** 31)],
+    });
+    const found = await find([10, 20, 30, 40]);
     expect(found.get(10)).toMatchObject({
       release_date: null,
       cover_url: null,
@@ -169,7 +173,7 @@ describe("Igdb.bySteamAppids", () => {
       platforms: [{ id: 3, name: "Linux", slug: "linux", abbreviation: null }],
     });
     expect(found.get(20)).toMatchObject({ id: 2, name: "IGDB 2", slug: "igdb-2", game_type: null });
-    expect(found.has(30)).toBe(false);
+    expect([...found.keys()]).toEqual([10, 20]);
   });
 
   it.each([

@@ -8,8 +8,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { inspect } from "node:util";
+import { PutObjectCommand } from "@aws-sdk/client-s3";
 import type { Context } from "aws-lambda";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
+import { writeEnrichedCsv } from "../../src/library/csv.ts";
+import type { EnrichedGame, IgdbGame } from "../../src/library/rows.ts";
 import { openTestDatabase, type TestDatabase } from "../support/databases.ts";
 import { differencesOf } from "../support/dump.ts";
 import {
@@ -27,6 +30,7 @@ import { execute, type StateMachine } from "../support/state-machine.ts";
 import { generateCatalog } from "../support/steam/generate.ts";
 import { startSimulatedSteam } from "../support/steam/simulated-steam.ts";
 import { asRoutes } from "../support/web/web-api.ts";
+import { enrichedGame, igdbGame } from "../unit/library/samples.ts";
 
 /** The Lambda handlers: from the sources in this process, and as deployed bundles in a child process. */
 
@@ -302,15 +306,15 @@ describe("the Lambda handlers", () => {
     await expect(call((await coldStart({ DATABASE_URL: "" })).steam, event)).rejects.toThrow(/DATABASE_URL/);
   });
 
-  it("read secret variables from Secrets Manager", async () => {
-    const arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:imports-AbCdEf";
-    const { STEAM_API_KEY, IGDB_CLIENT_ID, IGDB_CLIENT_SECRET, DATABASE_URL } = environment();
+  /** A Secrets Manager whose one secret can be replaced; a text is served as it is. */
+  async function startSecrets() {
     const asked: unknown[] = [];
+    const secrets = { arn, asked, value: {} as object | string, env: {} as Record<string, string> };
     const server = createServer(async (request, response) => {
       const parts: Buffer[] = [];
       for await (const part of request) parts.push(part);
       asked.push([request.headers["x-amz-target"], JSON.parse(Buffer.concat(parts).toString())]);
-      const SecretString = JSON.stringify({ STEAM_API_KEY, IGDB_CLIENT_ID, IGDB_CLIENT_SECRET, DATABASE_URL });
+      const SecretString = typeof secrets.value === "string" ? secrets.value : JSON.stringify(secrets.value);
       response.writeHead(200, { "content-type": "application/x-amz-json-1.1" });
       response.end(JSON.stringify({ ARN: arn, Name: "imports", VersionId: "1", SecretString }));
     }).listen(0, "127.0.0.1");
@@ -320,17 +324,121 @@ describe("the Lambda handlers", () => {
       server.closeAllConnections();
     });
     const { port } = server.address() as AddressInfo;
-    const handlers = await coldStart({
-      SECRET_ARN: arn,
-      AWS_ENDPOINT_URL_SECRETS_MANAGER: `http://127.0.0.1:${port}`,
-      STEAM_API_KEY: "",
-      IGDB_CLIENT_ID: "",
-      IGDB_CLIENT_SECRET: "",
-      DATABASE_URL: "",
-    });
-    const answers = await importAll(handlers, "u1", "secret");
+    secrets.env = { SECRET_ARN: arn, AWS_ENDPOINT_URL_SECRETS_MANAGER: `http://127.0.0.1:${port}` };
+    for (const name of secretNames) secrets.env[name] = "";
+    return secrets;
+  }
+  const arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:imports-AbCdEf";
+  const secretNames = ["STEAM_API_KEY", "IGDB_CLIENT_ID", "IGDB_CLIENT_SECRET", "DATABASE_URL"] as const;
+  const secretOf = () => Object.fromEntries(secretNames.map((name) => [name, environment()[name] ?? ""]));
+
+  it("read secret variables from Secrets Manager, once while they work", async () => {
+    const secrets = await startSecrets();
+    secrets.value = secretOf();
+    const answers = await importAll(await coldStart(secrets.env), "u1", "secret");
     expect(answers.map(({ success }) => success)).toEqual([true, true, true]);
-    expect(asked).toEqual([["secretsmanager.GetSecretValue", expect.objectContaining({ SecretId: arn })]]);
+    expect(secrets.asked).toEqual([["secretsmanager.GetSecretValue", expect.objectContaining({ SecretId: arn })]]);
+  });
+
+  it("read the secret again when a key or password is refused, and use a rotated one in the same invocation", async () => {
+    const secrets = await startSecrets();
+    const right = secretOf();
+    const wrongUrl = new URL(right.DATABASE_URL ?? "");
+    wrongUrl.password = "old-password";
+    const wrong = { STEAM_API_KEY: "OLD-KEY-0123456789", IGDB_CLIENT_SECRET: "old-secret-0123456789" };
+    secrets.value = { ...right, ...wrong, DATABASE_URL: wrongUrl.href };
+    const handlers = await coldStart(secrets.env);
+    const event = { user_id: "u1", steam_id64: steamId };
+    await expect(call(handlers.steam, event)).rejects.toMatchObject({ name: "DatabaseError", fault: "denied" });
+    expect(secrets.asked).toHaveLength(2);
+
+    secrets.value = { ...right, ...wrong };
+    expect(await call(handlers.steam, event)).toMatchObject({ success: false, error: expect.stringMatching(/401/) });
+    // One re-read and one repetition per invocation.
+    expect(secrets.asked).toHaveLength(3);
+    secrets.value = { ...right, IGDB_CLIENT_SECRET: wrong.IGDB_CLIENT_SECRET };
+    const raw = await call(handlers.steam, event);
+    expect(raw.success).toBe(true);
+    expect(await call(handlers.igdb, { user_id: "u1", ...raw })).toMatchObject({ success: false });
+    expect(secrets.asked).toHaveLength(5);
+    secrets.value = right;
+    const enriched = await call(handlers.igdb, { user_id: "u1", ...raw });
+    expect(enriched.success).toBe(true);
+    expect((await call(handlers.database, { user_id: "u1", ...enriched })).success).toBe(true);
+    expect(secrets.asked).toHaveLength(6);
+  });
+
+  it("show no part of a broken secret", async () => {
+    const secrets = await startSecrets();
+    const { steam } = await coldStart(secrets.env);
+    const broken = [
+      '{"STEAM_API_KEY": "LEAK-0123456789",}',
+      '{"STEAM_API_KEY": "LEAK-0123456789"',
+      "LEAK-0123456789",
+      '"LEAK-0123456789"',
+      '["LEAK-0123456789"]',
+      '{"LEAK-0123456789": ""}',
+      '{"STEAM_API_KEY": {"value": "LEAK-0123456789"}}',
+      "null",
+      "",
+    ];
+    for (secrets.value of broken) {
+      const failure: unknown = await call(steam, { user_id: "u1", steam_id64: steamId }).catch((error) => error);
+      expect([secrets.value, failure]).toEqual([
+        secrets.value,
+        expect.objectContaining({ name: "ConfigError", message: expect.stringContaining(`The secret ${arn} must`) }),
+      ]);
+      expect(inspect(failure, { depth: 9, showHidden: true })).not.toContain("LEAK");
+    }
+  });
+
+  it("answer success: false for files and values that no retry can import", async () => {
+    const handlers = await coldStart();
+    const client = s3.client();
+    const put = async (name: string, Body: string | Uint8Array) => {
+      const Key = `imports/u1/${name}`;
+      await client.send(new PutObjectCommand({ Bucket: s3.bucket, Key, Body, ContentLength: Buffer.byteLength(Body) }));
+      return `s3://${s3.bucket}/${Key}`;
+    };
+    const game = (igdb: Partial<IgdbGame>, others: Partial<EnrichedGame> = {}) =>
+      writeEnrichedCsv([enrichedGame({ igdb: igdbGame(igdb), ...others })]);
+    const slug = { id: 1, name: "Action", slug: "a\u0000" };
+    const files: [string | Uint8Array, RegExp][] = [
+      ["", /Line 1/],
+      ["no csv at all", /Line 1/],
+      [Buffer.from([0, 255, 254, 10, 34, 13]), /Line 2/],
+      ["<?xml version='1.0'?>\n<Error/>\n", /Line 1/],
+      [game({ id: 2 ** 31 }), /Line 2: .*id/],
+      [game({}, { appid: 2 ** 31 }), /Line 2: appid/],
+      [game({}, { playtime_forever: 1e21 }), /Line 2: playtime_forever/],
+      [game({ genres: [{ ...slug, id: 2 ** 40 }] }), /Line 2: .*genres/],
+      [game({}, { name: "NUL\u0000" }), /The database rejects a value: library_apply/],
+      [game({ slug: "NUL\u0000" }), /The database rejects a value: library_apply/],
+      [game({ genres: [slug] }), /The database rejects a value: library_apply/],
+      [game({ release_date: "the day after" }), /The database rejects a value: library_apply/],
+      [game({}, { last_played_at: "300000-01-01T00:00:00Z" }), /The database rejects a value: library_apply/],
+    ];
+    for (const [index, [body, error]] of files.entries()) {
+      const s3_enriched_location = await put(`odd-${index}-enriched.csv`, body);
+      const answer = await call(handlers.database, { user_id: "u1", s3_enriched_location });
+      expect([index, answer]).toEqual([index, { success: false, error: expect.stringMatching(error) }]);
+    }
+    const s3_location = await put("odd-raw.csv", game({}));
+    expect(await call(handlers.igdb, { user_id: "u1", s3_location })).toMatchObject({ success: false });
+    for (const name of [
+      "a\u0000-raw.csv",
+      "a\n-raw.csv",
+      "..-raw.csv",
+      "a b-raw.csv",
+      "-raw.csv",
+      `${"a".repeat(2_000)}-raw.csv`,
+    ]) {
+      const location = `s3://${s3.bucket}/imports/u1/${name}`;
+      expect([name, await call(handlers.igdb, { user_id: "u1", s3_location: location })]).toEqual([
+        name,
+        { success: false, error: expect.any(String) },
+      ]);
+    }
   });
 
   it("import into Supabase", async () => {

@@ -64,6 +64,25 @@ describe("the S3 store", () => {
   });
 });
 
+describe("the S3 store without access", () => {
+  it("says what is denied and which privilege it needs", async () => {
+    const { AWS_ENDPOINT_URL_S3: endpoint, AWS_REGION: region } = s3.env;
+    const credentials = { accessKeyId: "WRONG", secretAccessKey: "WRONG" };
+    const client = new S3Client({ endpoint, region, credentials, forcePathStyle: true });
+    onTestFinished(() => client.destroy());
+    const store = createS3Store(bucket, client);
+    const location = `s3://${bucket}/imports/u1/none-raw.csv`;
+    await expect(store.get(location)).rejects.toMatchObject({
+      name: "SettingRejectedError",
+      message: expect.stringMatching(`S3 denies reading ${location} \\(\\w+\\): .* s3:GetObject, and s3:ListBucket`),
+    });
+    await expect(store.put("imports/u1/a-raw.csv", "b", type)).rejects.toMatchObject({
+      name: "SettingRejectedError",
+      message: expect.stringMatching(/S3 denies writing s3:.* s3:PutObject\.$/),
+    });
+  });
+});
+
 describe("the S3 store on a transient failure", () => {
   it.each(["put", "get"])("throws NoSuchBucket from %s", async (what) => {
     const store = createS3Store("another-bucket", s3.client());

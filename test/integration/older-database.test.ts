@@ -1,8 +1,17 @@
 import { beforeAll, expect, test } from "vitest";
+import type { CatalogSource } from "../../src/catalog-source/port.ts";
 import type { StoredRecord } from "../../src/db/catalog-store.ts";
 import type { Database, SqlDatabase } from "../../src/db/database.ts";
 import { migrate, readMigrations } from "../../src/db/migrate.ts";
+import { prepareSchema } from "../../src/db/open.ts";
+import { findOpenTables } from "../../src/db/open-tables.ts";
+import { createDatabaseRetry } from "../../src/db/retry.ts";
+import { runChecks } from "../../src/doctor/check.ts";
+import { databaseChecks } from "../../src/doctor/database.ts";
+import { loadConfig } from "../../src/process/config.ts";
+import type { Logger } from "../../src/process/logger.ts";
 import { forEachDatabase, type TestDatabase } from "../support/databases.ts";
+import { silent } from "../support/templates.ts";
 import { applied, type Catalog, catalogOf, fullRecord } from "./sql/catalog.ts";
 
 /** An older application's schema: types, limits, constraints and columns that this one does not have. */
@@ -228,9 +237,72 @@ forEachDatabase(
       }
       expect((await migrateIn(refused)).applied).toHaveLength((await readMigrations()).length);
     });
+
+    // The last one on this database: it closes what the others find open.
+    test("warns of its tables that Supabase's roles reach, and knows the statements that close them", async () => {
+      const { db, sql, kind } = database;
+      await sql("alter table apps disable row level security");
+      const lines: string[] = [];
+      const logger = { info() {}, warn: (_fields: object, text: string) => lines.push(text) } as unknown as Logger;
+      await prepareSchema(db, createDatabaseRetry(db.driver, { logger: silent }), logger);
+      const [rowSecurity] = (
+        await runChecks(doctorChecks(db), { signal: new AbortController().signal, onOutcome() {} })
+      ).filter(({ name }) => name === "row security");
+      const all = "DELETE, INSERT, SELECT, TRUNCATE, UPDATE";
+      // Reading the catalog is allowed.
+      const open = `sync_status (anon: ${all}; authenticated: ${all})`;
+      expect(lines).toEqual([expect.stringContaining(`off: ${open}; \`doctor\` lists the statements`)]);
+      expect(rowSecurity).toMatchObject({ result: "failed", blame: "other" });
+
+      await sql("grant insert, update (name) on apps to anon");
+      const found = await findOpenTables(db);
+      expect(found.map(({ name, privileges }) => `${name} (${privileges})`)).toEqual([
+        "apps (anon: INSERT, UPDATE)",
+        open,
+      ]);
+      const statements = found.flatMap((table) => table.statements);
+      expect(statements).toContain("alter table public.sync_status enable row level security;");
+      for (const statement of rowSecurity?.summary.split("\n").slice(1) ?? []) expect(statements).toContain(statement);
+      for (const statement of statements) await sql(statement);
+      expect(await findOpenTables(db)).toEqual([]);
+      const access = [
+        "anon select apps",
+        "anon insert apps",
+        "anon select sync_status",
+        "service_role delete sync_status",
+      ];
+      const may = access.map((words) => words.split(" "));
+      const rows = await sql<{ may: boolean }>(
+        `select has_table_privilege(role, tab, privilege) as may from unnest($1::text[], $2::text[], $3::text[])
+           with ordinality as given(role, privilege, tab, n) order by n`,
+        [0, 1, 2].map((column) => may.map((words) => words[column])),
+      );
+      expect(rows.map((row) => row.may)).toEqual([true, false, false, true]);
+
+      // A server without these roles has nobody to protect the tables from. Of the others, roles belong to the whole server.
+      if (kind !== "pglite") return;
+      await sql("alter table sync_status disable row level security");
+      await sql("grant all on sync_status to anon");
+      expect(await findOpenTables(db)).toHaveLength(1);
+      await sql("drop owned by anon, authenticated");
+      await sql("drop role anon, authenticated");
+      expect(await findOpenTables(db)).toEqual([]);
+    });
   },
   ["pglite", "postgres"],
 );
+
+/** The checks of `doctor` on an open database. */
+function doctorChecks(db: Database) {
+  const source: CatalogSource = {
+    name: "older",
+    db,
+    app: async () => null,
+    status: async () => ({ catalog: null, failing_apps: [], workers: [] }),
+    close: async () => {},
+  };
+  return [{ title: "Database", checks: databaseChecks(loadConfig({}), async () => source) }];
+}
 
 async function migrateIn({ db }: TestDatabase) {
   if (!isSqlDatabase(db)) throw new Error("migrations need SQL");

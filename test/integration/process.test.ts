@@ -28,7 +28,7 @@ const slow = { BULK_REQUEST_DELAY: "0.05", BULK_BATCH_SIZE: "10" };
 const doneOf = ({ bulk }: Record<string, unknown>) => (bulk as { done: number } | null)?.done ?? 0;
 const begins = /^bulk sync begins/;
 
-describe("migrate", () => {
+describe.concurrent("migrate", () => {
   const migrations = expect.arrayContaining(["20261128000001_catalog_tables.sql", "20261128000005_routines.sql"]);
 
   it.for(["pglite", "postgres"] as const)(
@@ -62,7 +62,7 @@ describe("migrate", () => {
   });
 });
 
-describe("bulk-sync", () => {
+describe.concurrent("bulk-sync", () => {
   it("serves Prometheus metrics of its work and health", async ({ open, start }) => {
     const database = await open("postgres");
     const service = start({ args: ["bulk-sync"], steam, database, env: slow });
@@ -88,7 +88,6 @@ describe("bulk-sync", () => {
     const database = await open("postgres");
     const appids = (await steam.call("appids")).slice(100, 130);
     await writeFile(join(folder, "apps.txt"), `${appids.slice(10).join("\n")} # the rest\n`);
-    await steam.call("clearLog");
 
     for (const list of [appids.slice(0, 10).join(","), `@${join(folder, "apps.txt")}`]) {
       const service = start({ args: ["bulk-sync", "--app-ids", list], steam, database, env: hurried });
@@ -103,159 +102,9 @@ describe("bulk-sync", () => {
     // A list is no pass over everything.
     expect(await database.sql("select bulk_completed_at from pics_sync_state")).toEqual([{ bulk_completed_at: null }]);
   });
-
-  describe.concurrent("without Steam or a database", () => {
-    it("logs what it cannot reach and what helps, retries, and gives up after GIVE_UP_AFTER", async ({
-      open,
-      start,
-    }) => {
-      const database = await open("postgres");
-      const HTTPS_PROXY = `http://127.0.0.1:${await freePort()}`;
-      const service = start({ args: ["bulk-sync"], database, env: { HTTPS_PROXY, GIVE_UP_AFTER: "4" } });
-      expect((await service.exited).code).toBe(75);
-
-      const attempts = service.logs.filter(({ level }) => level === "warn");
-      expect(attempts.length).toBeGreaterThan(1);
-      for (const { message } of attempts) {
-        expect(message).toMatch(/Steam servers from api\.steampowered\.com.*ECONNREFUSED.*; trying again in [\d.]+ s/);
-        expect(message).toMatch(/HTTPS_PROXY.*npm run demo/);
-      }
-      expect(service.logs.at(-1)).toMatchObject({
-        level: "fatal",
-        message: expect.stringContaining("Steam could not be reached"),
-      });
-    });
-
-    it("waits for a database that is away at the start, serves HTTP meanwhile, and goes on when it is back", async ({
-      open,
-      start,
-      onTestFinished,
-    }) => {
-      const cluster = await startCluster();
-      onTestFinished(() => cluster.stop());
-      const { url } = await open("postgres", { cluster: cluster.address });
-      await cluster.crash();
-
-      const appids = (await steam.call("appids")).slice(0, 5);
-      const env = { ...hurried, DATABASE_URL: url ?? "" };
-      const service = start({ args: ["bulk-sync", "--app-ids", appids.join(",")], steam, env });
-      expect(await service.logged(/^database: /)).toMatchObject({ level: "warn", code: "ECONNREFUSED" });
-      expect(await service.get("/health")).toMatchObject({ status: 200, body: { status: "starting" } });
-      expect(await service.get("/ready")).toMatchObject({ status: 503, body: { ready: false } });
-      expect((await service.get("/status")).body).toMatchObject({ database: { driver: "postgres", reachable: false } });
-
-      await cluster.start();
-      await service.logged(/the database answers again/);
-      expect((await service.exited).code).toBe(0);
-      expect(service.logs.at(-1)).toMatchObject({ summary: { apps_total: 5 } });
-    });
-
-    it("releases the batch within ten seconds when interrupted while a reply is missing", async ({
-      open,
-      start,
-      onTestFinished,
-      expect,
-    }) => {
-      const database = await open("postgres");
-      const appids = (await steam.call("appids")).slice(-3);
-      await steam.call("addFault", { kind: "hang", on: "product_info", appids, times: 9 });
-      onTestFinished(() => steam.call("clearFaults"));
-      const service = start({ args: ["bulk-sync", "--app-ids", appids.join(",")], steam, database, env: hurried });
-      await service.logged(begins);
-      const held = "select count(*) from sync_status where lease_until > now()";
-      await expect.poll(() => database.sql(held), { timeout: 20_000 }).toEqual([{ count: 3 }]);
-
-      const startedAt = performance.now();
-      service.kill("SIGINT");
-      expect(await service.exited).toEqual({ code: 130, signal: null });
-      expect(performance.now() - startedAt).toBeLessThan(10_500);
-      expect(messages(service)).not.toContainEqual(expect.stringContaining("shutdown:"));
-      expect(await database.sql(held)).toEqual([{ count: 0 }]);
-      const pending = "select count(*) from sync_status where pics_pending_change is not null and attempts = 0";
-      expect(await database.sql(pending)).toEqual([{ count: 3 }]);
-    });
-  });
-
-  it("finishes what is in flight and releases the rest when interrupted, and exits with 143", async ({
-    open,
-    start,
-  }) => {
-    const database = await open("postgres");
-    await steam.call("clearLog");
-    const service = start({ args: ["bulk-sync"], steam, database, env: slow });
-    await service.until("/status", (status) => doneOf(status) >= 30);
-    service.kill("SIGTERM");
-    expect(await service.exited).toEqual({ code: 143, signal: null });
-    expect(messages(service)).not.toContainEqual(expect.stringContaining("shutdown:"));
-
-    expect(
-      await database.sql("select appid from sync_status where lease_id is not null or lease_until > now()"),
-    ).toEqual([]);
-    const stored = await database.sql<{ appid: number }>("select appid from apps order by appid");
-    const requested = [...(await steam.call("fetchCounts")).keys()].sort((a, b) => a - b);
-    expect(stored.map(({ appid }) => appid)).toEqual(requested);
-    expect(stored.length).toBeLessThan(catalog.count);
-  });
 });
 
-describe("sync", () => {
-  it("serves HTTP while it works, locks its data folder, and shuts down on a signal", async ({ open, start }) => {
-    const database = await open("pglite");
-    await database.lend(async () => {
-      const service = start({ args: ["sync"], steam, database, env: slow });
-      await service.logged(begins);
-      const url = await service.url();
-
-      const second = start({ args: ["bulk-sync"], steam, database });
-      expect((await second.exited).code).toBe(1);
-      expect(second.logs.at(-1)).toMatchObject({
-        level: "fatal",
-        message: expect.stringContaining(`answers on ${url}.`),
-      });
-
-      const status = await service.until("/status", (status) => doneOf(status) > 0);
-      expect(status).toMatchObject({
-        mode: "sync",
-        steam: { connected: true, last_error: null },
-        database: { driver: "pglite", reachable: true },
-        bulk: { failed: 0, unknown: 0 },
-      });
-      expect(await service.get("/health")).toMatchObject({ status: 200, body: { status: "ok", reasons: [] } });
-      // It is ready once it follows Steam, which begins after the bulk sync.
-      expect(await service.get("/ready")).toMatchObject({ status: 503, body: { ready: false } });
-
-      service.kill("SIGTERM");
-      expect(await service.exited).toEqual({ code: 0, signal: null });
-    });
-    const [{ stored, held } = {}] = await database.sql(
-      "select count(*) filter (where last_pics_sync is not null) as stored, count(lease_id) as held from sync_status",
-    );
-    expect(stored).toBeGreaterThan(0);
-    expect(held).toBe(0);
-  });
-
-  it("does not run where its HTTP port is taken, since it could not be probed", async ({ start, onTestFinished }) => {
-    const server = createServer().listen(0, "127.0.0.1");
-    onTestFinished(() => void server.close());
-    await once(server, "listening");
-    const { port } = server.address() as { port: number };
-    const taken = start({ args: ["sync"], env: { PORT: String(port) } });
-    const elsewhere = start({ args: ["sync"], env: { HOST: "192.0.2.1" } });
-    expect([(await taken.exited).code, (await elsewhere.exited).code]).toEqual([2, 2]);
-    expect(taken.logs.at(-1)).toMatchObject({
-      level: "fatal",
-      message: `another process listens on port ${port} (EADDRINUSE): stop it, or set PORT to another one`,
-    });
-    expect(elsewhere.logs.at(-1)).toMatchObject({
-      level: "fatal",
-      message: expect.stringMatching(
-        /^HOST=192\.0\.2\.1 is no address of this machine \(EADDRNOTAVAIL\): set it to 0\.0\.0\.0/,
-      ),
-    });
-  });
-});
-
-describe("configuration", () => {
+describe.concurrent("configuration", () => {
   it("reports every fault at once and no secret", async ({ start }) => {
     const service = start({
       env: {
@@ -320,5 +169,152 @@ describe("configuration", () => {
     expect((await service.exited).code).toBe(2);
     expect(service.logs.at(-1)?.message).toContain("password authentication failed");
     expect(JSON.stringify(service.logs)).not.toContain("another-password");
+  });
+});
+
+// Alone: it counts the requests to the simulated Steam.
+describe("bulk-sync, interrupted", () => {
+  it("finishes what is in flight, releases the rest and exits with 143", async ({ open, start }) => {
+    const database = await open("postgres");
+    await steam.call("clearLog");
+    const service = start({ args: ["bulk-sync"], steam, database, env: slow });
+    await service.until("/status", (status) => doneOf(status) >= 30);
+    service.kill("SIGTERM");
+    expect(await service.exited).toEqual({ code: 143, signal: null });
+    expect(messages(service)).not.toContainEqual(expect.stringContaining("shutdown:"));
+
+    expect(
+      await database.sql("select appid from sync_status where lease_id is not null or lease_until > now()"),
+    ).toEqual([]);
+    const stored = await database.sql<{ appid: number }>("select appid from apps order by appid");
+    const requested = [...(await steam.call("fetchCounts")).keys()].sort((a, b) => a - b);
+    expect(stored.map(({ appid }) => appid)).toEqual(requested);
+    expect(stored.length).toBeLessThan(catalog.count);
+  });
+});
+
+describe.concurrent("bulk-sync without Steam or a database", () => {
+  it("logs what it cannot reach and what helps, retries, and gives up after GIVE_UP_AFTER", async ({ open, start }) => {
+    const database = await open("postgres");
+    const HTTPS_PROXY = `http://127.0.0.1:${await freePort()}`;
+    const service = start({ args: ["bulk-sync"], database, env: { HTTPS_PROXY, GIVE_UP_AFTER: "4" } });
+    expect((await service.exited).code).toBe(75);
+
+    const attempts = service.logs.filter(({ level }) => level === "warn");
+    expect(attempts.length).toBeGreaterThan(1);
+    for (const { message } of attempts) {
+      expect(message).toMatch(/Steam servers from api\.steampowered\.com.*ECONNREFUSED.*; trying again in [\d.]+ s/);
+      expect(message).toMatch(/HTTPS_PROXY.*npm run demo/);
+    }
+    expect(service.logs.at(-1)).toMatchObject({
+      level: "fatal",
+      message: expect.stringContaining("Steam could not be reached"),
+    });
+  });
+
+  it("waits for a database that is away at the start, serves HTTP meanwhile, and goes on when it is back", async ({
+    open,
+    start,
+    onTestFinished,
+  }) => {
+    const cluster = await startCluster();
+    onTestFinished(() => cluster.stop());
+    const { url } = await open("postgres", { cluster: cluster.address });
+    await cluster.crash();
+
+    const appids = (await steam.call("appids")).slice(0, 5);
+    const env = { ...hurried, DATABASE_URL: url ?? "" };
+    const service = start({ args: ["bulk-sync", "--app-ids", appids.join(",")], steam, env });
+    expect(await service.logged(/^database: /)).toMatchObject({ level: "warn", code: "ECONNREFUSED" });
+    expect(await service.get("/health")).toMatchObject({ status: 200, body: { status: "starting" } });
+    expect(await service.get("/ready")).toMatchObject({ status: 503, body: { ready: false } });
+    expect((await service.get("/status")).body).toMatchObject({ database: { driver: "postgres", reachable: false } });
+
+    await cluster.start();
+    await service.logged(/the database answers again/);
+    expect((await service.exited).code).toBe(0);
+    expect(service.logs.at(-1)).toMatchObject({ summary: { apps_total: 5 } });
+  });
+
+  it("releases the batch within ten seconds when interrupted while a reply is missing", async ({
+    open,
+    start,
+    onTestFinished,
+    expect,
+  }) => {
+    const database = await open("postgres");
+    const appids = (await steam.call("appids")).slice(-3);
+    await steam.call("addFault", { kind: "hang", on: "product_info", appids, times: 9 });
+    onTestFinished(() => steam.call("clearFaults"));
+    const service = start({ args: ["bulk-sync", "--app-ids", appids.join(",")], steam, database, env: hurried });
+    await service.logged(begins);
+    const held = "select count(*) from sync_status where lease_until > now()";
+    await expect.poll(() => database.sql(held), { timeout: 20_000 }).toEqual([{ count: 3 }]);
+
+    const startedAt = performance.now();
+    service.kill("SIGINT");
+    expect(await service.exited).toEqual({ code: 130, signal: null });
+    expect(performance.now() - startedAt).toBeLessThan(10_500);
+    expect(messages(service)).not.toContainEqual(expect.stringContaining("shutdown:"));
+    expect(await database.sql(held)).toEqual([{ count: 0 }]);
+    const pending = "select count(*) from sync_status where pics_pending_change is not null and attempts = 0";
+    expect(await database.sql(pending)).toEqual([{ count: 3 }]);
+  });
+});
+
+describe.concurrent("sync", () => {
+  it("serves HTTP while it works, locks its data folder, and shuts down on a signal", async ({ open, start }) => {
+    const database = await open("pglite");
+    await database.lend(async () => {
+      const service = start({ args: ["sync"], steam, database, env: slow });
+      await service.logged(begins);
+      const url = await service.url();
+
+      const second = start({ args: ["bulk-sync"], steam, database });
+      expect((await second.exited).code).toBe(1);
+      expect(second.logs.at(-1)).toMatchObject({
+        level: "fatal",
+        message: expect.stringContaining(`answers on ${url}.`),
+      });
+
+      const status = await service.until("/status", (status) => doneOf(status) > 0);
+      expect(status).toMatchObject({
+        mode: "sync",
+        steam: { connected: true, last_error: null },
+        database: { driver: "pglite", reachable: true },
+        bulk: { failed: 0, unknown: 0 },
+      });
+      expect(await service.get("/health")).toMatchObject({ status: 200, body: { status: "ok", reasons: [] } });
+      // It is ready once it follows Steam, which begins after the bulk sync.
+      expect(await service.get("/ready")).toMatchObject({ status: 503, body: { ready: false } });
+
+      service.kill("SIGTERM");
+      expect(await service.exited).toEqual({ code: 0, signal: null });
+    });
+    const [{ stored, held } = {}] = await database.sql(
+      "select count(*) filter (where last_pics_sync is not null) as stored, count(lease_id) as held from sync_status",
+    );
+    expect(stored).toBeGreaterThan(0);
+    expect(held).toBe(0);
+  });
+
+  it("does not run where its HTTP port is taken, since it could not be probed", async ({ start, onTestFinished }) => {
+    const server = createServer().listen(0, "127.0.0.1");
+    onTestFinished(() => void server.close());
+    await once(server, "listening");
+    const { port } = server.address() as { port: number };
+    const taken = start({ args: ["sync"], env: { PORT: String(port) } });
+    const elsewhere = start({ args: ["sync"], env: { HOST: "192.0.2.1" } });
+    expect([(await taken.exited).code, (await elsewhere.exited).code]).toEqual([2, 2]);
+    expect(taken.logs.at(-1)).toMatchObject({
+      level: "fatal",
+      message: `another process listens on port ${port} (EADDRINUSE): stop it, or set PORT to another one`,
+    });
+    expect(elsewhere.logs.at(-1)).toMatchObject({
+      level: "fatal",
+      message: expect.stringMatching(
+        /^HOST=192\.0\.2\.1 is no address of this machine \(EADDRNOTAVAIL\): set it to 0\.0\.0\.0/,
+      ),
+    });
   });
 });

@@ -225,6 +225,19 @@ describe("privileges through PostgREST", () => {
     expect(loose).toEqual([]);
   });
 
+  test("knows every table: none is open, and each would be found", async () => {
+    const names = async () =>
+      ((await database.db.rpc("pics_open_tables")) as { name: string }[]).map(({ name }) => name);
+    expect(await names()).toEqual([]);
+    const each = (change: string) => tables.map((name) => `alter table public."${name}" ${change} row level security;`);
+    await database.sql(`${each("disable").join("\n")} grant insert on all tables in schema public to anon;`);
+    try {
+      expect(await names()).toEqual([...tables].sort());
+    } finally {
+      await database.sql(`${each("enable").join("\n")} revoke insert on all tables in schema public from anon;`);
+    }
+  });
+
   test("the service role may call every function and write every table", async () => {
     const client = clientAs("service_role");
     for (const table of tables) {

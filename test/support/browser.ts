@@ -11,10 +11,21 @@ if (!hasBrowser)
 
 const disabled = ["quic", "background-networking", "component-update", "sync", "gpu"];
 
+/**
+ * A name of this machine that is no loopback address to the browser, as if the page were on another machine: over plain HTTP it is no
+ * secure context.
+ */
+export const otherMachine = "other-machine.example";
+
 export function launchBrowser(): Promise<Browser> {
   return chromium.launch({
     executablePath: chromiumPath,
-    args: ["--no-sandbox", "--no-first-run", ...disabled.map((name) => `--disable-${name}`)],
+    args: [
+      "--no-sandbox",
+      "--no-first-run",
+      `--host-resolver-rules=MAP ${otherMachine} 127.0.0.1`,
+      ...disabled.map((name) => `--disable-${name}`),
+    ],
   });
 }
 

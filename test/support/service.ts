@@ -136,7 +136,8 @@ export function startService({ args = [], env = {}, steam, database }: ServiceOp
   }
 
   async function get(path: string) {
-    const answer = await fetch(`${await url()}${path}`);
+    const headers: Record<string, string> = env.API_KEY ? { authorization: `Bearer ${env.API_KEY}` } : {};
+    const answer = await fetch(`${await url()}${path}`, { headers });
     return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
   }
 

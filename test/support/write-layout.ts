@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { errorTable, faultTable } from "./error-table.ts";
 import { layoutTable } from "./layout.ts";
+import { licenceList } from "./licences.ts";
 
 /** `npm run docs`: writes the tables that are made from the source into the documents, each between its two markers. */
 function write(file: string, marker: string, table: string): void {
@@ -11,5 +12,6 @@ function write(file: string, marker: string, table: string): void {
 }
 
 write("architecture.md", "modules", layoutTable());
+write("licences.md", "licences", licenceList());
 write("database-errors.md", "faults", faultTable());
 write("database-errors.md", "codes", errorTable());

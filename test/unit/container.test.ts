@@ -1,7 +1,9 @@
+import { spawnSync } from "node:child_process";
 import { globSync, readFileSync } from "node:fs";
 import { join, matchesGlob } from "node:path/posix";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { licenceList, productionLicences } from "../support/licences.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const read = (path: string) => readFileSync(join(root, path), "utf8");
@@ -66,8 +68,54 @@ describe("the container image", () => {
     expect(dockerfile).not.toMatch(/^ENTRYPOINT/m);
   });
 
-  it("uses the Node of the tests", () => {
-    const [, image] = /^FROM node:(\d+)-slim$/m.exec(read("Dockerfile")) ?? [];
-    expect(process.versions.node.split(".")[0]).toBe(image);
+  it("is built on the exact Node of the tests, the pinned devDependency", () => {
+    const [, image] = /^FROM node:(\S+)-slim$/m.exec(read("Dockerfile")) ?? [];
+    expect(image).toBe(process.versions.node);
+    expect(JSON.parse(read("package.json")).devDependencies.node).toBe(image);
+  });
+
+  it("lets its user write to /data alone: everything else is copied and installed as root", () => {
+    const dockerfile = read("Dockerfile");
+    expect(dockerfile.match(/chown .+/g)).toEqual(["chown node:node /data"]);
+    expect(dockerfile).not.toMatch(/chmod|--chown|--chmod/);
+    // Nothing follows that could run or write as root again.
+    expect(dockerfile.match(/^USER .+$/gm)).toEqual(["USER node"]);
+    expect(dockerfile.slice(dockerfile.indexOf("USER node"))).not.toMatch(/^(RUN|COPY|ADD)/m);
+  });
+});
+
+describe("the Node version", () => {
+  const { engines } = JSON.parse(read("package.json"));
+  const check = (version: string) =>
+    spawnSync(process.execPath, [
+      "--eval",
+      `Object.defineProperty(process.versions, "node", { value: "${version}" }); require(${JSON.stringify(join(root, ".ci/check-node.cjs"))})`,
+    ]);
+
+  it("is checked in one sentence before the start", () => {
+    expect(engines.node).toMatch(/^>=\d+(\.\d+)*$/);
+    for (const version of ["9.99.9", "18.20.8"]) {
+      const { status, stderr } = check(version);
+      expect([version, status]).toEqual([version, 2]);
+      expect(stderr.toString()).toBe(
+        `This service needs Node ${engines.node.slice(2)} or newer; this is ${version}. Run npm ci without --omit=dev, which installs the right one.\n`,
+      );
+    }
+    expect(check(process.versions.node)).toMatchObject({ status: 0, stderr: Buffer.alloc(0) });
+  });
+});
+
+describe("the licences of the production dependencies", () => {
+  // Permissive ones. Another one is a decision, and belongs here only after it.
+  const permissive = ["0BSD", "Apache-2.0", "BlueOak-1.0.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MIT-Wu"];
+
+  it("are permissive, each named", () => {
+    const used = [...productionLicences().keys()].flatMap((expression) => expression.split(" AND "));
+    expect(used.length).toBeGreaterThan(4);
+    expect(used.filter((license) => !permissive.includes(license))).toEqual([]);
+  });
+
+  it("are listed in docs/licences.md (npm run docs)", () => {
+    expect(read("docs/licences.md")).toContain(licenceList());
   });
 });

@@ -1,10 +1,10 @@
 import type { z } from "zod";
 import type { AppSort } from "../../catalog/list-views.ts";
 import { appView } from "../../catalog/views.ts";
-import { type AppQuery, appRelations } from "../../db/catalog-reader.ts";
+import { type AppQuery, type AppRelation, appRelations } from "../../db/catalog-reader.ts";
 import { Problem } from "../problem.ts";
 import { appKeys, decodeCursor, encodeCursor } from "./cursor.ts";
-import { appFilters, appidPath, noParameters, type sorts, words } from "./parameters.ts";
+import { appFilters, appidPath, maxRelations, noParameters, type sorts, words } from "./parameters.ts";
 import { appPage, faults, missing } from "./replies.ts";
 import type { ApiDeps, ApiScope } from "./scope.ts";
 import { undocumented, unknownValue } from "./unknown-values.ts";
@@ -24,10 +24,12 @@ export function registerApps(scope: ApiScope, { catalog }: ApiDeps): void {
         response: { 200: appPage, ...faults },
       },
     },
-    async ({ query }) => {
+    async (request) => {
+      const { query } = request;
+      const reader = catalog(request);
       const sort = query.sort ?? (query.q === undefined ? "appid" : "relevance");
-      const page = await catalog().apps(toAppQuery({ ...query, sort }));
-      if ("unknown" in page) throw await unknownValue(catalog(), page.unknown);
+      const page = await reader.apps(toAppQuery({ ...query, sort }));
+      if ("unknown" in page) throw await unknownValue(reader, page.unknown);
       const next = page.next && encodeCursor(sort, [page.next.key, page.next.appid]);
       return { data: page.apps, next };
     },
@@ -46,13 +48,27 @@ export function registerApps(scope: ApiScope, { catalog }: ApiDeps): void {
         response: { 200: appView, ...missing("the app is not stored"), ...faults },
       },
     },
-    async ({ params: { appid } }) => (await catalog().app(appid)) ?? notStored(appid),
+    async (request) => {
+      const { appid } = request.params;
+      return (await catalog(request).app(appid)) ?? notStored(appid);
+    },
   );
 }
 
 /** @throws {Problem} 404, always. */
 export function notStored(appid: number): never {
   throw new Problem(404, `App ${appid} is not stored.`);
+}
+
+/** @throws {Problem} 400 when there are more than {@link maxRelations}. */
+function relationsOf(query: z.output<typeof appFilters>): [AppRelation, string][] {
+  const relations = appRelations.flatMap((relation) =>
+    [...new Set(query[relation])].map((value): [AppRelation, string] => [relation, value]),
+  );
+  const [parameter] = relations[maxRelations] ?? [];
+  if (parameter === undefined) return relations;
+  const detail = `${appRelations.join(", ")} take at most ${maxRelations} values together`;
+  throw problemOf([{ parameter, detail }]);
 }
 
 function toAppQuery(query: z.output<typeof appFilters> & { sort: (typeof sorts)[number] }): AppQuery {
@@ -69,7 +85,7 @@ function toAppQuery(query: z.output<typeof appFilters> & { sort: (typeof sorts)[
     sort: sortedBy,
     descending: sort.startsWith("-"),
     after: last === null ? undefined : { key, appid: last },
-    relations: appRelations.flatMap((relation) => (query[relation] ?? []).map((value) => [relation, value] as const)),
+    relations: relationsOf(query),
     required: undocumented({ types, platforms }),
     appids: appid,
     types,
@@ -85,6 +101,6 @@ function toAppQuery(query: z.output<typeof appFilters> & { sort: (typeof sorts)[
     released_since: query.released_since,
     released_before: query.released_before,
     changed_since: query.changed_since,
-    words: words(q),
+    words: q === undefined ? undefined : words(q),
   };
 }

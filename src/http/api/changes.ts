@@ -1,10 +1,11 @@
-import type { SSEMessage } from "@fastify/sse";
 import type { ChangeView } from "../../catalog/views.ts";
 import type { ChangePage, ChangeQuery } from "../../db/catalog-reader.ts";
+import { clientAddress } from "../client-address.ts";
+import { formatEvent } from "../event-stream.ts";
 import { notStored } from "./apps.ts";
 import { changeKey, decodeCursor, encodeCursor } from "./cursor.ts";
 import { appidPath, changesOfAll, changesOfApp, streamStart } from "./parameters.ts";
-import { changePage, eventStream, faults, missing } from "./replies.ts";
+import { changePage, eventStream, faults, missing, streamFaults } from "./replies.ts";
 import type { ApiDeps, ApiScope } from "./scope.ts";
 
 /** Routes of the change feed: of the whole catalog and of one app as pages, and as a stream of server-sent events. */
@@ -29,7 +30,7 @@ function registerPages(scope: ApiScope, { catalog }: ApiDeps): void {
         response: { 200: changePage, ...faults },
       },
     },
-    async ({ query }) => await pageOf(query, (request) => catalog().changes(request)),
+    async (request) => await pageOf(request.query, (query) => catalog(request).changes(query)),
   );
 
   scope.get(
@@ -44,8 +45,13 @@ function registerPages(scope: ApiScope, { catalog }: ApiDeps): void {
         response: { 200: changePage, ...missing("the app is not stored"), ...faults },
       },
     },
-    async ({ params: { appid }, query }) =>
-      await pageOf(query, async (request) => (await catalog().changesOf(appid, request)) ?? notStored(appid)),
+    async (request) => {
+      const { appid } = request.params;
+      return await pageOf(
+        request.query,
+        async (query) => (await catalog(request).changesOf(appid, query)) ?? notStored(appid),
+      );
+    },
   );
 }
 
@@ -76,7 +82,7 @@ function registerStream(scope: ApiScope, { feed, streams }: ApiDeps): void {
   scope.get(
     "/changes/stream",
     {
-      sse: "only",
+      config: { isStream: true },
       exposeHeadRoute: false,
       schema: {
         operationId: "streamChanges",
@@ -86,19 +92,20 @@ function registerStream(scope: ApiScope, { feed, streams }: ApiDeps): void {
           "Each event is named `change`; its id is the change's id and its data a `Change`. A browser's EventSource resumes after an " +
           "interruption by itself (`Last-Event-ID`); other clients send that header or `after`.",
         querystring: streamStart,
-        response: { 200: eventStream, ...faults },
+        response: { 200: eventStream, ...faults, ...streamFaults },
       },
     },
     async (request, reply) => {
       const lastEventId = /^\d{1,15}$/.exec(request.headers["last-event-id"]?.toString() ?? "")?.[0];
       const after = lastEventId === undefined ? (request.query.after ?? null) : Number(lastEventId);
-      await streams.send(reply, (signal) => messagesOf(feed.follow(after, signal)));
+      const client = clientAddress(request.ip);
+      await streams.send(reply, (signal) => messagesOf(feed.follow(after, signal, client)));
     },
   );
 }
 
-async function* messagesOf(pages: AsyncIterable<ChangeView[]>): AsyncGenerator<SSEMessage> {
+async function* messagesOf(pages: AsyncIterable<ChangeView[]>): AsyncGenerator<string> {
   for await (const page of pages) {
-    for (const change of page) yield { event: "change", id: String(change.id), data: change };
+    for (const change of page) yield formatEvent({ event: "change", id: String(change.id), data: change });
   }
 }

@@ -1,6 +1,7 @@
+import type { FastifyRequest } from "fastify";
 import { appInfoView, steamcmdInfo } from "../../catalog/content-views.ts";
 import { type KeyValuesJson, keyValuesToJson, parseKeyValues } from "../../catalog/key-values.ts";
-import type { KeptInfo } from "../../db/catalog-reader.ts";
+import { type KeptInfo, maxInfoBytes } from "../../db/catalog-reader.ts";
 import { Problem } from "../problem.ts";
 import { notStored } from "./apps.ts";
 import { decodeCursor, depotAppKey, encodeCursor } from "./cursor.ts";
@@ -16,7 +17,9 @@ export function registerContent(scope: ApiScope, deps: ApiDeps): void {
 }
 
 function registerInfo(scope: ApiScope, deps: ApiDeps): void {
-  const notKept = missing("the app is not stored, or its text is not kept (`KEEP_APP_INFO`)");
+  const notKept = missing(
+    `the app is not stored, or its text is not kept (\`KEEP_APP_INFO\`) or has more than ${maxInfoBytes} bytes`,
+  );
 
   scope.get(
     "/apps/:appid/info",
@@ -30,8 +33,9 @@ function registerInfo(scope: ApiScope, deps: ApiDeps): void {
         response: { 200: appInfoView, ...notKept, ...faults },
       },
     },
-    async ({ params: { appid } }) => {
-      const { kept, info } = await readInfo(deps, appid);
+    async (request) => {
+      const { appid } = request.params;
+      const { kept, info } = await readInfo(deps, request);
       const { change_number, sha1, size, partial, fetched_at } = kept;
       return { appid, change_number, sha1, size, partial, fetched_at, info };
     },
@@ -50,8 +54,10 @@ function registerInfo(scope: ApiScope, deps: ApiDeps): void {
         response: { 200: steamcmdInfo, ...notKept, ...faults },
       },
     },
-    async ({ params: { appid }, query: { pretty = "" } }, reply) => {
-      const { kept, info } = await readInfo(deps, appid);
+    async (request, reply) => {
+      const { appid } = request.params;
+      const { pretty = "" } = request.query;
+      const { kept, info } = await readInfo(deps, request);
       const { change_number, missing_token, sha1, size } = kept;
       const head = { _change_number: change_number, _missing_token: missing_token, _sha: sha1, _size: size };
       if (/^(1|true|yes|on)$/i.test(pretty)) {
@@ -62,17 +68,21 @@ function registerInfo(scope: ApiScope, deps: ApiDeps): void {
   );
 }
 
-/** @throws {Problem} 404 when the app is not stored or no text of it is kept. */
+/** @throws {Problem} 404 when the app is not stored, or no text of it is kept, or one that is too large. */
 async function readInfo(
   { catalog, settings }: ApiDeps,
-  appid: number,
+  request: FastifyRequest & { params: { appid: number } },
 ): Promise<{ kept: KeptInfo; info: KeyValuesJson }> {
-  const { kept } = (await catalog().info(appid)) ?? notStored(appid);
+  const { appid } = request.params;
+  const { kept } = (await catalog(request).info(appid)) ?? notStored(appid);
   if (kept === null) {
     const why = settings.keep.appInfo
       ? "it was stored while KEEP_APP_INFO was off; `bulk-sync --full` fetches it again"
       : "KEEP_APP_INFO is off; switch it on and run `bulk-sync --full`";
     throw new Problem(404, `No app info of app ${appid} is kept: ${why}.`);
+  }
+  if (kept.text === null) {
+    throw new Problem(404, `The app info of app ${appid} has ${kept.size} bytes; at most ${maxInfoBytes} are served.`);
   }
   const [info] = Object.values(keyValuesToJson(parseKeyValues(kept.text)));
   return { kept, info: typeof info === "object" ? info : {} };
@@ -91,7 +101,10 @@ function registerBranches(scope: ApiScope, { catalog }: ApiDeps): void {
         response: { 200: branchList, ...missing("the app is not stored"), ...faults },
       },
     },
-    async ({ params: { appid } }) => ({ data: (await catalog().branches(appid)) ?? notStored(appid), next: null }),
+    async (request) => {
+      const { appid } = request.params;
+      return { data: (await catalog(request).branches(appid)) ?? notStored(appid), next: null };
+    },
   );
 }
 
@@ -118,8 +131,9 @@ function registerDepots(scope: ApiScope, { catalog, settings }: ApiDeps): void {
         },
       },
     },
-    async ({ params: { appid } }) => {
-      const depots = (await catalog().depots(appid)) ?? notStored(appid);
+    async (request) => {
+      const { appid } = request.params;
+      const depots = (await catalog(request).depots(appid)) ?? notStored(appid);
       if (depots.length === 0) requireKept(`depot of app ${appid}`);
       return { data: depots, next: null };
     },
@@ -143,10 +157,12 @@ function registerDepots(scope: ApiScope, { catalog, settings }: ApiDeps): void {
         },
       },
     },
-    async ({ params: { id }, query: { limit, cursor } }) => {
+    async (request) => {
+      const { id } = request.params;
+      const { limit, cursor } = request.query;
       const [shared, appid] = cursor === undefined ? [] : decodeCursor("depot", depotAppKey, cursor);
       const after = shared === undefined || appid === undefined ? undefined : { shared, appid };
-      const { apps, has_more } = await catalog().appsOfDepot({ depot_id: id, max: limit, after });
+      const { apps, has_more } = await catalog(request).appsOfDepot({ depot_id: id, max: limit, after });
       if (apps.length === 0 && after === undefined) {
         requireKept(`depot ${id}`);
         throw new Problem(404, `No stored app has depot ${id}.`);

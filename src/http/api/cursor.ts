@@ -41,7 +41,7 @@ export function decodeCursor<Key extends CursorKey>(order: string, shape: z.ZodT
   const parsed = of === order ? shape.safeParse(key) : null;
   if (parsed?.success) return parsed.data;
   const detail = "cursor is not one of this list in this order; take `next` of the previous page unchanged";
-  throw new Problem(400, `${detail}.`, [{ parameter: "cursor", detail }]);
+  throw new Problem(400, `${detail}.`, { errors: [{ parameter: "cursor", detail }] });
 }
 
 function parse(cursor: string): unknown[] {

@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import swagger, { type SwaggerTransformObject } from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
 import { jsonSchemaTransform, jsonSchemaTransformObject } from "fastify-type-provider-zod";
-import { requireApiKey } from "../authentication.ts";
-import type { HttpSettings } from "../deps.ts";
+import { contentSecurityPolicy } from "../content-security-policy.ts";
+import type { ServerDeps } from "../deps.ts";
 import type { ApiScope } from "./scope.ts";
 
 export const pagePath = "/docs";
@@ -11,6 +11,16 @@ export const documentPath = "/docs/json";
 export const { version }: { version: string } = JSON.parse(
   readFileSync(new URL("../../../package.json", import.meta.url), "utf8"),
 );
+
+const title = "Steam catalog API";
+/** The icon of the dashboard. */
+const favicon = {
+  filename: "icon.svg",
+  rel: "icon",
+  sizes: "any",
+  type: "image/svg+xml",
+  content: readFileSync(new URL("../dashboard/page/icon.svg", import.meta.url)),
+};
 
 const description = `
 Read-only API of the Steam catalog that this service mirrors.
@@ -21,7 +31,8 @@ Each app carries its own freshness: \`synced_at\` and \`change_number\`. Every r
 while nothing changes.`;
 
 /** Serves the OpenAPI document, generated from the schemas of the routes, and its page. */
-export async function registerDocumentation(scope: ApiScope, { apiKey }: HttpSettings): Promise<void> {
+export async function registerDocumentation(scope: ApiScope, { settings, keys }: ServerDeps): Promise<void> {
+  const { apiKey } = settings;
   await scope.register(swagger, {
     openapi: {
       openapi: "3.1.0",
@@ -36,8 +47,16 @@ export async function registerDocumentation(scope: ApiScope, { apiKey }: HttpSet
     transformObject: withoutInputs,
   });
   await scope.register(async (docs) => {
-    requireApiKey(docs, apiKey);
-    await docs.register(swaggerUi, { routePrefix: pagePath, staticCSP: true, uiConfig: { deepLinking: true } });
+    keys.protect(docs);
+    await docs.register(swaggerUi, {
+      routePrefix: pagePath,
+      // The icons of its style sheet are data: URLs. Swagger UI writes markup as text, so trusted types cannot be required; all of it
+      // comes from this server's own document.
+      staticCSP: contentSecurityPolicy({ "img-src": "'self' data:" }),
+      // Without the top bar: it has Swagger's logo and a field that loads any other document.
+      uiConfig: { layout: "BaseLayout", deepLinking: true },
+      theme: { title, favicon: [favicon] },
+    });
   });
 }
 

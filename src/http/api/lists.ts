@@ -19,7 +19,7 @@ export function registerLists(scope: ApiScope, { catalog }: ApiDeps): void {
           response: { 200: labelList, ...faults },
         },
       },
-      async () => ({ data: await catalog().labels(kind), next: null }),
+      async (request) => ({ data: await catalog(request).labels(kind), next: null }),
     );
   }
 
@@ -35,9 +35,15 @@ export function registerLists(scope: ApiScope, { catalog }: ApiDeps): void {
           response: { 200: companyPage, ...faults },
         },
       },
-      async ({ query: { q, limit, cursor } }) => {
+      async (request) => {
+        const { q, limit, cursor } = request.query;
         const [after] = cursor === undefined ? [] : decodeCursor(kind, companyKey, cursor);
-        const { companies, has_more } = await catalog().companies({ kind, max: limit, after, words: words(q) });
+        const { companies, has_more } = await catalog(request).companies({
+          kind,
+          max: limit,
+          after,
+          words: q === undefined ? undefined : words(q),
+        });
         const last = companies.at(-1);
         return { data: companies, next: has_more && last ? encodeCursor(kind, [last.name]) : null };
       },
@@ -55,7 +61,7 @@ export function registerLists(scope: ApiScope, { catalog }: ApiDeps): void {
         response: { 200: catalogSummary, ...faults },
       },
     },
-    () => catalog().summary(),
+    (request) => catalog(request).summary(),
   );
 
   scope.get(
@@ -69,7 +75,7 @@ export function registerLists(scope: ApiScope, { catalog }: ApiDeps): void {
         response: { 200: activity, ...faults },
       },
     },
-    async () => ({ data: await catalog().activity(), next: null }),
+    async (request) => ({ data: await catalog(request).activity(), next: null }),
   );
 }
 

@@ -11,17 +11,28 @@ const cursor = z
   .max(1_000, "must be `next` of the previous page")
   .optional()
   .meta({ description: "`next` of the previous page, unchanged" });
-const search = line(100).optional().meta({
-  description:
-    "words in the name or in its translations, in any order, without regard to case and accents; those of one or two letters begin a word. Where no name has them, names that resemble them",
-});
+/** Each word is a condition on every name. */
+const maxWords = 8;
+const tooManyWords = `must have at most ${maxWords} different words`;
+const isSearch = (text: string) => words(text).length <= maxWords;
+const search = line(100)
+  .refine(isSearch, tooManyWords)
+  .optional()
+  .meta({
+    description: `words in the name or in its translations, in any order, without regard to case and accents, at most ${maxWords} different ones; those of one or two letters begin a word. Where no name has them, names that resemble them`,
+  });
 const limit = (most: number) => int(1, most).default(50).meta({ description: "maximum number of entries of a page" });
 const appid = int(1, int32Max);
 const changeId = int(0, Number.MAX_SAFE_INTEGER);
 
-const names = list(line(200), 10).optional();
-const labels = names.meta({ description: "all of these, by id or by case-insensitive name; repeat it for several" });
-const companies = names.meta({ description: "all of these, by exact name; repeat it for several" });
+/** Tags, genres, categories and companies of one request together: each is a join. */
+export const maxRelations = 10;
+const together = `at most ${maxRelations} tags, genres, categories, franchises, developers and publishers together`;
+const names = list(line(200), maxRelations).optional();
+const labels = names.meta({
+  description: `all of these, by id or by case-insensitive name; repeat it for several; ${together}`,
+});
+const companies = names.meta({ description: `all of these, by exact name; repeat it for several; ${together}` });
 const verdicts = (of: string) =>
   joinedList(oneOf(deckCategories), 4)
     .optional()
@@ -96,7 +107,10 @@ export const streamStart = z.strictObject({
   after: changeId.optional().meta({ description: "starts after this id; without it, with the next new change" }),
 });
 
-const companySearch = line(100).optional().meta({ description: "words in the name, case-insensitive, in any order" });
+const companySearch = line(100)
+  .refine(isSearch, tooManyWords)
+  .optional()
+  .meta({ description: `words in the name, case-insensitive, in any order; at most ${maxWords} different ones` });
 
 export const companyFilters = z.strictObject({ q: companySearch, limit: limit(500), cursor });
 
@@ -107,7 +121,8 @@ export const steamcmdOptions = z.object({
   pretty: z.string().max(200).optional().meta({ description: "1 or true: with line breaks and indentation" }),
 });
 
-/** Splits a search text into words. */
-export function words(search: string | undefined): string[] | undefined {
-  return search?.split(/\s+/).filter((word) => word !== "");
+/** Splits a search text into its different words, ignoring case; each as it is written first. */
+export function words(search: string): string[] {
+  const found = search.split(/\s+/).filter((word) => word !== "");
+  return [...new Map(found.toReversed().map((word) => [word.toLowerCase(), word])).values()].toReversed();
 }

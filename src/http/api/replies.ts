@@ -63,7 +63,15 @@ const fault = (description: string) => ({
 export const faults = {
   400: fault("a parameter is invalid; `errors` names each"),
   401: fault("the API key is missing or wrong"),
-  429: fault("the rate limit of this address is exceeded; see `Retry-After`"),
-  503: fault("the database is unavailable; see `Retry-After`"),
+  429: fault(
+    "the rate limit of this address is exceeded, or too many of its requests wait for the database; see `Retry-After`",
+  ),
+  503: fault("the database is unavailable, or had no time for the request within 5 s; see `Retry-After`"),
+};
+/** Error replies of event streams, in place of those above. */
+export const streamFaults = {
+  406: fault("the client does not accept text/event-stream"),
+  429: fault("the rate limit, or the limit of open streams, of this address is exceeded; see `Retry-After`"),
+  503: fault("the limit of open streams is reached; see `Retry-After`"),
 };
 export const missing = (what: string) => ({ 404: fault(what) });

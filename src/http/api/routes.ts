@@ -1,12 +1,12 @@
 import cors from "@fastify/cors";
 import etag from "@fastify/etag";
-import rateLimit from "@fastify/rate-limit";
 import type { FastifyInstance } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import { DatabaseError } from "../../process/errors.ts";
-import { requireApiKey } from "../authentication.ts";
-import type { HttpSettings, ServerDeps } from "../deps.ts";
+import { clientAddress } from "../client-address.ts";
+import type { ServerDeps } from "../deps.ts";
 import { Problem } from "../problem.ts";
+import { limitRate } from "../rate-limit.ts";
 import { registerApps } from "./apps.ts";
 import { registerChanges } from "./changes.ts";
 import { registerContent } from "./content.ts";
@@ -16,24 +16,27 @@ import { registerLists } from "./lists.ts";
 import type { ApiDeps, ApiScope } from "./scope.ts";
 import { validatorCompiler } from "./validation.ts";
 
+const retryAfterSeconds = 5;
+
 /** Registers the read API under `/v1` and its documentation (OpenAPI document and page). */
 export async function registerApi(server: FastifyInstance, deps: ServerDeps): Promise<void> {
-  const { settings, reader } = deps;
+  const { reader } = deps;
   const scope = server.withTypeProvider<ZodTypeProvider>();
   scope.setValidatorCompiler(validatorCompiler);
   // Replies are sent as the database built them; tests validate them against the OpenAPI document.
   scope.setSerializerCompiler(() => (reply) => JSON.stringify(reply));
-  await registerDocumentation(scope, settings);
+  await registerDocumentation(scope, deps);
 
   await scope.register(
     async (v1) => {
-      await registerPolicies(v1, settings);
+      await registerPolicies(v1, deps);
       const apiDeps: ApiDeps = {
         ...deps,
-        catalog() {
+        catalog({ ip, signal }) {
           const open = reader();
-          if (open === null) throw new Problem(503, "The database is not open yet; try again later.");
-          return open;
+          if (open === null)
+            throw new Problem(503, "The database is not open yet; try again later.", { retryAfterSeconds });
+          return open.for({ client: clientAddress(ip), signal });
         },
       };
       registerEndpoints(v1);
@@ -47,7 +50,8 @@ export async function registerApi(server: FastifyInstance, deps: ServerDeps): Pr
 }
 
 /** CORS, rate limit, authentication, ETag and cache headers, in this order. */
-async function registerPolicies(scope: ApiScope, { corsOrigins, apiKey, rateLimit: limit }: HttpSettings) {
+async function registerPolicies(scope: ApiScope, { settings, keys }: ServerDeps) {
+  const { corsOrigins, apiKey } = settings;
   if (corsOrigins.length > 0) {
     await scope.register(cors, {
       origin: corsOrigins.includes("*") ? "*" : [...corsOrigins],
@@ -56,13 +60,8 @@ async function registerPolicies(scope: ApiScope, { corsOrigins, apiKey, rateLimi
       exposedHeaders: ["etag", "retry-after"],
     });
   }
-  await scope.register(rateLimit, {
-    max: limit.count,
-    timeWindow: limit.periodMs,
-    errorResponseBuilder: (_request, { after }) =>
-      new Problem(429, `The rate limit of ${limit.count} requests per address is exceeded; try again in ${after}.`),
-  });
-  requireApiKey(scope, apiKey);
+  limitRate(scope);
+  keys.protect(scope);
   await scope.register(etag);
   scope.addHook("onRequest", async (_request, reply) => {
     // Clients may cache a reply but must revalidate it: any app may change at any time.

@@ -1,4 +1,4 @@
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import type { CatalogReader } from "../../db/catalog-reader.ts";
 import type { ServerDeps } from "../deps.ts";
@@ -13,6 +13,10 @@ export type ApiScope = FastifyInstance<
 >;
 
 export interface ApiDeps extends ServerDeps {
-  /** @throws {Problem} 503 while the database is not open yet. */
-  catalog: () => CatalogReader;
+  /**
+   * The catalog for one request: its time budget begins with this call, so call it once.
+   *
+   * @throws {Problem} 503 while the database is not open yet.
+   */
+  catalog: (request: Pick<FastifyRequest, "ip" | "signal">) => CatalogReader;
 }

@@ -22,7 +22,7 @@ export const validatorCompiler: FastifySchemaCompiler<z.ZodType> = ({ schema }) 
 /** A problem document with a sentence for each fault. */
 export function problemOf(faults: ParameterFault[]): Problem {
   const sentences = faults.map(({ detail }) => (detail.endsWith("?") ? detail : `${detail}.`));
-  return new Problem(400, sentences.join(" "), faults);
+  return new Problem(400, sentences.join(" "), { errors: faults });
 }
 
 /** A value as messages show it: quoted, and shortened when it is long. */

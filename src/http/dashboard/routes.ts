@@ -3,33 +3,26 @@ import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import staticFiles from "@fastify/static";
 import type { FastifyInstance } from "fastify";
-import { requireApiKey } from "../authentication.ts";
+import { contentSecurityPolicy } from "../content-security-policy.ts";
 import { endpointsOf, type ServerDeps } from "../deps.ts";
-import { dashboardEvents } from "./events.ts";
+import { limitRate } from "../rate-limit.ts";
+import { createDashboardEvents } from "./events.ts";
 import { startThroughputSampler } from "./throughput.ts";
 
 const page = fileURLToPath(new URL("./page", import.meta.url));
 const charts = dirname(createRequire(import.meta.url).resolve("uplot/dist/uPlot.min.css"));
 
-/** All resources come from this server, nothing is evaluated, and no text becomes markup (trusted types). */
-const contentSecurityPolicy = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self'",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-  "require-trusted-types-for 'script'",
-].join("; ");
+/** No text becomes markup (trusted types). */
+const pagePolicy = contentSecurityPolicy({ "require-trusted-types-for": "'script'" });
 
 /** Serves the page at `/`, its files as they are in the repository (no build step), and its event stream. */
 export async function registerDashboard(scope: FastifyInstance, deps: ServerDeps): Promise<void> {
-  const { settings, snapshot, streams } = deps;
+  const { settings, snapshot, streams, keys } = deps;
   const throughput = startThroughputSampler(() => snapshot().apps_stored);
   scope.addHook("onClose", async () => throughput.stop());
-  requireApiKey(scope, settings.apiKey);
+  const events = createDashboardEvents({ ...deps, throughput });
+  limitRate(scope);
+  keys.protect(scope);
 
   await scope.register(staticFiles, {
     root: page,
@@ -51,10 +44,10 @@ export async function registerDashboard(scope: FastifyInstance, deps: ServerDeps
   scope.get("/", async ({ headers }, reply) => {
     reply.header("vary", "accept");
     if (!headers.accept?.includes("text/html")) return { service: "steam-pics-sync", endpoints: endpointsOf(settings) };
-    reply.header("content-security-policy", contentSecurityPolicy);
+    reply.header("content-security-policy", pagePolicy);
     return reply.sendFile("index.html");
   });
-  scope.get("/dashboard/stream", { sse: "only", exposeHeadRoute: false }, async (_request, reply) => {
-    await streams.send(reply, (signal) => dashboardEvents({ ...deps, throughput }, signal));
+  scope.get("/dashboard/stream", { config: { isStream: true }, exposeHeadRoute: false }, async (_request, reply) => {
+    await streams.send(reply, events.follow);
   });
 }

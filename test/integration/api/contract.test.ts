@@ -360,6 +360,12 @@ forEachDatabase("the API contract", (open) => {
       ["/v1/apps?free=yes", 'free must be true or false, not "yes"'],
       ["/v1/apps?appid=1,x", 'appid must be a whole number from 1 to 2147483647, not "x"'],
       [`/v1/apps?appid=${Array.from({ length: 101 }, (_, id) => id + 1)}`, "appid takes at most 100 values"],
+      ["/v1/apps?q=a+b+c+d+e+f+g+h+i", 'q must have at most 8 different words, not "a b c d e f g h i"'],
+      ["/v1/developers?q=a+b+c+d+e+f+g+h+i", 'q must have at most 8 different words, not "a b c d e f g h i"'],
+      [
+        "/v1/apps?tag=1&tag=2&tag=3&tag=4&tag=5&tag=6&genre=1&genre=2&genre=3&category=1&publisher=Valve",
+        "tag, genre, category, developer, publisher, franchise take at most 10 values together",
+      ],
       ["/v1/apps?tagg=1", "unknown parameter tagg; did you mean tag?"],
       ["/v1/apps/1?zzzz=1", "unknown parameter zzzz"],
       ["/v1/tags?limit=1", "unknown parameter limit"],
@@ -385,6 +391,9 @@ forEachDatabase("the API contract", (open) => {
       expect([path, reply.status, found]).toEqual([path, 400, details]);
       if (found.length === 1) expect(body.detail.replace(/\.$/, "")).toBe(found[0]);
     }
+    // What is repeated counts once.
+    const repeated = Array.from({ length: 10 }, () => "tag=19").join("&");
+    expect((await get(`/v1/apps?q=a+A+b+B+c+d+e+f+g+h&${repeated}&category=1`)).status).toBe(200);
   });
 
   test("answers 404 in one form, for apps that are not stored and for paths that do not exist", async () => {

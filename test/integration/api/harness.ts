@@ -1,25 +1,27 @@
 import { deflateSync } from "node:zlib";
 import { onTestFinished } from "vitest";
-import { type CatalogReader, createCatalogReader } from "../../../src/db/catalog-reader.ts";
+import { type CatalogReader, createCatalogReader, type ReaderOptions } from "../../../src/db/catalog-reader.ts";
 import type { HttpSettings } from "../../../src/http/deps.ts";
 import { buildServer } from "../../../src/http/server.ts";
 import { loadConfig } from "../../../src/process/config.ts";
 import { createMetrics } from "../../../src/status/metrics.ts";
 import type { ServiceSnapshot } from "../../../src/status/snapshot.ts";
 import type { TestDatabase } from "../../support/databases.ts";
+import { idleSnapshot } from "../../support/idle-snapshot.ts";
 import { generateRecords } from "../../support/steam/records.ts";
 import { silent } from "../../support/templates.ts";
 import { catalogOf, deckVerdict, fullRecord, record } from "../sql/catalog.ts";
 
 /** Serves HTTP over a test database without a worker; `overrides` replaces fields of the worker's snapshot. */
 export async function serve(
-  database: TestDatabase | null,
+  database: Pick<TestDatabase, "db"> | null,
   settings: Partial<HttpSettings> = {},
   closeAfter: (close: () => Promise<void>) => void = onTestFinished,
   overrides: Partial<ServiceSnapshot> = {},
+  limits: ReaderOptions = {},
 ) {
-  const reader: CatalogReader | null = database && createCatalogReader(database.db);
-  const snapshot = () => ({ ...idle, ...overrides });
+  const reader: CatalogReader | null = database && createCatalogReader(database.db, limits);
+  const snapshot = () => ({ ...idleSnapshot, ...overrides });
   const server = buildServer({
     snapshot,
     reader: () => reader,
@@ -45,20 +47,6 @@ export async function serve(
     },
   };
 }
-
-const idle: ServiceSnapshot = {
-  mode: "sync",
-  started_at: new Date().toISOString(),
-  steam: null,
-  database: { driver: "postgres", reachable: true, reachable_since: null, last_error: null },
-  bulk: null,
-  monitor: null,
-  collector: null,
-  library: null,
-  apps_stored: 0,
-  failing_apps: [],
-  loops: [],
-};
 
 export const hostileName = `<img src=x onerror="alert(1)">'; drop table apps; --`;
 

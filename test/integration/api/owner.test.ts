@@ -11,14 +11,14 @@ import { fill, hostileName, serve } from "./harness.ts";
 
 /** Reads the embedded database through the HTTP server of the process that owns it. */
 
-function openSource(base: string, apiKey: string | null = null) {
+function openSource(base: string, apiKey: string | null = null, allowedHosts: string[] = []) {
   const owner = { id: "3f1c", host: "box", pid: 7, space: null, started: null, address: base, since: "" };
-  return openOwnerSource("./data", owner satisfies DataDirOwner, apiKey);
+  return openOwnerSource("./data", owner satisfies DataDirOwner, { apiKey, allowedHosts });
 }
 
 /** A server with one reply for every request. */
-async function serveReply(status: number, body: string): Promise<string> {
-  const server = createServer((_request, response) => response.writeHead(status).end(body));
+async function serveReply(status: number, body: string, headers: Record<string, string> = {}): Promise<string> {
+  const server = createServer((_request, response) => response.writeHead(status, headers).end(body));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   onTestFinished(() => void server.close());
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -46,6 +46,26 @@ describe("openOwnerSource", () => {
       await expect(refused).rejects.toThrow(ConfigError);
       await expect(refused).rejects.toThrow("process 7 on box owns ./data and requires an API key; set API_KEY");
     }
+  });
+
+  it("sends one of the allowed hosts, and says where to set them", async () => {
+    const { base } = await serve(null, { allowedHosts: [".catalog.example"] });
+    expect((await openSource(base, null, [".catalog.example"]).status()).workers).toHaveLength(1);
+    await expect(openSource(base).status()).rejects.toThrow("set ALLOWED_HOSTS to the same value");
+  });
+
+  it("sends the API key to no address that a redirect names", async () => {
+    const other: unknown[] = [];
+    const target = createServer(({ headers }, response) => {
+      other.push(headers);
+      response.end("{}");
+    }).listen(0, "127.0.0.1");
+    onTestFinished(() => void target.close());
+    await new Promise((resolve) => target.once("listening", resolve));
+    const location = `http://127.0.0.1:${(target.address() as AddressInfo).port}/status`;
+    const source = openSource(await serveReply(302, "{}", { location }), "owner-key-1234");
+    await expect(source.status()).rejects.toThrow("answered with status 302");
+    expect(other).toEqual([]);
   });
 
   it("reads the status and rejects app() when the owner serves no API", async () => {

@@ -73,6 +73,12 @@ forEachDatabase(
         );
         expect(await detail(path, true)).toMatch(/: it was stored while KEEP_APP_INFO was off; `bulk-sync --full`/);
       }
+      await sql(
+        "insert into app_info (appid, change_number, sha1, size, partial, fetched_at, data) values (10, 1, '', 2097153, false, now(), '')",
+      );
+      expect(await detail("/v1/info/10", true)).toBe(
+        "The app info of app 10 has 2097153 bytes; at most 2097152 are served.",
+      );
       expect(await detail("/v1/apps/10/depots", false)).toMatch(/^No depot of app 10 is kept: KEEP_DEPOTS is off; /);
       expect(await detail("/v1/apps/10/depots", true)).toBe(200);
       expect(await detail("/v1/depots/10", false)).toMatch(/^No depot 10 is kept: KEEP_DEPOTS is off; /);
@@ -169,25 +175,25 @@ describe("policies", () => {
       "/v1/changes/stream",
       "/docs/json",
       "/docs",
+      "/docs/static/swagger-ui-bundle.js",
+      "/docs/static/theme/icon.svg",
       "/v1/nothing",
+      "/status",
+      "/metrics",
     ];
     for (const path of paths) {
-      for (const headers of [
-        {},
-        { authorization: "Bearer wrong" },
-        { authorization: basic("open sesame é:") },
-        { "x-api-key": "" },
-      ] as Record<string, string>[]) {
+      for (const headers of [{}, { authorization: basic("user:") }, { "x-api-key": "" }] as Record<string, string>[]) {
         const answer = await get(path, headers);
         expect([path, headers, answer.status]).toEqual([path, headers, 401]);
         expect(answer.headers.get("www-authenticate")).toMatch(/^Basic/);
       }
       const status = (await get(path, { authorization: basic("user:open sesame é") })).status;
-      expect([path, status]).toEqual([path, path.startsWith("/docs") ? 200 : path === "/v1/apps" ? 503 : status]);
+      expect([path, status]).toEqual([path, path.startsWith("/v1") ? status : 200]);
       expect(status).not.toBe(401);
     }
-    // Probes and metrics need no key.
-    for (const path of ["/health", "/ready", "/status", "/metrics"]) expect((await get(path)).status).not.toBe(401);
+    for (const headers of [{ authorization: "Bearer wrong" }, { authorization: basic("open sesame é:") }]) {
+      expect((await get("/v1/apps", headers)).status).toBe(401);
+    }
     const plain = await serve(null, { apiKey: "k" });
     expect((await plain.get("/v1/apps", { "x-api-key": "k" })).status).toBe(503);
     expect((await plain.get("/v1/apps", { authorization: "bearer k" })).status).toBe(503);
@@ -214,7 +220,7 @@ describe("policies", () => {
     expect(refused).not.toContain("*");
   });
 
-  test("answers 429 with Retry-After above the rate limit of an address, probes excepted", async () => {
+  test("answers 429 with Retry-After above the rate limit of an address, for the API and the dashboard, probes excepted", async () => {
     const rateLimit = { count: 3, periodMs: 60_000 };
     const { get } = await serve(null, { rateLimit });
     for (let request = 0; request < 3; request++) expect((await get("/v1/apps?limit=0")).status).toBe(400);
@@ -222,6 +228,8 @@ describe("policies", () => {
     expect(refused.status).toBe(429);
     expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
     expect(await refused.json()).toMatchObject({ status: 429, title: "Too Many Requests" });
+    // The dashboard has the same count.
+    for (const path of ["/dashboard/stream", "/dashboard/app.js"]) expect((await get(path)).status).toBe(429);
     expect((await get("/health")).status).toBe(200);
     // X-Forwarded-For is trusted for TRUSTED_PROXIES hops only.
     expect((await get("/v1/apps?limit=0", { "x-forwarded-for": "203.0.113.7" })).status).toBe(429);
@@ -276,17 +284,29 @@ describe("policies", () => {
     await expect(reader.app(1)).rejects.toMatchObject({ fault: "unreachable" });
   });
 
-  test("limits the number of open streams and ends them when the server closes", async () => {
-    const { get, server, base } = await serve(null);
-    const streams = await Promise.all(Array.from({ length: 100 }, () => get("/v1/changes/stream")));
-    expect((await get("/v1/changes/stream")).status).toBe(503);
+  test("limits the open streams of a client and of all, and ends them when the server closes", async () => {
+    const { get, server, base } = await serve(null, { trustedProxies: 1, maxConnections: 40 });
+    const open = (client: string) => get("/v1/changes/stream", { "x-forwarded-for": client });
+    const streams = await Promise.all(Array.from({ length: 10 }, () => open("2001:db8::1")));
+    // Another address of the same customer.
+    const own = await open("2001:db8::2");
+    expect([own.status, own.headers.get("retry-after")]).toEqual([429, "30"]);
+    expect(await own.json()).toMatchObject({ detail: expect.stringContaining("10 streams open") });
+    // Three quarters of the connections may be streams.
+    streams.push(...(await Promise.all(Array.from({ length: 20 }, (_, client) => open(`192.0.2.${client}`)))));
+    expect(streams.map(({ status }) => status)).toEqual(Array(30).fill(200));
+    const all = await open("198.51.100.1");
+    expect([all.status, all.headers.get("retry-after")]).toEqual([503, "30"]);
+    expect(await all.json()).toMatchObject({ detail: expect.stringContaining("The limit of 30 open streams") });
     // A client that disconnects frees its place.
     await streams[0]?.body?.cancel();
-    for (let status = 503; status !== 200; ) {
-      const again = await get("/v1/changes/stream");
-      status = again.status;
-      if (status === 200) streams[0] = again;
-    }
+    await expect
+      .poll(async () => {
+        const again = await open("2001:db8::2");
+        if (again.status === 200) streams[0] = again;
+        return again.status;
+      })
+      .toBe(200);
     await server.close();
     for (const stream of streams) await stream.text().catch(() => {});
     await expect(

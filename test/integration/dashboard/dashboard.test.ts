@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { hasBrowser, launchBrowser, watchPage } from "../../support/browser.ts";
+import { hasBrowser, launchBrowser, otherMachine, watchPage } from "../../support/browser.ts";
 import { openTestDatabase } from "../../support/databases.ts";
 import { freePort } from "../../support/free-port.ts";
 import { startService } from "../../support/service.ts";
@@ -214,22 +214,43 @@ describe.skipIf(!hasBrowser)("the dashboard", () => {
   test("requires the API key, and serves JSON to clients that do not accept HTML", async () => {
     const database = await openTestDatabase("postgres");
     onTestFinished(() => database.close());
-    const service = startService({ steam, database, env: { MODE: "change_monitor", API_KEY: "secret-key" } });
+    const service = startService({ steam, database, env: { MODE: "change_monitor", API_KEY: "dashboard-key-0123" } });
     onTestFinished(() => service.stop());
     const base = await service.url();
     const accept = { accept: "text/html" };
     expect((await fetch(`${base}/`, { headers: accept })).status).toBe(401);
     expect((await fetch(`${base}/dashboard/stream`)).status).toBe(401);
     const { page, faults } = await openPage(base, {
-      httpCredentials: { username: "any", password: "secret-key", origin: base },
+      httpCredentials: { username: "any", password: "dashboard-key-0123", origin: base },
     });
     await until(page, "#connection", "live");
     expect(faults).toEqual([]);
-    const list = await fetch(`${base}/`, { headers: { authorization: "Bearer secret-key" } });
+    const list = await fetch(`${base}/`, { headers: { authorization: "Bearer dashboard-key-0123" } });
     expect(await list.json()).toMatchObject({ endpoints: { "/": "the dashboard, in a browser" } });
-    const html = await fetch(`${base}/`, { headers: { ...accept, authorization: "Bearer secret-key" } });
+    const html = await fetch(`${base}/`, { headers: { ...accept, authorization: "Bearer dashboard-key-0123" } });
     expect(html.headers.get("content-security-policy")).toMatch(
       /default-src 'none'.*require-trusted-types-for 'script'/,
     );
+  });
+
+  test("serves /docs over plain HTTP to other machines: each operation, tried out, without console errors", async () => {
+    const { base, get } = await serve(null, { apiKey: "secret-key-0123456789" });
+    const remote = base.replace("127.0.0.1", otherMachine);
+    const httpCredentials = { username: "any", password: "secret-key-0123456789", origin: remote };
+    const { page, faults } = await openPage(remote, { httpCredentials });
+    await page.goto(`${remote}/docs`);
+    expect(await page.evaluate("isSecureContext")).toBe(false);
+    const operations = page.locator(".opblock");
+    await operations.first().waitFor();
+    const document = await get("/docs/json", { "x-api-key": "secret-key-0123456789" });
+    const { paths } = (await document.json()) as { paths: Record<string, object> };
+    expect(await operations.count()).toBe(Object.values(paths).flatMap((methods) => Object.keys(methods)).length);
+    expect(await page.title()).toBe("Steam catalog API");
+
+    await page.locator("#operations-API-listEndpoints .opblock-summary-control").click();
+    await page.getByRole("button", { name: "Try it out" }).click();
+    await page.getByRole("button", { name: "Execute" }).click();
+    await until(page, ".live-responses-table .response-col_status", "200");
+    expect(faults).toEqual([]);
   });
 });

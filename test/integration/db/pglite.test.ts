@@ -1,7 +1,7 @@
 import type { ChildProcess } from "node:child_process";
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -112,6 +112,7 @@ describe("openPglite", () => {
     const db = await open(folder);
     expect(await db.query("select 1 as one")).toEqual([{ one: 1 }]);
     expect((await readdir(folder)).filter((name) => name.startsWith("pglite"))).toEqual(["pglite"]);
+    expect((await stat(join(folder, "pglite"))).mode & 0o777).toBe(0o700);
   });
 });
 

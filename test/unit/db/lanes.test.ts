@@ -64,6 +64,19 @@ describe("createLanes", () => {
     expect(order.indexOf("next")).toBeGreaterThan(5);
   });
 
+  it("runs the next read of a caller that adds it after the last one's result, while their share lasts", async () => {
+    const { order, add } = setUp();
+    const works = [add("work", "w0", 1_000)];
+    const reads = (async () => {
+      await add("read", "r1", 20);
+      await add("read", "r2", 20);
+      await add("read", "r3", 20);
+    })();
+    for (let index = 1; index <= 3; index++) works.push(add("work", `w${index}`, 1));
+    await Promise.all([reads, ...works]);
+    expect(order.slice(0, 5)).toEqual(["w0", "r1", "r2", "r3", "w1"]);
+  });
+
   it("continues after a job that fails", async () => {
     const { lanes, add } = setUp();
     const failing = lanes.add("work", async () => {

@@ -53,6 +53,7 @@ describe("databaseChecks", () => {
         summary: expect.stringMatching(/^the folder .*read through process 7 on box answered in [\d.]+ ms$/),
       },
       { result: "skipped", summary: expect.stringContaining("applied them when it started") },
+      { name: "row security", result: "skipped" },
       { result: "ok", summary: "254,113 apps; loaded 2026-11-20; 0 pending; 0 failing; 0 workers" },
       { result: "skipped", summary: "The process that owns the database answers searches." },
       { result: "ok", summary: "0 keys of Steam's app info are not read; none is new within 7 days" },
@@ -63,16 +64,16 @@ describe("databaseChecks", () => {
   it("warns of failing apps and of a long lag", async () => {
     const worst = { appid: 440, name: null, error: "cut\noff", attempts: 3, next_attempt_at: null };
     const failing = await examine({ catalog: { ...catalog, failing: 2 }, failing_apps: [worst] });
-    expect(failing.outcomes[2]).toMatchObject({
+    expect(failing.outcomes[3]).toMatchObject({
       result: "warning",
       summary: expect.stringContaining("2 failing; 0 workers; last error of app 440: cut off"),
     });
     const late = await examine({ catalog: { ...catalog, pending: 5, lag_seconds: 901, bulk_completed_at: null } });
-    expect(late.outcomes[2]).toMatchObject({
+    expect(late.outcomes[3]).toMatchObject({
       result: "warning",
       summary: expect.stringContaining("the first bulk sync is not complete; 5 pending, the oldest for 15 min 01 s"),
     });
-    expect((await examine({ catalog: null })).outcomes[2]).toMatchObject({ result: "skipped" });
+    expect((await examine({ catalog: null })).outcomes[3]).toMatchObject({ result: "skipped" });
   });
 
   it("names new keys of Steam's app info, with their count and first app", async () => {
@@ -83,7 +84,7 @@ describe("databaseChecks", () => {
       first_seen_at: "2026-11-27T10:00:00Z",
     };
     const unread_keys = { count: 512, new_count: 3, new: [key, { ...key, path: "ufo", payloads: 1 }] };
-    expect((await examine({ catalog: { ...catalog, unread_keys } })).outcomes[4]).toMatchObject({
+    expect((await examine({ catalog: { ...catalog, unread_keys } })).outcomes[5]).toMatchObject({
       name: "unread keys",
       result: "warning",
       summary:
@@ -95,7 +96,7 @@ describe("databaseChecks", () => {
 
   it("closes the database when the catalog cannot be read", async () => {
     const { outcomes, closed } = await examine({}, () => Promise.reject(new Error("broken")));
-    expect(outcomes.slice(2)).toMatchObject([{ result: "failed" }, { result: "skipped" }, { result: "skipped" }]);
+    expect(outcomes.slice(3)).toMatchObject([{ result: "failed" }, { result: "skipped" }, { result: "skipped" }]);
     expect(closed).toBe(1);
   });
 
@@ -119,6 +120,6 @@ describe("databaseChecks", () => {
 
   it("does not open the database without a valid configuration", async () => {
     const outcomes = await run(() => Promise.reject(new Error("opened")), null);
-    expect(outcomes.map(({ result }) => result)).toEqual(["skipped", "skipped", "skipped", "skipped", "skipped"]);
+    expect(outcomes.map(({ result }) => result)).toEqual(Array(6).fill("skipped"));
   });
 });

@@ -56,6 +56,18 @@ describe("settingsChecks", () => {
     expect(settings?.summary.startsWith(words)).toBe(true);
   });
 
+  it.each([
+    [{}, "warning", /HOST=0\.0\.0\.0.* API_KEY is not set: set API_KEY, or HOST=127\.0\.0\.1/],
+    [{ HOST: "::", PORT: "9000" }, "warning", /port 9000 .*HOST=::/],
+    [{ HOST: "::", API_KEY: "0123456789abcdefg" }, "ok", /^API_KEY guards everything but \/health and \/ready/],
+    [{ HOST: "127.0.0.1" }, "ok", /ALLOWED_HOSTS=localhost,127\.0\.0\.1 also keeps out/],
+    [{ HOST: "::1", ALLOWED_HOSTS: "[::1]" }, "ok", /^only this machine reaches port 8080, by the names/],
+  ] as const)("says who reaches the HTTP server with %j", async (environment, result, summary) => {
+    const { access } = await examine(environment);
+    expect(access).toMatchObject({ result, summary: expect.stringMatching(summary) });
+    expect(access?.summary).not.toContain("0123456789abcdefg");
+  });
+
   it("warns of names in .env that this service does not read", async () => {
     const config = loadConfig({ MINE: "1" }, ["MINE"]);
     const [check] = settingsChecks({ config, fault: null, proxyUrl: "" });

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { ChangeView } from "../../../src/catalog/views.ts";
-import type { ChangePage, ChangeQuery } from "../../../src/db/catalog-reader.ts";
+import type { ChangePage, ChangeQuery, ClientRequest } from "../../../src/db/catalog-reader.ts";
 import { createFeed } from "../../../src/http/feed.ts";
 import { DatabaseError } from "../../../src/process/errors.ts";
 import { silent } from "../../support/templates.ts";
@@ -11,8 +11,14 @@ function history() {
   let away = false;
   const queries: ChangeQuery[] = [];
   const change = (id: number) => ({ id }) as ChangeView;
-  return {
+  const source = {
     queries,
+    /** Keys of the clients that read. */
+    clients: [] as string[],
+    for({ client }: ClientRequest) {
+      source.clients.push(client);
+      return source;
+    },
     grow(changes: number) {
       length += changes;
     },
@@ -32,6 +38,7 @@ function history() {
       };
     },
   };
+  return source;
 }
 
 describe("createFeed", () => {
@@ -43,12 +50,12 @@ describe("createFeed", () => {
     vi.useRealTimers();
   });
 
-  function subscribe(feed: ReturnType<typeof createFeed>, after: number | null) {
+  function subscribe(feed: ReturnType<typeof createFeed>, after: number | null, client?: string) {
     const ids: number[] = [];
     const leave = new AbortController();
     subscribers.push(leave);
     const done = (async () => {
-      for await (const page of feed.follow(after, leave.signal)) ids.push(...page.map(({ id }) => id));
+      for await (const page of feed.follow(after, leave.signal, client)) ids.push(...page.map(({ id }) => id));
     })();
     return { ids, leave, done };
   }
@@ -94,17 +101,20 @@ describe("createFeed", () => {
     expect(late.ids).toEqual([12]);
   });
 
-  it("skips no change when more arrive than are kept in memory", async () => {
+  it("skips no change when more arrive than are kept in memory, and catches up by the reads of the client", async () => {
     const source = history();
+    source.grow(2_000);
     const feed = createFeed({ reader: () => source, logger: silent, kept: 50 });
-    const [one, other] = [subscribe(feed, null), subscribe(feed, 0)];
+    const [one, other] = [subscribe(feed, 2_000, "10.0.0.1"), subscribe(feed, 0, "10.0.0.2")];
     await advance(600);
     for (const burst of [700, 1, 49, 5_000, 51]) {
       source.grow(burst);
       await advance(600);
     }
-    expect(one.ids).toEqual(range(1, 5_801));
-    expect(other.ids).toEqual(range(1, 5_801));
+    expect(one.ids).toEqual(range(2_001, 7_801));
+    expect(other.ids).toEqual(range(1, 7_801));
+    expect(source.clients.filter((client) => client === "10.0.0.2").length).toBeGreaterThan(4);
+    expect(source.clients.length).toBeLessThan(source.queries.length);
   });
 
   it("waits while the database is not open yet or unreachable, polling at its usual interval", async () => {

@@ -21,13 +21,22 @@ type Statement = { Effect: string; Action: string | string[]; Resource: unknown 
 type Policy = Record<string, Record<string, unknown>> | { Statement: Statement[] };
 
 /** Resolves CloudFormation's short form of intrinsic functions. */
-const tags = ["Ref", "GetAtt", "Sub"].map((name) => ({
-  tag: `!${name}`,
-  resolve: (value: string) => ({ [name]: value }),
-}));
+const tags = [
+  ...["Ref", "GetAtt", "Sub"].map((name) => ({
+    tag: `!${name}`,
+    resolve: (value: string) => ({ [name]: value }),
+  })),
+  ...["If", "Equals", "Not"].map((name) => ({
+    tag: `!${name}`,
+    collection: "seq" as const,
+    resolve: (value: unknown) => ({ [name]: (value as { toJSON(): unknown }).toJSON() }),
+  })),
+];
 const template = parse(read(join(folder, "template.yaml")), { customTags: tags }) as {
   Globals: { Function: Record<string, unknown> };
   Resources: Record<string, Resource>;
+  Parameters: Record<string, { Default: unknown; AllowedValues?: unknown[] }>;
+  Conditions: Record<string, unknown>;
   Outputs: Record<string, unknown>;
 };
 const ofType = (type: string) => Object.entries(template.Resources).filter(([, { Type }]) => Type === type);
@@ -67,19 +76,23 @@ describe("template.yaml", () => {
     }
   });
 
-  it("limits the concurrency of the IGDB stage to 1, and of no other stage", () => {
+  it("limits the concurrency of the IGDB stage to 1, unless turned off, and of no other stage", () => {
     const reserved = [...functions].map(([name, { ReservedConcurrentExecutions: count }]) => [name, count]);
     expect(reserved).toEqual([
       ["SteamImportFunction", undefined],
-      ["IgdbEnrichmentFunction", 1],
+      ["IgdbEnrichmentFunction", { If: ["ReservesConcurrency", 1, { Ref: "AWS::NoValue" }] }],
       ["DatabaseImportFunction", undefined],
     ]);
+    expect(template.Conditions.ReservesConcurrency).toEqual({ Equals: [{ Ref: "ReserveConcurrency" }, "true"] });
+    expect(template.Parameters.ReserveConcurrency).toMatchObject({ Default: "true", AllowedValues: ["true", "false"] });
   });
 
   it("has no dangling reference", () => {
-    const known = new Set([...Object.keys(template.Resources), "KeepImportsDays"]);
+    const known = new Set([...Object.keys(template.Resources), ...Object.keys(template.Parameters), "AWS::NoValue"]);
     const named: string[] = [];
     JSON.stringify(template, (key, value) => {
+      if (key === "Condition" && typeof value === "string") expect(template.Conditions).toHaveProperty(value);
+      if (key === "If") expect(template.Conditions).toHaveProperty(value[0]);
       if (key === "Ref") named.push(value);
       if (key === "GetAtt") named.push(value.split(".")[0]);
       if (key === "Sub") named.push(...[...value.matchAll(/\$\{(\w+)/g)].map(([, name]) => name));
@@ -99,11 +112,10 @@ describe("template.yaml", () => {
     const raw = { Sub: `\${ImportsBucket.Arn}/imports/*-raw.csv` };
     const enriched = { Sub: `\${ImportsBucket.Arn}/imports/*-enriched.csv` };
     expect(allowed("SteamImportFunction")).toEqual([["s3:PutObject", raw]]);
-    expect(allowed("IgdbEnrichmentFunction")).toEqual([
-      ["s3:GetObject", raw],
-      ["s3:PutObject", enriched],
-    ]);
-    expect(allowed("DatabaseImportFunction")).toEqual([["s3:GetObject", enriched]]);
+    // Without s3:ListBucket, S3 answers 403 for an object that does not exist, too.
+    const list = ["s3:ListBucket", { GetAtt: "ImportsBucket.Arn" }];
+    expect(allowed("IgdbEnrichmentFunction")).toEqual([["s3:GetObject", raw], list, ["s3:PutObject", enriched]]);
+    expect(allowed("DatabaseImportFunction")).toEqual([["s3:GetObject", enriched], list]);
     for (const { Policies } of functions.values()) {
       const others = (Policies as Policy[]).filter((policy) => !("Statement" in policy));
       expect(others).toEqual([{ AWSSecretsManagerGetSecretValuePolicy: { SecretArn: { Ref: "ImportSecret" } } }]);
@@ -131,6 +143,49 @@ describe("template.yaml", () => {
       DeletionPolicy: "Retain",
       Properties: { SecretString: "{}" },
     });
+  });
+
+  it("denies access to the bucket without TLS, also once the stack is deleted", () => {
+    expect(template.Resources.ImportsBucketPolicy).toMatchObject({
+      Type: "AWS::S3::BucketPolicy",
+      DeletionPolicy: "Retain",
+    });
+    expect(properties("ImportsBucketPolicy").PolicyDocument).toMatchObject({
+      Statement: [
+        {
+          Effect: "Deny",
+          Principal: "*",
+          Action: "s3:*",
+          Resource: [{ GetAtt: "ImportsBucket.Arn" }, { Sub: `\${ImportsBucket.Arn}/*` }],
+          Condition: { Bool: { "aws:SecureTransport": "false" } },
+        },
+      ],
+    });
+  });
+
+  it("keeps the logs of each function for a number of days", () => {
+    for (const [name, { LoggingConfig }] of functions) {
+      const logs = name.replace(/Function$/, "Logs");
+      expect(LoggingConfig).toEqual({ LogFormat: "JSON", LogGroup: { Ref: logs } });
+      expect(template.Resources[logs]).toEqual({
+        Type: "AWS::Logs::LogGroup",
+        Properties: { RetentionInDays: { Ref: "LogRetentionDays" } },
+      });
+    }
+    const { Default: days, AllowedValues: allowed } = template.Parameters.LogRetentionDays ?? {};
+    expect(allowed).toContain(days);
+  });
+
+  it("raises an alarm for an import in the encrypted dead-letter queue, and mails it where an address is set", () => {
+    expect(properties("FailedImportsQueue")).toMatchObject({ SqsManagedSseEnabled: true });
+    expect(properties("FailedImportsAlarm")).toMatchObject({
+      MetricName: "ApproximateNumberOfMessagesVisible",
+      Dimensions: [{ Name: "QueueName", Value: { GetAtt: "FailedImportsQueue.QueueName" } }],
+      ComparisonOperator: "GreaterThanThreshold",
+      Threshold: 0,
+      AlarmActions: { If: ["HasAlarmEmail", [{ Ref: "AlarmTopic" }], { Ref: "AWS::NoValue" }] },
+    });
+    expect(template.Resources.AlarmTopic).toMatchObject({ Type: "AWS::SNS::Topic", Condition: "HasAlarmEmail" });
   });
 
   it("substitutes exactly the placeholders of the definition", () => {

@@ -42,7 +42,8 @@ const anyText = fc.oneof(
 const someText = anyText.filter((text) => text !== "");
 const textOrNull = fc.option(someText, { nil: null });
 const number = fc.nat(2 ** 31 - 1);
-const label = fc.record({ id: fc.integer(), name: anyText, slug: anyText });
+const positive = fc.integer({ min: 1, max: 2 ** 31 - 1 });
+const label = fc.record({ id: positive, name: anyText, slug: anyText });
 
 const rawFields = {
   appid: fc.integer({ min: 1, max: 2 ** 31 - 1 }),
@@ -58,7 +59,7 @@ const rawFields = {
 };
 const anyRaw: fc.Arbitrary<LibraryGame> = fc.record(rawFields);
 const anyIgdb: fc.Arbitrary<IgdbGame> = fc.record({
-  id: number,
+  id: positive,
   name: someText,
   slug: someText,
   summary: textOrNull,
@@ -67,7 +68,7 @@ const anyIgdb: fc.Arbitrary<IgdbGame> = fc.record({
   game_type: fc.option(number, { nil: null }),
   genres: fc.array(label, { maxLength: 3 }),
   platforms: fc.array(
-    fc.record({ id: fc.integer(), name: anyText, slug: anyText, abbreviation: fc.option(anyText, { nil: null }) }),
+    fc.record({ id: positive, name: anyText, slug: anyText, abbreviation: fc.option(anyText, { nil: null }) }),
     { maxLength: 3 },
   ),
 });

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ImportRejectedError } from "../../../src/library/errors.ts";
 import {
@@ -7,7 +8,7 @@ import {
   igdbEnrichmentEvent,
   steamImportEvent,
 } from "../../../src/library/events.ts";
-import { WebError } from "../../../src/process/errors.ts";
+import { DatabaseError, WebError } from "../../../src/process/errors.ts";
 
 const steam = { user_id: "u1", steam_id64: "76561197960287930" };
 const igdb = { user_id: "u1", s3_location: "s3://bucket/imports/u1/a-raw.csv" };
@@ -43,6 +44,45 @@ describe("handleEvent", () => {
     });
     for (const error of [new WebError("unreachable", "503", 503), new TypeError("x"), new Error("y")])
       await expect(fail(error)).rejects.toBe(error);
+  });
+
+  it("returns success: false for values that the database rejects, and rethrows its other errors", async () => {
+    const fail = (error: unknown) => handleEvent(steamImportEvent, steam, () => Promise.reject(error));
+    for (const code of ["22003", "22P05", "23514", "54000"])
+      expect(await fail(new DatabaseError("data", code, `library_apply: ${code}`))).toEqual({
+        success: false,
+        error: `The database rejects a value: library_apply: ${code}`,
+      });
+    for (const fault of [
+      "unreachable",
+      "retryable",
+      "timeout",
+      "schema",
+      "denied",
+      "misconfigured",
+      "fatal",
+    ] as const) {
+      const error = new DatabaseError(fault, "x", "y");
+      await expect(fail(error)).rejects.toBe(error);
+    }
+  });
+
+  it("never throws for an event of any shape", async () => {
+    const shapes = [steamImportEvent, igdbEnrichmentEvent, databaseImportEvent] as const;
+    const odd = fc.oneof(
+      fc.anything(),
+      fc.string({ unit: "binary" }),
+      fc.bigInt(),
+      fc.constantFrom("\0", "u\0", "s3://b/\0", steam.steam_id64),
+    );
+    const names = ["user_id", "steam_id64", "s3_location", "s3_enriched_location", "execution_id", "__proto__"];
+    const anyEvent = fc.oneof(fc.anything(), fc.dictionary(fc.constantFrom(...names), odd));
+    await fc.assert(
+      fc.asyncProperty(anyEvent, fc.constantFrom(...shapes), async (event, shape) => {
+        const reply = await handleEvent<object, object>(shape, event, async (valid) => valid);
+        if (!("success" in reply)) expect(reply).toMatchObject({ user_id: expect.stringMatching(/^[\w.@|:+-]+$/) });
+      }),
+    );
   });
 
   it("returns success: false for a stage that throws synchronously", async () => {

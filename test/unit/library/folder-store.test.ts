@@ -1,4 +1,5 @@
-import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { lstat, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -63,7 +64,7 @@ describe("a failed write to the folder store", () => {
   it("leaves no file when a parent is a file", async () => {
     await mkdir(root);
     await writeFile(join(root, "imports"), "in the way");
-    await expect(store.put(key, "body", type)).rejects.toMatchObject({ code: expect.stringMatching(/ENOTDIR|EEXIST/) });
+    await expect(store.put(key, "body", type)).rejects.toThrow(`${join(root, "imports")} is not a folder`);
     expect((await files()).map(({ name }) => name)).toEqual(["imports"]);
   });
 
@@ -73,6 +74,71 @@ describe("a failed write to the folder store", () => {
     await expect(store.put(key, broken, type)).rejects.toMatchObject({ code: "ERR_INVALID_ARG_TYPE" });
     expect(await store.get(location)).toBe("before");
     expect(await files()).toHaveLength(1);
+  });
+});
+
+describe("the folder store keeps imports private", () => {
+  const modeOf = async (path: string) => ((await stat(path)).mode & 0o777).toString(8);
+
+  it("with files of mode 0600 in folders of mode 0700, also when the folders existed with other modes", async () => {
+    await store.put(key, "body", type);
+    const made = [root, join(root, "imports"), join(root, "imports/u1"), join(root, key)];
+    expect(await Promise.all(made.map(modeOf))).toEqual(["700", "700", "700", "600"]);
+
+    const older = join(outside, "older");
+    await mkdir(join(older, "imports/u1"), { recursive: true, mode: 0o755 });
+    await writeFile(join(older, key), "readable by all", { mode: 0o644 });
+    await createFolderStore(older).put(key, "body", type);
+    const kept = [join(older, "imports"), join(older, "imports/u1"), join(older, key)];
+    expect(await Promise.all(kept.map(modeOf))).toEqual(["700", "700", "600"]);
+    // The data folder itself is the operator's.
+    expect(await modeOf(older)).toBe("755");
+  });
+
+  it("in a data folder that is a symbolic link", async () => {
+    const target = join(outside, "volume");
+    await mkdir(target);
+    await symlink(target, root);
+    expect(await store.get(await store.put(key, "body", type))).toBe("body");
+    expect(await readFile(join(target, key), "utf8")).toBe("body");
+  });
+
+  it.each(["imports", "imports/u1"])("and does not write or read through a symbolic link at %s", async (linked) => {
+    const target = join(outside, "elsewhere");
+    await mkdir(join(target, "u1"), { recursive: true });
+    for (const path of ["run-7-raw.csv", "u1/run-7-raw.csv"]) await writeFile(join(target, path), "secret");
+    await mkdir(join(root, linked, ".."), { recursive: true });
+    await symlink(target, join(root, linked));
+    const fault = `${join(root, linked)} is a symbolic link`;
+    await expect(store.put(key, "body", type)).rejects.toThrow(fault);
+    await expect(store.get(pathToFileURL(join(root, key)).href)).rejects.toThrow(fault);
+    expect((await files()).map(({ name }) => name)).toEqual(["run-7-raw.csv", "run-7-raw.csv"]);
+    expect(await readFile(join(target, "u1/run-7-raw.csv"), "utf8")).toBe("secret");
+  });
+
+  it("and does not follow a symbolic link at an object: a read fails, a write replaces it", async () => {
+    const secret = join(outside, "secret.txt");
+    await writeFile(secret, "secret");
+    await mkdir(join(root, "imports/u1"), { recursive: true });
+    for (const target of [secret, join(outside, "nothing"), root]) {
+      await rm(join(root, key), { force: true });
+      await symlink(target, join(root, key));
+      const get = store.get(pathToFileURL(join(root, key)).href);
+      await expect(get).rejects.toThrow(ImportRejectedError);
+      await expect(get).rejects.toThrow("is a symbolic link");
+      expect(await store.get(await store.put(key, "body", type))).toBe("body");
+      expect((await lstat(join(root, key))).isSymbolicLink()).toBe(false);
+    }
+    expect(await readFile(secret, "utf8")).toBe("secret");
+  });
+
+  it("and rejects an object that is a folder or a pipe", async () => {
+    const location = pathToFileURL(join(root, key)).href;
+    await mkdir(join(root, key), { recursive: true });
+    await expect(store.get(location)).rejects.toThrow("is not a regular file");
+    await rm(join(root, key), { recursive: true });
+    execFileSync("mkfifo", [join(root, key)]);
+    await expect(store.get(location)).rejects.toThrow("is not a regular file");
   });
 });
 

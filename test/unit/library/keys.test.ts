@@ -47,6 +47,10 @@ describe("enrichedKey and checkEnrichedKey", () => {
     ["without a run", "imports/u1/-raw.csv"],
     ["that is a folder", "imports/u1/"],
     ["with an empty key", ""],
+    ["with a NUL", "imports/u1/run\u0000-raw.csv"],
+    ["with a line break", "imports/u1/run\n-raw.csv"],
+    ["with a space", "imports/u1/run 7-raw.csv"],
+    ["with an overlong run", `imports/u1/${"x".repeat(1_000)}-raw.csv`],
   ];
   it.each(foreign)("throw for a file %s", (_, key) => {
     expect(() => enrichedKey("u1", key)).toThrow(ImportRejectedError);

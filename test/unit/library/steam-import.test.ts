@@ -146,6 +146,12 @@ describe("steamImport", () => {
     expect(games).toMatchObject([{ appid: 7, name: "", img_icon_url: null, ...none }, none]);
   });
 
+  it("leaves out games whose id fits no column", async () => {
+    const appids = [0, -1, 2 ** 31, Number.MAX_SAFE_INTEGER, 2 ** 31 - 1];
+    const games = await imported({ games: appids.map((appid) => ({ appid }) as OwnedGame) });
+    expect(games.map(({ appid }) => appid)).toEqual([2 ** 31 - 1]);
+  });
+
   it("writes a file without games for an empty library", async () => {
     expect(await imported({ games: [] })).toEqual([]);
     steam.libraries.set(steamId, { games: [] });

@@ -29,6 +29,8 @@ describe("loadConfig", () => {
         rateLimit: { count: 600, periodMs: 60_000 },
         corsOrigins: [],
         trustedProxies: 0,
+        allowedHosts: [],
+        maxConnections: 1_000,
       },
       database: { driver: "pglite", dataDir: "./data" },
       databasePoolSize: null,
@@ -46,6 +48,7 @@ describe("loadConfig", () => {
         appIdMax: null,
         batchSize: 200,
         requestDelayMs: 500,
+        metadataDelayMs: 500,
         concurrency: 4,
         timeoutMs: 60_000,
         maxRetries: 5,
@@ -204,6 +207,53 @@ describe("loadConfig", () => {
         "  - SUPABASE_URL and SUPABASE_SERVICE_KEY belong together: SUPABASE_SERVICE_KEY is not set",
       ].join("\n"),
     );
+  });
+
+  it.each([
+    ["0123456789abcde", "must have at least 16 characters; `openssl rand -hex 32` makes a good one"],
+    ["open sesame, please", "must be letters, digits and signs of ASCII without spaces"],
+    ["0123456789abcdef\n0", "must be letters, digits and signs of ASCII without spaces"],
+    ["schlüssel-0123456789", "must be letters, digits and signs of ASCII without spaces"],
+    ["changeme-changeme", "is a placeholder or easy to guess"],
+    ["your-api-key-goes-here", "is a placeholder or easy to guess"],
+    ["<paste the key>".replaceAll(" ", "-"), "must have at least 16 characters"],
+    ["<paste-the-key-here>", "is a placeholder or easy to guess"],
+    ["xxxxxxxxxxxxxxxx", "is a placeholder or easy to guess"],
+    ["abcdabcdabcdabcdab", "is a placeholder or easy to guess"],
+    ['"0123456789abcdefg"', "is in quotes"],
+  ])("refuses the API key %s and does not print it", (key, rule) => {
+    const message = faultsOf({ API_KEY: key });
+    expect(message).toContain(`  - API_KEY ${rule}`);
+    expect(message).not.toContain(key);
+  });
+
+  it("accepts keys as generators make them", () => {
+    for (const key of ["9f86d081884c7d65", "Kx7!q_Zr9+Wb/3mT", "[d$E{x1~Q9<k8>z0wv", "correct-horse-battery-staple"]) {
+      expect(loadConfig({ API_KEY: key }).http.apiKey).toBe(key);
+    }
+  });
+
+  it("reads allowed hosts in one spelling", () => {
+    const given = "Catalog.Example., *.example.org:443, .a.example, 127.0.0.1:8080, [0:0::1], localhost";
+    expect(loadConfig({ ALLOWED_HOSTS: given }).http.allowedHosts).toEqual([
+      "catalog.example",
+      ".example.org",
+      ".a.example",
+      "127.0.0.1",
+      "[::1]",
+      "localhost",
+    ]);
+    for (const value of ["*", "https://example.org", "example.org,", "a b", "example.org/x", "me@example.org"]) {
+      expect(faultsOf({ ALLOWED_HOSTS: value })).toContain("ALLOWED_HOSTS must be host names");
+    }
+  });
+
+  it("trusts Railway's edge on Railway, unless a number of proxies is set", () => {
+    const railway = { RAILWAY_ENVIRONMENT_ID: "e", RAILWAY_SERVICE_ID: "s" };
+    expect(loadConfig(railway).http.trustedProxies).toBe("railway");
+    expect(loadConfig({ ...railway, TRUSTED_PROXIES: "0" }).http.trustedProxies).toBe(0);
+    expect(loadConfig({ ...railway, TRUSTED_PROXIES: "2" }).http.trustedProxies).toBe(2);
+    expect(loadConfig({ RAILWAY_SERVICE_ID: "s" }).http.trustedProxies).toBe(0);
   });
 
   it("never prints a secret", () => {

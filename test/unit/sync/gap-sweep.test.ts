@@ -52,11 +52,12 @@ describe("gap sweep", () => {
     await sweep.settled();
     expect(windows).toEqual([
       [10, 10],
-      [1, 5_000],
-      [5_001, 10_000],
-      [10_001, 14_000],
+      [10, 14_000],
+      [1, 5_555],
+      [5_556, 11_111],
+      [11_112, 13_999],
     ]);
-    expect(marked).toEqual([1, 1, 1]);
+    expect(marked).toEqual([1, 2]);
     expect(sweep.unanswered()).toBe(0);
     expect(sweep.state()).toBe("complete");
     expect(sweep.collect()).toEqual({ seconds: expect.any(Number) });

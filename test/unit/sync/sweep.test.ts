@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { SteamError } from "../../../src/process/errors.ts";
 import type { Metadata, Pics } from "../../../src/steam/port.ts";
 import { maxRounds } from "../../../src/sync/metadata-window.ts";
-import { createSweep, emptyWindowsAtEnd, idsPerRequest, type SweepDeps } from "../../../src/sync/sweep.ts";
+import { createSweep, emptyIdsAtEnd, endBehind, idsPerRequest, type SweepDeps } from "../../../src/sync/sweep.ts";
 import { createRandom } from "../../support/steam/random.ts";
 import { silent } from "../../support/templates.ts";
 
@@ -66,36 +66,47 @@ function setUp({ apps, stored = [], concurrency = 4, reply = (_, whole) => whole
 
 describe("sweep of the id space", () => {
   it.each([1, 4, 7])(
-    "makes one request per window plus the trailing empty ones, with %i in flight",
+    "requests every id once, in full requests, the multiples of ten first, with %i in flight",
     async (concurrency) => {
-      const { sweep, asked, found, lookups, mostInFlight } = setUp({
-        apps: [10, 4_999, 5_000, 5_001, 62_000],
-        concurrency,
-      });
+      const apps = [10, 4_999, 5_000, 5_001, 62_000, 62_001];
+      const { sweep, requests, found, lookups, mostInFlight } = setUp({ apps, concurrency });
       await sweep.idSpace({ end: null, highestKnown: 0 });
       sweep.finish();
-      expect(found).toEqual([10, 4_999, 5_000, 5_001, 62_000]);
-      expect(asked()).toHaveLength(Math.ceil(62_000 / idsPerRequest) + emptyWindowsAtEnd);
-      expect(asked()[0]).toEqual([1, 5_000]);
-      expect(mostInFlight()).toBe(concurrency);
+      expect(found).toEqual([10, 5_000, 62_000, 4_999, 5_001, 62_001]);
+      expect(requests.map((ids) => ids.length)).toEqual(Array(200_000 / idsPerRequest).fill(idsPerRequest));
+      expect(requests.slice(0, 4).flat()).toEqual(range(1, 20_000).map((index) => index * 10));
+      expect(requests.flat().toSorted((a, b) => a - b)).toEqual(range(1, 200_000));
+      expect(mostInFlight()).toBe(Math.min(concurrency, 36));
       expect(lookups).toEqual([]);
       expect(sweep.unanswered()).toBe(0);
     },
   );
 
   it("continues beyond the highest stored id, however empty the space before it", async () => {
-    const beyond = (emptyWindowsAtEnd + 30) * idsPerRequest;
-    const { sweep, asked, found } = setUp({ apps: [10, beyond] });
+    const beyond = 3 * emptyIdsAtEnd + 7;
+    const { sweep, requests, found } = setUp({ apps: [10, beyond] });
     await sweep.idSpace({ end: null, highestKnown: beyond });
     expect(found).toEqual([10, beyond]);
-    expect(asked()).toHaveLength(beyond / idsPerRequest + emptyWindowsAtEnd);
+    expect(requests).toHaveLength(endBehind(beyond) / idsPerRequest);
+  });
+
+  it("goes on behind an app that is found near the end, multiple of ten or not", async () => {
+    const apps = [99_990, 199_991, 249_990, 449_990];
+    const { sweep, requests, found } = setUp({ apps });
+    await sweep.idSpace({ end: null, highestKnown: 0 });
+    expect(found).toEqual([99_990, 199_991, 249_990]);
+    expect(requests.flat().toSorted((a, b) => a - b)).toEqual(range(1, endBehind(249_990)));
   });
 
   it("ends at the given end", async () => {
     const { sweep, asked, found } = setUp({ apps: [10, 7_000, 7_001] });
     await sweep.idSpace({ end: 7_000, highestKnown: 99_999 });
     expect(found).toEqual([10, 7_000]);
-    expect(asked().at(-1)).toEqual([5_001, 7_000]);
+    expect(asked()).toEqual([
+      [10, 7_000],
+      [1, 5_555],
+      [5_556, 6_999],
+    ]);
   });
 
   it("ends where apps end, also when Steam mentions only ids that exist", async () => {
@@ -105,10 +116,9 @@ describe("sweep of the id space", () => {
     sweep.finish();
     expect(found).toEqual(apps);
     expect(unknown).toEqual([]);
-    const windows = 3 + emptyWindowsAtEnd;
-    expect(sweep.unanswered()).toBe(windows * idsPerRequest - apps.length);
+    expect(sweep.unanswered()).toBe(endBehind(12_000) - apps.length);
     // 1 + 2 + 4 requests where apps exist; one more round, of 8, where only the control id shows that Steam answers.
-    expect(asked()).toHaveLength(3 * 7 + emptyWindowsAtEnd * 15);
+    expect(asked()).toHaveLength(7 + (endBehind(12_000) / idsPerRequest - 1) * 15);
   });
 });
 
@@ -130,7 +140,7 @@ describe("ids that Steam leaves unanswered", () => {
     ["answers nothing", (ids, whole) => (ids.length > 2_600 ? nothing : whole)],
   ])("are requested in halves when a large request %s", async (_, reply) => {
     const { sweep, asked, found } = setUp({ apps: [10, 4_000], reply });
-    await sweep.idSpace({ end: 5_000, highestKnown: 0 });
+    await sweep.ids(range(1, 5_000));
     sweep.finish();
     expect(found).toEqual([10, 4_000]);
     expect(asked()).toEqual([
