@@ -366,6 +366,7 @@ forEachDatabase("the API contract", (open) => {
         "/v1/apps?tag=1&tag=2&tag=3&tag=4&tag=5&tag=6&genre=1&genre=2&genre=3&category=1&publisher=Valve",
         "tag, genre, category, developer, publisher, franchise take at most 10 values together",
       ],
+      ["/v1/apps?sort=relevance", "relevance needs q, the words that are searched for"],
       ["/v1/apps?tagg=1", "unknown parameter tagg; did you mean tag?"],
       ["/v1/apps/1?zzzz=1", "unknown parameter zzzz"],
       ["/v1/tags?limit=1", "unknown parameter limit"],

@@ -1,0 +1,83 @@
+import { beforeAll, expect, test } from "vitest";
+import { createCatalogReader } from "../../../src/db/catalog-reader.ts";
+import { openTestDatabase, type TestDatabase } from "../../support/databases.ts";
+import { catalogOf, forEachSqlDatabase, record } from "./catalog.ts";
+
+/** Searches by name: what is found, and in which order. */
+
+const games: [appid: number, name: string, reviews: number | null, localized?: Record<string, string>][] = [
+  [10, "Dark", 40],
+  [20, "Dark Souls", 80],
+  [30, "Dark Messiah", 90],
+  [40, "A Dance in the Dark", 99],
+  [50, "Stardew Valley", 98],
+  [60, "Pokémon: Let's Go", null],
+  [70, "Cat Girl Plan", 70, { schinese: "猫娘计划", japanese: "ネコぱら" }],
+  [80, "100% \\ Orange_Juice", null],
+  [90, "S.T.A.L.K.E.R. 2", 75],
+];
+
+async function found(database: TestDatabase, q: string, max = 20): Promise<number[]> {
+  const appids: number[] = [];
+  const reader = createCatalogReader(database.db);
+  const words = q.split(" ");
+  for (let after: Parameters<typeof reader.apps>[0]["after"]; ; ) {
+    const page = await reader.apps({ sort: "relevance", descending: false, words, max, after });
+    if ("unknown" in page) throw new Error("no filter is unknown");
+    appids.push(...page.apps.map(({ appid }) => appid));
+    if (page.next === null) return appids;
+    after = page.next;
+  }
+}
+
+const storeGames = (database: TestDatabase) =>
+  catalogOf(() => database).store(
+    ...games.map(([appid, name, pics_review_percentage, name_localized = null]) =>
+      record(appid, 500, { name, pics_review_percentage, name_localized }),
+    ),
+  );
+
+forEachSqlDatabase("a search by name", (open) => {
+  let database: TestDatabase;
+  beforeAll(async () => {
+    database = await open();
+    await storeGames(database);
+  });
+
+  test("lists the whole name, then names that begin with the words, then the better reviewed, on pages too", async () => {
+    expect(await found(database, "dark")).toEqual([10, 30, 20, 40]);
+    expect(await found(database, "dark", 1)).toEqual([10, 30, 20, 40]);
+  });
+
+  test.each<[string, number[]]>([
+    ["souls dark", [20]],
+    ["pokemon lets", [60]],
+    ["计划", [70]],
+    ["ネコ", [70]],
+    ["stalker", [90]],
+    ["100% juice", [80]],
+    // One or two letters begin a word.
+    ["da in", [40]],
+    ["ar", []],
+    ["no such", []],
+  ])("for %j finds %j", async (q, appids) => {
+    expect(await found(database, q)).toEqual(appids);
+  });
+
+  test("finds close misses where nothing has the words", async () => {
+    expect(await found(database, "stardew vally")).toEqual([50]);
+    expect(await found(database, "mesiah")).toEqual([30]);
+  });
+});
+
+test("without the extension pg_trgm, a search finds whole words and their beginnings", async () => {
+  const database = await openTestDatabase("postgres");
+  // The test cluster is of locale C: its databases have the index of words, too.
+  await database.sql("drop extension pg_trgm cascade");
+  await storeGames(database);
+  expect(await database.db.rpc("catalog_search_index")).toEqual({ trigrams: false });
+  expect(await found(database, "dark")).toEqual([10, 30, 20, 40]);
+  expect(await found(database, "sou dark")).toEqual([20]);
+  expect(await found(database, "stardew vally")).toEqual([]);
+  await database.close();
+});
