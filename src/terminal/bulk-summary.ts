@@ -1,6 +1,7 @@
 import type { Logger, Output } from "../process/logger.ts";
 import type { BulkSummary } from "../sync/progress.ts";
 import { formatCount, formatDuration } from "./format.ts";
+import { clean } from "./layout.ts";
 
 const columnWidth = 24;
 const gap = "   ";
@@ -25,7 +26,7 @@ export function formatBulkSummary(summary: BulkSummary): string {
   const requests = Object.entries(summary.requests)
     .filter(([, count]) => count > 0)
     .map(([kind, count]) => `${formatCount(count)} ${kind.replaceAll("_", " ")}`);
-  const failures = summary.failed.slice(0, failedLimit).map(({ appid, error }) => `  ${appid}: ${oneLine(error)}`);
+  const failures = summary.failed.slice(0, failedLimit).map(({ appid, error }) => `  ${appid}: ${clean(error)}`);
   const unnamed = summary.failed_count - failures.length;
   const lines = [
     "",
@@ -65,7 +66,7 @@ export function reportBulkSummary(summary: BulkSummary, output: Output, logger: 
 function table(title: string, entries: { name: string; count: number }[]): string[] {
   const rows = entries.slice(0, rowLimit).map(({ name, count }) => {
     const number = formatCount(count);
-    const label = cut(oneLine(name), columnWidth - number.length - 1);
+    const label = cut(clean(name), columnWidth - number.length - 1);
     return label.padEnd(columnWidth - number.length) + number;
   });
   if (rows.length === 0) rows.push("none".padEnd(columnWidth));
@@ -80,10 +81,6 @@ function wrap(text: string): string[] {
     else lines.push(`  ${word}`);
   }
   return lines;
-}
-
-function oneLine(text: string): string {
-  return text.replace(/\s+/g, " ");
 }
 
 function cut(text: string, width: number): string {

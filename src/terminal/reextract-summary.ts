@@ -1,6 +1,7 @@
 import type { Logger, Output } from "../process/logger.ts";
 import type { ReextractSummary } from "../sync/reextract.ts";
 import { formatCount, formatDuration } from "./format.ts";
+import { clean } from "./layout.ts";
 
 const failedLimit = 5;
 
@@ -17,7 +18,7 @@ export function reportReextractSummary(summary: ReextractSummary, output: Output
 /** The summary for a terminal of 80 columns. */
 export function formatReextractSummary(summary: ReextractSummary): string {
   const { stored, failed, left, not_kept, duration_seconds } = summary;
-  const shown = failed.slice(0, failedLimit).map(({ appid, error }) => `  ${appid}: ${error}`);
+  const shown = failed.slice(0, failedLimit).map(({ appid, error }) => `  ${appid}: ${clean(error)}`);
   const lines = [
     "",
     `Read ${formatCount(stored)} apps again in ${formatDuration(duration_seconds)}, without a request to Steam`,

@@ -14,13 +14,16 @@ const summary: BulkSummary = {
     { name: "an application type with a very long name", count: 12 },
   ],
   deck: [{ category: "verified", count: 6412 }],
-  top_tags: Array.from({ length: 20 }, (_, index) => ({ name: `Tag ${index}`, count: 1000 - index })),
+  top_tags: Array.from({ length: 20 }, (_, index) => ({ name: `Tag\u001b[2J${index}`, count: 1000 - index })),
   requests: { changes: 1, metadata: 1100, product_info: 1272, access_tokens: 0, tag_names: 3, http_payload: 0 },
   stored: 254_113,
   unknown: 12,
   unconfirmed: 0,
   unanswered: 0,
-  failed: Array.from({ length: 7 }, (_, index) => ({ appid: 440 + index, error: `truncated\n${"text ".repeat(40)}` })),
+  failed: Array.from({ length: 7 }, (_, index) => ({
+    appid: 440 + index,
+    error: `truncated\u001b]0;title\u0007\n${"text ".repeat(40)}`,
+  })),
   failed_count: 9,
   duration_seconds: 812.3,
   apps_per_second: 312.84,
@@ -31,12 +34,13 @@ describe("formatBulkSummary", () => {
     const text = formatBulkSummary(summary);
     for (const line of text.split("\n")) expect(line.length).toBeLessThan(80);
     expect(text).toContain("Bulk sync finished in 13 min 32 s: 254,113 apps stored, 313 apps/s");
-    expect(text).toMatch(/^game +190,204 {3}verified +6,412 {3}Tag 0 +1,000$/m);
+    expect(text).toMatch(/^game +190,204 {3}verified +6,412 {3}Tag \[2J0 +1,000$/m);
     expect(text).toMatch(/^an application type … 12 /m);
     expect(text).toContain("Requests to Steam: 1 changes, 1,100 metadata, 1,272 product info, 3 tag names\n");
-    expect(text).toContain("Unknown to Steam: 12   Failed: 9\n  440: truncated text text");
+    expect(text).toContain("Unknown to Steam: 12   Failed: 9\n  440: truncated ]0;title text text");
     expect(text).toContain("  and 4 more, see sync_status.last_error\n");
-    expect(text).not.toContain("Tag 10");
+    expect(text).not.toContain("Tag [2J10");
+    expect(text).not.toMatch(/[^\P{Cc}\n]/u);
   });
 
   it("shows how many ids Steam left unanswered, if any", () => {
