@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { AppRecord, Section } from "../catalog/app-record.ts";
 import { type CatalogSummary, catalogSummary } from "../catalog/list-views.ts";
 import type { Backoff } from "../process/backoff.ts";
-import type { Database } from "./database.ts";
+import type { Database, SqlDatabase } from "./database.ts";
 import type { DatabaseRetry } from "./retry.ts";
 
 /**
@@ -51,6 +51,8 @@ export interface CatalogStore {
   nameCategories(names: ReadonlyMap<number, string>): Promise<void>;
   /** Counts keys of app infos that the extractor does not read. May be repeated with the same request id. */
   countKeys(counts: KeyCounts): Promise<KeyCountReply>;
+  /** Makes the space of dead rows of the sync state reusable; over PostgREST nothing, where autovacuum alone does. */
+  vacuumSyncState(): Promise<void>;
   failing(max: number): Promise<FailingApp[]>;
   summary(): Promise<CatalogSummary>;
 }
@@ -324,7 +326,7 @@ function createCaller(db: Database, retry: Pick<DatabaseRetry, "call">) {
 }
 
 /** The store over one database; `retry` retries calls that fail for a transient reason. */
-export function createCatalogStore(db: Database, retry: Pick<DatabaseRetry, "call">): CatalogStore {
+export function createCatalogStore(db: Database | SqlDatabase, retry: Pick<DatabaseRetry, "call">): CatalogStore {
   const rpc = createCaller(db, retry);
   return {
     state: () => rpc(catalogState, "pics_state"),
@@ -406,6 +408,9 @@ export function createCatalogStore(db: Database, retry: Pick<DatabaseRetry, "cal
         change_number: changeNumber,
       }),
     backlog: () => rpc(backlog, "pics_backlog"),
+    async vacuumSyncState() {
+      if ("vacuum" in db) await db.vacuum(["sync_status", "pics_claims", "pics_replies"]);
+    },
     report: (request) => rpc(workerReports, "report_worker", request),
     forget: (workerId) => rpc(nothing, "forget_worker", { id: workerId }),
     unnamedTags: (after, max) => rpc(ids, "pics_unnamed_tags", { after, max }),

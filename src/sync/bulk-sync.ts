@@ -4,6 +4,7 @@ import { SteamError } from "../process/errors.ts";
 import type { Metadata } from "../steam/port.ts";
 import type { BatchDeps } from "./apply-batch.ts";
 import { type BulkTracker, createBulkTracker } from "./bulk-tracker.ts";
+import { createBulkVacuum } from "./bulk-vacuum.ts";
 import { nameLabels } from "./label-names.ts";
 import type { BulkProgress, BulkSummary } from "./progress.ts";
 import { retrySteam } from "./retry-steam.ts";
@@ -57,6 +58,7 @@ const minSilentApps = 20;
 export function createBulkSync(options: BulkSyncOptions): BulkSync {
   const stopping = new AbortController();
   const tracker = createBulkTracker(options.appids?.length ?? null);
+  const vacuum = createBulkVacuum(options);
   const pool = createWorkerPool({
     ...options,
     onOutcome(claimed, outcome) {
@@ -64,6 +66,7 @@ export function createBulkSync(options: BulkSyncOptions): BulkSync {
         claimed.map(({ appid }) => appid),
         outcome,
       );
+      vacuum.settled(claimed.length);
       if (outcome.lease_lost === 0) return;
       options.logger.warn({ apps: outcome.lease_lost }, "the lease had expired; these apps are fetched again");
     },
@@ -78,6 +81,8 @@ export function createBulkSync(options: BulkSyncOptions): BulkSync {
         stopping.abort(error);
         await pool.stop();
         throw error;
+      } finally {
+        await vacuum.idle();
       }
       return summarise(options, tracker, (performance.now() - startedAt) / 1_000);
     },

@@ -7,7 +7,7 @@ create temporary table tables_made as
 select name
 from unnest(array[
   'sync_status', 'pics_sync_state', 'pics_gaps', 'pics_access_tokens', 'pics_replies', 'leader_leases', 'workers', 'app_changes',
-  'steam_keys'
+  'steam_keys', 'pics_claims'
 ]) as name
 where to_regclass('public.' || name) is null;
 
@@ -15,26 +15,28 @@ where to_regclass('public.' || name) is null;
 
 create table if not exists public.sync_status (appid integer primary key);
 
+-- Columns of eight bytes first, then four, one, and what is null after a success: no padding between them.
 alter table public.sync_status
+  add column if not exists attempts integer not null default 0,
   add column if not exists last_pics_sync timestamptz,
   add column if not exists pics_change_number bigint,
   add column if not exists pics_pending_change bigint,
   add column if not exists pending_since timestamptz,
-  add column if not exists missing_token boolean not null default false,
+  add column if not exists last_steamspy_sync timestamptz,
   add column if not exists extractor_version integer,
+  add column if not exists missing_token boolean not null default false,
   add column if not exists needs_token boolean not null default false,
-  add column if not exists attempts integer not null default 0,
-  add column if not exists last_error text,
-  add column if not exists next_attempt_at timestamptz,
-  add column if not exists lease_id uuid,
   add column if not exists lease_until timestamptz,
   add column if not exists lease_change bigint,
+  add column if not exists lease_id uuid,
+  add column if not exists next_attempt_at timestamptz,
   add column if not exists unknown_since timestamptz,
   add column if not exists unknown_at timestamptz,
-  add column if not exists last_steamspy_sync timestamptz;
+  add column if not exists last_error text;
 
--- A row is updated several times between being announced and being stored; free space on its page allows HOT updates.
-alter table public.sync_status set (fillfactor = 70);
+-- Free space on a row's page lets a claim be a HOT update. More of it would cost more bytes than it saves in index entries: during a first
+-- load, when all rows of a page are claimed at once, dead rows are vacuumed every few thousand apps (src/sync/bulk-vacuum.ts).
+alter table public.sync_status set (fillfactor = 95, autovacuum_vacuum_scale_factor = 0.05);
 
 -- Loosens an older application's table. Its foreign key to `apps` is dropped, because an app is announced and claimed before it is stored;
 -- NOT NULL is dropped where null means "never"; `last_error` loses its length limit.
@@ -76,8 +78,9 @@ begin
 end
 $$;
 
-create index if not exists sync_status_pending on public.sync_status (pending_since, appid) where pics_pending_change is not null;
-create index if not exists sync_status_leases on public.sync_status (lease_id) where lease_id is not null;
+-- Apps that are marked together have one pending_since, so that their entries deduplicate. No index holds a column that a claim or its
+-- release changes: both are HOT updates (pics_claims finds the rows of a lease).
+create index if not exists sync_status_pending on public.sync_status (pending_since) where pics_pending_change is not null;
 create index if not exists sync_status_unknown on public.sync_status (unknown_at) where unknown_at is not null;
 create index if not exists sync_status_unconfirmed on public.sync_status (appid) where unknown_since is not null;
 
@@ -132,6 +135,13 @@ create table if not exists public.pics_access_tokens (
   check ((access_token is null) <> (denied_at is null))
 );
 comment on table public.pics_access_tokens is 'Access tokens that Steam granted (unsigned 64-bit, as text), and when it denied one.';
+
+create table if not exists public.pics_claims (
+  lease_id uuid primary key,
+  appids integer[] not null,
+  lease_until timestamptz not null
+);
+comment on table public.pics_claims is 'Apps that each claim took, so that the rows of a lease are found by appid; sync_status says which it still holds.';
 
 create table if not exists public.pics_replies (
   request_id uuid primary key,

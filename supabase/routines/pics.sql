@@ -176,6 +176,31 @@ $$;
 
 ------------------------------------------------------------------------------------------------------------- claiming
 
+-- Appids that a claim holds or held: those of its row in pics_claims whose row of sync_status still has its lease. An index on
+-- sync_status.lease_id would keep every claim from being a HOT update, and its entries would have to be written and vacuumed.
+create or replace function public.pics_claimed(this_lease uuid) returns integer[]
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select array(
+    select s.appid::integer from public.sync_status s
+    where s.lease_id = this_lease and s.appid = any ((select c.appids from public.pics_claims c where c.lease_id = this_lease)::integer[])
+    order by s.appid
+  );
+$$;
+
+-- Keeps which apps a claim took, and deletes what lapsed claims left: at most ten rows, since each call adds one.
+create or replace function public.pics_keep_claim(this_lease uuid, taken integer[], until timestamptz) returns void
+language sql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+  delete from public.pics_claims where lease_id in (
+    select lease_id from public.pics_claims where lease_until < clock_timestamp() - interval '1 minute' limit 10 for update skip locked
+  );
+  insert into public.pics_claims as c (lease_id, appids, lease_until) values (this_lease, taken, until)
+  on conflict (lease_id) do update set appids = excluded.appids, lease_until = excluded.lease_until;
+$$;
+
 -- Claims pending apps under a lease.
 --   request  {"lease_id": uuid, "max": apps, "lease_seconds": n, "appids": [only these] or absent,
 --             "max_attempts": skip apps that failed this often, or absent}
@@ -189,6 +214,8 @@ $$;
 create or replace function public.pics_claim(request jsonb) returns jsonb
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
+-- As for pics_mark: no plan that was made while the tables were empty.
+set plan_cache_mode = force_custom_plan
 as $$
 declare
   this_lease constant uuid := (request ->> 'lease_id')::uuid;
@@ -199,6 +226,7 @@ declare
   now_at constant timestamptz := clock_timestamp();
   worker_died constant text := 'the worker that fetched it died, or lost its lease, before it was done';
   retried integer;
+  held integer[];
   claimed jsonb;
   waiting integer;
   due_in double precision;
@@ -210,24 +238,28 @@ begin
   -- Replay: a repeat that comes while the first call still runs waits for it and finds its claim.
   perform pg_advisory_xact_lock(hashtextextended(this_lease::text, 0));
 
-  if not exists (select from public.sync_status where lease_id = this_lease and lease_until > now_at) then
+  held := public.pics_claimed(this_lease);
+  if not exists (select from public.sync_status where appid = any (held) and lease_until > now_at) then
     -- Apps that have not failed since they were marked.
     with free as (
       select appid from public.sync_status
       where pics_pending_change is not null and (lease_until is null or lease_until <= now_at)
         and (attempts <= 1 and next_attempt_at is null or attempts = 0 and next_attempt_at <= now_at)
         and (only_these is null or appid in (select unnest(only_these)))
-      order by pending_since, appid
+      order by pending_since
       limit max_apps
       for update skip locked
+    ), taken as (
+      update public.sync_status s
+      set lease_id = this_lease, lease_until = now_at + lease_length, lease_change = s.pics_pending_change, attempts = s.attempts + 1,
+        last_error = case when s.lease_id is null then s.last_error else worker_died end
+      from free where s.appid = free.appid
+      returning s.appid
     )
-    update public.sync_status s
-    set lease_id = this_lease, lease_until = now_at + lease_length, lease_change = s.pics_pending_change, attempts = s.attempts + 1,
-      last_error = case when s.lease_id is null then s.last_error else worker_died end
-    from free where s.appid = free.appid;
+    select array_agg(appid) into held from taken;
 
     -- Else retries: apps with as many failures as the one whose backoff ended first.
-    if not found then
+    if held is null then
       select attempts into retried from public.sync_status
       where pics_pending_change is not null and attempts between 1 and max_attempts - 1 and coalesce(next_attempt_at, now_at) <= now_at
         and (lease_until is null or lease_until <= now_at) and (only_these is null or appid in (select unnest(only_these)))
@@ -241,13 +273,20 @@ begin
         order by next_attempt_at nulls first, appid
         limit greatest(1, max_apps / (4 ^ least(retried, 10))::integer)
         for update skip locked
+      ), taken as (
+        -- The next claim, should this worker die too, waits for the lease, and from the third death on twice as long each time.
+        update public.sync_status s
+        set lease_id = this_lease, lease_until = now_at + lease_length, lease_change = s.pics_pending_change, attempts = s.attempts + 1,
+          next_attempt_at = now_at + lease_length * 2 ^ least(s.attempts - 2, 6),
+          last_error = case when s.lease_id is null then s.last_error else worker_died end
+        from free where s.appid = free.appid
+        returning s.appid
       )
-      -- The next claim, should this worker die too, waits for the lease, and from the third death on twice as long each time.
-      update public.sync_status s
-      set lease_id = this_lease, lease_until = now_at + lease_length, lease_change = s.pics_pending_change, attempts = s.attempts + 1,
-        next_attempt_at = now_at + lease_length * 2 ^ least(s.attempts - 2, 6),
-        last_error = case when s.lease_id is null then s.last_error else worker_died end
-      from free where s.appid = free.appid;
+      select array_agg(appid) into held from taken;
+    end if;
+
+    if held is not null then
+      perform public.pics_keep_claim(this_lease, held, now_at + lease_length);
     end if;
   end if;
 
@@ -262,7 +301,7 @@ begin
   into claimed
   from public.sync_status s
   left join public.pics_access_tokens t on t.appid = s.appid
-  where s.lease_id = this_lease and s.lease_until > now_at;
+  where s.appid = any (held) and s.lease_id = this_lease and s.lease_until > now_at;
 
   if claimed is null then
     select count(*) filter (where s.attempts > 0 or coalesce(s.next_attempt_at, now_at) <= now_at),
@@ -285,14 +324,19 @@ $$;
 create or replace function public.pics_renew(request jsonb) returns jsonb
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
+-- As for pics_mark: no plan that was made while the tables were empty.
+set plan_cache_mode = force_custom_plan
 as $$
 declare
+  this_lease constant uuid := (request ->> 'lease_id')::uuid;
+  held constant integer[] := public.pics_claimed(this_lease);
+  until constant timestamptz := clock_timestamp() + make_interval(secs => (request ->> 'lease_seconds')::double precision);
   renewed integer;
 begin
-  update public.sync_status
-  set lease_until = clock_timestamp() + make_interval(secs => (request ->> 'lease_seconds')::double precision)
-  where lease_id = (request ->> 'lease_id')::uuid and lease_until > clock_timestamp();
+  update public.sync_status set lease_until = until
+  where appid = any (held) and lease_id = this_lease and lease_until > clock_timestamp();
   get diagnostics renewed = row_count;
+  update public.pics_claims set lease_until = until where lease_id = this_lease and renewed > 0;
   return jsonb_build_object('renewed', renewed);
 end
 $$;
@@ -302,17 +346,22 @@ $$;
 create or replace function public.pics_release(request jsonb) returns jsonb
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
+-- As for pics_mark: no plan that was made while the tables were empty.
+set plan_cache_mode = force_custom_plan
 as $$
 declare
+  this_lease constant uuid := (request ->> 'lease_id')::uuid;
   is_counted constant boolean := coalesce((request ->> 'is_counted')::boolean, true);
+  held constant integer[] := public.pics_claimed(this_lease);
   released integer;
 begin
   update public.sync_status set
     attempts = case when is_counted then greatest(attempts - 1, 0) else attempts end,
     next_attempt_at = case when is_counted and next_attempt_at is not null then least(next_attempt_at, clock_timestamp()) else next_attempt_at end,
     lease_id = null, lease_until = null, lease_change = null
-  where lease_id = (request ->> 'lease_id')::uuid;
+  where appid = any (held) and lease_id = this_lease;
   get diagnostics released = row_count;
+  delete from public.pics_claims where lease_id = this_lease;
   return jsonb_build_object('released', released);
 end
 $$;
@@ -328,6 +377,8 @@ $$;
 create or replace function public.pics_claim_kept(request jsonb) returns jsonb
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
+-- As for pics_mark: no plan that was made while the tables were empty.
+set plan_cache_mode = force_custom_plan
 as $$
 declare
   this_lease constant uuid := (request ->> 'lease_id')::uuid;
@@ -335,12 +386,15 @@ declare
   first_after constant integer := (request ->> 'after')::integer;
   left_out constant integer[] := array(select jsonb_array_elements_text(request -> 'except')::integer);
   now_at constant timestamptz := clock_timestamp();
+  lease_end constant timestamptz := now_at + make_interval(secs => (request ->> 'lease_seconds')::double precision);
+  held integer[];
   claimed jsonb;
 begin
   -- As in pics_claim: a repeat waits for the first call.
   perform pg_advisory_xact_lock(hashtextextended(this_lease::text, 0));
 
-  if not exists (select from public.sync_status where lease_id = this_lease and lease_until > now_at) then
+  held := public.pics_claimed(this_lease);
+  if not exists (select from public.sync_status where appid = any (held) and lease_until > now_at) then
     with free as (
       select s.appid from public.sync_status s
       join public.app_info i on i.appid = s.appid and i.change_number = s.pics_change_number
@@ -349,11 +403,15 @@ begin
       order by s.appid
       limit (request ->> 'max')::integer
       for update of s skip locked
+    ), taken as (
+      update public.sync_status s set lease_id = this_lease, lease_until = lease_end, lease_change = s.pics_change_number
+      from free where s.appid = free.appid
+      returning s.appid
     )
-    update public.sync_status s
-    set lease_id = this_lease, lease_until = now_at + make_interval(secs => (request ->> 'lease_seconds')::double precision),
-      lease_change = s.pics_change_number
-    from free where s.appid = free.appid;
+    select array_agg(appid) into held from taken;
+    if held is not null then
+      perform public.pics_keep_claim(this_lease, held, lease_end);
+    end if;
   end if;
 
   select jsonb_agg(jsonb_build_object(
@@ -361,7 +419,7 @@ begin
     ) order by s.appid)
   into claimed
   from public.sync_status s join public.app_info i on i.appid = s.appid
-  where s.lease_id = this_lease and s.lease_until > now_at;
+  where s.appid = any (held) and s.lease_id = this_lease and s.lease_until > now_at;
 
   return jsonb_build_object(
     'apps', coalesce(claimed, '[]'),
@@ -1137,6 +1195,7 @@ as $$
 declare
   this_request constant uuid := (request ->> 'request_id')::uuid;
   this_reply jsonb := public.pics_replay(this_request);
+  this_lease constant uuid := (request ->> 'lease_id')::uuid;
   this_version constant integer := coalesce((request ->> 'extractor_version')::integer, 1);
   is_reextract constant boolean := coalesce((request ->> 'is_reextract')::boolean, false);
   has_history constant boolean := coalesce((request ->> 'history')::boolean, true);
@@ -1190,6 +1249,7 @@ begin
     perform public.pics_settle_unknown(unknown, coalesce((request ->> 'accept_unknown')::boolean, false));
   end if;
   perform public.pics_settle_unconfirmed(verdicts);
+  delete from public.pics_claims where lease_id = this_lease and public.pics_claimed(this_lease) = '{}';
 
   -- History, second half: what differs now.
   if compared <> '{}' then

@@ -14,6 +14,7 @@ const privateTables = [
   "pics_access_tokens",
   "leader_leases",
   "pics_replies",
+  "pics_claims",
   "workers",
   "steam_keys",
   "collector_state",
