@@ -5,7 +5,7 @@ import { type CatalogReader, createCatalogReader, readConcurrency } from "../db/
 import { type Backlog, type CatalogStore, createCatalogStore } from "../db/catalog-store.ts";
 import type { Database, SqlDatabase } from "../db/database.ts";
 import { createLeaderLease, type LeaderLease, type LeaderRole } from "../db/leader-lease.ts";
-import { vacuumDaily } from "../db/maintenance.ts";
+import { runMaintenance } from "../db/maintenance.ts";
 import { withErrorMetrics } from "../db/observe.ts";
 import { openDatabase, prepareSchema } from "../db/open.ts";
 import { createReserve } from "../db/quota.ts";
@@ -125,7 +125,7 @@ export async function openApp(context: Context, options: AppOptions): Promise<Ap
     open.heartbeat = heartbeat;
     lifecycle.onShutdown("heartbeat", () => heartbeat.stop());
     void heartbeat.run();
-    void vacuumDaily(db, logger, lifecycle.signal);
+    void runMaintenance({ db, store, logger, historyDays: config.historyDays, signal: lifecycle.signal });
   }
   return {
     ...context,

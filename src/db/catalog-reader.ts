@@ -129,6 +129,8 @@ export interface ChangePage {
   last_id: number;
   /** More rows follow in the direction of the query. */
   has_more: boolean;
+  /** Absent unless changes between the query's start and this page are deleted for their age: all up to this id. */
+  deleted_up_to?: number;
 }
 
 export interface CompanyQuery {

@@ -51,6 +51,8 @@ export interface CatalogStore {
   nameCategories(names: ReadonlyMap<number, string>): Promise<void>;
   /** Counts keys of app infos that the extractor does not read. May be repeated with the same request id. */
   countKeys(counts: KeyCounts): Promise<KeyCountReply>;
+  /** Deletes the oldest changes of the history, at most `max`, as far as they are older than `days`. */
+  trimChanges(request: { days: number; max: number }): Promise<{ deleted: number; has_more: boolean }>;
   /** Makes the space of dead rows of the sync state reusable; over PostgREST nothing, where autovacuum alone does. */
   vacuumSyncState(): Promise<void>;
   failing(max: number): Promise<FailingApp[]>;
@@ -309,6 +311,7 @@ const workerReports = z.array(
 export type WorkerReport = z.infer<typeof workerReports>[number];
 
 const ids = z.array(id);
+const trimReply = z.object({ deleted: z.number(), has_more: z.boolean() });
 const renewed = z.object({ renewed: z.number() });
 /** The reply of a function that returns nothing of use. */
 const nothing = z.unknown().transform(() => {});
@@ -408,6 +411,7 @@ export function createCatalogStore(db: Database | SqlDatabase, retry: Pick<Datab
         change_number: changeNumber,
       }),
     backlog: () => rpc(backlog, "pics_backlog"),
+    trimChanges: (request) => rpc(trimReply, "pics_trim_changes", request),
     async vacuumSyncState() {
       if ("vacuum" in db) await db.vacuum(["sync_status", "pics_claims", "pics_replies"]);
     },

@@ -12,7 +12,7 @@ import { createRecentChanges } from "./recent-changes.ts";
 export interface Feed {
   /**
    * Yields pages of changes after `after`, or from now on when it is null, the oldest first and never empty, until `signal` aborts.
-   * While the database is unreachable it waits; no change is skipped.
+   * While the database is unreachable it waits; no change is skipped. Ends where the changes that come next are deleted for their age.
    */
   follow(after: number | null, signal: AbortSignal): AsyncGenerator<ChangeView[]>;
 }
@@ -54,6 +54,7 @@ export function createFeed({ reader, logger, pollIntervalMs = 500, kept = 2_000 
     const page = await readPage(lastId === null ? { max: 1 } : { after: lastId, max: pageSize });
     if (page === null) return false;
     if (lastId === null) recent.open(page.last_id);
+    else if (page.deleted_up_to !== undefined) recent.clear();
     else recent.append(page.changes, page.last_id);
     if (lastId === null || page.changes.length > 0) arrivals.emit("changes");
     return lastId !== null && page.has_more;
@@ -68,6 +69,7 @@ export function createFeed({ reader, logger, pollIntervalMs = 500, kept = 2_000 
         const news = position === null ? [] : recent.after(position);
         if (position !== null && news === null) {
           const page = await readPage({ after: position, max: pageSize });
+          if (page?.deleted_up_to !== undefined) return;
           if (page !== null) position = page.last_id;
           if (page !== null && page.changes.length > 0) yield page.changes;
           // The database is unreachable, or was for the poller's last attempt.

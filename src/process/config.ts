@@ -74,6 +74,7 @@ const variables = {
   MAX_QUEUE_SIZE: int(1, 1_000_000).prefault("10000"),
   LEASE_SECONDS: seconds(0.1).prefault("90"),
   HISTORY: flag().prefault("on"),
+  HISTORY_DAYS: int(1, 36_500).optional(),
   KEEP_APP_INFO: flag().optional(),
   KEEP_DEPOTS: flag().optional(),
 
@@ -241,6 +242,8 @@ function toConfig(env: z.output<typeof schema>, warnings: readonly string[]) {
     watchdogMs: env.WATCHDOG_SECONDS,
     giveUpAfterMs: env.GIVE_UP_AFTER,
     history: env.HISTORY,
+    /** Changes older than this are deleted; null to keep all. */
+    historyDays: env.HISTORY_DAYS ?? null,
     /** Kept by default, except on a hosted Supabase project: its free plan ends at 500 MB. */
     keep: {
       /** The texts of app info. */

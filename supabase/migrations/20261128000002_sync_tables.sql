@@ -109,12 +109,14 @@ create table if not exists public.pics_sync_state (
   installed_at timestamptz not null default now(),
   updated_at timestamptz not null default now()
 );
+alter table public.pics_sync_state add column if not exists changes_deleted_up_to bigint not null default 0;
 insert into public.pics_sync_state (id) values (1) on conflict do nothing;
 
 comment on table public.pics_sync_state is 'One row: the cursor of the change monitor and the times of the last passes.';
 comment on column public.pics_sync_state.last_change_number is 'Cursor: every change up to this number is marked in sync_status or stored.';
 comment on column public.pics_sync_state.last_verified_at is 'Begin of the last pass that found every stored change number current.';
 comment on column public.pics_sync_state.mass_unknown_at is 'When "unknown" was last not believed, because Steam said it of too many known apps within an hour.';
+comment on column public.pics_sync_state.changes_deleted_up_to is 'Rows of app_changes up to this id are deleted, for their age (HISTORY_DAYS); 0 when none.';
 comment on column public.pics_sync_state.installed_at is 'Rows of sync_status that were synced earlier are another application''s and count as not stored.';
 
 create table if not exists public.pics_gaps (

@@ -1565,6 +1565,36 @@ begin
 end
 $$;
 
+-- Deletes the oldest rows of app_changes, in id order, as far as they are older than some days.
+--   request  {"days": n, "max": rows}
+--   reply    {"deleted": rows, "has_more": whether more may be old enough}
+-- `pics_sync_state.changes_deleted_up_to` moves in the same transaction, so that a consumer that resumes before it is refused instead of
+-- missing changes. Never past the horizon: a change with a lower id may still be committed. Of several calls at once one works.
+create or replace function public.pics_trim_changes(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  max_changes constant integer := (request ->> 'max')::integer;
+  old_before constant timestamptz := now() - make_interval(days => (request ->> 'days')::integer);
+  up_to bigint;
+  deleted integer;
+begin
+  if not pg_try_advisory_xact_lock(hashtextextended('pics_trim_changes', 0)) then
+    return jsonb_build_object('deleted', 0, 'has_more', false);
+  end if;
+  with oldest as (
+    select id, detected_at from public.app_changes where id <= public.pics_changes_horizon() order by id limit max_changes
+  )
+  select coalesce((select min(id) - 1 from oldest where detected_at >= old_before), (select max(id) from oldest)) into up_to;
+
+  delete from public.app_changes where id <= up_to;
+  get diagnostics deleted = row_count;
+  update public.pics_sync_state set changes_deleted_up_to = up_to where id = 1 and deleted > 0;
+  return jsonb_build_object('deleted', deleted, 'has_more', deleted = max_changes);
+end
+$$;
+
 create or replace trigger pics_announce before insert on public.app_changes
 for each statement execute function public.pics_announce_changes();
 
@@ -2610,7 +2640,8 @@ $$;
 --             "after": id, oldest first from there on | "before": id or absent, newest first from there back}
 --   reply    {"changes": [a `ChangeView` of src/catalog/views.ts, …],
 --             "last_id": a consumer that resumes after it misses no change, "has_more": in this direction}
---            or null when the one app is not stored
+--            or null when the one app is not stored. With "deleted_up_to" where changes that the page would hold, or that follow it, are
+--            deleted (pics_trim_changes): those up to that id
 create or replace function public.catalog_changes(request jsonb) returns jsonb
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -2624,6 +2655,7 @@ declare
   before constant bigint := least((request ->> 'before')::bigint, horizon + 1);
   page jsonb;
   has_more boolean;
+  deleted_up_to bigint;
 begin
   if only_appid is not null and not exists (select from public.apps where appid = only_appid) then
     return null;
@@ -2649,11 +2681,16 @@ begin
   into page, has_more
   from numbered c left join public.apps a on a.appid = c.appid;
 
+  -- After the page was read: what was deleted before that is seen here.
+  select s.changes_deleted_up_to into deleted_up_to from public.pics_sync_state s
+  where s.changes_deleted_up_to > 0
+    and (after < s.changes_deleted_up_to or (request ->> 'before')::bigint <= s.changes_deleted_up_to + 1);
+
   return jsonb_build_object(
     'changes', page,
     'last_id', case when after is not null and has_more then (page -> -1 ->> 'id')::bigint else greatest(after, horizon) end,
     'has_more', has_more
-  );
+  ) || case when deleted_up_to is null then '{}' else jsonb_build_object('deleted_up_to', deleted_up_to) end;
 end
 $$;
 

@@ -1558,6 +1558,36 @@ begin
 end
 $$;
 
+-- Deletes the oldest rows of app_changes, in id order, as far as they are older than some days.
+--   request  {"days": n, "max": rows}
+--   reply    {"deleted": rows, "has_more": whether more may be old enough}
+-- `pics_sync_state.changes_deleted_up_to` moves in the same transaction, so that a consumer that resumes before it is refused instead of
+-- missing changes. Never past the horizon: a change with a lower id may still be committed. Of several calls at once one works.
+create or replace function public.pics_trim_changes(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  max_changes constant integer := (request ->> 'max')::integer;
+  old_before constant timestamptz := now() - make_interval(days => (request ->> 'days')::integer);
+  up_to bigint;
+  deleted integer;
+begin
+  if not pg_try_advisory_xact_lock(hashtextextended('pics_trim_changes', 0)) then
+    return jsonb_build_object('deleted', 0, 'has_more', false);
+  end if;
+  with oldest as (
+    select id, detected_at from public.app_changes where id <= public.pics_changes_horizon() order by id limit max_changes
+  )
+  select coalesce((select min(id) - 1 from oldest where detected_at >= old_before), (select max(id) from oldest)) into up_to;
+
+  delete from public.app_changes where id <= up_to;
+  get diagnostics deleted = row_count;
+  update public.pics_sync_state set changes_deleted_up_to = up_to where id = 1 and deleted > 0;
+  return jsonb_build_object('deleted', deleted, 'has_more', deleted = max_changes);
+end
+$$;
+
 create or replace trigger pics_announce before insert on public.app_changes
 for each statement execute function public.pics_announce_changes();
 

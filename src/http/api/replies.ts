@@ -66,4 +66,7 @@ export const faults = {
   429: fault("the rate limit of this address is exceeded; see `Retry-After`"),
   503: fault("the database is unavailable; see `Retry-After`"),
 };
+export const deleted = {
+  410: fault("changes of the page are deleted for their age: read the catalog again, then follow from `last_id`"),
+};
 export const missing = (what: string) => ({ 404: fault(what) });

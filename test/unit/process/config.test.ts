@@ -39,6 +39,7 @@ describe("loadConfig", () => {
       watchdogMs: 600_000,
       giveUpAfterMs: 900_000,
       history: true,
+      historyDays: null,
       keep: { appInfo: true, depots: true },
       unknownConfirmMs: 600_000,
       maxShrink: 0.05,
