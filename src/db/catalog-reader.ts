@@ -30,6 +30,9 @@ import { DatabaseError } from "../process/errors.ts";
 import { type Backlog, type CatalogState, catalogState, type WorkerReport } from "./catalog-store.ts";
 import type { Database } from "./database.ts";
 
+/** Says why an app is not stored. */
+export const typeIsLeftOut = (type: string) => `Steam knows it as ${type}, a type that APP_TYPES leaves out.`;
+
 /**
  * Read side of the catalog, for HTTP and the command line: typed calls of the SQL functions `catalog_…`, where each is
  * described. Reads answer or fail fast: they have short time limits and are not retried, few run concurrently, a full
@@ -41,6 +44,8 @@ import type { Database } from "./database.ts";
 export interface CatalogReader {
   /** Null when no such app is stored. */
   app(appid: number): Promise<AppView | null>;
+  /** Type of an app that is not stored because APP_TYPES leaves it out; else null. */
+  skippedType(appid: number): Promise<string | null>;
   /** Apps that match all filters; or, as `unknown`, the relation filter whose value does not exist. */
   apps(query: AppQuery): Promise<AppPage | { unknown: UnknownValue }>;
   /** Names of the catalog that resemble the value of a filter, nearest length first: candidates for "did you mean". */
@@ -217,6 +222,7 @@ export function createCatalogReader(
       const app = await read<AppView | null>("catalog_app", { appid });
       return app && inOrder(appView, { ...app, assets: assetUrls(appid, app.assets) });
     },
+    skippedType: (appid) => read<string | null>("pics_skipped_type", { appid }),
     async apps(query) {
       const page = await read<AppPage | { unknown: UnknownValue }>("catalog_apps", query);
       return "unknown" in page ? page : { ...page, apps: inOrder(appSummaries, page.apps) };

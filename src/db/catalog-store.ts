@@ -16,6 +16,8 @@ export interface CatalogStore {
   beginBulk(request: BulkBeginRequest): Promise<BulkBegin>;
   finishBulk(request: { startedAt: string }): Promise<void>;
   mark(request: MarkRequest): Promise<MarkReply>;
+  /** Marks apps, at most `max`, that were left out for their type and that are wanted now. */
+  markSkipped(request: { types: AppTypes; max: number }): Promise<{ marked: number; has_more: boolean }>;
   storedAppids(after: number, max: number): Promise<number[]>;
   /** Which of these apps are stored and known to Steam. */
   knownAmong(appids: readonly number[]): Promise<number[]>;
@@ -82,6 +84,8 @@ export const catalogState = z.object({
   failing: z.number(),
   /** Stored and known apps of which Steam says "unknown", without a second answer so far. */
   unconfirmed: z.number(),
+  /** Apps that are not stored because APP_TYPES leaves their type out. */
+  skipped: z.number().default(0),
   /** When "unknown" was last not believed, because Steam said it of too many apps. */
   mass_unknown_at: time.nullable(),
   unread_keys: unreadKeys,
@@ -102,11 +106,15 @@ const bulkBegin = z.object({
 });
 export type BulkBegin = z.infer<typeof bulkBegin>;
 
+/** The only types of which new apps are stored, in lower case; null or absent for all. */
+export type AppTypes = readonly string[] | null | undefined;
+
 export interface MarkRequest {
   apps: readonly { appid: number; changeNumber: number }[];
   unknown: readonly number[];
   /** Mark every listed app, also those that are current. */
   full: boolean;
+  types?: AppTypes;
 }
 const markReply = z.object({ known: z.number(), marked: z.number(), now: time });
 export type MarkReply = z.infer<typeof markReply>;
@@ -169,6 +177,8 @@ const outdatedApps = z.object({
   /** With a kept text of the stored change number. */
   kept: z.number(),
   not_kept: z.number(),
+  /** Not stored, for their type. */
+  skipped: z.number(),
 });
 export type OutdatedApps = z.infer<typeof outdatedApps>;
 
@@ -209,6 +219,7 @@ export interface ApplyRequest {
   unknownRule: UnknownRule;
   /** Record each field that changes on an app that was stored before. */
   history: boolean;
+  types?: AppTypes;
 }
 
 /** When "unknown" is believed about an app that is stored and known. */
@@ -223,6 +234,8 @@ export interface UnknownRule {
 
 const applyReply = z.object({
   stored: z.number(),
+  /** Not stored, for their type. */
+  skipped: z.number(),
   stale: z.number(),
   unknown: z.number(),
   unconfirmed: z.number(),
@@ -311,6 +324,7 @@ const workerReports = z.array(
 export type WorkerReport = z.infer<typeof workerReports>[number];
 
 const ids = z.array(id);
+const skippedReply = z.object({ marked: z.number(), has_more: z.boolean() });
 const trimReply = z.object({ deleted: z.number(), has_more: z.boolean() });
 const renewed = z.object({ renewed: z.number() });
 /** The reply of a function that returns nothing of use. */
@@ -335,8 +349,9 @@ export function createCatalogStore(db: Database | SqlDatabase, retry: Pick<Datab
     state: () => rpc(catalogState, "pics_state"),
     beginBulk: ({ changeNumber, appids }) => rpc(bulkBegin, "pics_begin_bulk", { change_number: changeNumber, appids }),
     finishBulk: ({ startedAt }) => rpc(nothing, "pics_finish_bulk", { started_at: startedAt }),
-    mark: ({ apps, unknown, full }) =>
-      rpc(markReply, "pics_mark", { apps: apps.map((app) => [app.appid, app.changeNumber]), unknown, full }),
+    mark: ({ apps, unknown, full, types }) =>
+      rpc(markReply, "pics_mark", { apps: apps.map((app) => [app.appid, app.changeNumber]), unknown, full, types }),
+    markSkipped: (request) => rpc(skippedReply, "pics_mark_skipped", request),
     storedAppids: (after, max) => rpc(ids, "pics_stored_appids", { after, max }),
     knownAmong: (appids) => rpc(ids, "pics_known_among", { appids }),
     claim: ({ leaseId, max, leaseMs, appids, maxAttempts }) =>
@@ -372,6 +387,7 @@ export function createCatalogStore(db: Database | SqlDatabase, retry: Pick<Datab
       appBackoff,
       unknownRule,
       history,
+      types,
     }) =>
       rpc(
         applyReply,
@@ -391,6 +407,7 @@ export function createCatalogStore(db: Database | SqlDatabase, retry: Pick<Datab
           max_shrink: unknownRule.maxShrink,
           accept_unknown: unknownRule.acceptUnknown,
           history,
+          types,
         },
         { splittable: apps.length > 0 },
       ),

@@ -6,6 +6,7 @@ import type { BatchDeps } from "./apply-batch.ts";
 import { type BulkTracker, createBulkTracker } from "./bulk-tracker.ts";
 import { createBulkVacuum } from "./bulk-vacuum.ts";
 import { nameLabels } from "./label-names.ts";
+import { markSkipped } from "./mark-skipped.ts";
 import type { BulkProgress, BulkSummary } from "./progress.ts";
 import { retrySteam } from "./retry-steam.ts";
 import { createSweep, idsPerRequest, type Sweep } from "./sweep.ts";
@@ -129,8 +130,10 @@ async function runPass(pass: Pass): Promise<void> {
 }
 
 /** Stores Steam's current change number, from which a change monitor goes on later, before anything is fetched. */
-async function beginPass({ pics, store, logger, appids }: BulkSyncOptions, signal: AbortSignal): Promise<BulkBegin> {
+async function beginPass(options: BulkSyncOptions, signal: AbortSignal): Promise<BulkBegin> {
+  const { pics, store, logger, appids } = options;
   await pics.ready(signal);
+  if (appids === null) await markSkipped(options, signal);
   const { currentChangeNumber } = await retrySteam(() => pics.changesSince(0, signal), signal);
   const begin = await store.beginBulk({ changeNumber: currentChangeNumber, appids });
   const scope = appids === null ? "everything" : appids.length;
@@ -158,7 +161,7 @@ async function sweepFaultOf(pass: Pass, begin: BulkBegin): Promise<SteamError | 
 }
 
 function createPassSweep({ options, tracker, pool, stopping }: Pass): Sweep {
-  const { pics, store, logger, concurrency, full, sweepBackoff } = options;
+  const { pics, store, logger, concurrency, full, types, sweepBackoff } = options;
   const sweep = createSweep({
     pics,
     knownAmong: store.knownAmong,
@@ -167,7 +170,7 @@ function createPassSweep({ options, tracker, pool, stopping }: Pass): Sweep {
     signal: stopping.signal,
     backoff: sweepBackoff,
     async onWindow(ids: readonly number[], { apps, unknown }: Metadata) {
-      const { marked } = await store.mark({ apps, unknown, full });
+      const { marked } = await store.mark({ apps, unknown, full, types });
       tracker.swept(ids.length, marked);
       tracker.unanswered(sweep.unanswered());
       if (marked > 0) pool.wake();
@@ -222,7 +225,7 @@ async function summarise(
   seconds: number,
 ): Promise<BulkSummary> {
   const [catalog, failed] = await Promise.all([store.summary(), store.failing(failedInSummary)]);
-  const { stored, unknown, unconfirmed, failing, unanswered } = tracker.counts();
+  const { stored, skipped, unknown, unconfirmed, failing, unanswered } = tracker.counts();
   return {
     apps_total: catalog.apps,
     by_type: catalog.by_type,
@@ -230,6 +233,7 @@ async function summarise(
     top_tags: catalog.top_tags,
     requests: pics.status().requests,
     stored,
+    skipped,
     unknown,
     unconfirmed,
     unanswered,

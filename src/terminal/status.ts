@@ -43,6 +43,7 @@ function catalogLines(catalog: CatalogOverview | null, terminal: Terminal, now: 
       ["Pending", `${formatCount(catalog.pending)}${oldest}`],
       ["Failing", formatCount(catalog.failing)],
       ["Unconfirmed", unconfirmed(catalog, now)],
+      ["Not stored", catalog.skipped === 0 ? null : `${formatCount(catalog.skipped)} whose type APP_TYPES leaves out`],
     ],
     terminal,
   );

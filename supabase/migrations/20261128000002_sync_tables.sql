@@ -32,6 +32,7 @@ alter table public.sync_status
   add column if not exists next_attempt_at timestamptz,
   add column if not exists unknown_since timestamptz,
   add column if not exists unknown_at timestamptz,
+  add column if not exists skipped_type text,
   add column if not exists last_error text;
 
 -- Free space on a row's page lets a claim be a HOT update. More of it would cost more bytes than it saves in index entries: during a first
@@ -93,6 +94,7 @@ comment on column public.sync_status.needs_token is 'Steam announced that the wh
 comment on column public.sync_status.attempts is 'Attempts since the last success, counted when the app is claimed; outages do not count.';
 comment on column public.sync_status.lease_id is 'The claim that a worker holds; valid while lease_until lies ahead.';
 comment on column public.sync_status.lease_change is 'Change number that was pending when the lease was taken.';
+comment on column public.sync_status.skipped_type is 'Type of an app that is not stored because APP_TYPES leaves it out; null for all others.';
 comment on column public.sync_status.unknown_since is 'Since when Steam answers that it does not know this app, which it has named before, and that is not believed yet.';
 comment on column public.sync_status.unknown_at is 'When Steam last answered so while the app was stored and known.';
 
@@ -208,7 +210,8 @@ begin
       missing_token boolean,
       was_stored boolean,
       error text,
-      retry_at timestamptz
+      retry_at timestamptz,
+      skipped_type text
     );
   end if;
 end

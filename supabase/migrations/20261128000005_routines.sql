@@ -19,12 +19,51 @@ as $$ select '20261128000005' $$;
 
 ------------------------------------------------------------------------------------------------------------- marking
 
+-- Whether apps of a type are stored. request {"types": [type, …] or null or absent for all}
+create or replace function public.pics_is_wanted(type text, request jsonb) returns boolean
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(jsonb_typeof(request -> 'types'), 'null') = 'null' or request -> 'types' ? type;
+$$;
+
+-- Marks apps that were left out for their type and that are wanted now.
+--   request  {"types": as for pics_apply, "max": apps}; reply {"marked": apps, "has_more"}
+create or replace function public.pics_mark_skipped(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  max_apps constant integer := (request ->> 'max')::integer;
+  marked integer;
+begin
+  with wanted as (
+    select appid from public.sync_status
+    where skipped_type is not null and pics_pending_change is null and public.pics_is_wanted(skipped_type, request)
+    order by appid limit max_apps for update skip locked
+  )
+  update public.sync_status s set pics_pending_change = s.pics_change_number, pending_since = now()
+  from wanted where s.appid = wanted.appid;
+  get diagnostics marked = row_count;
+  return jsonb_build_object('marked', marked, 'has_more', marked = max_apps);
+end
+$$;
+
+-- Type of an app that is not stored because APP_TYPES leaves it out; else null. request {"appid"}
+create or replace function public.pics_skipped_type(request jsonb) returns jsonb
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select to_jsonb(skipped_type) from public.sync_status where appid = (request ->> 'appid')::integer;
+$$;
+
 -- Marks apps as pending where Steam's change number differs from the stored one.
---   request  {"apps": [[appid, change_number], …], "unknown": [appid, …], "full": false}
+--   request  {"apps": [[appid, change_number], …], "unknown": [appid, …], "full": false, "types": as for pics_apply}
 --   reply    {"known": apps named, "marked": apps now pending, "now": the database's time}
 -- `full` marks every named app. An unknown app is marked when it is stored and believed known: fetching it decides. Rows that
 -- another application synced before this one was installed count as not stored. An app of which Steam withheld a part is asked for
--- again a day after its token was denied. Marks only grow, so a repeat is harmless.
+-- again a day after its token was denied. An app whose type was left out is current, unless its type is wanted now. Marks only grow, so a
+-- repeat is harmless.
 create or replace function public.pics_mark(request jsonb) returns jsonb
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -48,9 +87,10 @@ begin
     left join public.apps a on a.appid = announced.appid
     left join public.pics_access_tokens t on t.appid = announced.appid and s.missing_token
     where case when announced.is_known then
-      is_full or s.pics_change_number is null or s.pics_change_number < announced.change or a.is_known is not true
+      is_full or s.pics_change_number is null or s.pics_change_number < announced.change
+        or case when s.skipped_type is null then a.is_known is not true else public.pics_is_wanted(s.skipped_type, request) end
         or coalesce(s.last_pics_sync, '-infinity') < (select installed_at from public.pics_sync_state)
-        or s.missing_token and coalesce(t.denied_at, s.last_pics_sync) < now() - interval '1 day'
+        or s.missing_token and s.skipped_type is null and coalesce(t.denied_at, s.last_pics_sync) < now() - interval '1 day'
     else
       a.is_known and s.pics_pending_change is null
     end
@@ -440,7 +480,7 @@ end
 $$;
 
 -- Apps that an older version of the extractor read. request {"extractor_version": the current one}
---   reply {"kept": with a text of the stored change number, "not_kept": without}
+--   reply {"kept": with a text of the stored change number, "not_kept": without, "skipped": not stored, for their type}
 create or replace function public.pics_outdated(request jsonb) returns jsonb
 language sql stable
 set search_path = pg_catalog, pg_temp
@@ -450,9 +490,15 @@ as $$
       select from public.app_info i where i.appid = s.appid and i.change_number = s.pics_change_number
     ) as is_kept
     from public.sync_status s
-    where s.pics_change_number is not null and coalesce(s.extractor_version, 1) < (request ->> 'extractor_version')::integer
+    where s.pics_change_number is not null and s.skipped_type is null
+      and coalesce(s.extractor_version, 1) < (request ->> 'extractor_version')::integer
   )
-  select jsonb_build_object('kept', count(*) filter (where is_kept), 'not_kept', count(*) filter (where not is_kept)) from outdated;
+  select jsonb_build_object(
+    'kept', count(*) filter (where is_kept),
+    'not_kept', count(*) filter (where not is_kept),
+    'skipped', (select count(*) from public.sync_status where skipped_type is not null)
+  )
+  from outdated;
 $$;
 
 ---------------------------------------------------------------------------------------------------- writing of records
@@ -963,6 +1009,8 @@ $$;
 --   stale        a newer record is stored: this one is skipped
 --   unknown      Steam does not know the app, and that is believed
 --   unconfirmed  Steam says that it does not know the app, which it has named before: all stays as it is, and Steam is asked again
+--   skipped      the app is not stored, and its type is none of `types`: only its change number and type are kept. An app that is stored
+--                stays and is kept current, whatever its type
 --   withheld     Steam shows nothing of an app that is stored with more, and says so: as unconfirmed, after a day, when its token may be
 --                requested again
 --   failed       fetching or writing it failed, or the answer cannot be true: it is retried
@@ -1000,21 +1048,24 @@ begin
 
   return array(
     with answered as (
-      select 'fetched' as answer, appid, change_number, missing_token, coalesce(partial, false) as is_partial, lacks, null as error
+      select 'fetched' as answer, appid, change_number, missing_token, coalesce(partial, false) as is_partial, lacks, type, null as error
       from jsonb_to_recordset(request -> 'apps') as p(
-        appid integer, change_number bigint, missing_token boolean, partial boolean, lacks text[]
+        appid integer, change_number bigint, missing_token boolean, partial boolean, lacks text[], type text
       )
       union all
-      select 'unknown', id, null, null, null, null, null from unnest(said_unknown) as id
+      select 'unknown', id, null, null, null, null, null, null from unnest(said_unknown) as id
       union all
-      select 'failed', appid, null, null, null, null, error from jsonb_to_recordset(request -> 'failed') as f(appid integer, error text)
+      select 'failed', appid, null, null, null, null, null, error from jsonb_to_recordset(request -> 'failed') as f(appid integer, error text)
     ), held as (
       -- Rows that another application synced before this one was installed count as not stored (as in pics_mark).
-      select appid, attempts, lease_change, pics_change_number, unknown_since,
-        pics_change_number is not null and coalesce(last_pics_sync >= installed, false) as was_stored
+      select appid, attempts, lease_change, pics_change_number, unknown_since, skipped_type,
+        pics_change_number is not null and skipped_type is null and coalesce(last_pics_sync >= installed, false) as was_stored
       from public.sync_status where appid = any (held_appids)
     ), compared as (
       select answered.*, held.attempts, held.lease_change, held.pics_change_number, held.unknown_since, held.was_stored,
+        held.skipped_type is not null as was_skipped,
+        -- A payload without the section that tells the type says nothing new of an app that was left out.
+        coalesce(answered.type, held.skipped_type) as known_type,
         held.appid is not null as is_held, coalesce(has.name, false) as has_name, coalesce(has.build, false) as has_build
       from answered
       left join held on held.appid = answered.appid
@@ -1031,9 +1082,10 @@ begin
           when not is_held then 'lease_lost'
           when answer = 'unknown' then case when appid = any (unconfirmed) then 'unconfirmed' else 'unknown' end
           when answer = 'failed' then 'failed'
-          when was_stored and change_number < pics_change_number then 'stale'
+          when (was_stored or was_skipped) and change_number < pics_change_number then 'stale'
           when is_partial and cardinality(lacks) = 3 and has_name then 'withheld'
           when doubted.doubt is not null and not accept_all then 'failed'
+          when not was_stored and known_type is not null and not public.pics_is_wanted(known_type, request) then 'skipped'
           else 'stored'
         end as verdict,
         -- Older than what was claimed: stored all the same, and asked for again.
@@ -1056,7 +1108,8 @@ begin
         when verdict = 'withheld' then now_at + interval '1 day'
         -- The claim has counted this attempt.
         when is_behind or verdict = 'failed' then now_at + public.pics_backoff(attempts - 1, retry_seconds, retry_max_seconds)
-      end
+      end,
+      case when verdict = 'skipped' then known_type end
     )::public.pics_verdict
     from judged
   );
@@ -1070,10 +1123,11 @@ language sql volatile
 set search_path = pg_catalog, pg_temp
 as $$
   update public.sync_status s set
-    pics_change_number = case when v.verdict = 'stored' then v.change_number else s.pics_change_number end,
-    last_pics_sync = case when v.verdict = 'stored' then now() else s.last_pics_sync end,
-    missing_token = case v.verdict when 'stored' then v.missing_token else s.missing_token or v.verdict = 'withheld' end,
-    extractor_version = case when v.verdict = 'stored' then $2 else s.extractor_version end,
+    pics_change_number = case when v.is_read then v.change_number else s.pics_change_number end,
+    last_pics_sync = case when v.is_read then now() else s.last_pics_sync end,
+    missing_token = case when v.is_read then v.missing_token else s.missing_token or v.verdict = 'withheld' end,
+    extractor_version = case when v.is_read then $2 else s.extractor_version end,
+    skipped_type = case when v.is_read then v.skipped_type else s.skipped_type end,
     pics_pending_change = case when v.is_done and v.change_number >= s.pics_pending_change then null else s.pics_pending_change end,
     pending_since = case when v.is_done and v.change_number >= s.pics_pending_change then null else s.pending_since end,
     -- A mark that was set meanwhile may have reset them.
@@ -1083,8 +1137,10 @@ as $$
     next_attempt_at = v.retry_at,
     last_error = v.error,
     lease_id = null, lease_until = null, lease_change = null
-  from (select v.*, v.verdict in ('stored', 'stale') as is_done from unnest(verdicts) v) v
-  where s.appid = v.appid and v.verdict in ('stored', 'stale', 'withheld', 'failed');
+  from (
+    select v.*, v.verdict in ('stored', 'skipped') as is_read, v.verdict in ('stored', 'skipped', 'stale') as is_done from unnest(verdicts) v
+  ) v
+  where s.appid = v.appid and v.verdict in ('stored', 'skipped', 'stale', 'withheld', 'failed');
 $$;
 
 -- Releases the lease of apps that were read again from their kept texts. Steam was not asked: marks, attempts and times stay as they are.
@@ -1100,7 +1156,7 @@ as $$
 $$;
 
 -- Settles the marks of apps that Steam does not know, and releases their lease. It takes effect only if nothing newer has been announced
--- since the claim; an app that was never stored leaves no row. The change number stays that of what is stored.
+-- since the claim; an app that is not stored leaves no row. The change number stays that of what is stored.
 create or replace function public.pics_settle_unknown(appids integer[], accept_all boolean) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -1112,7 +1168,7 @@ begin
   where appid = any (gone) and is_known;
 
   delete from public.sync_status s
-  where s.appid = any (gone) and s.last_pics_sync is null and not exists (select from public.apps a where a.appid = s.appid);
+  where s.appid = any (gone) and (s.last_pics_sync is null or s.skipped_type is not null) and not exists (select from public.apps a where a.appid = s.appid);
 
   update public.sync_status set
     last_pics_sync = now(), pics_pending_change = null, pending_since = null, attempts = 0, next_attempt_at = null, last_error = null,
@@ -1185,13 +1241,14 @@ $$;
 --             "apps": [{"change_number", "missing_token", … an AppRecord, "info": see pics_keep_info}, …],
 --             "extractor_version": that made the records (default 1),
 --             "is_reextract": whether they were made from kept texts, so that Steam said nothing new (default false),
+--             "types": the only types of which new apps are stored (APP_TYPES), null or absent for all,
 --             "unknown": [appid, …], "failed": [{"appid", "error"}, …],
 --             "tokens": [{"appid", "access_token": text or null when denied}, …],
 --             "retry_seconds": delay after a first failure, "retry_max_seconds": its limit,
 --             "unknown_confirm_seconds": between a first and a second "unknown" about an app, "max_shrink": share of the known
 --             apps, "accept_unknown": whether an operator confirms what Steam says now,
 --             "history": whether app_changes gets a row for each field that changes on an app that was stored before, and for each new app}
---   reply    {"stored", "stale", "unknown", "unconfirmed", "withheld", "failed", "lease_lost"}: numbers of apps (see pics_verdicts),
+--   reply    {"stored", "skipped", "stale", "unknown", "unconfirmed", "withheld", "failed", "lease_lost"}: numbers of apps (see pics_verdicts),
 --            "doubted": [{"appid", "error"}, …] of answers that cannot be true, among the failed,
 --            "mass_unknown": whether "unknown" is not believed, because it is said of too many}
 -- Idempotent: the same request_id again returns the first reply and does nothing.
@@ -1269,6 +1326,7 @@ begin
   return public.pics_keep_reply(this_request, (
     select jsonb_build_object(
       'stored', count(*) filter (where verdict = 'stored'),
+      'skipped', count(*) filter (where verdict = 'skipped'),
       'stale', count(*) filter (where verdict = 'stale'),
       'unknown', count(*) filter (where verdict = 'unknown'),
       'unconfirmed', count(*) filter (where verdict = 'unconfirmed'),
@@ -2529,6 +2587,7 @@ as $$
       select count(*) from public.sync_status where pics_pending_change is not null and attempts > 0 and next_attempt_at is not null
     ),
     'unconfirmed', (select count(*) from public.sync_status where pics_pending_change is not null and unknown_since is not null),
+    'skipped', (select count(*) from public.sync_status where skipped_type is not null),
     'unread_keys', public.pics_unread_keys()
   )
   from public.pics_sync_state state where id = 1;

@@ -38,6 +38,7 @@ as $$
       select count(*) from public.sync_status where pics_pending_change is not null and attempts > 0 and next_attempt_at is not null
     ),
     'unconfirmed', (select count(*) from public.sync_status where pics_pending_change is not null and unknown_since is not null),
+    'skipped', (select count(*) from public.sync_status where skipped_type is not null),
     'unread_keys', public.pics_unread_keys()
   )
   from public.pics_sync_state state where id = 1;

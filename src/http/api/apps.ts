@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import type { AppSort } from "../../catalog/list-views.ts";
 import { appView } from "../../catalog/views.ts";
-import { type AppQuery, appRelations } from "../../db/catalog-reader.ts";
+import { type AppQuery, appRelations, typeIsLeftOut } from "../../db/catalog-reader.ts";
 import { Problem } from "../problem.ts";
 import { appKeys, decodeCursor, encodeCursor } from "./cursor.ts";
 import { appFilters, appidPath, noParameters, words } from "./parameters.ts";
@@ -44,13 +44,15 @@ export function registerApps(scope: ApiScope, { catalog }: ApiDeps): void {
         response: { 200: appView, ...missing("the app is not stored"), ...faults },
       },
     },
-    async ({ params: { appid } }) => (await catalog().app(appid)) ?? notStored(appid),
+    async ({ params: { appid } }) =>
+      (await catalog().app(appid)) ?? notStored(appid, await catalog().skippedType(appid)),
   );
 }
 
 /** @throws {Problem} 404, always. */
-export function notStored(appid: number): never {
-  throw new Problem(404, `App ${appid} is not stored.`);
+export function notStored(appid: number, skippedType: string | null = null): never {
+  const why = skippedType === null ? "" : ` ${typeIsLeftOut(skippedType)}`;
+  throw new Problem(404, `App ${appid} is not stored.${why}`);
 }
 
 function toAppQuery(query: z.output<typeof appFilters>): AppQuery {

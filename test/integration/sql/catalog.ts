@@ -66,9 +66,11 @@ export interface ApplyOptions {
   confirmSeconds?: number;
   maxShrink?: number;
   acceptUnknown?: boolean;
+  types?: string[] | null;
 }
 export interface Applied {
   stored: number;
+  skipped: number;
   stale: number;
   unknown: number;
   unconfirmed: number;
@@ -87,6 +89,7 @@ export function forEachSqlDatabase(name: string, tests: Parameters<typeof forEac
 /** A reply of `pics_apply` in which everything not named is 0, empty or false. */
 export const applied = (counts: Partial<Applied>): Applied => ({
   stored: 0,
+  skipped: 0,
   stale: 0,
   unknown: 0,
   unconfirmed: 0,
@@ -159,6 +162,7 @@ export function catalogOf(opened: () => TestDatabase): Catalog {
         unknown_confirm_seconds: options.confirmSeconds ?? 600,
         max_shrink: options.maxShrink ?? 0.05,
         accept_unknown: options.acceptUnknown ?? false,
+        types: options.types ?? null,
       }),
     async store(...records) {
       const appids = records.map(({ appid }) => appid);

@@ -17,6 +17,7 @@ const catalog = {
   pending: 0,
   failing: 0,
   unconfirmed: 0,
+  skipped: 0,
   mass_unknown_at: null,
   unread_keys: { count: 0, new_count: 0, new: [] },
   lag_seconds: null,
@@ -31,6 +32,7 @@ async function examine(status: Partial<StatusDocument>, broken?: () => Promise<n
     name: "the folder ./data, read through process 7 on box",
     db: null,
     app: async () => null,
+    whyNotStored: async () => null,
     status: async () =>
       asked++ > 0 && broken ? await broken() : { catalog, failing_apps: [], workers: [], ...status },
     async close() {

@@ -38,6 +38,7 @@ describe("loadConfig", () => {
       reconnectMaxDelayMs: 300_000,
       watchdogMs: 600_000,
       giveUpAfterMs: 900_000,
+      appTypes: null,
       history: true,
       historyDays: null,
       keep: { appInfo: true, depots: true },

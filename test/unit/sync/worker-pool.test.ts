@@ -39,6 +39,7 @@ function setUp(overrides: Partial<WorkerPoolOptions> = {}) {
       unconfirmed: 0,
       withheld: 0,
       failed: 0,
+      skipped: 0,
       lease_lost: 0,
       doubted: [],
       mass_unknown: false,

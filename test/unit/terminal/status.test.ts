@@ -12,6 +12,7 @@ const catalog = {
   pending: 12,
   failing: 3,
   unconfirmed: 0,
+  skipped: 0,
   mass_unknown_at: null,
   unread_keys: { count: 0, new_count: 0, new: [] },
   lag_seconds: 14.4,
