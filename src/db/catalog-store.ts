@@ -55,6 +55,8 @@ export interface CatalogStore {
   countKeys(counts: KeyCounts): Promise<KeyCountReply>;
   /** Deletes the oldest changes of the history, at most `max`, as far as they are older than `days`. */
   trimChanges(request: { days: number; max: number }): Promise<{ deleted: number; has_more: boolean }>;
+  /** Keeps today's size of the database, from which its growth a day is computed. */
+  recordSize(): Promise<void>;
   /** Makes the space of dead rows of the sync state reusable; over PostgREST nothing, where autovacuum alone does. */
   vacuumSyncState(): Promise<void>;
   failing(max: number): Promise<FailingApp[]>;
@@ -74,6 +76,17 @@ const unreadKeys = z.object({
 /** Keys of Steam's app info that the extractor does not read. */
 export type UnreadKeys = z.infer<typeof unreadKeys>;
 
+const databaseSize = z.object({
+  /** Of all tables of the service, with their indexes. */
+  bytes: z.number(),
+  /** The largest first. */
+  tables: z.array(z.object({ name: z.string(), bytes: z.number() })),
+  /** In bytes, since about a day ago; null while that is not known. */
+  growth_per_day: z.number().nullable(),
+});
+
+export type DatabaseSize = z.infer<typeof databaseSize>;
+
 export const catalogState = z.object({
   last_change_number: z.number().nullable(),
   bulk_started_at: time.nullable(),
@@ -89,6 +102,7 @@ export const catalogState = z.object({
   /** When "unknown" was last not believed, because Steam said it of too many apps. */
   mass_unknown_at: time.nullable(),
   unread_keys: unreadKeys,
+  size: databaseSize.nullable().default(null),
 });
 export type CatalogState = z.infer<typeof catalogState>;
 
@@ -429,6 +443,7 @@ export function createCatalogStore(db: Database | SqlDatabase, retry: Pick<Datab
       }),
     backlog: () => rpc(backlog, "pics_backlog"),
     trimChanges: (request) => rpc(trimReply, "pics_trim_changes", request),
+    recordSize: () => rpc(nothing, "pics_record_size"),
     async vacuumSyncState() {
       if ("vacuum" in db) await db.vacuum(["sync_status", "pics_claims", "pics_replies"]);
     },

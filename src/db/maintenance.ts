@@ -3,10 +3,10 @@ import { sleep } from "../process/time.ts";
 import type { CatalogStore } from "./catalog-store.ts";
 import type { Database, SqlDatabase } from "./database.ts";
 
-/** Upkeep of the database beside the work: deletes old changes every hour, and vacuums the embedded database once a day. */
+/** Upkeep of the database beside the work: deletes old changes and keeps its size every hour, and vacuums the embedded database once a day. */
 export interface MaintenanceDeps {
   db: Database | SqlDatabase;
-  store: Pick<CatalogStore, "trimChanges">;
+  store: Pick<CatalogStore, "trimChanges" | "recordSize">;
   logger: Logger;
   /** Changes older than this are deleted; null to keep all. */
   historyDays: number | null;
@@ -21,13 +21,14 @@ const batchSize = 2_000;
 
 /** Runs until `signal` aborts. A failure is logged; the next attempt follows an interval later. */
 export async function runMaintenance(deps: MaintenanceDeps): Promise<void> {
-  const { db, logger, signal, intervalMs = hourMs } = deps;
+  const { db, store, logger, signal, intervalMs = hourMs } = deps;
   const attempt = (what: string, work: () => Promise<void>) =>
     work().catch((error: unknown) => {
       if (!signal.aborted) logger.warn({ err: error }, `${what} failed; it is tried again later`);
     });
   for (let hour = 0; !signal.aborted; hour++) {
     await attempt("deleting old changes", () => trimHistory(deps));
+    await attempt("recording the size of the database", () => store.recordSize());
     if (hour > 0 && hour % hoursBetweenVacuums === 0) {
       await attempt("vacuuming the embedded database", () => vacuum(db));
     }

@@ -70,6 +70,17 @@ const readings: readonly Reading[] = [
     help: "Apps that are not stored because APP_TYPES leaves their type out",
     read: ({ catalog }) => catalog?.skipped,
   },
+  {
+    name: "database_table_bytes",
+    help: "Bytes of a table of the service with its indexes",
+    labels: ["table"],
+    read: ({ catalog }) => (catalog?.size?.tables ?? []).map(({ name, bytes }) => [{ table: name }, bytes]),
+  },
+  {
+    name: "database_growth_bytes_per_day",
+    help: "Growth of all tables of the service since about a day ago; absent until it is known",
+    read: ({ catalog }) => catalog?.size?.growth_per_day,
+  },
   { name: "pics_failing_apps", help: "Apps in backoff after a failure", read: ({ monitor }) => monitor?.failing },
   {
     name: "pics_unconfirmed_apps",

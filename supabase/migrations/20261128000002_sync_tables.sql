@@ -7,7 +7,7 @@ create temporary table tables_made as
 select name
 from unnest(array[
   'sync_status', 'pics_sync_state', 'pics_gaps', 'pics_access_tokens', 'pics_replies', 'leader_leases', 'workers', 'app_changes',
-  'steam_keys', 'pics_claims'
+  'steam_keys', 'pics_claims', 'pics_sizes'
 ]) as name
 where to_regclass('public.' || name) is null;
 
@@ -154,6 +154,13 @@ create table if not exists public.pics_replies (
 );
 create index if not exists pics_replies_by_age on public.pics_replies (created_at);
 comment on table public.pics_replies is 'Replies of writing functions by request id, kept for an hour, so that a repeat is idempotent.';
+
+create table if not exists public.pics_sizes (
+  day date primary key,
+  bytes bigint not null,
+  taken_at timestamptz not null default now()
+);
+comment on table public.pics_sizes is 'Bytes of the service''s tables once a day, for 30 days; from them comes the growth a day in the status.';
 
 create table if not exists public.leader_leases (
   role text primary key,

@@ -1595,6 +1595,55 @@ begin
 end
 $$;
 
+------------------------------------------------------------------------------------------------------------------- size
+
+-- Bytes of the service's tables, with their indexes and what is stored out of line.
+--   reply {"bytes", "tables": [{"name", "bytes"}, …] the largest first, "growth_per_day": bytes, since the newest row of pics_sizes that is
+--          at least 20 hours old; null without one}
+create or replace function public.pics_size() returns jsonb
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  with tables as (
+    select name, pg_total_relation_size(to_regclass(format('public.%I', name))) as bytes
+    from unnest(array[
+      'apps', 'steam_tags', 'steam_genres', 'steam_categories', 'franchises', 'developers', 'publishers', 'app_steam_tags',
+      'app_genres', 'app_categories', 'app_franchises', 'app_developers', 'app_publishers', 'app_dlc', 'app_steam_deck',
+      'app_branches', 'app_depots', 'app_depot_manifests', 'app_info', 'sync_status', 'pics_sync_state', 'pics_gaps',
+      'pics_access_tokens', 'pics_claims', 'pics_replies', 'leader_leases', 'workers', 'app_changes', 'steam_keys',
+      'game_metadata', 'collector_state', 'app_list_entries', 'web_api_usage', 'ImportedGame', 'Game', 'LibraryItem', 'Genre',
+      'Platform', 'GameGenre', 'GamePlatform', 'igdb_answers', 'web_tokens', 'pics_sizes'
+    ]) as name
+    where to_regclass(format('public.%I', name)) is not null
+  ), total as (
+    select sum(bytes)::bigint as bytes, jsonb_agg(jsonb_build_object('name', name, 'bytes', bytes) order by bytes desc, name) as tables from tables
+  )
+  select jsonb_build_object(
+    'bytes', total.bytes,
+    'tables', total.tables,
+    'growth_per_day', (
+      select round((total.bytes - s.bytes) / (extract(epoch from now() - s.taken_at) / 86400))::bigint
+      from public.pics_sizes s where s.taken_at <= now() - interval '20 hours' order by s.day desc limit 1
+    )
+  )
+  from total;
+$$;
+
+-- Keeps today's size, once, and 30 days of them. reply {"bytes"}
+create or replace function public.pics_record_size() returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+declare
+  now_bytes constant bigint := (public.pics_size() ->> 'bytes')::bigint;
+begin
+  insert into public.pics_sizes (day, bytes) values (current_date, now_bytes) on conflict do nothing;
+  delete from public.pics_sizes where day < current_date - 30;
+  return jsonb_build_object('bytes', now_bytes);
+end
+$$;
+
 -------------------------------------------------------------------------------------------------------------- history
 -- Ids of app_changes are given out before their transactions commit, so a consumer that resumes after the last id it saw could miss a
 -- lower one that commits later. Therefore every transaction publishes, before it takes its first id, the last id that was given out: as a

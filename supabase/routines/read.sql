@@ -39,7 +39,8 @@ as $$
     ),
     'unconfirmed', (select count(*) from public.sync_status where pics_pending_change is not null and unknown_since is not null),
     'skipped', (select count(*) from public.sync_status where skipped_type is not null),
-    'unread_keys', public.pics_unread_keys()
+    'unread_keys', public.pics_unread_keys(),
+    'size', public.pics_size()
   )
   from public.pics_sync_state state where id = 1;
 $$;

@@ -15,6 +15,7 @@ const privateTables = [
   "leader_leases",
   "pics_replies",
   "pics_claims",
+  "pics_sizes",
   "workers",
   "steam_keys",
   "collector_state",

@@ -104,7 +104,7 @@ export const applied = (counts: Partial<Applied>): Applied => ({
 export const emptyTables = `do $$ begin
   delete from apps; delete from sync_status; delete from developers; delete from publishers; delete from franchises;
   delete from steam_tags; delete from steam_genres where name is null; delete from steam_categories where name is null;
-  delete from pics_replies; delete from pics_claims; delete from pics_access_tokens; delete from app_changes; delete from steam_keys;
+  delete from pics_replies; delete from pics_claims; delete from pics_sizes; delete from pics_access_tokens; delete from app_changes; delete from steam_keys;
   delete from pics_sync_state; insert into pics_sync_state (id) values (1);
   delete from game_metadata; delete from app_list_entries; delete from web_api_usage;
   delete from leader_leases; delete from collector_state; insert into collector_state (id) values (1);

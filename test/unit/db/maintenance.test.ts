@@ -9,6 +9,7 @@ function changes(old: number) {
   return {
     requests,
     left: () => old,
+    recordSize: async () => {},
     async trimChanges({ days, max }: { days: number; max: number }) {
       requests.push(days);
       if (requests.length === 2) throw new Error("the connection is lost");

@@ -18,6 +18,7 @@ const catalog = {
   failing: 0,
   unconfirmed: 0,
   skipped: 0,
+  size: { bytes: 412_300_000, tables: [{ name: "apps", bytes: 412_300_000 }], growth_per_day: 1_250_000 },
   mass_unknown_at: null,
   unread_keys: { count: 0, new_count: 0, new: [] },
   lag_seconds: null,

@@ -57,6 +57,7 @@ const catalog = {
   failing: 0,
   unconfirmed: 0,
   skipped: 3,
+  size: { bytes: 412_300_000, tables: [{ name: "apps", bytes: 412_300_000 }], growth_per_day: 1_250_000 },
   mass_unknown_at: null,
   lag_seconds: null,
 };
