@@ -40,8 +40,11 @@ export async function benchQuietDay(seconds = 90): Promise<QuietDayBench> {
   stack.defer(async () => void (await Promise.all(services.map((service) => service.stop()))));
   const rows: QuietDayBench["rows"] = [];
   for (const workers of [1, 8]) {
-    while (services.length < workers) services.push(startService({ steam, database, env }));
-    await Promise.all(services.map((service) => service.until("/health", ({ status }) => status === "ok")));
+    while (services.length < workers) {
+      const service = startService({ steam, database, env });
+      services.push(service);
+      await service.until("/health", ({ status }) => status === "ok");
+    }
     await delay(settleMs);
     const before = await countersOf(client, services);
     await delay(seconds * 1_000);
