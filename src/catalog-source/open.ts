@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { createCatalogReader } from "../db/catalog-reader.ts";
+import { createCatalogReader, typeIsLeftOut } from "../db/catalog-reader.ts";
 import { overviewOf } from "../db/catalog-store.ts";
 import { hasDatabase } from "../db/data-folder.ts";
 import { openDatabase } from "../db/open.ts";
@@ -57,6 +57,10 @@ async function readDatabase({ database, keep, logger }: SourceOptions): Promise<
       if (app === null) return null;
       const areKept = keep.depots || (depots ?? []).length > 0;
       return { app, branches: branches ?? [], depots: areKept ? (depots ?? []) : null };
+    },
+    async whyNotStored(appid) {
+      const type = await reader.skippedType(appid);
+      return type === null ? null : typeIsLeftOut(type);
     },
     async status() {
       const [state, backlog, workers] = await Promise.all([reader.state(), reader.backlog(), reader.workers()]);

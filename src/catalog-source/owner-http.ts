@@ -11,6 +11,7 @@ import type { CatalogSource } from "./port.ts";
 const timeoutMs = 10_000;
 
 const branchList = z.object({ data: z.array(branchView) });
+const notFound = z.object({ detail: z.string() });
 const depotList = z.object({ data: z.array(depotView) });
 const statusReply = z.looseObject({
   mode: z.string(),
@@ -85,6 +86,11 @@ export function openOwnerSource(
         `${ownerName} owns ${dataDir} and serves no API (API=off), so its database cannot be read. ` +
           "Start it with API=on, or stop it and try again.",
       );
+    },
+
+    async whyNotStored(appid) {
+      const reply = notFound.safeParse((await request(`/v1/apps/${appid}`)).body);
+      return /APP_TYPES/.test(reply.data?.detail ?? "") ? (reply.data?.detail ?? null) : null;
     },
 
     async status() {

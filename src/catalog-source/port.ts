@@ -14,6 +14,8 @@ export interface CatalogSource {
   readonly db: Database | SqlDatabase | null;
   /** Null when the app is not stored. */
   app(appid: number): Promise<StoredApp | null>;
+  /** Why an app is not stored, as a sentence, where it is known. */
+  whyNotStored(appid: number): Promise<string | null>;
   status(): Promise<StatusDocument>;
   close(): Promise<void>;
 }

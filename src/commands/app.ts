@@ -5,11 +5,11 @@ import { type CatalogReader, createCatalogReader, readConcurrency } from "../db/
 import { type Backlog, type CatalogStore, createCatalogStore } from "../db/catalog-store.ts";
 import type { Database, SqlDatabase } from "../db/database.ts";
 import { createLeaderLease, type LeaderLease, type LeaderRole } from "../db/leader-lease.ts";
+import { runMaintenance } from "../db/maintenance.ts";
 import { withErrorMetrics } from "../db/observe.ts";
 import { openDatabase, prepareSchema } from "../db/open.ts";
 import { createReserve } from "../db/quota.ts";
 import { createDatabaseRetry, type DatabaseRetry } from "../db/retry.ts";
-import { vacuumDaily } from "../db/vacuum.ts";
 import type { ServerOptions } from "../http/deps.ts";
 import { buildServer } from "../http/server.ts";
 import type { LibraryProgress } from "../library/progress.ts";
@@ -131,7 +131,7 @@ export async function openApp(context: Context, options: AppOptions): Promise<Ap
     open.heartbeat = heartbeat;
     lifecycle.onShutdown("heartbeat", () => heartbeat.stop());
     void heartbeat.run();
-    void vacuumDaily(db, logger, lifecycle.signal);
+    void runMaintenance({ db, store, logger, historyDays: config.historyDays, signal: lifecycle.signal });
   }
   return {
     ...context,

@@ -1,4 +1,4 @@
-import { vacuum } from "../db/vacuum.ts";
+import { vacuum } from "../db/maintenance.ts";
 import { type Backoff, backoffMs } from "../process/backoff.ts";
 import type { Config } from "../process/config.ts";
 import { SteamError } from "../process/errors.ts";

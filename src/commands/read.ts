@@ -80,7 +80,9 @@ async function app({ appid, json }: { appid: number; json: boolean }, context: C
   const source = await open(context);
   const found = await source.app(appid);
   if (found === null) {
-    throw new NotFoundError(`App ${appid} is not stored in ${source.name}; \`fetch ${appid}\` asks Steam.`);
+    const why = await source.whyNotStored(appid);
+    const reason = why === null ? "" : ` ${why}`;
+    throw new NotFoundError(`App ${appid} is not stored in ${source.name}; \`fetch ${appid}\` asks Steam.${reason}`);
   }
   return json
     ? asJson({ ...found.app, branches: found.branches, depots: found.depots })
@@ -109,7 +111,9 @@ async function storedSide(appid: number, context: Context): Promise<StoredSide> 
   try {
     const source = await open(context);
     const found = await source.app(appid);
-    return { stored: found, note: found === null ? `not stored in ${source.name}` : null };
+    if (found !== null) return { stored: found, note: null };
+    const why = await source.whyNotStored(appid);
+    return { stored: null, note: `not stored in ${source.name}${why === null ? "" : `. ${why}`}` };
   } catch (error) {
     const kinds = [ConfigError, DatabaseError, DataDirInUseError, NotFoundError];
     if (!kinds.some((kind) => error instanceof kind)) throw error;

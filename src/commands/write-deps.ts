@@ -22,6 +22,7 @@ export function writeDeps(app: App, { acceptUnknown }: { acceptUnknown: boolean 
     logger,
     upsertBatchSize: config.bulk.upsertBatchSize,
     history: config.history,
+    types: config.appTypes,
     keep: config.keep,
     unknownRule: { confirmMs: unknownConfirmMs, maxShrink, acceptUnknown },
     observe: {

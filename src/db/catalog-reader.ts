@@ -31,6 +31,9 @@ import type { Database } from "./database.ts";
 import { createReadQueue, type ReadClient } from "./read-queue.ts";
 import { withTimeout } from "./timeout.ts";
 
+/** Says why an app is not stored. */
+export const typeIsLeftOut = (type: string) => `Steam knows it as ${type}, a type that APP_TYPES leaves out.`;
+
 /**
  * Read side of the catalog, for HTTP and the command line: typed calls of the SQL functions `catalog_…`, where each is
  * described. Reads answer or fail fast: they have one time budget for waiting and running and are not retried, few run
@@ -49,6 +52,8 @@ export interface CatalogReader {
   for(request: ClientRequest): CatalogReader;
   /** Null when no such app is stored. */
   app(appid: number): Promise<AppView | null>;
+  /** Type of an app that is not stored because APP_TYPES leaves it out; else null. */
+  skippedType(appid: number): Promise<string | null>;
   /** Apps that match all filters; or, as `unknown`, the relation filter whose value does not exist. */
   apps(query: AppQuery): Promise<AppPage | { unknown: UnknownValue }>;
   /** Names of the catalog that resemble the value of a filter, nearest length first: candidates for "did you mean". */
@@ -139,6 +144,8 @@ export interface ChangePage {
   last_id: number;
   /** More rows follow in the direction of the query. */
   has_more: boolean;
+  /** Absent unless changes between the query's start and this page are deleted for their age: all up to this id. */
+  deleted_up_to?: number;
 }
 
 export interface CompanyQuery {
@@ -280,6 +287,7 @@ function readsOf(read: Read, count: Count): Omit<CatalogReader, "for"> {
       const app = await read<AppView | null>("catalog_app", { appid });
       return app && inOrder(appView, { ...app, assets: assetUrls(appid, app.assets) });
     },
+    skippedType: (appid) => read<string | null>("pics_skipped_type", { appid }),
     async apps(query) {
       const page = await read<AppPage | { unknown: UnknownValue }>("catalog_apps", query);
       return "unknown" in page ? page : { ...page, apps: inOrder(appSummaries, page.apps) };

@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { AppRecord, Section } from "../catalog/app-record.ts";
 import { type CatalogSummary, catalogSummary } from "../catalog/list-views.ts";
 import type { Backoff } from "../process/backoff.ts";
-import type { Database } from "./database.ts";
+import type { Database, SqlDatabase } from "./database.ts";
 import type { DatabaseRetry } from "./retry.ts";
 
 /**
@@ -16,6 +16,8 @@ export interface CatalogStore {
   beginBulk(request: BulkBeginRequest): Promise<BulkBegin>;
   finishBulk(request: { startedAt: string }): Promise<void>;
   mark(request: MarkRequest): Promise<MarkReply>;
+  /** Marks apps, at most `max`, that were left out for their type and that are wanted now. */
+  markSkipped(request: { types: AppTypes; max: number }): Promise<{ marked: number; has_more: boolean }>;
   storedAppids(after: number, max: number): Promise<number[]>;
   /** Which of these apps are stored and known to Steam. */
   knownAmong(appids: readonly number[]): Promise<number[]>;
@@ -51,6 +53,12 @@ export interface CatalogStore {
   nameCategories(names: ReadonlyMap<number, string>): Promise<void>;
   /** Counts keys of app infos that the extractor does not read. May be repeated with the same request id. */
   countKeys(counts: KeyCounts): Promise<KeyCountReply>;
+  /** Deletes the oldest changes of the history, at most `max`, as far as they are older than `days`. */
+  trimChanges(request: { days: number; max: number }): Promise<{ deleted: number; has_more: boolean }>;
+  /** Keeps today's size of the database, from which its growth a day is computed. */
+  recordSize(): Promise<void>;
+  /** Makes the space of dead rows of the sync state reusable; over PostgREST nothing, where autovacuum alone does. */
+  vacuumSyncState(): Promise<void>;
   failing(max: number): Promise<FailingApp[]>;
   summary(): Promise<CatalogSummary>;
 }
@@ -68,6 +76,17 @@ const unreadKeys = z.object({
 /** Keys of Steam's app info that the extractor does not read. */
 export type UnreadKeys = z.infer<typeof unreadKeys>;
 
+const databaseSize = z.object({
+  /** Of all tables of the service, with their indexes. */
+  bytes: z.number(),
+  /** The largest first. */
+  tables: z.array(z.object({ name: z.string(), bytes: z.number() })),
+  /** In bytes, since about a day ago; null while that is not known. */
+  growth_per_day: z.number().nullable(),
+});
+
+export type DatabaseSize = z.infer<typeof databaseSize>;
+
 export const catalogState = z.object({
   last_change_number: z.number().nullable(),
   bulk_started_at: time.nullable(),
@@ -78,9 +97,12 @@ export const catalogState = z.object({
   failing: z.number(),
   /** Stored and known apps of which Steam says "unknown", without a second answer so far. */
   unconfirmed: z.number(),
+  /** Apps that are not stored because APP_TYPES leaves their type out. */
+  skipped: z.number().default(0),
   /** When "unknown" was last not believed, because Steam said it of too many apps. */
   mass_unknown_at: time.nullable(),
   unread_keys: unreadKeys,
+  size: databaseSize.nullable().default(null),
 });
 export type CatalogState = z.infer<typeof catalogState>;
 
@@ -98,11 +120,15 @@ const bulkBegin = z.object({
 });
 export type BulkBegin = z.infer<typeof bulkBegin>;
 
+/** The only types of which new apps are stored, in lower case; null or absent for all. */
+export type AppTypes = readonly string[] | null | undefined;
+
 export interface MarkRequest {
   apps: readonly { appid: number; changeNumber: number }[];
   unknown: readonly number[];
   /** Mark every listed app, also those that are current. */
   full: boolean;
+  types?: AppTypes;
 }
 const markReply = z.object({ known: z.number(), marked: z.number(), now: time });
 export type MarkReply = z.infer<typeof markReply>;
@@ -165,6 +191,8 @@ const outdatedApps = z.object({
   /** With a kept text of the stored change number. */
   kept: z.number(),
   not_kept: z.number(),
+  /** Not stored, for their type. */
+  skipped: z.number(),
 });
 export type OutdatedApps = z.infer<typeof outdatedApps>;
 
@@ -205,6 +233,7 @@ export interface ApplyRequest {
   unknownRule: UnknownRule;
   /** Record each field that changes on an app that was stored before. */
   history: boolean;
+  types?: AppTypes;
 }
 
 /** When "unknown" is believed about an app that is stored and known. */
@@ -219,6 +248,8 @@ export interface UnknownRule {
 
 const applyReply = z.object({
   stored: z.number(),
+  /** Not stored, for their type. */
+  skipped: z.number(),
   stale: z.number(),
   unknown: z.number(),
   unconfirmed: z.number(),
@@ -307,6 +338,8 @@ const workerReports = z.array(
 export type WorkerReport = z.infer<typeof workerReports>[number];
 
 const ids = z.array(id);
+const skippedReply = z.object({ marked: z.number(), has_more: z.boolean() });
+const trimReply = z.object({ deleted: z.number(), has_more: z.boolean() });
 const renewed = z.object({ renewed: z.number() });
 /** The reply of a function that returns nothing of use. */
 const nothing = z.unknown().transform(() => {});
@@ -324,14 +357,15 @@ function createCaller(db: Database, retry: Pick<DatabaseRetry, "call">) {
 }
 
 /** The store over one database; `retry` retries calls that fail for a transient reason. */
-export function createCatalogStore(db: Database, retry: Pick<DatabaseRetry, "call">): CatalogStore {
+export function createCatalogStore(db: Database | SqlDatabase, retry: Pick<DatabaseRetry, "call">): CatalogStore {
   const rpc = createCaller(db, retry);
   return {
     state: () => rpc(catalogState, "pics_state"),
     beginBulk: ({ changeNumber, appids }) => rpc(bulkBegin, "pics_begin_bulk", { change_number: changeNumber, appids }),
     finishBulk: ({ startedAt }) => rpc(nothing, "pics_finish_bulk", { started_at: startedAt }),
-    mark: ({ apps, unknown, full }) =>
-      rpc(markReply, "pics_mark", { apps: apps.map((app) => [app.appid, app.changeNumber]), unknown, full }),
+    mark: ({ apps, unknown, full, types }) =>
+      rpc(markReply, "pics_mark", { apps: apps.map((app) => [app.appid, app.changeNumber]), unknown, full, types }),
+    markSkipped: (request) => rpc(skippedReply, "pics_mark_skipped", request),
     storedAppids: (after, max) => rpc(ids, "pics_stored_appids", { after, max }),
     knownAmong: (appids) => rpc(ids, "pics_known_among", { appids }),
     claim: ({ leaseId, max, leaseMs, appids, maxAttempts }) =>
@@ -367,6 +401,7 @@ export function createCatalogStore(db: Database, retry: Pick<DatabaseRetry, "cal
       appBackoff,
       unknownRule,
       history,
+      types,
     }) =>
       rpc(
         applyReply,
@@ -386,6 +421,7 @@ export function createCatalogStore(db: Database, retry: Pick<DatabaseRetry, "cal
           max_shrink: unknownRule.maxShrink,
           accept_unknown: unknownRule.acceptUnknown,
           history,
+          types,
         },
         { splittable: apps.length > 0 },
       ),
@@ -406,6 +442,11 @@ export function createCatalogStore(db: Database, retry: Pick<DatabaseRetry, "cal
         change_number: changeNumber,
       }),
     backlog: () => rpc(backlog, "pics_backlog"),
+    trimChanges: (request) => rpc(trimReply, "pics_trim_changes", request),
+    recordSize: () => rpc(nothing, "pics_record_size"),
+    async vacuumSyncState() {
+      if ("vacuum" in db) await db.vacuum(["sync_status", "pics_claims", "pics_replies"]);
+    },
     report: (request) => rpc(workerReports, "report_worker", request),
     forget: (workerId) => rpc(nothing, "forget_worker", { id: workerId }),
     unnamedTags: (after, max) => rpc(ids, "pics_unnamed_tags", { after, max }),

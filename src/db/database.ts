@@ -41,4 +41,10 @@ export interface SqlDatabase extends Database {
   query<Row extends object = Record<string, unknown>>(sql: string, params?: unknown[]): Promise<Row[]>;
   /** Runs a script of several statements in one transaction. Throws {@link DatabaseError}. */
   transaction(script: string): Promise<void>;
+  /**
+   * Makes the space of dead rows reusable, without waiting for a table that is being vacuumed already.
+   *
+   * @throws {DatabaseError} as `query`.
+   */
+  vacuum(tables: readonly string[]): Promise<void>;
 }

@@ -13,6 +13,7 @@ import { type SupervisedThread, superviseThread } from "./pglite-supervisor.ts";
 import { lost, type PgliteThread, startPgliteThread } from "./pglite-thread.ts";
 import type { WorkerJob, WorkerSetup } from "./pglite-worker.ts";
 import { withTimeout } from "./timeout.ts";
+import { vacuumStatement } from "./vacuum.ts";
 
 export interface PgliteOptions {
   /** The service's data folder, in which the database has a folder of its own; `memory` keeps nothing on disk. */
@@ -180,6 +181,9 @@ function createDatabase(thread: SupervisedThread, release: () => Promise<void>):
     async transaction(script) {
       // Several statements in one message are one transaction to Postgres.
       await enqueue("transaction", { kind: "script", sql: script }, { timeoutMs: scriptTimeoutMs });
+    },
+    async vacuum(tables) {
+      await enqueue("vacuum", { kind: "query", sql: vacuumStatement(tables), params: [] }, {});
     },
     fault: () => thread.fault(),
     close() {

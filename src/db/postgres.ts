@@ -4,6 +4,7 @@ import type { RpcOptions, SqlDatabase } from "./database.ts";
 import { createPostgresPool, type PostgresOptions, type PostgresPool } from "./postgres-pool.ts";
 import { toDatabaseError } from "./sqlstate.ts";
 import { defaultTimeoutMs, withTimeout } from "./timeout.ts";
+import { vacuumStatement } from "./vacuum.ts";
 
 /** A migration may build indexes over a whole catalog. */
 const scriptTimeoutMs = 600_000;
@@ -38,6 +39,10 @@ export async function openPostgres(options: PostgresOptions): Promise<SqlDatabas
       await run(pool, "transaction", { timeoutMs: scriptTimeoutMs }, (client, timeoutMs) =>
         runScript(client, timeoutMs, script),
       );
+    },
+    async vacuum(tables) {
+      // Without a limit in the server: setting one makes a transaction, in which VACUUM is refused.
+      await run(pool, "vacuum", {}, (client) => client.query(vacuumStatement(tables)));
     },
     close() {
       closing ??= pool.close();

@@ -13,7 +13,7 @@ import { createRecentChanges } from "./recent-changes.ts";
 export interface Feed {
   /**
    * Yields pages of changes after `after`, or from now on when it is null, the oldest first and never empty, until `signal` aborts.
-   * While the database is unreachable it waits; no change is skipped.
+   * While the database is unreachable it waits; no change is skipped. Ends where the changes that come next are deleted for their age.
    *
    * @param client whose reads they are while it catches up from the database; without it, the service's own.
    */
@@ -34,7 +34,7 @@ export interface FeedOptions {
 /** Of the poller, whose changes all subscribers share. */
 const pollSize = 500;
 /** Of one subscriber: what it holds while its client does not read. */
-const pageSize = 50;
+const pageSize = 25;
 /** Pages kept for subscribers that follow the same history a little later. */
 const sharedPages = 20;
 
@@ -65,6 +65,7 @@ export function createFeed({ reader, logger, pollIntervalMs = 500, kept = 2_000 
     const page = await readPage(lastId === null ? { max: 1 } : { after: lastId, max: pollSize });
     if (page === null) return false;
     if (lastId === null) recent.open(page.last_id);
+    else if (page.deleted_up_to !== undefined) recent.clear();
     else recent.append(page.changes, page.last_id);
     if (lastId === null || page.changes.length > 0) arrivals.emit("changes");
     return lastId !== null && page.has_more;
@@ -80,6 +81,7 @@ export function createFeed({ reader, logger, pollIntervalMs = 500, kept = 2_000 
         const news = position === null ? [] : recent.after(position);
         if (position !== null && news === null) {
           const page = await readShared(position, catchUp);
+          if (page?.deleted_up_to !== undefined) return;
           if (page !== null) position = page.last_id;
           if (page !== null && page.changes.length > 0) yield page.changes;
           // The database is unreachable, or was for the poller's last attempt.

@@ -141,6 +141,14 @@ export function domains() {
   });
 }
 
+/** Comma-separated words in lower case, each once. */
+export function words(example: string) {
+  return kind(`must be words such as ${example}, with commas`, (given) => {
+    const list = given.split(",").map((word) => word.trim().toLowerCase());
+    return list.every((word) => /^[a-z][a-z0-9_-]*$/.test(word)) ? [...new Set(list)] : undefined;
+  });
+}
+
 const unitMs: Record<string, number> = { second: 1000, minute: 60_000, hour: 3_600_000, day: 86_400_000 };
 
 export function rateLimit() {

@@ -14,6 +14,7 @@ import {
   rateLimit,
   seconds,
   text,
+  words,
 } from "./config-values.ts";
 import { type Environment, unknownNames } from "./environment.ts";
 import { ConfigError } from "./errors.ts";
@@ -77,7 +78,9 @@ const variables = {
   UPSERT_BATCH_SIZE: int(1, 1000).prefault("500"),
   MAX_QUEUE_SIZE: int(1, 1_000_000).prefault("10000"),
   LEASE_SECONDS: seconds(0.1).prefault("90"),
+  APP_TYPES: words("game,dlc,demo").optional(),
   HISTORY: flag().prefault("on"),
+  HISTORY_DAYS: int(1, 36_500).optional(),
   KEEP_APP_INFO: flag().optional(),
   KEEP_DEPOTS: flag().optional(),
 
@@ -254,7 +257,11 @@ function toConfig(env: z.output<typeof schema>, warnings: readonly string[], tru
     reconnectMaxDelayMs: env.RECONNECT_MAX_DELAY,
     watchdogMs: env.WATCHDOG_SECONDS,
     giveUpAfterMs: env.GIVE_UP_AFTER,
+    /** The only types of which new apps are stored; null for all. */
+    appTypes: env.APP_TYPES ?? null,
     history: env.HISTORY,
+    /** Changes older than this are deleted; null to keep all. */
+    historyDays: env.HISTORY_DAYS ?? null,
     /** Kept by default, except on a hosted Supabase project: its free plan ends at 500 MB. */
     keep: {
       /** The texts of app info. */

@@ -23,7 +23,7 @@ export interface Metrics extends HttpMetrics {
 
 /** Label values known in advance are initialized to 0, so that Prometheus sees their first increase. */
 const steps: readonly BatchStep[] = ["fetch", "extract", "apply"];
-const outcomes = ["stored", "stale", "unknown", "unconfirmed", "withheld", "failed", "lease_lost"] as const;
+const outcomes = ["stored", "skipped", "stale", "unknown", "unconfirmed", "withheld", "failed", "lease_lost"] as const;
 
 export function createMetrics(): Metrics {
   const registry = new Registry();

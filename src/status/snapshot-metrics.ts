@@ -65,6 +65,22 @@ const readings: readonly Reading[] = [
     help: "Apps with a pending change that are not in backoff",
     read: ({ monitor }) => monitor?.pending,
   },
+  {
+    name: "pics_skipped_apps",
+    help: "Apps that are not stored because APP_TYPES leaves their type out",
+    read: ({ catalog }) => catalog?.skipped,
+  },
+  {
+    name: "database_table_bytes",
+    help: "Bytes of a table of the service with its indexes",
+    labels: ["table"],
+    read: ({ catalog }) => (catalog?.size?.tables ?? []).map(({ name, bytes }) => [{ table: name }, bytes]),
+  },
+  {
+    name: "database_growth_bytes_per_day",
+    help: "Growth of all tables of the service since about a day ago; absent until it is known",
+    read: ({ catalog }) => catalog?.size?.growth_per_day,
+  },
   { name: "pics_failing_apps", help: "Apps in backoff after a failure", read: ({ monitor }) => monitor?.failing },
   {
     name: "pics_unconfirmed_apps",
@@ -110,11 +126,14 @@ const readings: readonly Reading[] = [
 
   {
     name: "pics_bulk_apps",
-    help: "Apps of the bulk sync found so far: total, and of these done, failed, unknown, unconfirmed",
+    help: "Apps of the bulk sync found so far: total, and of these done, skipped, failed, unknown, unconfirmed",
     labels: ["state"],
     read: ({ bulk }) =>
       bulk
-        ? (["total", "done", "failed", "unknown", "unconfirmed"] as const).map((state) => [{ state }, bulk[state]])
+        ? (["total", "done", "skipped", "failed", "unknown", "unconfirmed"] as const).map((state) => [
+            { state },
+            bulk[state],
+          ])
         : null,
   },
   {

@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import { extractorVersion } from "../catalog/extract.ts";
-import type { ApplyReply, CatalogStore, ClaimedApp, UnknownRule } from "../db/catalog-store.ts";
+import type { ApplyReply, AppTypes, CatalogStore, ClaimedApp, UnknownRule } from "../db/catalog-store.ts";
 import type { Backoff } from "../process/backoff.ts";
 import { DatabaseError } from "../process/errors.ts";
 import type { Pics } from "../steam/port.ts";
@@ -23,6 +23,8 @@ export interface WriteDeps {
   keep: Keep;
   /** Record each field that changes on an app that was stored before. */
   history: boolean;
+  /** The only types of which new apps are stored; of the others change number and type are kept. Null or absent for all. */
+  types?: AppTypes;
   observe?: BatchObserver;
   /** Counts the keys that the extractor does not read; absent: they are not counted. */
   census?: KeyCensus;
@@ -50,7 +52,16 @@ export interface BatchOutcome extends Omit<ApplyReply, "doubted"> {
   failures: Failure[];
 }
 
-const outcomeCounts = ["stored", "stale", "unknown", "unconfirmed", "withheld", "failed", "lease_lost"] as const;
+const outcomeCounts = [
+  "stored",
+  "skipped",
+  "stale",
+  "unknown",
+  "unconfirmed",
+  "withheld",
+  "failed",
+  "lease_lost",
+] as const;
 
 /**
  * Fetches, extracts and stores claimed apps under their lease.
@@ -78,6 +89,7 @@ export async function storeFetched(
   for (const { appid, error } of batch.failed) deps.logger.warn({ appid, error }, notStored(claim));
   const outcome: BatchOutcome = {
     stored: 0,
+    skipped: 0,
     stale: 0,
     unknown: 0,
     unconfirmed: 0,
@@ -125,10 +137,11 @@ const onlyApps = (apps: ExtractedBatch["apps"]): ExtractedBatch => ({ apps, unkn
  * Writes a part and adds its counts to `outcome`. A part that Postgres rejects or does not finish in time is bisected.
  */
 async function write(deps: WriteDeps, claim: Claim, part: ExtractedBatch, outcome: BatchOutcome): Promise<void> {
-  const { store, logger, appBackoff, unknownRule, history } = deps;
+  const { store, logger, appBackoff, unknownRule, history, types } = deps;
   try {
     const failed = part.failed.map(({ appid, error }) => ({ appid, error }));
-    const reply = await store.apply({ ...claim, ...part, failed, extractorVersion, appBackoff, unknownRule, history });
+    const rules = { appBackoff, unknownRule, history, types };
+    const reply = await store.apply({ ...claim, ...part, ...rules, failed, extractorVersion });
     for (const key of outcomeCounts) outcome[key] += reply[key];
     outcome.mass_unknown ||= reply.mass_unknown;
     outcome.failures.push(...part.failed, ...reply.doubted.map((doubted) => ({ ...doubted, step: "fetch" as const })));

@@ -4,7 +4,9 @@ import { SteamError } from "../process/errors.ts";
 import type { Metadata } from "../steam/port.ts";
 import type { BatchDeps } from "./apply-batch.ts";
 import { type BulkTracker, createBulkTracker } from "./bulk-tracker.ts";
+import { createBulkVacuum } from "./bulk-vacuum.ts";
 import { nameLabels } from "./label-names.ts";
+import { markSkipped } from "./mark-skipped.ts";
 import type { BulkProgress, BulkSummary } from "./progress.ts";
 import { retrySteam } from "./retry-steam.ts";
 import { createSweep, idsPerRequest, type Sweep } from "./sweep.ts";
@@ -57,6 +59,7 @@ const minSilentApps = 20;
 export function createBulkSync(options: BulkSyncOptions): BulkSync {
   const stopping = new AbortController();
   const tracker = createBulkTracker(options.appids?.length ?? null);
+  const vacuum = createBulkVacuum(options);
   const pool = createWorkerPool({
     ...options,
     onOutcome(claimed, outcome) {
@@ -64,6 +67,7 @@ export function createBulkSync(options: BulkSyncOptions): BulkSync {
         claimed.map(({ appid }) => appid),
         outcome,
       );
+      vacuum.settled(claimed.length);
       if (outcome.lease_lost === 0) return;
       options.logger.warn({ apps: outcome.lease_lost }, "the lease had expired; these apps are fetched again");
     },
@@ -78,6 +82,8 @@ export function createBulkSync(options: BulkSyncOptions): BulkSync {
         stopping.abort(error);
         await pool.stop();
         throw error;
+      } finally {
+        await vacuum.idle();
       }
       return summarise(options, tracker, (performance.now() - startedAt) / 1_000);
     },
@@ -124,8 +130,10 @@ async function runPass(pass: Pass): Promise<void> {
 }
 
 /** Stores Steam's current change number, from which a change monitor goes on later, before anything is fetched. */
-async function beginPass({ pics, store, logger, appids }: BulkSyncOptions, signal: AbortSignal): Promise<BulkBegin> {
+async function beginPass(options: BulkSyncOptions, signal: AbortSignal): Promise<BulkBegin> {
+  const { pics, store, logger, appids } = options;
   await pics.ready(signal);
+  if (appids === null) await markSkipped(options, signal);
   const { currentChangeNumber } = await retrySteam(() => pics.changesSince(0, signal), signal);
   const begin = await store.beginBulk({ changeNumber: currentChangeNumber, appids });
   const scope = appids === null ? "everything" : appids.length;
@@ -153,7 +161,7 @@ async function sweepFaultOf(pass: Pass, begin: BulkBegin): Promise<SteamError | 
 }
 
 function createPassSweep({ options, tracker, pool, stopping }: Pass): Sweep {
-  const { pics, store, logger, concurrency, full, sweepBackoff } = options;
+  const { pics, store, logger, concurrency, full, types, sweepBackoff } = options;
   const sweep = createSweep({
     pics,
     knownAmong: store.knownAmong,
@@ -162,7 +170,7 @@ function createPassSweep({ options, tracker, pool, stopping }: Pass): Sweep {
     signal: stopping.signal,
     backoff: sweepBackoff,
     async onWindow(ids: readonly number[], { apps, unknown }: Metadata) {
-      const { marked } = await store.mark({ apps, unknown, full });
+      const { marked } = await store.mark({ apps, unknown, full, types });
       tracker.swept(ids.length, marked);
       tracker.unanswered(sweep.unanswered());
       if (marked > 0) pool.wake();
@@ -217,7 +225,7 @@ async function summarise(
   seconds: number,
 ): Promise<BulkSummary> {
   const [catalog, failed] = await Promise.all([store.summary(), store.failing(failedInSummary)]);
-  const { stored, unknown, unconfirmed, failing, unanswered } = tracker.counts();
+  const { stored, skipped, unknown, unconfirmed, failing, unanswered } = tracker.counts();
   return {
     apps_total: catalog.apps,
     by_type: catalog.by_type,
@@ -225,6 +233,7 @@ async function summarise(
     top_tags: catalog.top_tags,
     requests: pics.status().requests,
     stored,
+    skipped,
     unknown,
     unconfirmed,
     unanswered,

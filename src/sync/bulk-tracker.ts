@@ -15,8 +15,15 @@ export interface BulkTracker {
   /** Ids that the sweep was not answered so far, see `Sweep.unanswered`. */
   unanswered(ids: number): void;
   batch(appids: readonly number[], outcome: BatchOutcome): void;
-  /** Apps that this run stored, that Steam does not know (believed or not yet), and that failed last; and ids left unanswered by the sweep. */
-  counts(): { stored: number; unknown: number; unconfirmed: number; failing: number; unanswered: number };
+  /** Apps that this run stored, left out for their type, that Steam does not know (believed or not yet), and that failed last; and ids left unanswered by the sweep. */
+  counts(): {
+    stored: number;
+    skipped: number;
+    unknown: number;
+    unconfirmed: number;
+    failing: number;
+    unanswered: number;
+  };
   /** Answers that were stored, stale or "unknown"; and apps that failed last because Steam did not answer for them. */
   answers(): { answered: number; silent: number };
   progress(): BulkProgress;
@@ -33,6 +40,7 @@ export function createBulkTracker(given: number | null): BulkTracker {
     pendingBefore: 0,
     marked: 0,
     stored: 0,
+    skipped: 0,
     stale: 0,
     unknown: 0,
     unconfirmed: 0,
@@ -70,32 +78,34 @@ export function createBulkTracker(given: number | null): BulkTracker {
     unanswered(ids) {
       counts.unanswered = ids;
     },
-    batch(appids, { failures, stored, stale, unknown, unconfirmed, withheld }) {
+    batch(appids, { failures, stored, skipped, stale, unknown, unconfirmed, withheld }) {
       for (const appid of appids) failing.delete(appid);
       for (const { appid, silent = false } of failures) failing.set(appid, { silent });
       counts.stored += stored;
+      counts.skipped += skipped;
       counts.stale += stale;
       counts.unknown += unknown;
       counts.unconfirmed += unconfirmed;
       counts.withheld += withheld;
-      appMeter.add(stored + unknown + unconfirmed + withheld);
+      appMeter.add(stored + skipped + unknown + unconfirmed + withheld);
       progressed();
     },
     counts: () => ({
       stored: counts.stored,
+      skipped: counts.skipped,
       unknown: counts.unknown,
       unconfirmed: counts.unconfirmed,
       failing: failing.size,
       unanswered: counts.unanswered,
     }),
     answers: () => ({
-      answered: counts.stored + counts.stale + counts.unknown + counts.unconfirmed + counts.withheld,
+      answered: counts.stored + counts.skipped + counts.stale + counts.unknown + counts.unconfirmed + counts.withheld,
       silent: [...failing.values()].filter(({ silent }) => silent).length,
     }),
     progress() {
-      const { unknown, unconfirmed, pendingBefore, marked, sweptIds, unanswered } = counts;
+      const { skipped, unknown, unconfirmed, pendingBefore, marked, sweptIds, unanswered } = counts;
       const done = counts.stored + counts.withheld;
-      const finished = done + failing.size + unknown + unconfirmed;
+      const finished = done + skipped + failing.size + unknown + unconfirmed;
       const total = Math.max(pendingBefore + marked, finished);
       const secondsOfSweep = sweepEnd === null ? null : sweepMeter.etaSeconds(sweepEnd - sweptIds);
       const progress = {
@@ -104,6 +114,7 @@ export function createBulkTracker(given: number | null): BulkTracker {
         sweep_end: sweepEnd,
         total,
         done,
+        skipped,
         failed: failing.size,
         unknown,
         unconfirmed,

@@ -3,6 +3,7 @@ import type { Backoff } from "../process/backoff.ts";
 import type { BatchDeps } from "./apply-batch.ts";
 import { createGapSweep } from "./gap-sweep.ts";
 import { createLabelNameSchedule } from "./label-names.ts";
+import { markSkipped } from "./mark-skipped.ts";
 import { createPoller, type PollStatus } from "./poll.ts";
 import { createWorkerPool } from "./worker-pool.ts";
 
@@ -54,7 +55,7 @@ export interface ChangeMonitor {
 }
 
 export function createChangeMonitor(options: MonitorOptions): ChangeMonitor {
-  const { pics, store, logger, concurrency, appIdMax, pollIntervalMs, sweepBackoff } = options;
+  const { pics, store, logger, concurrency, appIdMax, pollIntervalMs, sweepBackoff, types } = options;
   const stopping = new AbortController();
   const { signal } = stopping;
   const pool = createWorkerPool({ ...options, appids: null, maxAttempts: null, onOutcome: () => {} });
@@ -67,6 +68,7 @@ export function createChangeMonitor(options: MonitorOptions): ChangeMonitor {
     signal,
     retryBackoff: { firstMs: pollIntervalMs, maxMs: maxSweepRetryMs },
     sweepBackoff,
+    types,
     onMarked: () => pool.wake(),
   });
   const labelNames = createLabelNameSchedule({ pics, store, logger, signal });
@@ -87,6 +89,7 @@ export function createChangeMonitor(options: MonitorOptions): ChangeMonitor {
 
   return {
     async run() {
+      await markSkipped(options, signal);
       if (!options.drainOnly) polling = poller.run();
       const draining = pool.run();
       try {

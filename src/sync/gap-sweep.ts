@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import type { CatalogStore } from "../db/catalog-store.ts";
+import type { AppTypes, CatalogStore } from "../db/catalog-store.ts";
 import { linkedAbort } from "../process/abort.ts";
 import { type Backoff, backoffMs } from "../process/backoff.ts";
 import { SteamError } from "../process/errors.ts";
@@ -58,6 +58,8 @@ export interface GapSweepDeps {
   retryBackoff: Backoff;
   /** Between two rounds of requests for what Steam left unanswered; absent for the sweep's own. */
   sweepBackoff?: Backoff | undefined;
+  /** The only types of which new apps are stored; null or absent for all. */
+  types?: AppTypes;
   /** Called with the number of apps that one answer marked, if any. */
   onMarked: (apps: number) => void;
 }
@@ -139,7 +141,7 @@ export function createGapSweep(deps: GapSweepDeps): GapSweep {
 
 /** A sweep that marks what differs, and counts it. */
 function createComparison(deps: GapSweepDeps, signal: AbortSignal): { sweep: Sweep; marked(): number } {
-  const { pics, store, logger, concurrency, onMarked } = deps;
+  const { pics, store, logger, concurrency, types, onMarked } = deps;
   let total = 0;
   const sweep = createSweep({
     pics,
@@ -149,7 +151,7 @@ function createComparison(deps: GapSweepDeps, signal: AbortSignal): { sweep: Swe
     signal,
     backoff: deps.sweepBackoff,
     async onWindow(_: readonly number[], { apps, unknown }: Metadata) {
-      const { marked } = await store.mark({ apps, unknown, full: false });
+      const { marked } = await store.mark({ apps, unknown, full: false, types });
       total += marked;
       if (marked > 0) onMarked(marked);
     },

@@ -15,11 +15,13 @@ export interface BulkProgress {
   /** Where the sweep is expected to end; null while that is unknown, and where there is no sweep. */
   sweep_end: number | null;
   /**
-   * Apps to fetch, as far as they are known: those `done` are stored (or withheld by Steam), `failed`, `unknown` to Steam, `unconfirmed`, or
-   * still to come.
+   * Apps to fetch, as far as they are known: those `done` are stored (or withheld by Steam), `skipped`, `failed`, `unknown` to Steam,
+   * `unconfirmed`, or still to come.
    */
   total: number;
   done: number;
+  /** Apps that were fetched and not stored, because APP_TYPES leaves their type out. */
+  skipped: number;
   failed: number;
   unknown: number;
   /** Apps of which Steam says "unknown", which is not believed yet; they stay as they are stored. */
@@ -39,13 +41,14 @@ export function shareOf({
   sweep_end,
   total,
   done,
+  skipped,
   failed,
   unknown,
   unconfirmed,
 }: Omit<BulkProgress, "share" | "unanswered">): number {
   if (phase === "done") return 1;
   const [finished, all] =
-    phase === "sweeping" ? [swept_ids, sweep_end ?? 0] : [done + failed + unknown + unconfirmed, total];
+    phase === "sweeping" ? [swept_ids, sweep_end ?? 0] : [done + skipped + failed + unknown + unconfirmed, total];
   return all > 0 ? Math.min(1, finished / all) : 0;
 }
 
@@ -75,6 +78,8 @@ export interface BulkSummary {
   requests: Record<string, number>;
   /** Apps stored by this run. */
   stored: number;
+  /** Apps that this run left out for their type. */
+  skipped: number;
   /** Apps that Steam does not know. */
   unknown: number;
   /** Stored apps of which Steam says that it does not know them, without a second answer so far. */

@@ -41,6 +41,8 @@ export interface ReextractSummary {
   left: number;
   /** Apps that an older version read and whose text is not kept. */
   not_kept: number;
+  /** Apps that are not stored because APP_TYPES leaves their type out. */
+  skipped: number;
   duration_seconds: number;
 }
 
@@ -108,13 +110,14 @@ export function createReextract(options: ReextractOptions): Reextract {
       idle = apps > 0 ? 0 : idle + 1;
       await sleep(Math.max(dueMs, minWaitMs), signal);
     }
-    const { kept, not_kept } = await store.outdated(extractorVersion);
+    const { kept, not_kept, skipped } = await store.outdated(extractorVersion);
     const failures = [...failed.values()];
     return {
       stored,
       failed: failures,
       left: Math.max(0, kept - failures.length),
       not_kept,
+      skipped,
       duration_seconds: (performance.now() - startedAt) / 1_000,
     };
   }

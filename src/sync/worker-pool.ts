@@ -11,7 +11,8 @@ import { type Lease, startLease } from "./lease.ts";
  * - waiting for Steam: the session is not logged on;
  * - claiming: asks the database for a batch under a new lease;
  * - working: fetches, extracts and writes the batch. While one waits for Steam, others extract and write;
- * - idle: nothing was due. Ends with the next due retry, a wake, or after `idleMs`;
+ * - idle: nothing was due. One idle worker looks again at the next due retry or after `idleMs`, and wakes the others when it finds work:
+ *   a database is not asked by each of them;
  * - ended: the pool was stopped, or `finish` was called and nothing is left.
  */
 export interface WorkerPoolOptions extends BatchDeps {
@@ -48,6 +49,8 @@ export interface WorkerPool {
 /** Of the 7 s that a worker gets to stop; giving back what is left takes the rest. */
 const defaultGraceMs = 6_000;
 const minIdleMs = 20;
+/** The longest delay of a Node timer: 25 days. */
+const untilWoken = 2 ** 31 - 1;
 
 export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
   const { pics, leaseMs, idleMs = 5_000 } = options;
@@ -55,6 +58,7 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
   const abandoning = new AbortController();
   const idle = createIdleWait();
   let finishing = false;
+  let isLookedAfter = false;
   let progressAt: string | null = null;
   let ended: Promise<void> = Promise.resolve();
 
@@ -63,6 +67,7 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
   };
 
   async function worker(): Promise<void> {
+    let wasLooking = false;
     while (!stopping.signal.aborted) {
       await pics.ready(stopping.signal);
       // Both are read before the claim, which may not see what is announced while it runs.
@@ -74,17 +79,29 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
         const claim = await claimBatch(options, lease);
         progressed();
         if (claim.apps.length > 0) {
+          if (wasLooking) idle.wake(); // There may be more, and the others wait for this worker to find it.
+          wasLooking = false;
           await work(options, lease, claim.apps, abandoning.signal);
           progressed();
           idle.wake(); // Another worker may be waiting for the last batch to come to an end.
           continue;
         }
-        if (claim.waiting === 0 && isLastRound) return;
+        if (claim.waiting === 0 && isLastRound) {
+          idle.wake();
+          return;
+        }
         dueMs = claim.due_in_seconds === null ? idleMs : claim.due_in_seconds * 1_000;
       } finally {
         lease.end();
       }
+      if (isLookedAfter) {
+        await idleWait(untilWoken);
+        continue;
+      }
+      isLookedAfter = true;
       await idleWait(Math.min(Math.max(dueMs, minIdleMs), idleMs));
+      isLookedAfter = false;
+      wasLooking = true;
     }
   }
 
@@ -94,6 +111,7 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
         worker().catch((error: unknown) => {
           if (error === stopping.signal.reason) return;
           stopping.abort(error);
+          idle.wake();
           throw error;
         }),
       );

@@ -38,6 +38,9 @@ export function formatBulkSummary(summary: BulkSummary): string {
     "",
     ...wrap(`Requests to Steam: ${requests.join(", ") || "none"}`),
     `Unknown to Steam: ${formatCount(summary.unknown)}   Failed: ${formatCount(summary.failed_count)}`,
+    ...(summary.skipped > 0
+      ? [`Not stored, since APP_TYPES leaves their type out: ${formatCount(summary.skipped)}`]
+      : []),
     ...unconfirmedLines(summary.unconfirmed),
     ...(summary.unanswered > 0
       ? [`Unanswered by Steam, never stored, taken for unknown: ${formatCount(summary.unanswered)} ids`]

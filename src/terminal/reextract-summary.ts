@@ -17,7 +17,7 @@ export function reportReextractSummary(summary: ReextractSummary, output: Output
 
 /** The summary for a terminal of 80 columns. */
 export function formatReextractSummary(summary: ReextractSummary): string {
-  const { stored, failed, left, not_kept, duration_seconds } = summary;
+  const { stored, failed, left, not_kept, skipped, duration_seconds } = summary;
   const shown = failed.slice(0, failedLimit).map(({ appid, error }) => `  ${appid}: ${clean(error)}`);
   const lines = [
     "",
@@ -27,6 +27,7 @@ export function formatReextractSummary(summary: ReextractSummary): string {
     ...(not_kept > 0
       ? [`Not kept (see KEEP_APP_INFO): ${formatCount(not_kept)} apps; \`bulk-sync --full\` fetches them again`]
       : []),
+    ...(skipped > 0 ? [`Not stored: ${formatCount(skipped)} apps whose type APP_TYPES leaves out`] : []),
     "",
   ];
   return `${lines.join("\n")}\n`;

@@ -1,6 +1,6 @@
 import type { StatusDocument } from "../catalog-source/port.ts";
 import type { CatalogOverview, FailingApp, WorkerReport } from "../db/catalog-store.ts";
-import { formatCount } from "./format.ts";
+import { formatBytes, formatCount } from "./format.ts";
 import {
   clean,
   facts,
@@ -43,9 +43,21 @@ function catalogLines(catalog: CatalogOverview | null, terminal: Terminal, now: 
       ["Pending", `${formatCount(catalog.pending)}${oldest}`],
       ["Failing", formatCount(catalog.failing)],
       ["Unconfirmed", unconfirmed(catalog, now)],
+      ["Size", sizeOf(catalog)],
+      ["Not stored", catalog.skipped === 0 ? null : `${formatCount(catalog.skipped)} whose type APP_TYPES leaves out`],
     ],
     terminal,
   );
+}
+
+/** Of the service's tables; null in the report of an older owner. */
+function sizeOf({ size }: CatalogOverview): string | null {
+  if (size === null) return null;
+  const growth =
+    size.growth_per_day === null
+      ? ""
+      : `, ${size.growth_per_day < 0 ? "-" : "+"}${formatBytes(Math.abs(size.growth_per_day))} a day`;
+  return `${formatBytes(size.bytes)}${growth}`;
 }
 
 /** Apps that Steam says it no longer knows; null when there are none. */

@@ -7,7 +7,7 @@ create temporary table tables_made as
 select name
 from unnest(array[
   'sync_status', 'pics_sync_state', 'pics_gaps', 'pics_access_tokens', 'pics_replies', 'leader_leases', 'workers', 'app_changes',
-  'steam_keys'
+  'steam_keys', 'pics_claims', 'pics_sizes'
 ]) as name
 where to_regclass('public.' || name) is null;
 
@@ -15,26 +15,29 @@ where to_regclass('public.' || name) is null;
 
 create table if not exists public.sync_status (appid integer primary key);
 
+-- Columns of eight bytes first, then four, one, and what is null after a success: no padding between them.
 alter table public.sync_status
+  add column if not exists attempts integer not null default 0,
   add column if not exists last_pics_sync timestamptz,
   add column if not exists pics_change_number bigint,
   add column if not exists pics_pending_change bigint,
   add column if not exists pending_since timestamptz,
-  add column if not exists missing_token boolean not null default false,
+  add column if not exists last_steamspy_sync timestamptz,
   add column if not exists extractor_version integer,
+  add column if not exists missing_token boolean not null default false,
   add column if not exists needs_token boolean not null default false,
-  add column if not exists attempts integer not null default 0,
-  add column if not exists last_error text,
-  add column if not exists next_attempt_at timestamptz,
-  add column if not exists lease_id uuid,
   add column if not exists lease_until timestamptz,
   add column if not exists lease_change bigint,
+  add column if not exists lease_id uuid,
+  add column if not exists next_attempt_at timestamptz,
   add column if not exists unknown_since timestamptz,
   add column if not exists unknown_at timestamptz,
-  add column if not exists last_steamspy_sync timestamptz;
+  add column if not exists skipped_type text,
+  add column if not exists last_error text;
 
--- A row is updated several times between being announced and being stored; free space on its page allows HOT updates.
-alter table public.sync_status set (fillfactor = 70);
+-- Free space on a row's page lets a claim be a HOT update. More of it would cost more bytes than it saves in index entries: during a first
+-- load, when all rows of a page are claimed at once, dead rows are vacuumed every few thousand apps (src/sync/bulk-vacuum.ts).
+alter table public.sync_status set (fillfactor = 95, autovacuum_vacuum_scale_factor = 0.05);
 
 -- Loosens an older application's table. Its foreign key to `apps` is dropped, because an app is announced and claimed before it is stored;
 -- NOT NULL is dropped where null means "never"; `last_error` loses its length limit.
@@ -76,8 +79,9 @@ begin
 end
 $$;
 
-create index if not exists sync_status_pending on public.sync_status (pending_since, appid) where pics_pending_change is not null;
-create index if not exists sync_status_leases on public.sync_status (lease_id) where lease_id is not null;
+-- Apps that are marked together have one pending_since, so that their entries deduplicate. No index holds a column that a claim or its
+-- release changes: both are HOT updates (pics_claims finds the rows of a lease).
+create index if not exists sync_status_pending on public.sync_status (pending_since) where pics_pending_change is not null;
 create index if not exists sync_status_unknown on public.sync_status (unknown_at) where unknown_at is not null;
 create index if not exists sync_status_unconfirmed on public.sync_status (appid) where unknown_since is not null;
 
@@ -90,6 +94,7 @@ comment on column public.sync_status.needs_token is 'Steam announced that the wh
 comment on column public.sync_status.attempts is 'Attempts since the last success, counted when the app is claimed; outages do not count.';
 comment on column public.sync_status.lease_id is 'The claim that a worker holds; valid while lease_until lies ahead.';
 comment on column public.sync_status.lease_change is 'Change number that was pending when the lease was taken.';
+comment on column public.sync_status.skipped_type is 'Type of an app that is not stored because APP_TYPES leaves it out; null for all others.';
 comment on column public.sync_status.unknown_since is 'Since when Steam answers that it does not know this app, which it has named before, and that is not believed yet.';
 comment on column public.sync_status.unknown_at is 'When Steam last answered so while the app was stored and known.';
 
@@ -106,12 +111,14 @@ create table if not exists public.pics_sync_state (
   installed_at timestamptz not null default now(),
   updated_at timestamptz not null default now()
 );
+alter table public.pics_sync_state add column if not exists changes_deleted_up_to bigint not null default 0;
 insert into public.pics_sync_state (id) values (1) on conflict do nothing;
 
 comment on table public.pics_sync_state is 'One row: the cursor of the change monitor and the times of the last passes.';
 comment on column public.pics_sync_state.last_change_number is 'Cursor: every change up to this number is marked in sync_status or stored.';
 comment on column public.pics_sync_state.last_verified_at is 'Begin of the last pass that found every stored change number current.';
 comment on column public.pics_sync_state.mass_unknown_at is 'When "unknown" was last not believed, because Steam said it of too many known apps within an hour.';
+comment on column public.pics_sync_state.changes_deleted_up_to is 'Rows of app_changes up to this id are deleted, for their age (HISTORY_DAYS); 0 when none.';
 comment on column public.pics_sync_state.installed_at is 'Rows of sync_status that were synced earlier are another application''s and count as not stored.';
 
 create table if not exists public.pics_gaps (
@@ -133,6 +140,13 @@ create table if not exists public.pics_access_tokens (
 );
 comment on table public.pics_access_tokens is 'Access tokens that Steam granted (unsigned 64-bit, as text), and when it denied one.';
 
+create table if not exists public.pics_claims (
+  lease_id uuid primary key,
+  appids integer[] not null,
+  lease_until timestamptz not null
+);
+comment on table public.pics_claims is 'Apps that each claim took, so that the rows of a lease are found by appid; sync_status says which it still holds.';
+
 create table if not exists public.pics_replies (
   request_id uuid primary key,
   reply jsonb,
@@ -140,6 +154,13 @@ create table if not exists public.pics_replies (
 );
 create index if not exists pics_replies_by_age on public.pics_replies (created_at);
 comment on table public.pics_replies is 'Replies of writing functions by request id, kept for an hour, so that a repeat is idempotent.';
+
+create table if not exists public.pics_sizes (
+  day date primary key,
+  bytes bigint not null,
+  taken_at timestamptz not null default now()
+);
+comment on table public.pics_sizes is 'Bytes of the service''s tables once a day, for 30 days; from them comes the growth a day in the status.';
 
 create table if not exists public.leader_leases (
   role text primary key,
@@ -196,7 +217,8 @@ begin
       missing_token boolean,
       was_stored boolean,
       error text,
-      retry_at timestamptz
+      retry_at timestamptz,
+      skipped_type text
     );
   end if;
 end

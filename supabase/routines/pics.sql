@@ -12,12 +12,51 @@
 
 ------------------------------------------------------------------------------------------------------------- marking
 
+-- Whether apps of a type are stored. request {"types": [type, …] or null or absent for all}
+create or replace function public.pics_is_wanted(type text, request jsonb) returns boolean
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(jsonb_typeof(request -> 'types'), 'null') = 'null' or request -> 'types' ? type;
+$$;
+
+-- Marks apps that were left out for their type and that are wanted now.
+--   request  {"types": as for pics_apply, "max": apps}; reply {"marked": apps, "has_more"}
+create or replace function public.pics_mark_skipped(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  max_apps constant integer := (request ->> 'max')::integer;
+  marked integer;
+begin
+  with wanted as (
+    select appid from public.sync_status
+    where skipped_type is not null and pics_pending_change is null and public.pics_is_wanted(skipped_type, request)
+    order by appid limit max_apps for update skip locked
+  )
+  update public.sync_status s set pics_pending_change = s.pics_change_number, pending_since = now()
+  from wanted where s.appid = wanted.appid;
+  get diagnostics marked = row_count;
+  return jsonb_build_object('marked', marked, 'has_more', marked = max_apps);
+end
+$$;
+
+-- Type of an app that is not stored because APP_TYPES leaves it out; else null. request {"appid"}
+create or replace function public.pics_skipped_type(request jsonb) returns jsonb
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select to_jsonb(skipped_type) from public.sync_status where appid = (request ->> 'appid')::integer;
+$$;
+
 -- Marks apps as pending where Steam's change number differs from the stored one.
---   request  {"apps": [[appid, change_number], …], "unknown": [appid, …], "full": false}
+--   request  {"apps": [[appid, change_number], …], "unknown": [appid, …], "full": false, "types": as for pics_apply}
 --   reply    {"known": apps named, "marked": apps now pending, "now": the database's time}
 -- `full` marks every named app. An unknown app is marked when it is stored and believed known: fetching it decides. Rows that
 -- another application synced before this one was installed count as not stored. An app of which Steam withheld a part is asked for
--- again a day after its token was denied. Marks only grow, so a repeat is harmless.
+-- again a day after its token was denied. An app whose type was left out is current, unless its type is wanted now. Marks only grow, so a
+-- repeat is harmless.
 create or replace function public.pics_mark(request jsonb) returns jsonb
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -41,9 +80,10 @@ begin
     left join public.apps a on a.appid = announced.appid
     left join public.pics_access_tokens t on t.appid = announced.appid and s.missing_token
     where case when announced.is_known then
-      is_full or s.pics_change_number is null or s.pics_change_number < announced.change or a.is_known is not true
+      is_full or s.pics_change_number is null or s.pics_change_number < announced.change
+        or case when s.skipped_type is null then a.is_known is not true else public.pics_is_wanted(s.skipped_type, request) end
         or coalesce(s.last_pics_sync, '-infinity') < (select installed_at from public.pics_sync_state)
-        or s.missing_token and coalesce(t.denied_at, s.last_pics_sync) < now() - interval '1 day'
+        or s.missing_token and s.skipped_type is null and coalesce(t.denied_at, s.last_pics_sync) < now() - interval '1 day'
     else
       a.is_known and s.pics_pending_change is null
     end
@@ -176,6 +216,31 @@ $$;
 
 ------------------------------------------------------------------------------------------------------------- claiming
 
+-- Appids that a claim holds or held: those of its row in pics_claims whose row of sync_status still has its lease. An index on
+-- sync_status.lease_id would keep every claim from being a HOT update, and its entries would have to be written and vacuumed.
+create or replace function public.pics_claimed(this_lease uuid) returns integer[]
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select array(
+    select s.appid::integer from public.sync_status s
+    where s.lease_id = this_lease and s.appid = any ((select c.appids from public.pics_claims c where c.lease_id = this_lease)::integer[])
+    order by s.appid
+  );
+$$;
+
+-- Keeps which apps a claim took, and deletes what lapsed claims left: at most ten rows, since each call adds one.
+create or replace function public.pics_keep_claim(this_lease uuid, taken integer[], until timestamptz) returns void
+language sql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+  delete from public.pics_claims where lease_id in (
+    select lease_id from public.pics_claims where lease_until < clock_timestamp() - interval '1 minute' limit 10 for update skip locked
+  );
+  insert into public.pics_claims as c (lease_id, appids, lease_until) values (this_lease, taken, until)
+  on conflict (lease_id) do update set appids = excluded.appids, lease_until = excluded.lease_until;
+$$;
+
 -- Claims pending apps under a lease.
 --   request  {"lease_id": uuid, "max": apps, "lease_seconds": n, "appids": [only these] or absent,
 --             "max_attempts": skip apps that failed this often, or absent}
@@ -189,6 +254,8 @@ $$;
 create or replace function public.pics_claim(request jsonb) returns jsonb
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
+-- As for pics_mark: no plan that was made while the tables were empty.
+set plan_cache_mode = force_custom_plan
 as $$
 declare
   this_lease constant uuid := (request ->> 'lease_id')::uuid;
@@ -199,6 +266,7 @@ declare
   now_at constant timestamptz := clock_timestamp();
   worker_died constant text := 'the worker that fetched it died, or lost its lease, before it was done';
   retried integer;
+  held integer[];
   claimed jsonb;
   waiting integer;
   due_in double precision;
@@ -210,24 +278,28 @@ begin
   -- Replay: a repeat that comes while the first call still runs waits for it and finds its claim.
   perform pg_advisory_xact_lock(hashtextextended(this_lease::text, 0));
 
-  if not exists (select from public.sync_status where lease_id = this_lease and lease_until > now_at) then
+  held := public.pics_claimed(this_lease);
+  if not exists (select from public.sync_status where appid = any (held) and lease_until > now_at) then
     -- Apps that have not failed since they were marked.
     with free as (
       select appid from public.sync_status
       where pics_pending_change is not null and (lease_until is null or lease_until <= now_at)
         and (attempts <= 1 and next_attempt_at is null or attempts = 0 and next_attempt_at <= now_at)
         and (only_these is null or appid in (select unnest(only_these)))
-      order by pending_since, appid
+      order by pending_since
       limit max_apps
       for update skip locked
+    ), taken as (
+      update public.sync_status s
+      set lease_id = this_lease, lease_until = now_at + lease_length, lease_change = s.pics_pending_change, attempts = s.attempts + 1,
+        last_error = case when s.lease_id is null then s.last_error else worker_died end
+      from free where s.appid = free.appid
+      returning s.appid
     )
-    update public.sync_status s
-    set lease_id = this_lease, lease_until = now_at + lease_length, lease_change = s.pics_pending_change, attempts = s.attempts + 1,
-      last_error = case when s.lease_id is null then s.last_error else worker_died end
-    from free where s.appid = free.appid;
+    select array_agg(appid) into held from taken;
 
     -- Else retries: apps with as many failures as the one whose backoff ended first.
-    if not found then
+    if held is null then
       select attempts into retried from public.sync_status
       where pics_pending_change is not null and attempts between 1 and max_attempts - 1 and coalesce(next_attempt_at, now_at) <= now_at
         and (lease_until is null or lease_until <= now_at) and (only_these is null or appid in (select unnest(only_these)))
@@ -241,13 +313,20 @@ begin
         order by next_attempt_at nulls first, appid
         limit greatest(1, max_apps / (4 ^ least(retried, 10))::integer)
         for update skip locked
+      ), taken as (
+        -- The next claim, should this worker die too, waits for the lease, and from the third death on twice as long each time.
+        update public.sync_status s
+        set lease_id = this_lease, lease_until = now_at + lease_length, lease_change = s.pics_pending_change, attempts = s.attempts + 1,
+          next_attempt_at = now_at + lease_length * 2 ^ least(s.attempts - 2, 6),
+          last_error = case when s.lease_id is null then s.last_error else worker_died end
+        from free where s.appid = free.appid
+        returning s.appid
       )
-      -- The next claim, should this worker die too, waits for the lease, and from the third death on twice as long each time.
-      update public.sync_status s
-      set lease_id = this_lease, lease_until = now_at + lease_length, lease_change = s.pics_pending_change, attempts = s.attempts + 1,
-        next_attempt_at = now_at + lease_length * 2 ^ least(s.attempts - 2, 6),
-        last_error = case when s.lease_id is null then s.last_error else worker_died end
-      from free where s.appid = free.appid;
+      select array_agg(appid) into held from taken;
+    end if;
+
+    if held is not null then
+      perform public.pics_keep_claim(this_lease, held, now_at + lease_length);
     end if;
   end if;
 
@@ -262,7 +341,7 @@ begin
   into claimed
   from public.sync_status s
   left join public.pics_access_tokens t on t.appid = s.appid
-  where s.lease_id = this_lease and s.lease_until > now_at;
+  where s.appid = any (held) and s.lease_id = this_lease and s.lease_until > now_at;
 
   if claimed is null then
     select count(*) filter (where s.attempts > 0 or coalesce(s.next_attempt_at, now_at) <= now_at),
@@ -285,14 +364,19 @@ $$;
 create or replace function public.pics_renew(request jsonb) returns jsonb
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
+-- As for pics_mark: no plan that was made while the tables were empty.
+set plan_cache_mode = force_custom_plan
 as $$
 declare
+  this_lease constant uuid := (request ->> 'lease_id')::uuid;
+  held constant integer[] := public.pics_claimed(this_lease);
+  until constant timestamptz := clock_timestamp() + make_interval(secs => (request ->> 'lease_seconds')::double precision);
   renewed integer;
 begin
-  update public.sync_status
-  set lease_until = clock_timestamp() + make_interval(secs => (request ->> 'lease_seconds')::double precision)
-  where lease_id = (request ->> 'lease_id')::uuid and lease_until > clock_timestamp();
+  update public.sync_status set lease_until = until
+  where appid = any (held) and lease_id = this_lease and lease_until > clock_timestamp();
   get diagnostics renewed = row_count;
+  update public.pics_claims set lease_until = until where lease_id = this_lease and renewed > 0;
   return jsonb_build_object('renewed', renewed);
 end
 $$;
@@ -302,17 +386,22 @@ $$;
 create or replace function public.pics_release(request jsonb) returns jsonb
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
+-- As for pics_mark: no plan that was made while the tables were empty.
+set plan_cache_mode = force_custom_plan
 as $$
 declare
+  this_lease constant uuid := (request ->> 'lease_id')::uuid;
   is_counted constant boolean := coalesce((request ->> 'is_counted')::boolean, true);
+  held constant integer[] := public.pics_claimed(this_lease);
   released integer;
 begin
   update public.sync_status set
     attempts = case when is_counted then greatest(attempts - 1, 0) else attempts end,
     next_attempt_at = case when is_counted and next_attempt_at is not null then least(next_attempt_at, clock_timestamp()) else next_attempt_at end,
     lease_id = null, lease_until = null, lease_change = null
-  where lease_id = (request ->> 'lease_id')::uuid;
+  where appid = any (held) and lease_id = this_lease;
   get diagnostics released = row_count;
+  delete from public.pics_claims where lease_id = this_lease;
   return jsonb_build_object('released', released);
 end
 $$;
@@ -328,6 +417,8 @@ $$;
 create or replace function public.pics_claim_kept(request jsonb) returns jsonb
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
+-- As for pics_mark: no plan that was made while the tables were empty.
+set plan_cache_mode = force_custom_plan
 as $$
 declare
   this_lease constant uuid := (request ->> 'lease_id')::uuid;
@@ -335,12 +426,15 @@ declare
   first_after constant integer := (request ->> 'after')::integer;
   left_out constant integer[] := array(select jsonb_array_elements_text(request -> 'except')::integer);
   now_at constant timestamptz := clock_timestamp();
+  lease_end constant timestamptz := now_at + make_interval(secs => (request ->> 'lease_seconds')::double precision);
+  held integer[];
   claimed jsonb;
 begin
   -- As in pics_claim: a repeat waits for the first call.
   perform pg_advisory_xact_lock(hashtextextended(this_lease::text, 0));
 
-  if not exists (select from public.sync_status where lease_id = this_lease and lease_until > now_at) then
+  held := public.pics_claimed(this_lease);
+  if not exists (select from public.sync_status where appid = any (held) and lease_until > now_at) then
     with free as (
       select s.appid from public.sync_status s
       join public.app_info i on i.appid = s.appid and i.change_number = s.pics_change_number
@@ -349,11 +443,15 @@ begin
       order by s.appid
       limit (request ->> 'max')::integer
       for update of s skip locked
+    ), taken as (
+      update public.sync_status s set lease_id = this_lease, lease_until = lease_end, lease_change = s.pics_change_number
+      from free where s.appid = free.appid
+      returning s.appid
     )
-    update public.sync_status s
-    set lease_id = this_lease, lease_until = now_at + make_interval(secs => (request ->> 'lease_seconds')::double precision),
-      lease_change = s.pics_change_number
-    from free where s.appid = free.appid;
+    select array_agg(appid) into held from taken;
+    if held is not null then
+      perform public.pics_keep_claim(this_lease, held, lease_end);
+    end if;
   end if;
 
   select jsonb_agg(jsonb_build_object(
@@ -361,7 +459,7 @@ begin
     ) order by s.appid)
   into claimed
   from public.sync_status s join public.app_info i on i.appid = s.appid
-  where s.lease_id = this_lease and s.lease_until > now_at;
+  where s.appid = any (held) and s.lease_id = this_lease and s.lease_until > now_at;
 
   return jsonb_build_object(
     'apps', coalesce(claimed, '[]'),
@@ -375,7 +473,7 @@ end
 $$;
 
 -- Apps that an older version of the extractor read. request {"extractor_version": the current one}
---   reply {"kept": with a text of the stored change number, "not_kept": without}
+--   reply {"kept": with a text of the stored change number, "not_kept": without, "skipped": not stored, for their type}
 create or replace function public.pics_outdated(request jsonb) returns jsonb
 language sql stable
 set search_path = pg_catalog, pg_temp
@@ -385,9 +483,15 @@ as $$
       select from public.app_info i where i.appid = s.appid and i.change_number = s.pics_change_number
     ) as is_kept
     from public.sync_status s
-    where s.pics_change_number is not null and coalesce(s.extractor_version, 1) < (request ->> 'extractor_version')::integer
+    where s.pics_change_number is not null and s.skipped_type is null
+      and coalesce(s.extractor_version, 1) < (request ->> 'extractor_version')::integer
   )
-  select jsonb_build_object('kept', count(*) filter (where is_kept), 'not_kept', count(*) filter (where not is_kept)) from outdated;
+  select jsonb_build_object(
+    'kept', count(*) filter (where is_kept),
+    'not_kept', count(*) filter (where not is_kept),
+    'skipped', (select count(*) from public.sync_status where skipped_type is not null)
+  )
+  from outdated;
 $$;
 
 ---------------------------------------------------------------------------------------------------- writing of records
@@ -898,6 +1002,8 @@ $$;
 --   stale        a newer record is stored: this one is skipped
 --   unknown      Steam does not know the app, and that is believed
 --   unconfirmed  Steam says that it does not know the app, which it has named before: all stays as it is, and Steam is asked again
+--   skipped      the app is not stored, and its type is none of `types`: only its change number and type are kept. An app that is stored
+--                stays and is kept current, whatever its type
 --   withheld     Steam shows nothing of an app that is stored with more, and says so: as unconfirmed, after a day, when its token may be
 --                requested again
 --   failed       fetching or writing it failed, or the answer cannot be true: it is retried
@@ -935,21 +1041,24 @@ begin
 
   return array(
     with answered as (
-      select 'fetched' as answer, appid, change_number, missing_token, coalesce(partial, false) as is_partial, lacks, null as error
+      select 'fetched' as answer, appid, change_number, missing_token, coalesce(partial, false) as is_partial, lacks, type, null as error
       from jsonb_to_recordset(request -> 'apps') as p(
-        appid integer, change_number bigint, missing_token boolean, partial boolean, lacks text[]
+        appid integer, change_number bigint, missing_token boolean, partial boolean, lacks text[], type text
       )
       union all
-      select 'unknown', id, null, null, null, null, null from unnest(said_unknown) as id
+      select 'unknown', id, null, null, null, null, null, null from unnest(said_unknown) as id
       union all
-      select 'failed', appid, null, null, null, null, error from jsonb_to_recordset(request -> 'failed') as f(appid integer, error text)
+      select 'failed', appid, null, null, null, null, null, error from jsonb_to_recordset(request -> 'failed') as f(appid integer, error text)
     ), held as (
       -- Rows that another application synced before this one was installed count as not stored (as in pics_mark).
-      select appid, attempts, lease_change, pics_change_number, unknown_since,
-        pics_change_number is not null and coalesce(last_pics_sync >= installed, false) as was_stored
+      select appid, attempts, lease_change, pics_change_number, unknown_since, skipped_type,
+        pics_change_number is not null and skipped_type is null and coalesce(last_pics_sync >= installed, false) as was_stored
       from public.sync_status where appid = any (held_appids)
     ), compared as (
       select answered.*, held.attempts, held.lease_change, held.pics_change_number, held.unknown_since, held.was_stored,
+        held.skipped_type is not null as was_skipped,
+        -- A payload without the section that tells the type says nothing new of an app that was left out.
+        coalesce(answered.type, held.skipped_type) as known_type,
         held.appid is not null as is_held, coalesce(has.name, false) as has_name, coalesce(has.build, false) as has_build
       from answered
       left join held on held.appid = answered.appid
@@ -966,9 +1075,10 @@ begin
           when not is_held then 'lease_lost'
           when answer = 'unknown' then case when appid = any (unconfirmed) then 'unconfirmed' else 'unknown' end
           when answer = 'failed' then 'failed'
-          when was_stored and change_number < pics_change_number then 'stale'
+          when (was_stored or was_skipped) and change_number < pics_change_number then 'stale'
           when is_partial and cardinality(lacks) = 3 and has_name then 'withheld'
           when doubted.doubt is not null and not accept_all then 'failed'
+          when not was_stored and known_type is not null and not public.pics_is_wanted(known_type, request) then 'skipped'
           else 'stored'
         end as verdict,
         -- Older than what was claimed: stored all the same, and asked for again.
@@ -991,7 +1101,8 @@ begin
         when verdict = 'withheld' then now_at + interval '1 day'
         -- The claim has counted this attempt.
         when is_behind or verdict = 'failed' then now_at + public.pics_backoff(attempts - 1, retry_seconds, retry_max_seconds)
-      end
+      end,
+      case when verdict = 'skipped' then known_type end
     )::public.pics_verdict
     from judged
   );
@@ -1005,10 +1116,11 @@ language sql volatile
 set search_path = pg_catalog, pg_temp
 as $$
   update public.sync_status s set
-    pics_change_number = case when v.verdict = 'stored' then v.change_number else s.pics_change_number end,
-    last_pics_sync = case when v.verdict = 'stored' then now() else s.last_pics_sync end,
-    missing_token = case v.verdict when 'stored' then v.missing_token else s.missing_token or v.verdict = 'withheld' end,
-    extractor_version = case when v.verdict = 'stored' then $2 else s.extractor_version end,
+    pics_change_number = case when v.is_read then v.change_number else s.pics_change_number end,
+    last_pics_sync = case when v.is_read then now() else s.last_pics_sync end,
+    missing_token = case when v.is_read then v.missing_token else s.missing_token or v.verdict = 'withheld' end,
+    extractor_version = case when v.is_read then $2 else s.extractor_version end,
+    skipped_type = case when v.is_read then v.skipped_type else s.skipped_type end,
     pics_pending_change = case when v.is_done and v.change_number >= s.pics_pending_change then null else s.pics_pending_change end,
     pending_since = case when v.is_done and v.change_number >= s.pics_pending_change then null else s.pending_since end,
     -- A mark that was set meanwhile may have reset them.
@@ -1018,8 +1130,10 @@ as $$
     next_attempt_at = v.retry_at,
     last_error = v.error,
     lease_id = null, lease_until = null, lease_change = null
-  from (select v.*, v.verdict in ('stored', 'stale') as is_done from unnest(verdicts) v) v
-  where s.appid = v.appid and v.verdict in ('stored', 'stale', 'withheld', 'failed');
+  from (
+    select v.*, v.verdict in ('stored', 'skipped') as is_read, v.verdict in ('stored', 'skipped', 'stale') as is_done from unnest(verdicts) v
+  ) v
+  where s.appid = v.appid and v.verdict in ('stored', 'skipped', 'stale', 'withheld', 'failed');
 $$;
 
 -- Releases the lease of apps that were read again from their kept texts. Steam was not asked: marks, attempts and times stay as they are.
@@ -1035,7 +1149,7 @@ as $$
 $$;
 
 -- Settles the marks of apps that Steam does not know, and releases their lease. It takes effect only if nothing newer has been announced
--- since the claim; an app that was never stored leaves no row. The change number stays that of what is stored.
+-- since the claim; an app that is not stored leaves no row. The change number stays that of what is stored.
 create or replace function public.pics_settle_unknown(appids integer[], accept_all boolean) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -1047,7 +1161,7 @@ begin
   where appid = any (gone) and is_known;
 
   delete from public.sync_status s
-  where s.appid = any (gone) and s.last_pics_sync is null and not exists (select from public.apps a where a.appid = s.appid);
+  where s.appid = any (gone) and (s.last_pics_sync is null or s.skipped_type is not null) and not exists (select from public.apps a where a.appid = s.appid);
 
   update public.sync_status set
     last_pics_sync = now(), pics_pending_change = null, pending_since = null, attempts = 0, next_attempt_at = null, last_error = null,
@@ -1120,13 +1234,14 @@ $$;
 --             "apps": [{"change_number", "missing_token", … an AppRecord, "info": see pics_keep_info}, …],
 --             "extractor_version": that made the records (default 1),
 --             "is_reextract": whether they were made from kept texts, so that Steam said nothing new (default false),
+--             "types": the only types of which new apps are stored (APP_TYPES), null or absent for all,
 --             "unknown": [appid, …], "failed": [{"appid", "error"}, …],
 --             "tokens": [{"appid", "access_token": text or null when denied}, …],
 --             "retry_seconds": delay after a first failure, "retry_max_seconds": its limit,
 --             "unknown_confirm_seconds": between a first and a second "unknown" about an app, "max_shrink": share of the known
 --             apps, "accept_unknown": whether an operator confirms what Steam says now,
 --             "history": whether app_changes gets a row for each field that changes on an app that was stored before, and for each new app}
---   reply    {"stored", "stale", "unknown", "unconfirmed", "withheld", "failed", "lease_lost"}: numbers of apps (see pics_verdicts),
+--   reply    {"stored", "skipped", "stale", "unknown", "unconfirmed", "withheld", "failed", "lease_lost"}: numbers of apps (see pics_verdicts),
 --            "doubted": [{"appid", "error"}, …] of answers that cannot be true, among the failed,
 --            "mass_unknown": whether "unknown" is not believed, because it is said of too many}
 -- Idempotent: the same request_id again returns the first reply and does nothing.
@@ -1137,6 +1252,7 @@ as $$
 declare
   this_request constant uuid := (request ->> 'request_id')::uuid;
   this_reply jsonb := public.pics_replay(this_request);
+  this_lease constant uuid := (request ->> 'lease_id')::uuid;
   this_version constant integer := coalesce((request ->> 'extractor_version')::integer, 1);
   is_reextract constant boolean := coalesce((request ->> 'is_reextract')::boolean, false);
   has_history constant boolean := coalesce((request ->> 'history')::boolean, true);
@@ -1190,6 +1306,7 @@ begin
     perform public.pics_settle_unknown(unknown, coalesce((request ->> 'accept_unknown')::boolean, false));
   end if;
   perform public.pics_settle_unconfirmed(verdicts);
+  delete from public.pics_claims where lease_id = this_lease and public.pics_claimed(this_lease) = '{}';
 
   -- History, second half: what differs now.
   if compared <> '{}' then
@@ -1202,6 +1319,7 @@ begin
   return public.pics_keep_reply(this_request, (
     select jsonb_build_object(
       'stored', count(*) filter (where verdict = 'stored'),
+      'skipped', count(*) filter (where verdict = 'skipped'),
       'stale', count(*) filter (where verdict = 'stale'),
       'unknown', count(*) filter (where verdict = 'unknown'),
       'unconfirmed', count(*) filter (where verdict = 'unconfirmed'),
@@ -1477,6 +1595,55 @@ begin
 end
 $$;
 
+------------------------------------------------------------------------------------------------------------------- size
+
+-- Bytes of the service's tables, with their indexes and what is stored out of line.
+--   reply {"bytes", "tables": [{"name", "bytes"}, …] the largest first, "growth_per_day": bytes, since the newest row of pics_sizes that is
+--          at least 20 hours old; null without one}
+create or replace function public.pics_size() returns jsonb
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  with tables as (
+    select name, pg_total_relation_size(to_regclass(format('public.%I', name))) as bytes
+    from unnest(array[
+      'apps', 'steam_tags', 'steam_genres', 'steam_categories', 'franchises', 'developers', 'publishers', 'app_steam_tags',
+      'app_genres', 'app_categories', 'app_franchises', 'app_developers', 'app_publishers', 'app_dlc', 'app_steam_deck',
+      'app_branches', 'app_depots', 'app_depot_manifests', 'app_info', 'sync_status', 'pics_sync_state', 'pics_gaps',
+      'pics_access_tokens', 'pics_claims', 'pics_replies', 'leader_leases', 'workers', 'app_changes', 'steam_keys',
+      'game_metadata', 'collector_state', 'app_list_entries', 'web_api_usage', 'ImportedGame', 'Game', 'LibraryItem', 'Genre',
+      'Platform', 'GameGenre', 'GamePlatform', 'igdb_answers', 'web_tokens', 'pics_sizes'
+    ]) as name
+    where to_regclass(format('public.%I', name)) is not null
+  ), total as (
+    select sum(bytes)::bigint as bytes, jsonb_agg(jsonb_build_object('name', name, 'bytes', bytes) order by bytes desc, name) as tables from tables
+  )
+  select jsonb_build_object(
+    'bytes', total.bytes,
+    'tables', total.tables,
+    'growth_per_day', (
+      select round((total.bytes - s.bytes) / (extract(epoch from now() - s.taken_at) / 86400))::bigint
+      from public.pics_sizes s where s.taken_at <= now() - interval '20 hours' order by s.day desc limit 1
+    )
+  )
+  from total;
+$$;
+
+-- Keeps today's size, once, and 30 days of them. reply {"bytes"}
+create or replace function public.pics_record_size() returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+declare
+  now_bytes constant bigint := (public.pics_size() ->> 'bytes')::bigint;
+begin
+  insert into public.pics_sizes (day, bytes) values (current_date, now_bytes) on conflict do nothing;
+  delete from public.pics_sizes where day < current_date - 30;
+  return jsonb_build_object('bytes', now_bytes);
+end
+$$;
+
 -------------------------------------------------------------------------------------------------------------- history
 -- Ids of app_changes are given out before their transactions commit, so a consumer that resumes after the last id it saw could miss a
 -- lower one that commits later. Therefore every transaction publishes, before it takes its first id, the last id that was given out: as a
@@ -1495,6 +1662,36 @@ begin
     perform set_config('pics.changes_announced', 'yes', true);
   end if;
   return null;
+end
+$$;
+
+-- Deletes the oldest rows of app_changes, in id order, as far as they are older than some days.
+--   request  {"days": n, "max": rows}
+--   reply    {"deleted": rows, "has_more": whether more may be old enough}
+-- `pics_sync_state.changes_deleted_up_to` moves in the same transaction, so that a consumer that resumes before it is refused instead of
+-- missing changes. Never past the horizon: a change with a lower id may still be committed. Of several calls at once one works.
+create or replace function public.pics_trim_changes(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  max_changes constant integer := (request ->> 'max')::integer;
+  old_before constant timestamptz := now() - make_interval(days => (request ->> 'days')::integer);
+  up_to bigint;
+  deleted integer;
+begin
+  if not pg_try_advisory_xact_lock(hashtextextended('pics_trim_changes', 0)) then
+    return jsonb_build_object('deleted', 0, 'has_more', false);
+  end if;
+  with oldest as (
+    select id, detected_at from public.app_changes where id <= public.pics_changes_horizon() order by id limit max_changes
+  )
+  select coalesce((select min(id) - 1 from oldest where detected_at >= old_before), (select max(id) from oldest)) into up_to;
+
+  delete from public.app_changes where id <= up_to;
+  get diagnostics deleted = row_count;
+  update public.pics_sync_state set changes_deleted_up_to = up_to where id = 1 and deleted > 0;
+  return jsonb_build_object('deleted', deleted, 'has_more', deleted = max_changes);
 end
 $$;
 

@@ -38,7 +38,9 @@ as $$
       select count(*) from public.sync_status where pics_pending_change is not null and attempts > 0 and next_attempt_at is not null
     ),
     'unconfirmed', (select count(*) from public.sync_status where pics_pending_change is not null and unknown_since is not null),
-    'unread_keys', public.pics_unread_keys()
+    'skipped', (select count(*) from public.sync_status where skipped_type is not null),
+    'unread_keys', public.pics_unread_keys(),
+    'size', public.pics_size()
   )
   from public.pics_sync_state state where id = 1;
 $$;
@@ -149,7 +151,8 @@ $$;
 --             "after": id, oldest first from there on | "before": id or absent, newest first from there back}
 --   reply    {"changes": [a `ChangeView` of src/catalog/views.ts, …],
 --             "last_id": a consumer that resumes after it misses no change, "has_more": in this direction}
---            or null when the one app is not stored
+--            or null when the one app is not stored. With "deleted_up_to" where changes that the page would hold, or that follow it, are
+--            deleted (pics_trim_changes): those up to that id
 create or replace function public.catalog_changes(request jsonb) returns jsonb
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -163,6 +166,7 @@ declare
   before constant bigint := least((request ->> 'before')::bigint, horizon + 1);
   page jsonb;
   has_more boolean;
+  deleted_up_to bigint;
 begin
   if only_appid is not null and not exists (select from public.apps where appid = only_appid) then
     return null;
@@ -188,11 +192,16 @@ begin
   into page, has_more
   from numbered c left join public.apps a on a.appid = c.appid;
 
+  -- After the page was read: what was deleted before that is seen here.
+  select s.changes_deleted_up_to into deleted_up_to from public.pics_sync_state s
+  where s.changes_deleted_up_to > 0
+    and (after < s.changes_deleted_up_to or (request ->> 'before')::bigint <= s.changes_deleted_up_to + 1);
+
   return jsonb_build_object(
     'changes', page,
     'last_id', case when after is not null and has_more then (page -> -1 ->> 'id')::bigint else greatest(after, horizon) end,
     'has_more', has_more
-  );
+  ) || case when deleted_up_to is null then '{}' else jsonb_build_object('deleted_up_to', deleted_up_to) end;
 end
 $$;
 

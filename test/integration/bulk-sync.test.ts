@@ -58,7 +58,26 @@ function bulkSync(open: OpenDatabase, kind: DatabaseKind): void {
     expect(await one("select bulk_completed_at from pics_sync_state")).toBeNull();
   });
 
-  it("stores the whole catalog, and does not fetch stored apps again", async () => {
+  it("with APP_TYPES fetches apps of other types once, stores none of them, and counts them", async () => {
+    const appids = [...steam.catalog.apps.keys()].slice(30, 90);
+    const types = ["game"];
+    const wanted = appids.filter((appid) => {
+      const app = steam.catalog.apps.get(appid);
+      const text = app && steam.catalog.body(app, app.access === "denied" ? "public" : "whole").bytes.toString();
+      // One whose type Steam withholds is stored.
+      return ["game", undefined].includes(/\n\t\t"type"\t\t"(\w+)"/.exec(text ?? "")?.[1]?.toLowerCase());
+    });
+    const summary = await bulk({ appids, types });
+    expect(summary).toMatchObject({ stored: wanted.length, skipped: appids.length - wanted.length });
+    expect(wanted.length * summary.skipped).toBeGreaterThan(0);
+    const before = [...steam.catalog.apps.keys()].slice(0, 30);
+    expect(await differences(database.sql, steam.catalog, [...before, ...wanted])).toEqual([]);
+    steam.log.clear();
+    expect(await bulk({ appids, types })).toMatchObject({ stored: 0, skipped: 0 });
+    expect(steam.log.counts).toMatchObject({ product_info: 0 });
+  });
+
+  it("stores the whole catalog, also what APP_TYPES had left out, and does not fetch stored apps again", async () => {
     const already = await one<number[]>("select array_agg(appid) from apps");
     const current = steam.catalog.currentChangeNumber;
     const summary = await bulk();

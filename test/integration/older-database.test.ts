@@ -298,6 +298,7 @@ function doctorChecks(db: Database) {
     name: "older",
     db,
     app: async () => null,
+    whyNotStored: async () => null,
     status: async () => ({ catalog: null, failing_apps: [], workers: [] }),
     close: async () => {},
   };

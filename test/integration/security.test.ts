@@ -14,6 +14,8 @@ const privateTables = [
   "pics_access_tokens",
   "leader_leases",
   "pics_replies",
+  "pics_claims",
+  "pics_sizes",
   "workers",
   "steam_keys",
   "collector_state",

@@ -6,7 +6,7 @@ export type Sql = (query: string) => Promise<Record<string, unknown>[]>;
 export type Dump = Map<string, string[]>;
 
 /** Tables about runs and not about Steam: replies by request id, leases, workers, and how often keys were read. */
-const tablesOfRuns = ["leader_leases", "pics_replies", "steam_keys", "workers"];
+const tablesOfRuns = ["leader_leases", "pics_claims", "pics_replies", "pics_sizes", "steam_keys", "workers"];
 
 /** Timestamps and leases, which differ between runs: only whether they are null is compared. */
 const columnsOfRuns = new Set([

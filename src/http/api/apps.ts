@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import type { AppSort } from "../../catalog/list-views.ts";
 import { appView } from "../../catalog/views.ts";
-import { type AppQuery, type AppRelation, appRelations } from "../../db/catalog-reader.ts";
+import { type AppQuery, type AppRelation, appRelations, typeIsLeftOut } from "../../db/catalog-reader.ts";
 import { Problem } from "../problem.ts";
 import { appKeys, decodeCursor, encodeCursor } from "./cursor.ts";
 import { appFilters, appidPath, maxRelations, noParameters, type sorts, words } from "./parameters.ts";
@@ -50,14 +50,16 @@ export function registerApps(scope: ApiScope, { catalog }: ApiDeps): void {
     },
     async (request) => {
       const { appid } = request.params;
-      return (await catalog(request).app(appid)) ?? notStored(appid);
+      const reader = catalog(request);
+      return (await reader.app(appid)) ?? notStored(appid, await reader.skippedType(appid));
     },
   );
 }
 
 /** @throws {Problem} 404, always. */
-export function notStored(appid: number): never {
-  throw new Problem(404, `App ${appid} is not stored.`);
+export function notStored(appid: number, skippedType: string | null = null): never {
+  const why = skippedType === null ? "" : ` ${typeIsLeftOut(skippedType)}`;
+  throw new Problem(404, `App ${appid} is not stored.${why}`);
 }
 
 /** @throws {Problem} 400 when there are more than {@link maxRelations}. */

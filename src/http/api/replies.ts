@@ -74,4 +74,7 @@ export const streamFaults = {
   429: fault("the rate limit, or the limit of open streams, of this address is exceeded; see `Retry-After`"),
   503: fault("the limit of open streams is reached; see `Retry-After`"),
 };
+export const deleted = {
+  410: fault("changes of the page are deleted for their age: read the catalog again, then follow from `last_id`"),
+};
 export const missing = (what: string) => ({ 404: fault(what) });

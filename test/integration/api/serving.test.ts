@@ -61,6 +61,34 @@ forEachDatabase(
       expect((await get(`/v1/changes?after=1&cursor=${first.next}`)).status).toBe(400);
     });
 
+    test("answers 410 and how to go on where the changes after an id are deleted for their age", async () => {
+      const { get, base } = await started();
+      await sql("insert into app_changes (appid, change_number, field) select 1, i, 'f' from generate_series(1, 5) i");
+      const first = (await (await get("/v1/changes?limit=4")).json()) as { next: string; last_id: number };
+      const kept = first.last_id;
+      await sql("update app_changes set detected_at = now() - interval '8 days' where id < $1", [kept]);
+      await catalog.call("pics_trim_changes", { days: 7, max: 100 });
+
+      for (const path of [
+        `/v1/changes?after=${kept - 2}`,
+        `/v1/changes?cursor=${first.next}`,
+        `/v1/changes/stream?after=${kept - 2}`,
+      ]) {
+        const reply = await get(path);
+        expect([path, reply.status]).toEqual([path, 410]);
+        expect(await reply.json()).toMatchObject({
+          title: "Gone",
+          detail: expect.stringContaining(`What is kept starts at after=${kept - 1}.`),
+        });
+      }
+      const headers = { "last-event-id": String(kept - 2) };
+      expect((await fetch(`${base}/v1/changes/stream`, { headers })).status).toBe(410);
+      expect((await get(`/v1/changes?after=${kept - 1}`)).status).toBe(200);
+      const events = eventsOf(await get(`/v1/changes/stream?after=${kept - 1}`));
+      await events.next();
+      expect(await events.next()).toMatchObject({ value: { event: "change", id: String(kept) } });
+    });
+
     test("answers 404 with the setting's name where no text or depots are kept", async () => {
       await store(record(10, 500));
       const detail = async (path: string, keep: boolean) => {

@@ -494,6 +494,82 @@ forEachDatabase("pics_apply", (open, kind) => {
     });
   });
 
+  describe("APP_TYPES", () => {
+    const types = ["game", "dlc"];
+    const sweep = (change: number, wanted: string[] | null) =>
+      call<{ marked: number }>("pics_mark", { apps: [[10, change]], unknown: [], types: wanted });
+    const soundtrack = (change: number, given = {}) => record(10, change, { type: "music", tags: [19], ...given });
+
+    test("stores nothing of a new app of another type but its change number and type, until Steam announces a change", async () => {
+      const lease = await claimed([10, 500], [20, 500]);
+      const tokens = [{ appid: 10, access_token: "7" }];
+      const info = { sha1: "", size: 1, data: "eA==" };
+      expect(await apply(lease, { apps: [soundtrack(500, { info }), record(20, 500)], tokens, types })).toEqual(
+        applied({ skipped: 1, stored: 1 }),
+      );
+      expect(await status(10)).toMatchObject({ ...noWork, ...noLease, pics_change_number: 500, skipped_type: "music" });
+      expect(await status(20)).toMatchObject({ skipped_type: null });
+      expect(await sql("select appid from apps")).toEqual([{ appid: 20 }]);
+      for (const table of ["app_steam_tags", "app_info", "app_changes"]) {
+        expect(await sql(`select from ${table} where appid = 10`)).toEqual([]);
+      }
+      expect(await call("pics_skipped_type", { appid: 10 })).toBe("music");
+      expect(await call("pics_state")).toMatchObject({ apps: 1, skipped: 1 });
+      expect(await call("pics_outdated", { extractor_version: 99 })).toMatchObject({ not_kept: 1, skipped: 1 });
+
+      expect((await sweep(500, types)).marked).toBe(0);
+      expect((await sweep(501, types)).marked).toBe(1);
+      const again = (await claim()).lease;
+      expect(await apply(again, { apps: [soundtrack(501)], types })).toEqual(applied({ skipped: 1 }));
+      // A payload without `common` says nothing new of the type.
+      await sweep(502, types);
+      const { type: _, name: __, ...withheld } = soundtrack(502, { lacks: ["common"] });
+      expect(await apply((await claim()).lease, { apps: [withheld], types })).toEqual(applied({ skipped: 1 }));
+      expect(await status(10)).toMatchObject({ pics_change_number: 502, skipped_type: "music" });
+    });
+
+    test("an app comes in with its new type, and once stored stays and is kept current, whatever its type", async () => {
+      await apply(await claimed([10, 500]), { apps: [soundtrack(500)], types });
+      await apply(await claimed([10, 501]), { apps: [record(10, 501)], types });
+      expect(await app(10)).toMatchObject({ type: "game" });
+      expect(await status(10)).toMatchObject({ skipped_type: null });
+      await apply(await claimed([10, 502]), { apps: [soundtrack(502)], types });
+      expect(await app(10)).toMatchObject({ type: "music" });
+    });
+
+    test("an app without a type is stored", async () => {
+      await apply(await claimed([10, 500]), { apps: [record(10, 500, { type: null })], types });
+      expect(await app(10)).toMatchObject({ type: null });
+    });
+
+    test("a wider setting fetches what was left out, by a sweep or at once", async () => {
+      await apply(await claimed([10, 500], [20, 500]), {
+        apps: [soundtrack(500), record(20, 500, { type: "video" })],
+        types,
+      });
+      expect(await call("pics_mark_skipped", { types: [...types, "tool"], max: 5 })).toMatchObject({ marked: 0 });
+      expect((await sweep(500, null)).marked).toBe(1);
+      expect(await call("pics_mark_skipped", { types: null, max: 1 })).toEqual({ marked: 1, has_more: true });
+      const { lease, apps } = await claim();
+      expect(apps).toMatchObject([
+        { appid: 10, change_number: 500 },
+        { appid: 20, change_number: 500 },
+      ]);
+      expect(await apply(lease, { apps: [soundtrack(500), record(20, 500, { type: "video" })] })).toEqual(
+        applied({ stored: 2 }),
+      );
+      expect(await call("pics_state")).toMatchObject({ apps: 2, skipped: 0, pending: 0 });
+    });
+
+    test("an app that was left out and that Steam does not know any more leaves no row", async () => {
+      await apply(await claimed([10, 500]), { apps: [soundtrack(500)], types });
+      expect(await apply(await claimed([10, 501]), { unknown: [10], confirmSeconds: 0, types })).toEqual(
+        applied({ unknown: 1 }),
+      );
+      expect(await sql("select from sync_status")).toEqual([]);
+    });
+  });
+
   test("rolls back the whole batch for a row that Postgres rejects, as a fault of the data", async () => {
     const lease = await claimed([10, 500], [20, 500]);
     const before = await sql("select * from sync_status order by appid");

@@ -66,9 +66,11 @@ export interface ApplyOptions {
   confirmSeconds?: number;
   maxShrink?: number;
   acceptUnknown?: boolean;
+  types?: string[] | null;
 }
 export interface Applied {
   stored: number;
+  skipped: number;
   stale: number;
   unknown: number;
   unconfirmed: number;
@@ -87,6 +89,7 @@ export function forEachSqlDatabase(name: string, tests: Parameters<typeof forEac
 /** A reply of `pics_apply` in which everything not named is 0, empty or false. */
 export const applied = (counts: Partial<Applied>): Applied => ({
   stored: 0,
+  skipped: 0,
   stale: 0,
   unknown: 0,
   unconfirmed: 0,
@@ -101,7 +104,7 @@ export const applied = (counts: Partial<Applied>): Applied => ({
 export const emptyTables = `do $$ begin
   delete from apps; delete from sync_status; delete from developers; delete from publishers; delete from franchises;
   delete from steam_tags; delete from steam_genres where name is null; delete from steam_categories where name is null;
-  delete from pics_replies; delete from pics_access_tokens; delete from app_changes; delete from steam_keys;
+  delete from pics_replies; delete from pics_claims; delete from pics_sizes; delete from pics_access_tokens; delete from app_changes; delete from steam_keys;
   delete from pics_sync_state; insert into pics_sync_state (id) values (1);
   delete from game_metadata; delete from app_list_entries; delete from web_api_usage;
   delete from leader_leases; delete from collector_state; insert into collector_state (id) values (1);
@@ -159,6 +162,7 @@ export function catalogOf(opened: () => TestDatabase): Catalog {
         unknown_confirm_seconds: options.confirmSeconds ?? 600,
         max_shrink: options.maxShrink ?? 0.05,
         accept_unknown: options.acceptUnknown ?? false,
+        types: options.types ?? null,
       }),
     async store(...records) {
       const appids = records.map(({ appid }) => appid);

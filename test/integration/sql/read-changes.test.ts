@@ -8,7 +8,7 @@ import { forEachSqlDatabase, record, useCatalog } from "./catalog.ts";
 
 forEachSqlDatabase("catalog_changes", (open, kind) => {
   const catalog = useCatalog(open);
-  const { store, sql } = catalog;
+  const { store, sql, call } = catalog;
   const reader = () => createCatalogReader(catalog.database.db);
   const idsOf = ({ changes }: ChangePage) => changes.map(({ id }) => id);
   const rows = async () => (await sql<{ id: number }>("select id from app_changes order by id")).map(({ id }) => id);
@@ -70,6 +70,46 @@ forEachSqlDatabase("catalog_changes", (open, kind) => {
       changes: [],
       last_id: all.at(-1),
       has_more: false,
+    });
+  });
+
+  describe("pics_trim_changes", () => {
+    const insert = (ages: readonly number[]) =>
+      sql(
+        `insert into app_changes (appid, change_number, field, detected_at)
+         select 10, 1, 'name', now() - make_interval(days => age) from unnest($1::integer[]) with ordinality as of(age, place) order by place`,
+        [ages],
+      );
+    const trim = (max: number, days = 7) => call("pics_trim_changes", { days, max });
+    const deletedUpTo = async (query: Parameters<ReturnType<typeof reader>["changes"]>[0]) =>
+      (await reader().changes(query)).deleted_up_to;
+
+    test("deletes in id order up to the first change that is young enough, in batches, and keeps the id", async () => {
+      await insert([9, 8, 8, 1, 9, 0]);
+      const all = await rows();
+      expect(await trim(2)).toEqual({ deleted: 2, has_more: true });
+      expect(await deletedUpTo({ after: start, max: 10 })).toBe(all[1]);
+      expect(await trim(2)).toEqual({ deleted: 1, has_more: false });
+      expect(await trim(2)).toEqual({ deleted: 0, has_more: false });
+      expect(await rows()).toEqual(all.slice(3));
+
+      const kept = all[2] ?? 0;
+      expect(await deletedUpTo({ after: kept - 1, max: 10 })).toBe(kept);
+      expect(idsOf(await reader().changes({ after: kept, max: 10 }))).toEqual(all.slice(3));
+      expect(await deletedUpTo({ after: kept, max: 10 })).toBeUndefined();
+      expect(await deletedUpTo({ before: kept, max: 10 })).toBe(kept);
+      expect(await deletedUpTo({ before: kept + 1, max: 10 })).toBe(kept);
+      expect(await deletedUpTo({ before: kept + 2, max: 10 })).toBeUndefined();
+      expect(await deletedUpTo({ max: 10 })).toBeUndefined();
+    });
+
+    test("the id is still refused when every change is deleted, and a repeat never lowers it", async () => {
+      await insert([9, 9]);
+      const all = await rows();
+      expect(await trim(5)).toEqual({ deleted: 2, has_more: false });
+      await trim(5);
+      expect(await deletedUpTo({ after: all[0], max: 1 })).toBe(all[1]);
+      expect(await deletedUpTo({ after: all[1], max: 1 })).toBeUndefined();
     });
   });
 
@@ -161,6 +201,18 @@ forEachSqlDatabase("catalog_changes", (open, kind) => {
         expect(found).toEqual([1]);
         start = last;
       }
+    });
+
+    test("pics_trim_changes deletes nothing that an open transaction could still precede", async () => {
+      const [late, early] = [await connect(), await connect()];
+      await sql("delete from app_changes");
+      await late.query("begin");
+      await late.insert(1);
+      await early.insert(2);
+      await sql("update app_changes set detected_at = now() - interval '9 days'");
+      expect(await call("pics_trim_changes", { days: 7, max: 10 })).toEqual({ deleted: 0, has_more: false });
+      await late.query("commit");
+      expect((await appids(start)).appids).toEqual([1, 2]);
     });
 
     test("keeps the horizon after a rollback to a savepoint", async () => {

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import { createCatalogStore } from "../../../src/db/catalog-store.ts";
+import { createCatalogStore, type DatabaseSize } from "../../../src/db/catalog-store.ts";
 import { requiredVersion } from "../../../src/db/migrate.ts";
 import { forEachDatabase } from "../../support/databases.ts";
 import { applied, fullRecord, record, useCatalog } from "./catalog.ts";
@@ -33,6 +33,32 @@ forEachDatabase("status functions", (open) => {
       pending: 3,
       failing: 1,
     });
+  });
+
+  test("pics_state reports the bytes of every table of the service, and their growth a day since a day ago", async () => {
+    const sized = async () => (await call<{ size: DatabaseSize }>("pics_state")).size;
+    const ours = await sql<{ name: string }>(
+      "select relname as name from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r' order by 1",
+    );
+    const { bytes, tables, growth_per_day } = await sized();
+    expect(tables.map(({ name }) => name).toSorted()).toEqual(
+      ours
+        .map(({ name }) => name)
+        .filter((name) => name !== "schema_migrations")
+        .toSorted(),
+    );
+    expect(tables.reduce((sum, each) => sum + each.bytes, 0)).toBe(bytes);
+    expect(growth_per_day).toBeNull();
+
+    // Once a day, for 30 days.
+    await sql("insert into pics_sizes (day, bytes) values (current_date - 40, 1)");
+    for (const _ of [1, 2]) await rpc("pics_record_size");
+    const kept = await sql<{ bytes: number }>("select bytes::float8 as bytes from pics_sizes");
+    expect(kept).toEqual([{ bytes: expect.any(Number) }]);
+    expect((await sized()).growth_per_day).toBeNull();
+    await sql("update pics_sizes set day = day - 2, taken_at = now() - interval '2 days', bytes = bytes - 1000000");
+    const { bytes: now, growth_per_day: growth } = await sized();
+    expect(growth).toBeCloseTo((now - (kept[0]?.bytes ?? 0) + 1_000_000) / 2, -2);
   });
 
   test("pics_failing returns errors, most attempts first", async () => {

@@ -46,7 +46,7 @@ export interface Fields {
   dlc: number[];
 }
 
-export type Verdict = "stored" | "stale" | "unknown" | "unconfirmed" | "withheld" | "failed" | "lease_lost";
+export type Verdict = "stored" | "skipped" | "stale" | "unknown" | "unconfirmed" | "withheld" | "failed" | "lease_lost";
 
 interface ModelApp extends Predicted {
   access: "public" | "token" | "denied";
@@ -70,6 +70,7 @@ export const noVerdicts: Record<Verdict, number> = {
   stale: 0,
   unknown: 0,
   unconfirmed: 0,
+  skipped: 0,
   withheld: 0,
   failed: 0,
   lease_lost: 0,

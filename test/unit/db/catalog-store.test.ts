@@ -27,6 +27,7 @@ const reply = {
   unconfirmed: 0,
   withheld: 0,
   failed: 1,
+  skipped: 0,
   lease_lost: 0,
   doubted: [],
   mass_unknown: false,

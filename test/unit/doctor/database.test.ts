@@ -17,6 +17,8 @@ const catalog = {
   pending: 0,
   failing: 0,
   unconfirmed: 0,
+  skipped: 0,
+  size: { bytes: 412_300_000, tables: [{ name: "apps", bytes: 412_300_000 }], growth_per_day: 1_250_000 },
   mass_unknown_at: null,
   unread_keys: { count: 0, new_count: 0, new: [] },
   lag_seconds: null,
@@ -31,6 +33,7 @@ async function examine(status: Partial<StatusDocument>, broken?: () => Promise<n
     name: "the folder ./data, read through process 7 on box",
     db: null,
     app: async () => null,
+    whyNotStored: async () => null,
     status: async () =>
       asked++ > 0 && broken ? await broken() : { catalog, failing_apps: [], workers: [], ...status },
     async close() {

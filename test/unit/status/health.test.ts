@@ -56,6 +56,7 @@ const snapshot: ServiceSnapshot = {
     failed: 1,
     unknown: 2,
     unconfirmed: 0,
+    skipped: 0,
     unanswered: 0,
     share: 0.46,
     rate_per_second: 4.5,

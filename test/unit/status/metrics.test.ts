@@ -56,6 +56,8 @@ const catalog = {
   pending: 0,
   failing: 0,
   unconfirmed: 0,
+  skipped: 3,
+  size: { bytes: 412_300_000, tables: [{ name: "apps", bytes: 412_300_000 }], growth_per_day: 1_250_000 },
   mass_unknown_at: null,
   lag_seconds: null,
 };
@@ -76,7 +78,7 @@ describe("createMetrics", () => {
     metrics.steamAnswered("changes", "timeout", 60);
     metrics.batchStep("extract", 0.02);
     const failures = [{ appid: 1, error: "x", step: "extract" as const }];
-    const none = { unknown: 0, unconfirmed: 0, withheld: 0, lease_lost: 0, mass_unknown: false };
+    const none = { skipped: 0, unknown: 0, unconfirmed: 0, withheld: 0, lease_lost: 0, mass_unknown: false };
     metrics.batchOutcome({ ...none, stored: 5, stale: 1, failed: 1, failures });
     metrics.databaseFailed(new DatabaseError("retryable", "40P01", "deadlock"));
     const values = await read(metrics);

@@ -50,6 +50,7 @@ function setUp(
         stale: 0,
         unknown: request.unknown.length,
         unconfirmed: 0,
+        skipped: 0,
         withheld: 0,
         failed: request.failed.length,
         lease_lost: 0,

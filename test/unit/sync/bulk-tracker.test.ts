@@ -8,6 +8,7 @@ const outcome = (parts: Partial<BatchOutcome>): BatchOutcome => ({
   stale: 0,
   unknown: 0,
   unconfirmed: 0,
+  skipped: 0,
   withheld: 0,
   failed: 0,
   lease_lost: 0,

@@ -43,6 +43,7 @@ function createStubStore() {
     stored,
   };
   const calls = {
+    markSkipped: async () => ({ marked: 0, has_more: false }),
     monitorState: async () => ({
       last_change_number: stub.cursor,
       bulk_completed_at: null,
@@ -70,6 +71,7 @@ function createStubStore() {
         unconfirmed: 0,
         withheld: 0,
         failed: 0,
+        skipped: 0,
         lease_lost: 0,
         doubted: [],
         mass_unknown: false,

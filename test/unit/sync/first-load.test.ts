@@ -36,6 +36,8 @@ function createMemoryStore() {
   const marked = new Map<number, number>();
   const storedAtMs = new Map<number, number>();
   const calls = {
+    markSkipped: async () => ({ marked: 0, has_more: false }),
+    vacuumSyncState: async () => {},
     beginBulk: async () => ({ last_change_number: null, pending: 0, highest_appid: 0, started_at: "" }),
     async mark({ apps }: MarkRequest) {
       for (const { appid, changeNumber } of apps) marked.set(appid, changeNumber);
@@ -50,7 +52,7 @@ function createMemoryStore() {
     },
     async apply({ apps }: ApplyRequest) {
       for (const { appid } of apps) storedAtMs.set(appid, performance.now());
-      const none = { stale: 0, unknown: 0, unconfirmed: 0, withheld: 0, failed: 0, lease_lost: 0 };
+      const none = { skipped: 0, stale: 0, unknown: 0, unconfirmed: 0, withheld: 0, failed: 0, lease_lost: 0 };
       return { stored: apps.length, ...none, doubted: [], mass_unknown: false };
     },
     renew: async () => 1,

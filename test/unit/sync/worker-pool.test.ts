@@ -39,6 +39,7 @@ function setUp(overrides: Partial<WorkerPoolOptions> = {}) {
       unconfirmed: 0,
       withheld: 0,
       failed: 0,
+      skipped: 0,
       lease_lost: 0,
       doubted: [],
       mass_unknown: false,
@@ -82,6 +83,34 @@ describe("worker pool", () => {
     await pool.stop();
     await running;
     expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("one of several idle workers claims every 5 s, and all claim once it finds work", async () => {
+    const { pool, claims, claimedAt } = setUp({ concurrency: 4 });
+    const running = pool.run();
+    await vi.advanceTimersByTimeAsync(12_000);
+    const [first = 0, ...later] = claimedAt;
+    expect(later.map((at) => at - first)).toEqual([0, 0, 0, 5_000, 10_000]);
+    claims.push({ apps: [app], waiting: 0, due_in_seconds: null });
+    await vi.advanceTimersByTimeAsync(3_100);
+    expect(claimedAt.slice(6).map((at) => at - first).length).toBeGreaterThanOrEqual(1 + 3);
+    const afterWork = claimedAt.length;
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(claimedAt).toHaveLength(afterWork + 2);
+    await pool.stop();
+    await running;
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("idle workers all end after finish, also when the last app waits for a retry elsewhere", async () => {
+    const { pool, claims } = setUp({ concurrency: 3 });
+    const running = pool.run();
+    await vi.advanceTimersByTimeAsync(1_000);
+    const waiting = { apps: [], waiting: 1, due_in_seconds: 2 };
+    claims.push(waiting, waiting, waiting);
+    pool.finish();
+    await vi.advanceTimersByTimeAsync(2_500);
+    await running;
   });
 
   it("claims at once on wake, also when it is called during a claim", async () => {

@@ -12,6 +12,7 @@ const counted: Omit<BulkProgress, "share"> = {
   failed: 3,
   unknown: 7,
   unconfirmed: 0,
+  skipped: 0,
   unanswered: 0,
   rate_per_second: 312.4,
   eta_seconds: 65,

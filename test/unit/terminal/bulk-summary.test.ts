@@ -19,6 +19,7 @@ const summary: BulkSummary = {
   stored: 254_113,
   unknown: 12,
   unconfirmed: 0,
+  skipped: 0,
   unanswered: 0,
   failed: Array.from({ length: 7 }, (_, index) => ({
     appid: 440 + index,

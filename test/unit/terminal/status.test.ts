@@ -12,6 +12,8 @@ const catalog = {
   pending: 12,
   failing: 3,
   unconfirmed: 0,
+  skipped: 0,
+  size: { bytes: 412_300_000, tables: [{ name: "apps", bytes: 412_300_000 }], growth_per_day: 1_250_000 },
   mass_unknown_at: null,
   unread_keys: { count: 0, new_count: 0, new: [] },
   lag_seconds: 14.4,
@@ -64,6 +66,7 @@ The catalog in Postgres (db/app)
   Change number       37494854
   Pending             12, the oldest for 14 s
   Failing             3
+  Size                412 MB, +1.3 MB a day
 
 Workers
   Mode                change_monitor                bulk_sync

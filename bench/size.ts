@@ -1,0 +1,171 @@
+import { existsSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { gunzipSync } from "node:zlib";
+import { openPostgres } from "../src/db/postgres.ts";
+import type { Keep } from "../src/sync/extract-batch.ts";
+import { asSuperuser, type ClusterAddress, startCluster } from "../test/support/cluster.ts";
+import { type CommonSection, commonToText } from "../test/support/independent-reading/common-to-text.ts";
+import { fromPayloads } from "../test/support/steam/catalog.ts";
+import { startSimulatedSteam } from "../test/support/steam/simulated-steam.ts";
+import { startBulk } from "../test/support/sync.ts";
+import { silent } from "../test/support/templates.ts";
+import { table } from "./support/figures.ts";
+import { freshDatabase } from "./support/servers.ts";
+
+/**
+ * Bytes of all tables and indexes after a first load of real payloads, per app: by table for games without KEEP_*, by type of app, and what
+ * KEEP_APP_INFO and KEEP_DEPOTS add. What an empty database takes is not counted.
+ *
+ *     node bench/size.ts [games]
+ *
+ * Games are the 7,743 of `../shared/pics/common-2026.jsonl.gz`, each once. The other types, and what is kept, are measured with the texts of
+ * 2026 in `appinfo.jsonl.gz`, each stored several times under different appids: their names of companies are therefore counted too seldom.
+ */
+export interface SizeBench {
+  games: number;
+  tables: { name: string; heap: number; indexes: number }[];
+  perGame: number;
+  types: { type: string; apps: number; bytes: number; appInfo: number; depots: number }[];
+}
+
+interface Payload {
+  appid: number;
+  changeNumber: number;
+  text: string;
+}
+
+const shared = fileURLToPath(new URL("../../shared/pics/", import.meta.url));
+const nothing: Keep = { appInfo: false, depots: false };
+/** Fewer apps, and what is measured is the granularity of pages. */
+const minApps = 4_000;
+
+export async function benchSize({ gamesOnly = false } = {}): Promise<SizeBench> {
+  if (!existsSync(shared)) throw new Error("the real payloads in ../shared/pics are needed");
+  const cluster = await startCluster({ durable: true });
+  try {
+    const games = readGames();
+    const tables = await tablesAfter(cluster.address, games, nothing);
+    const types = [];
+    for (const [type, payloads] of gamesOnly ? [] : byType(readTexts())) {
+      const copies = copied(payloads, Math.ceil(minApps / payloads.length));
+      const perApp = async (keep: Keep) => sum(await tablesAfter(cluster.address, copies, keep)) / copies.length;
+      const bytes = await perApp(nothing);
+      const appInfo = (await perApp({ appInfo: true, depots: false })) - bytes;
+      const depots = (await perApp({ appInfo: false, depots: true })) - bytes;
+      types.push({ type, apps: payloads.length, bytes, appInfo, depots });
+    }
+    return { games: games.length, tables: perApp(tables, games.length), perGame: sum(tables) / games.length, types };
+  } finally {
+    await cluster.stop();
+  }
+}
+
+type Size = { name: string; heap: number; indexes: number };
+
+const sum = (sizes: readonly Size[]) => sizes.reduce((total, { heap, indexes }) => total + heap + indexes, 0);
+
+function perApp(sizes: readonly Size[], apps: number): Size[] {
+  return sizes.map(({ name, heap, indexes }) => ({ name, heap: heap / apps, indexes: indexes / apps }));
+}
+
+/** Bytes by table after a first load, without those of an empty database. */
+async function tablesAfter(cluster: ClusterAddress, payloads: readonly Payload[], keep: Keep): Promise<Size[]> {
+  const database = await freshDatabase(cluster, "postgres");
+  const before = await readSizes(cluster, database.name);
+  const steam = await startSimulatedSteam({ catalog: fromPayloads([...payloads]), keepRequests: false });
+  const distrust = steam.trustHere();
+  const db = await openPostgres({ url: database.url, logger: silent, maxConnections: 8 });
+  const appids = payloads.map(({ appid }) => appid);
+  const { stored } = await startBulk(db, steam, { appids, keep }).done;
+  await db.close();
+  distrust();
+  await steam.close();
+  if (stored !== payloads.length) throw new Error(`stored ${stored} of ${payloads.length} apps`);
+  const after = await readSizes(cluster, database.name);
+  await database.drop();
+  return after
+    .map(({ name, heap, indexes }) => {
+      const empty = before.find((each) => each.name === name) ?? { heap: 0, indexes: 0 };
+      return { name, heap: heap - empty.heap, indexes: indexes - empty.indexes };
+    })
+    .sort((a, b) => sum([b]) - sum([a]));
+}
+
+async function readSizes(cluster: ClusterAddress, database: string): Promise<Size[]> {
+  const query = `select relname as name, pg_table_size(oid)::float8 as heap, pg_indexes_size(oid)::float8 as indexes
+    from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r'`;
+  return await asSuperuser(cluster, database, async (client) => (await client.query<Size>(query)).rows);
+}
+
+function lines<T>(file: string): T[] {
+  const text = gunzipSync(readFileSync(shared + file)).toString("utf8");
+  return text
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as T);
+}
+
+function readGames(): Payload[] {
+  return lines<{ appid: number; common: CommonSection }>("common-2026.jsonl.gz").map(({ appid, common }, index) => ({
+    appid,
+    changeNumber: 37_000_000 + index,
+    text: commonToText(appid, common),
+  }));
+}
+
+/** About 1 January 2026. */
+const firstChangeOf2026 = 33_400_000;
+
+function readTexts(): Payload[] {
+  return lines<{ appid: number; change_number: number; text: string }>("appinfo.jsonl.gz")
+    .filter(({ change_number }) => change_number > firstChangeOf2026)
+    .map(({ appid, change_number, text }) => ({ appid, changeNumber: change_number, text }));
+}
+
+/** Of types with at least ten texts. */
+function byType(payloads: readonly Payload[]): [string, Payload[]][] {
+  const typeOf = ({ text }: Payload) => /\n\t\t"type"\t\t"(\w+)"/.exec(text)?.[1]?.toLowerCase() ?? "none";
+  return Object.entries(Object.groupBy(payloads, typeOf))
+    .filter((entry): entry is [string, Payload[]] => (entry[1]?.length ?? 0) >= 10)
+    .sort(([, a], [, b]) => b.length - a.length);
+}
+
+/** Above every appid of the texts. */
+const distance = 5_000_000;
+
+function copied(payloads: readonly Payload[], copies: number): Payload[] {
+  return Array.from({ length: copies }).flatMap((_, copy) =>
+    payloads.map(({ appid, changeNumber, text }) => ({
+      appid: appid + copy * distance,
+      changeNumber,
+      text: text.replace(`"appid"\t\t"${appid}"`, `"appid"\t\t"${appid + copy * distance}"`),
+    })),
+  );
+}
+
+export function formatSize({ games, tables, perGame, types }: SizeBench): string {
+  const bytes = (value: number) => Math.round(value).toLocaleString("en-US");
+  return [
+    `${games.toLocaleString("en-US")} real games, ${bytes(perGame)} bytes each without \`KEEP_*\`.`,
+    "",
+    table(
+      ["table", "bytes a game", "indexes"],
+      tables
+        .filter((each) => sum([each]) >= 5)
+        .map(({ name, heap, indexes }) => [`\`${name}\``, bytes(heap), bytes(indexes)]),
+    ),
+    "",
+    table(
+      ["type", "texts", "bytes an app", "`KEEP_APP_INFO` adds", "`KEEP_DEPOTS` adds"],
+      types.map(({ type, apps, bytes: each, appInfo, depots }) => [
+        type,
+        bytes(apps),
+        bytes(each),
+        bytes(appInfo),
+        bytes(depots),
+      ]),
+    ),
+  ].join("\n");
+}
+
+if (import.meta.main) console.log(formatSize(await benchSize({ gamesOnly: process.argv[2] === "games" })));
