@@ -35,27 +35,30 @@ describe("clients of the API", () => {
     let [arrived, left] = [0, 0];
     server.server.on("request", (request: IncomingMessage) => {
       arrived += 1;
-      if (/100[45]$/.test(request.url ?? "")) request.on("close", () => ++left);
+      if (/100[45]\//.test(request.url ?? "")) request.on("close", () => ++left);
     });
     const leaving = new AbortController();
     const slow = [1_001, 1_002, 1_003, 1_004, 1_005].map(async (appid, index) => {
       // In order of arrival.
       await expect.poll(() => arrived, { interval: 5 }).toBe(index);
       const headers = { "x-forwarded-for": "203.0.113.1" };
-      return await fetch(`${base}/v1/apps/${appid}`, { headers, signal: appid > 1_003 ? leaving.signal : null }).then(
+      return await fetch(`${base}/v1/apps/${appid}/branches`, {
+        headers,
+        signal: appid > 1_003 ? leaving.signal : null,
+      }).then(
         ({ status }) => status,
         () => "left",
       );
     });
     await expect.poll(() => arrived, { interval: 5 }).toBe(5);
     // Two run and three wait: one more of this client is refused, while other clients are served.
-    const refused = await get("/v1/apps/1006", { "x-forwarded-for": "203.0.113.1" });
+    const refused = await get("/v1/apps/1006/branches", { "x-forwarded-for": "203.0.113.1" });
     expect([refused.status, refused.headers.get("retry-after")]).toEqual([429, "5"]);
     expect(await refused.json()).toMatchObject({
       detail: "Too many requests of this address wait for the database; try again later.",
     });
-    expect((await get("/v1/apps/7", { "x-forwarded-for": "203.0.113.2" })).status).toBe(404);
-    expect((await get("/v1/apps/8", { "x-forwarded-for": "2001:db8::2" })).status).toBe(404);
+    expect((await get("/v1/apps/7/branches", { "x-forwarded-for": "203.0.113.2" })).status).toBe(404);
+    expect((await get("/v1/apps/8/branches", { "x-forwarded-for": "2001:db8::2" })).status).toBe(404);
 
     leaving.abort();
     await expect.poll(() => left, { interval: 5 }).toBe(2);
