@@ -8,13 +8,16 @@ import { benchLibrary, formatLibrary } from "./library.ts";
 import { benchLists, formatShapes } from "./lists.ts";
 import { benchMemory, formatMemory } from "./memory.ts";
 import { benchPace, formatPace } from "./pace.ts";
+import { benchQuietDay, formatQuietDay } from "./quiet-day.ts";
 import { benchSearch } from "./search.ts";
+import { benchSize, formatSize } from "./size.ts";
 import { table } from "./support/figures.ts";
 import { benchWire, formatWire } from "./wire.ts";
 import { benchWritePath, formatWritePath } from "./write-path.ts";
 
 /**
- * Runs all benchmarks, or the named ones, in sequence: `npm run bench [-- wire write-path kept key-values memory embedded pace collector library api lists search]`.
+ * Runs all benchmarks, or the named ones, in sequence: `npm run bench [-- wire write-path kept key-values memory embedded pace collector library api lists search
+ * size quiet-day]`.
  * Prints Markdown. All take about half an hour; other load on the machine distorts the figures.
  */
 const benches: Record<string, { title: string; run: () => Promise<string> }> = {
@@ -29,6 +32,8 @@ const benches: Record<string, { title: string; run: () => Promise<string> }> = {
   api: { title: "Readers beside a bulk sync", run: async () => formatApi(await benchApi()) },
   lists: { title: "Lists", run: async () => formatShapes(await benchLists()) },
   search: { title: "Search by name", run: async () => formatShapes(await benchSearch()) },
+  size: { title: "Size", run: async () => formatSize(await benchSize()) },
+  "quiet-day": { title: "A quiet day", run: async () => formatQuietDay(await benchQuietDay()) },
   library: { title: "Matching a library", run: async () => formatLibrary(await benchLibrary()) },
 };
 
