@@ -172,7 +172,7 @@ export const errorCodes: readonly ErrorCode[] = [
     code: "no_password",
     fault: "misconfigured",
     meaning: "the server demands a password, and there is none",
-    remedy: "put it into DATABASE_URL: postgres://user:password@host:5432/database",
+    remedy: "put it into DATABASE_URL, which goes on after postgres:// with user:password@host:5432/database",
   },
   {
     code: "sasl",

@@ -45,7 +45,7 @@ as $$
     ]), true
     union all
     select unnest(array[
-      'sync_status', 'pics_sync_state', 'pics_gaps', 'pics_access_tokens', 'pics_replies', 'leader_leases', 'workers', 'steam_keys',
+      'sync_status', 'pics_sync_state', 'pics_gaps', 'pics_access_tokens', 'pics_claims', 'pics_replies', 'pics_sizes', 'leader_leases', 'workers', 'steam_keys',
       'collector_state', 'app_list_entries', 'web_api_usage', 'ImportedGame', 'Game', 'LibraryItem', 'Genre', 'Platform', 'GameGenre',
       'GamePlatform', 'igdb_answers', 'web_tokens'
     ]), false

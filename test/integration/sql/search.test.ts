@@ -1,6 +1,7 @@
 import { beforeAll, expect, test } from "vitest";
 import { createCatalogReader } from "../../../src/db/catalog-reader.ts";
 import { openTestDatabase, type TestDatabase } from "../../support/databases.ts";
+import { createRandom } from "../../support/steam/random.ts";
 import { catalogOf, forEachSqlDatabase, record } from "./catalog.ts";
 
 /** Searches by name: what is found, and in which order. */
@@ -37,6 +38,22 @@ const storeGames = (database: TestDatabase) =>
     ),
   );
 
+async function storeOddNames(database: TestDatabase): Promise<void> {
+  const random = createRandom(Number(process.env.SEED ?? 1));
+  const letters = [..." .-'!aZéßİ́ﬃ½猫ネｶﾞ한😀\u200b\u00ad\t\n\u{1F468}\u200d%_\\\"|¦"];
+  const odd = Array.from({ length: 300 }, (_, index) =>
+    record(1_000 + index, 500, {
+      name: Array.from({ length: random.int(0, 700) }, () => random.pick(letters)).join("") || null,
+      name_localized: { koreana: "한국 ".repeat(random.int(1, 300)) },
+    }),
+  );
+  const { store, sql } = catalogOf(() => database);
+  await store(...odd, record(2_000, 500, { name: `${"x".repeat(398)} y` }));
+  expect(await sql("select count(*) from apps where appid between 1000 and 2000")).toEqual([{ count: 301 }]);
+  expect(await found(database, "한국")).toHaveLength(300);
+  await sql("delete from apps where appid between 1000 and 2000");
+}
+
 forEachSqlDatabase("a search by name", (open) => {
   let database: TestDatabase;
   beforeAll(async () => {
@@ -64,6 +81,9 @@ forEachSqlDatabase("a search by name", (open) => {
     expect(await found(database, q)).toEqual(appids);
   });
 
+  test("stores and finds names of any kind: empty, of marks alone, too long for an index, cut at a space", () =>
+    storeOddNames(database));
+
   test("finds close misses where nothing has the words", async () => {
     expect(await found(database, "stardew vally")).toEqual([50]);
     expect(await found(database, "mesiah")).toEqual([30]);
@@ -74,6 +94,7 @@ test("without the extension pg_trgm, a search finds whole words and their beginn
   const database = await openTestDatabase("postgres");
   // The test cluster is of locale C: its databases have the index of words, too.
   await database.sql("drop extension pg_trgm cascade");
+  await storeOddNames(database);
   await storeGames(database);
   expect(await database.db.rpc("catalog_search_index")).toEqual({ trigrams: false });
   expect(await found(database, "dark")).toEqual([10, 30, 20, 40]);
