@@ -22,5 +22,5 @@ export async function findOpenTables(db: Database): Promise<OpenTable[]> {
 /** What is open, and to whom, as one sentence; table names come from this program's own list. */
 export function describeOpenTables(tables: readonly OpenTable[]): string {
   const names = tables.map(({ name, privileges }) => `${name} (${privileges})`).join("; ");
-  return `tables of an older application are open to whoever has the project's public key, since their row-level security is off: ${names}`;
+  return `tables of an older application are open to all who have the project's public key, since their row-level security is off: ${names}`;
 }

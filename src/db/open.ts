@@ -41,7 +41,7 @@ export function openDatabase(config: DatabaseConfig, options: OpenOptions): Prom
  * Migrates the schema where plain SQL can be sent; through Supabase's REST interface only checks its version. Waits for an unreachable
  * database.
  *
- * Warns of tables of an older application that are open to everybody.
+ * Warns of tables of an older application that are open to the public.
  *
  * @returns the files that were applied now.
  * @throws {ConfigError} when another version of this program created the database.

@@ -74,7 +74,7 @@ export function checkMemory(config: Config | null, limitBytes: number): Finding 
 function checkAccess({ host, port, http }: Config): Finding {
   if (http.apiKey !== null) return ok(`API_KEY guards everything but /health and /ready on port ${port}`);
   if (!isLoopback(host)) {
-    const who = `whoever reaches port ${port} of this machine (HOST=${host}) may read everything, since API_KEY is not set`;
+    const who = `every client that reaches port ${port} of this machine (HOST=${host}) may read everything, since API_KEY is not set`;
     return warning(`${who}: set API_KEY, or HOST=127.0.0.1 if only this machine reads it`);
   }
   if (http.allowedHosts.length > 0) return ok(`only this machine reaches port ${port}, by the names of ALLOWED_HOSTS`);

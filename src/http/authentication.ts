@@ -12,7 +12,7 @@ import { createWrongKeyLimit } from "./wrong-keys.ts";
 export interface ApiKeyGuard {
   /**
    * Rejects requests without the key on every route of the scope: 401, and 429 for wrong keys beyond the limit of the client's address. The
-   * right key always passes, so that nobody behind the same address can lock its owner out.
+   * right key always passes, so that another client behind the same address cannot lock its owner out.
    */
   protect(scope: FastifyInstance): void;
   /** For routes that are open and reply with less without the key. A wrong key counts against the limit here, too. */

@@ -48,7 +48,7 @@ export function requestLogger(log: ErrorLog): FastifyBaseLogger {
     const error = typeof fields === "object" && fields !== null && "err" in fields ? fields.err : fields;
     log(error, message ?? "HTTP request failed");
   };
-  const logger = { level: "warn", silent: ignore, trace: ignore, debug: ignore, info: ignore } as const;
-  const all = { ...logger, warn: report, error: report, fatal: report, child: () => all };
-  return all as unknown as FastifyBaseLogger;
+  const quiet = { level: "warn", silent: ignore, trace: ignore, debug: ignore, info: ignore, msgPrefix: undefined };
+  const logger: FastifyBaseLogger = { ...quiet, warn: report, error: report, fatal: report, child: () => logger };
+  return logger;
 }

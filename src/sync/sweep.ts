@@ -20,7 +20,7 @@ import { type Control, fetchWindow, maxRounds, type WindowAnswer, type WindowDep
 export const idsPerRequest = 5_000;
 /** Ids that a full request for multiples of ten spans. */
 const idsPerSpan = 10 * idsPerRequest;
-/** The id space ends with at least so many ids without an app behind the highest one that is known or found. */
+/** Ids without an app, at least, after which the id space ends behind the highest one that is known or found. */
 export const emptyIdsAtEnd = 2 * idsPerSpan;
 /** Ids that a log line or an error names. */
 const namedIds = 10;

@@ -3159,7 +3159,7 @@ begin
 end
 $$;
 
--- Appids of a source of catalog_conditions, at most so many.
+-- Appids of a source of catalog_conditions, at most `most`.
 create or replace function public.catalog_gather(source text, most integer) returns integer[]
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -3534,7 +3534,7 @@ begin
     -- Half as many: a match of trigrams is looked up in the table.
     driving := public.catalog_gather(search.source, gather / 2 + 1);
     if cardinality(driving) = 0 and search.near is not null then
-      -- Close misses, at most so many, in the order of `near`.
+      -- Close misses, at most 200, in the order of `near`.
       driving := public.catalog_gather(search.near, 200);
       rank := '3000 + array_position($1, a.appid)';
     elsif cardinality(driving) > gather / 2 then
@@ -3719,7 +3719,7 @@ end
 $$;
 
 -- The service's tables that the API roles reach beyond the contract: those of an older application, which keep their grants and policies
--- (everything that a migration of this service made is closed). Without row-level security, whoever has the project's public key may do what
+-- (everything that a migration of this service made is closed). Without row-level security, all who have the project's public key may do what
 -- the grants allow; where it is on, the policies are the owner's choice. Empty where there are no API roles.
 --   reply [{"name", "privileges": "anon: DELETE, INSERT, …; authenticated: …", "statements": [SQL that closes it, …]}, …] by name
 create or replace function public.pics_open_tables() returns jsonb
@@ -3768,7 +3768,7 @@ as $$
       case when is_public then
         format('create policy "API roles read the catalog" on %s for select to %s using (true);', qualified, roles)
       end,
-      -- It may have had its privileges by those of everybody.
+      -- It may have had its privileges through PUBLIC.
       case when exists (select from pg_roles where rolname = 'service_role') then
         format('grant all on table %s to service_role;', qualified)
       end

@@ -184,7 +184,7 @@ begin
 end
 $$;
 
--- Appids of a source of catalog_conditions, at most so many.
+-- Appids of a source of catalog_conditions, at most `most`.
 create or replace function public.catalog_gather(source text, most integer) returns integer[]
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -559,7 +559,7 @@ begin
     -- Half as many: a match of trigrams is looked up in the table.
     driving := public.catalog_gather(search.source, gather / 2 + 1);
     if cardinality(driving) = 0 and search.near is not null then
-      -- Close misses, at most so many, in the order of `near`.
+      -- Close misses, at most 200, in the order of `near`.
       driving := public.catalog_gather(search.near, 200);
       rank := '3000 + array_position($1, a.appid)';
     elsif cardinality(driving) > gather / 2 then

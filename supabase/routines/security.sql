@@ -28,7 +28,7 @@ end
 $$;
 
 -- The service's tables that the API roles reach beyond the contract: those of an older application, which keep their grants and policies
--- (everything that a migration of this service made is closed). Without row-level security, whoever has the project's public key may do what
+-- (everything that a migration of this service made is closed). Without row-level security, all who have the project's public key may do what
 -- the grants allow; where it is on, the policies are the owner's choice. Empty where there are no API roles.
 --   reply [{"name", "privileges": "anon: DELETE, INSERT, …; authenticated: …", "statements": [SQL that closes it, …]}, …] by name
 create or replace function public.pics_open_tables() returns jsonb
@@ -77,7 +77,7 @@ as $$
       case when is_public then
         format('create policy "API roles read the catalog" on %s for select to %s using (true);', qualified, roles)
       end,
-      -- It may have had its privileges by those of everybody.
+      -- It may have had its privileges through PUBLIC.
       case when exists (select from pg_roles where rolname = 'service_role') then
         format('grant all on table %s to service_role;', qualified)
       end

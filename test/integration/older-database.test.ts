@@ -279,7 +279,7 @@ forEachDatabase(
       );
       expect(rows.map((row) => row.may)).toEqual([true, false, false, true]);
 
-      // A server without these roles has nobody to protect the tables from. Of the others, roles belong to the whole server.
+      // Without these roles the tables need no protection. Of the others, roles belong to the whole server.
       if (kind !== "pglite") return;
       await sql("alter table sync_status disable row level security");
       await sql("grant all on sync_status to anon");

@@ -16,7 +16,7 @@ export interface BareServer {
   stop(): Promise<void>;
 }
 
-/** Starts bare-server.ts as a process that may open so many files. */
+/** Starts bare-server.ts as a process with a limit of open files. */
 export function startBareServer({ files, env = {} }: { files: number; env?: Record<string, string> }): BareServer {
   const child = spawn("prlimit", [`--nofile=${files}:${files}`, process.execPath, file], {
     env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: compileCache, ...env },
