@@ -1,4 +1,4 @@
-import type { AppQuery } from "../src/db/catalog-reader.ts";
+import type { AppQuery } from "../src/db/catalog-queries.ts";
 import type { Shape } from "../test/support/generated-catalog/shapes.ts";
 import { benchShapes, type Drivers, formatShapes, type ShapesBench } from "./lists.ts";
 

@@ -1,7 +1,8 @@
 import type { z } from "zod";
 import type { AppSort } from "../../catalog/list-views.ts";
 import { appView } from "../../catalog/views.ts";
-import { type AppQuery, type AppRelation, appRelations, typeIsLeftOut } from "../../db/catalog-reader.ts";
+import { type AppQuery, type AppRelation, appRelations } from "../../db/catalog-queries.ts";
+import { typeIsLeftOut } from "../../db/catalog-reader.ts";
 import { Problem } from "../problem.ts";
 import { appKeys, decodeCursor, encodeCursor } from "./cursor.ts";
 import { appFilters, appidPath, maxRelations, noParameters, type sorts, words } from "./parameters.ts";

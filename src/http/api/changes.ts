@@ -1,5 +1,5 @@
 import type { ChangeView } from "../../catalog/views.ts";
-import type { ChangePage, ChangeQuery } from "../../db/catalog-reader.ts";
+import type { ChangePage, ChangeQuery } from "../../db/catalog-queries.ts";
 import { clientAddress } from "../client-address.ts";
 import { formatEvent } from "../event-stream.ts";
 import { Problem } from "../problem.ts";

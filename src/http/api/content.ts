@@ -1,7 +1,8 @@
 import type { FastifyRequest } from "fastify";
 import { appInfoView, steamcmdInfo } from "../../catalog/content-views.ts";
 import { type KeyValuesJson, keyValuesToJson, parseKeyValues } from "../../catalog/key-values.ts";
-import { type KeptInfo, maxInfoBytes } from "../../db/catalog-reader.ts";
+import type { KeptInfo } from "../../db/catalog-queries.ts";
+import { maxInfoBytes } from "../../db/catalog-reader.ts";
 import { Problem } from "../problem.ts";
 import { notStored } from "./apps.ts";
 import { decodeCursor, depotAppKey, encodeCursor } from "./cursor.ts";

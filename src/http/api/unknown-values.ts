@@ -1,4 +1,5 @@
-import type { AppQuery, CatalogReader, OpenFilter, UnknownValue } from "../../db/catalog-reader.ts";
+import type { AppQuery, OpenFilter, UnknownValue } from "../../db/catalog-queries.ts";
+import type { CatalogReader } from "../../db/catalog-reader.ts";
 import { didYouMean, editsOf } from "../../process/did-you-mean.ts";
 import type { Problem } from "../problem.ts";
 import { documentedPlatforms, documentedTypes } from "./parameters.ts";

@@ -1,6 +1,7 @@
 import pg from "pg";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
-import { type ChangePage, createCatalogReader } from "../../../src/db/catalog-reader.ts";
+import type { ChangePage } from "../../../src/db/catalog-queries.ts";
+import { createCatalogReader } from "../../../src/db/catalog-reader.ts";
 import { createRandom } from "../../support/steam/random.ts";
 import { forEachSqlDatabase, record, useCatalog } from "./catalog.ts";
 

@@ -1,5 +1,5 @@
 import { type AppSort, appSorts } from "../../../src/catalog/list-views.ts";
-import type { AppQuery } from "../../../src/db/catalog-reader.ts";
+import type { AppQuery } from "../../../src/db/catalog-queries.ts";
 
 /** The questions that `/v1/apps` is asked of a catalog of fill.sql: every sort with every filter, and typical combinations. */
 export interface Shape {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { ChangeView } from "../../../src/catalog/views.ts";
-import type { ChangePage, ChangeQuery, ClientRequest } from "../../../src/db/catalog-reader.ts";
+import type { ChangePage, ChangeQuery } from "../../../src/db/catalog-queries.ts";
+import type { ClientRequest } from "../../../src/db/catalog-reader.ts";
 import { createFeed } from "../../../src/http/feed.ts";
 import { DatabaseError } from "../../../src/process/errors.ts";
 import { silent } from "../../support/templates.ts";
