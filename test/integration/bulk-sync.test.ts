@@ -1,7 +1,13 @@
 import http from "node:http";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { endBehind, idsPerRequest } from "../../src/sync/sweep.ts";
-import { type DatabaseKind, forEachDatabase, type OpenDatabase, type TestDatabase } from "../support/databases.ts";
+import {
+  type DatabaseKind,
+  forEachDatabase,
+  type OpenDatabase,
+  oneOf,
+  type TestDatabase,
+} from "../support/databases.ts";
 import { generateCatalog } from "../support/steam/generate.ts";
 import { type SimulatedSteam, startSimulatedSteam } from "../support/steam/simulated-steam.ts";
 import { namelessCategory, storeCategories } from "../support/steam/store-categories.ts";
@@ -9,8 +15,8 @@ import { namelessTag } from "../support/steam/store-tags.ts";
 import { differences, startBulk } from "../support/sync.ts";
 
 /** The whole path: steam-user, extraction, SQL. */
-// Tests of faults and real payloads run it on Postgres; those of the change monitor begin with one through Supabase.
-forEachDatabase("bulk sync", bulkSync, ["pglite"]);
+// The embedded database is the matter of process.test.ts and dashboard.test.ts; tests of the change monitor begin with one through Supabase.
+forEachDatabase("bulk sync", bulkSync, oneOf("postgres"));
 
 function bulkSync(open: OpenDatabase, kind: DatabaseKind): void {
   const count = 600;
@@ -194,7 +200,7 @@ function bulkSync(open: OpenDatabase, kind: DatabaseKind): void {
   });
 
   // These rules concern the sweep alone, so one database shows them.
-  if (kind === "pglite") {
+  if (kind === "postgres") {
     it("fetches the apps of the Web API's list first", async () => {
       const fresh = await open();
       await startBulk(fresh.db, steam, { apiKey: "0123456789ABCDEF0123456789ABCDEF", batchSize: 20, concurrency: 1 })

@@ -10,7 +10,7 @@ import { runChecks } from "../../src/doctor/check.ts";
 import { databaseChecks } from "../../src/doctor/database.ts";
 import { loadConfig } from "../../src/process/config.ts";
 import type { Logger } from "../../src/process/logger.ts";
-import { forEachDatabase, type TestDatabase } from "../support/databases.ts";
+import { forEachDatabase, oneOf, type TestDatabase } from "../support/databases.ts";
 import { silent } from "../support/templates.ts";
 import { applied, type Catalog, catalogOf, fullRecord } from "./sql/catalog.ts";
 
@@ -289,7 +289,7 @@ forEachDatabase(
       expect(await findOpenTables(db)).toEqual([]);
     });
   },
-  ["pglite", "postgres"],
+  oneOf("postgres", ["pglite", "postgres"]),
 );
 
 /** The checks of `doctor` on an open database. */
