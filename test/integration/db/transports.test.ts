@@ -97,19 +97,19 @@ forEachTransport("rpc", (open, kind) => {
 
   test("ends a call at its time limit, and runs the next one", async () => {
     const started = performance.now();
-    expect(await faultOf(rpc("wait_for", { seconds: 1.5 }, { timeoutMs: 200 }))).toMatchObject({ fault: "timeout" });
-    expect(performance.now() - started).toBeLessThan(1_200);
+    expect(await faultOf(rpc("wait_for", { seconds: 4 }, { timeoutMs: 800 }))).toMatchObject({ fault: "timeout" });
+    expect(performance.now() - started).toBeLessThan(3_500);
     expect(await rpc("wait_for", { seconds: 0 })).toBe("waited");
   });
 
   test("ends an aborted call at once with the signal's reason, and runs the next one", async () => {
     const stop = new AbortController();
     const reason = new Error("shutting down");
-    const call = rpc("wait_for", { seconds: 1 }, { signal: stop.signal });
+    const call = rpc("wait_for", { seconds: 3 }, { signal: stop.signal });
     setTimeout(() => stop.abort(reason), 50);
     const started = performance.now();
     await expect(call).rejects.toBe(reason);
-    expect(performance.now() - started).toBeLessThan(700);
+    expect(performance.now() - started).toBeLessThan(2_500);
     expect(await rpc("wait_for", { seconds: 0 })).toBe("waited");
   });
 
