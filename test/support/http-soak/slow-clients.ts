@@ -6,8 +6,8 @@ type Report = (line: string) => void;
 
 const stream = { send: request("/v1/changes/stream?after=0"), isStalled: true };
 const megabytes = (bytes: number) => `${Math.round(bytes / 1_048_576)} MB`;
-/** Besides what the kernel buffers: one page of changes and 16 KB per reader, and garbage. */
-const maxGrowth = 200 * 1_048_576;
+/** Besides what the kernel buffers: a page of changes and 16 KB per reader, some 60 MB, and garbage that V8 has not collected yet. */
+const maxGrowth = 256 * 1_048_576;
 
 /** Clients that stall, trickle, flood and leave, against one service. */
 export async function slowClients(report: Report): Promise<string[]> {
