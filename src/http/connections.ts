@@ -6,15 +6,13 @@ import type { HttpLimits } from "./limits.ts";
 import { problemText, problemType } from "./problem.ts";
 
 /** Why the server closed a connection, or did not accept it. */
-export const dropReasons = [
-  "connection_limit",
-  "client_limit",
-  "request_timeout",
-  "malformed_request",
-  "unread_reply",
-  "stalled_stream",
-] as const;
-export type DropReason = (typeof dropReasons)[number];
+export type DropReason =
+  | "connection_limit"
+  | "client_limit"
+  | "request_timeout"
+  | "malformed_request"
+  | "unread_reply"
+  | "stalled_stream";
 
 type OnDrop = (reason: DropReason) => void;
 

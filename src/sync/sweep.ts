@@ -20,7 +20,7 @@ import { type Control, fetchWindow, maxRounds, type WindowAnswer, type WindowDep
 export const idsPerRequest = 5_000;
 /** Ids that a full request for multiples of ten spans. */
 const idsPerSpan = 10 * idsPerRequest;
-/** Ids without an app, at least, after which the id space ends behind the highest one that is known or found. */
+/** The id space ends at least this many ids behind the highest app that is known or found. */
 export const emptyIdsAtEnd = 2 * idsPerSpan;
 /** Ids that a log line or an error names. */
 const namedIds = 10;
