@@ -67,7 +67,7 @@ export async function benchShapes(
 }
 
 async function filledPostgres(apps: number, stack: AsyncDisposableStack): Promise<SqlDatabase> {
-  const cluster = await startCluster({ durable: true });
+  const cluster = await startCluster({ durable: true, locale: "C.UTF-8" });
   stack.defer(() => cluster.stop());
   const { name } = await freshDatabase(cluster.address, "postgres");
   await asSuperuser(cluster.address, name, async (client) => {

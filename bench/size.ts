@@ -23,7 +23,7 @@ import { freshDatabase } from "./support/servers.ts";
  */
 export interface SizeBench {
   games: number;
-  tables: { name: string; heap: number; indexes: number }[];
+  tables: { name: string; heap: number; indexes: Record<string, number> }[];
   perGame: number;
   types: { type: string; apps: number; bytes: number; appInfo: number; depots: number }[];
 }
@@ -41,7 +41,7 @@ const minApps = 4_000;
 
 export async function benchSize({ gamesOnly = false } = {}): Promise<SizeBench> {
   if (!existsSync(shared)) throw new Error("the real payloads in ../shared/pics are needed");
-  const cluster = await startCluster({ durable: true });
+  const cluster = await startCluster({ durable: true, locale: "C.UTF-8" });
   try {
     const games = readGames();
     const tables = await tablesAfter(cluster.address, games, nothing);
@@ -60,12 +60,20 @@ export async function benchSize({ gamesOnly = false } = {}): Promise<SizeBench> 
   }
 }
 
-type Size = { name: string; heap: number; indexes: number };
+/** Bytes of a table, and of each of its indexes. */
+type Size = { name: string; heap: number; indexes: Record<string, number> };
 
-const sum = (sizes: readonly Size[]) => sizes.reduce((total, { heap, indexes }) => total + heap + indexes, 0);
+const indexesOf = ({ indexes }: Size) => Object.values(indexes).reduce((total, bytes) => total + bytes, 0);
+const sum = (sizes: readonly Size[]) => sizes.reduce((total, size) => total + size.heap + indexesOf(size), 0);
+
+/** Each figure of `size` changed by `change`, which gets the index's name as well. */
+function mapped({ name, heap, indexes }: Size, change: (bytes: number, index?: string) => number): Size {
+  const changed = Object.entries(indexes).map(([index, bytes]) => [index, change(bytes, index)] as const);
+  return { name, heap: change(heap), indexes: Object.fromEntries(changed) };
+}
 
 function perApp(sizes: readonly Size[], apps: number): Size[] {
-  return sizes.map(({ name, heap, indexes }) => ({ name, heap: heap / apps, indexes: indexes / apps }));
+  return sizes.map((size) => mapped(size, (bytes) => bytes / apps));
 }
 
 /** Bytes by table after a first load, without those of an empty database. */
@@ -75,8 +83,7 @@ async function tablesAfter(cluster: ClusterAddress, payloads: readonly Payload[]
   const steam = await startSimulatedSteam({ catalog: fromPayloads([...payloads]), keepRequests: false });
   const distrust = steam.trustHere();
   const db = await openPostgres({ url: database.url, logger: silent, maxConnections: 8 });
-  const appids = payloads.map(({ appid }) => appid);
-  const { stored } = await startBulk(db, steam, { appids, keep }).done;
+  const { stored } = await startBulk(db, steam, { keep }).done;
   await db.close();
   distrust();
   await steam.close();
@@ -84,16 +91,19 @@ async function tablesAfter(cluster: ClusterAddress, payloads: readonly Payload[]
   const after = await readSizes(cluster, database.name);
   await database.drop();
   return after
-    .map(({ name, heap, indexes }) => {
-      const empty = before.find((each) => each.name === name) ?? { heap: 0, indexes: 0 };
-      return { name, heap: heap - empty.heap, indexes: indexes - empty.indexes };
+    .map((size) => {
+      const empty = before.find(({ name }) => name === size.name);
+      return mapped(size, (bytes, index) => bytes - ((index ? empty?.indexes[index] : empty?.heap) ?? 0));
     })
     .sort((a, b) => sum([b]) - sum([a]));
 }
 
 async function readSizes(cluster: ClusterAddress, database: string): Promise<Size[]> {
-  const query = `select relname as name, pg_table_size(oid)::float8 as heap, pg_indexes_size(oid)::float8 as indexes
-    from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r'`;
+  const query = `
+    select c.relname as name, pg_table_size(c.oid)::float8 as heap, coalesce((
+      select json_object_agg(i.indexrelid::regclass::text, pg_relation_size(i.indexrelid)) from pg_index i where i.indrelid = c.oid
+    ), '{}') as indexes
+    from pg_class c where c.relnamespace = 'public'::regnamespace and c.relkind = 'r'`;
   return await asSuperuser(cluster, database, async (client) => (await client.query<Size>(query)).rows);
 }
 
@@ -152,7 +162,16 @@ export function formatSize({ games, tables, perGame, types }: SizeBench): string
       ["table", "bytes a game", "indexes"],
       tables
         .filter((each) => sum([each]) >= 5)
-        .map(({ name, heap, indexes }) => [`\`${name}\``, bytes(heap), bytes(indexes)]),
+        .map((size) => [`\`${size.name}\``, bytes(size.heap), bytes(indexesOf(size))]),
+    ),
+    "",
+    table(
+      ["index", "bytes a game"],
+      tables
+        .flatMap(({ indexes }) => Object.entries(indexes))
+        .filter(([, each]) => each >= 5)
+        .sort(([, a], [, b]) => b - a)
+        .map(([name, each]) => [`\`${name}\``, bytes(each)]),
     ),
     "",
     table(

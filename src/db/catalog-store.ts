@@ -14,7 +14,7 @@ import type { DatabaseRetry } from "./retry.ts";
 export interface CatalogStore {
   state(): Promise<CatalogState>;
   beginBulk(request: BulkBeginRequest): Promise<BulkBegin>;
-  finishBulk(request: { startedAt: string }): Promise<void>;
+  finishBulk(request: { startedAt: string }): Promise<BulkEnd>;
   mark(request: MarkRequest): Promise<MarkReply>;
   /** Marks apps, at most `max`, that were left out for their type and that are wanted now. */
   markSkipped(request: { types: AppTypes; max: number }): Promise<{ marked: number; has_more: boolean }>;
@@ -59,6 +59,8 @@ export interface CatalogStore {
   recordSize(): Promise<void>;
   /** Makes the space of dead rows of the sync state reusable; over PostgREST nothing, where autovacuum alone does. */
   vacuumSyncState(): Promise<void>;
+  /** Rebuilds the next index by name after `after`, of those with at least `minBytes`. Null after the last. */
+  compact(request: { after: string | null; minBytes: number }): Promise<Compacted | null>;
   failing(max: number): Promise<FailingApp[]>;
   summary(): Promise<CatalogSummary>;
 }
@@ -119,6 +121,13 @@ const bulkBegin = z.object({
   started_at: time,
 });
 export type BulkBegin = z.infer<typeof bulkBegin>;
+
+const bulkEnd = z.object({
+  bulk_completed_at: time,
+  /** No pass over everything had ended before. */
+  is_first: z.boolean(),
+});
+export type BulkEnd = z.infer<typeof bulkEnd>;
 
 /** The only types of which new apps are stored, in lower case; null or absent for all. */
 export type AppTypes = readonly string[] | null | undefined;
@@ -339,6 +348,9 @@ export type WorkerReport = z.infer<typeof workerReports>[number];
 
 const ids = z.array(id);
 const skippedReply = z.object({ marked: z.number(), has_more: z.boolean() });
+const compacted = z.object({ index: z.string(), bytes_before: z.number(), bytes_after: z.number() }).nullable();
+export type Compacted = NonNullable<z.infer<typeof compacted>>;
+
 const trimReply = z.object({ deleted: z.number(), has_more: z.boolean() });
 const renewed = z.object({ renewed: z.number() });
 /** The reply of a function that returns nothing of use. */
@@ -362,7 +374,7 @@ export function createCatalogStore(db: Database | SqlDatabase, retry: Pick<Datab
   return {
     state: () => rpc(catalogState, "pics_state"),
     beginBulk: ({ changeNumber, appids }) => rpc(bulkBegin, "pics_begin_bulk", { change_number: changeNumber, appids }),
-    finishBulk: ({ startedAt }) => rpc(nothing, "pics_finish_bulk", { started_at: startedAt }),
+    finishBulk: ({ startedAt }) => rpc(bulkEnd, "pics_finish_bulk", { started_at: startedAt }),
     mark: ({ apps, unknown, full, types }) =>
       rpc(markReply, "pics_mark", { apps: apps.map((app) => [app.appid, app.changeNumber]), unknown, full, types }),
     markSkipped: (request) => rpc(skippedReply, "pics_mark_skipped", request),
@@ -459,6 +471,7 @@ export function createCatalogStore(db: Database | SqlDatabase, retry: Pick<Datab
       }),
     countKeys: ({ requestId, keys, read }) =>
       rpc(keyCountReply, "pics_count_keys", { request_id: requestId, keys, read }),
+    compact: ({ after, minBytes }) => rpc(compacted, "pics_compact", { after, min_bytes: minBytes }),
     failing: (max) => rpc(failingApps, "pics_failing", { max }),
     summary: () => rpc(catalogSummary, "catalog_summary"),
   };

@@ -5,6 +5,7 @@ import type { Metadata } from "../steam/port.ts";
 import type { BatchDeps } from "./apply-batch.ts";
 import { type BulkTracker, createBulkTracker } from "./bulk-tracker.ts";
 import { createBulkVacuum } from "./bulk-vacuum.ts";
+import { compactIndexes } from "./compaction.ts";
 import { nameLabels } from "./label-names.ts";
 import { markSkipped } from "./mark-skipped.ts";
 import type { BulkProgress, BulkSummary } from "./progress.ts";
@@ -125,7 +126,10 @@ async function runPass(pass: Pass): Promise<void> {
   await nameLabels({ pics, store, logger, signal });
   // While the load still counts as the first: none of its keys are news.
   await census?.flush();
-  if (appids === null) await store.finishBulk({ startedAt: begin.started_at });
+  if (appids === null) {
+    const { is_first } = await store.finishBulk({ startedAt: begin.started_at });
+    if (is_first) await compactIndexes({ store, logger, signal });
+  }
   tracker.enter("done");
 }
 

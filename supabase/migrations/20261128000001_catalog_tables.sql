@@ -176,21 +176,22 @@ alter table public.apps
     ), nfkd), '[\u0300-\u036f\u3099\u309a]', '', 'g')),
     '!"#$%&()*+,-/:;<=>?@[\]^_{|}~–—“”‘「」『』【】・：！？、。', repeat(' ', 60)),
     '([\u3040-\u30ff\u3400-\u9fff])', ' \1 ', 'g'), '\s+', ' ', 'g')), 400))) stored,
+  -- Written with the relations, see catalog_labels_of.
+  add column if not exists labels integer[],
   -- A name that an index can hold.
   add column if not exists sort_name text generated always as (left(name, 100)) stored;
 
 -- Sort orders of lists, each in both directions. What most apps have none of is indexed by type, too, since a list of the other types would
 -- have to read past all the rest.
-create index if not exists apps_by_name on public.apps (sort_name, appid) include (type);
+create index if not exists apps_by_name on public.apps (sort_name, appid);
 create index if not exists apps_by_release_date on public.apps (steam_release_date, appid);
 create index if not exists apps_by_type_and_release_date on public.apps (type, steam_release_date, appid);
 create index if not exists apps_by_reviews on public.apps (pics_review_percentage, appid);
 create index if not exists apps_by_type_and_reviews on public.apps (type, pics_review_percentage, appid);
-create index if not exists apps_by_update on public.apps (updated_at, appid) include (type);
+create index if not exists apps_by_update on public.apps (updated_at, appid);
 -- What lists filter, sort and search by, a quarter of the table: read in its place, by appid.
-create index if not exists apps_by_keys on public.apps (appid)
-  include (type, platforms, is_free, is_active, steam_release_date, pics_review_percentage, updated_at, sort_name, parent_appid, vr_support, ai_content, search_text);
--- Filters.
+-- The filters by tag, genre, category and verdict share one inverted index, which finds the apps that have several of them at once.
+create index if not exists apps_by_label on public.apps using gin (labels) with (gin_pending_list_limit = 64);
 create index if not exists apps_by_parent on public.apps (parent_appid) where parent_appid is not null;
 create index if not exists apps_by_platforms on public.apps (platforms);
 create index if not exists apps_by_vr_support on public.apps (vr_support, appid) where vr_support is not null;
@@ -227,6 +228,7 @@ comment on column public.apps.install_dir is 'Name of the folder under steamapps
 comment on column public.apps.must_own_appid is 'App that must be owned to buy this one. No foreign key, as for parent_appid.';
 comment on column public.apps.playtest_type is 'Steam''s code of a playtest (0 and 1 were seen); Steam does not document it.';
 comment on column public.apps.sort_name is 'The first 100 characters of the name, by which lists are sorted.';
+comment on column public.apps.labels is 'Ids of tags, and with 2^28 added for each next kind of genres, categories, verdicts on Deck, Machine and Frame: what lists are filtered by.';
 comment on column public.apps.search_text is 'What a search by name looks through: the name and its translations, folded.';
 comment on column public.apps.updated_at is 'When a column of this row last changed its value.';
 
@@ -275,33 +277,33 @@ create table if not exists public.app_steam_tags (
   appid integer not null references public.apps (appid) on delete cascade,
   tag_id integer not null references public.steam_tags (tag_id),
   rank smallint not null,
-  primary key (appid, tag_id)
+  primary key (tag_id, appid)
 );
 create table if not exists public.app_genres (
   appid integer not null references public.apps (appid) on delete cascade,
   genre_id integer not null references public.steam_genres (genre_id),
   is_primary boolean not null default false,
-  primary key (appid, genre_id)
+  primary key (genre_id, appid)
 );
 create table if not exists public.app_categories (
   appid integer not null references public.apps (appid) on delete cascade,
   category_id integer not null references public.steam_categories (category_id),
-  primary key (appid, category_id)
+  primary key (category_id, appid)
 );
 create table if not exists public.app_franchises (
   appid integer not null references public.apps (appid) on delete cascade,
   franchise_id integer not null references public.franchises (id),
-  primary key (appid, franchise_id)
+  primary key (franchise_id, appid)
 );
 create table if not exists public.app_developers (
   appid integer not null references public.apps (appid) on delete cascade,
   developer_id integer not null references public.developers (id),
-  primary key (appid, developer_id)
+  primary key (developer_id, appid)
 );
 create table if not exists public.app_publishers (
   appid integer not null references public.apps (appid) on delete cascade,
   publisher_id integer not null references public.publishers (id),
-  primary key (appid, publisher_id)
+  primary key (publisher_id, appid)
 );
 create table if not exists public.app_dlc (
   appid integer not null references public.apps (appid) on delete cascade,
@@ -368,17 +370,32 @@ create table if not exists public.app_info (
 -- The data is deflated already: Postgres would only try in vain to compress it.
 alter table public.app_info alter column data set storage external;
 
-create index if not exists app_steam_tags_by_tag on public.app_steam_tags (tag_id, appid);
-create index if not exists app_genres_by_genre on public.app_genres (genre_id, appid);
-create index if not exists app_categories_by_category on public.app_categories (category_id, appid);
-create index if not exists app_franchises_by_franchise on public.app_franchises (franchise_id, appid);
-create index if not exists app_developers_by_developer on public.app_developers (developer_id, appid);
-create index if not exists app_publishers_by_publisher on public.app_publishers (publisher_id, appid);
+-- Relations are read from both sides. Their primary keys begin with the label or company and find its apps without reading the table. What
+-- an app has is found by an index of its appid alone, which takes a third of the bytes of one with both columns: equal keys share an entry.
+do $$
+declare
+  relation record;
+begin
+  for relation in
+    select *
+    from (values
+      ('app_steam_tags', 'tag_id'), ('app_genres', 'genre_id'), ('app_categories', 'category_id'),
+      ('app_franchises', 'franchise_id'), ('app_developers', 'developer_id'), ('app_publishers', 'publisher_id')
+    ) as r(name, id_column)
+  loop
+    execute format('create index if not exists %I on public.%I (appid)', relation.name || '_by_app', relation.name);
+    -- In a table of an older application the primary key may begin with the appid.
+    if not exists (
+      select from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
+      where i.indrelid = to_regclass('public.' || relation.name) and i.indpred is null and a.attname = relation.id_column
+    ) then
+      execute format('create index if not exists %I on public.%I (%I, appid)', relation.name || '_by_label', relation.name, relation.id_column);
+    end if;
+  end loop;
+end
+$$;
 create index if not exists app_dlc_by_dlc on public.app_dlc (dlc_appid);
 create index if not exists app_depots_by_depot on public.app_depots (depot_id);
-create index if not exists app_steam_deck_by_category on public.app_steam_deck (category, appid);
-create index if not exists app_steam_deck_by_machine on public.app_steam_deck (machine_category, appid) where machine_category is not null;
-create index if not exists app_steam_deck_by_frame on public.app_steam_deck (frame_category, appid) where frame_category is not null;
 
 -- Search: trigrams where the extension can be had, in the schema where it is; else, and for scripts that it does not know in a database of
 -- locale C, the words of each name. A pending list of GIN is read by every search, so it is short.
@@ -400,13 +417,13 @@ begin
     for indexed in
       select * from (values ('apps', 'search_text'), ('developers', 'name'), ('publishers', 'name'), ('franchises', 'name')) as i(relation, name)
     loop
-      execute format('create index if not exists %I on public.%I using gin (%I %I.gin_trgm_ops) with (gin_pending_list_limit = 256)',
+      execute format('create index if not exists %I on public.%I using gin (%I %I.gin_trgm_ops) with (gin_pending_list_limit = 64)',
                      indexed.relation || '_by_trigram', indexed.relation, indexed.name, trigrams);
     end loop;
   end if;
   if trigrams is null or (select datctype in ('C', 'POSIX') from pg_database where datname = current_database()) then
     create index if not exists apps_by_word on public.apps
-      using gin (array_to_tsvector(string_to_array(ltrim(search_text), ' '))) with (gin_pending_list_limit = 256);
+      using gin (array_to_tsvector(string_to_array(ltrim(search_text), ' '))) with (gin_pending_list_limit = 64);
   end if;
 end
 $$;

@@ -158,17 +158,20 @@ begin
 end
 $$;
 
--- Ends a pass over everything. request {"started_at": from pics_begin_bulk}; reply {"bulk_completed_at"}
+-- Ends a pass over everything.
+--   request  {"started_at": from pics_begin_bulk}
+--   reply    {"bulk_completed_at", "is_first": whether no pass had ended before}
 create or replace function public.pics_finish_bulk(request jsonb) returns jsonb
 language sql volatile
 set search_path = pg_catalog, pg_temp
 as $$
-  update public.pics_sync_state set
+  update public.pics_sync_state as s set
     bulk_completed_at = now(),
-    last_verified_at = greatest(last_verified_at, (request ->> 'started_at')::timestamptz),
+    last_verified_at = greatest(s.last_verified_at, (request ->> 'started_at')::timestamptz),
     updated_at = now()
-  where id = 1
-  returning jsonb_build_object('bulk_completed_at', bulk_completed_at);
+  from (select id, bulk_completed_at from public.pics_sync_state where id = 1 for update) as before
+  where s.id = before.id
+  returning jsonb_build_object('bulk_completed_at', s.bulk_completed_at, 'is_first', before.bulk_completed_at is null);
 $$;
 
 -- Ids of stored apps, by keyset pagination. request {"after": appid, "max": n}; reply [appid, …] ascending
@@ -535,6 +538,62 @@ as $$
   end;
 $$;
 
+-- Whether a record tells all labels of its app (see catalog_labels_of): Steam withheld no section that has some of them.
+create or replace function public.pics_tells_labels(payload jsonb) returns boolean
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  select payload ?& array['tags', 'genres', 'categories', 'steam_deck'] and (
+    payload -> 'steam_deck' = 'null' or payload -> 'steam_deck' ?& array['category', 'machine_category', 'frame_category']
+  );
+$$;
+
+-- Labels of an app from its record, ascending.
+create or replace function public.pics_labels(payload jsonb) returns integer[]
+language plpgsql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return array(
+    select id::integer + kind * 268435456
+    from (
+      select 0, id from jsonb_array_elements_text(payload -> 'tags') as id
+      union all select 1, id from jsonb_array_elements_text(payload -> 'genres') as id
+      union all select 2, id from jsonb_array_elements_text(payload -> 'categories') as id
+      union all
+      select 2 + place, array_position(array['unknown', 'unsupported', 'playable', 'verified'], payload -> 'steam_deck' ->> name)::text
+      from unnest(array['category', 'machine_category', 'frame_category']) with ordinality as verdict(name, place)
+    ) as labels(kind, id)
+    where id::integer < 268435456
+    order by 1
+  );
+end
+$$;
+
+-- Sets the labels of apps from their relations.
+create or replace function public.pics_relabel(appids integer[]) returns void
+language sql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+  update public.apps a set labels = read.labels
+  from (
+    select app.appid, coalesce(array_agg(id + kind * 268435456 order by id + kind * 268435456) filter (where id < 268435456), '{}') as labels
+    from unnest(appids) as app(appid)
+    left join (
+      select appid, 0, tag_id from public.app_steam_tags where appid = any (appids)
+      union all select appid, 1, genre_id from public.app_genres where appid = any (appids)
+      union all select appid, 2, category_id from public.app_categories where appid = any (appids)
+      union all
+      select d.appid, verdict.kind, array_position(array['unknown', 'unsupported', 'playable', 'verified'], verdict.value)
+      from public.app_steam_deck d
+      cross join lateral (values (3, d.category), (4, d.machine_category), (5, d.frame_category)) as verdict(kind, value)
+      where d.appid = any (appids)
+    ) as found(appid, kind, id) using (appid)
+    group by app.appid
+  ) as read
+  where a.appid = read.appid and a.labels is distinct from read.labels;
+$$;
+
 -- Upserts the rows of `apps`. A record without some of the columns is completed from the stored row; a row that would not change is not
 -- written.
 --   payloads  as for pics_write_apps
@@ -548,8 +607,8 @@ declare
 begin
   execute (
     select format($sql$
-        insert into public.apps as a (appid, %1$s)
-        select p.appid, %2$s
+        insert into public.apps as a (appid, %1$s, labels)
+        select p.appid, %2$s, case when public.pics_tells_labels(payload) then public.pics_labels(payload) end
         from jsonb_array_elements($1) as payload, jsonb_to_record(
           case when payload ?& $2 or (payload ->> 'appid')::integer <> all ($3) then payload
             else (select to_jsonb(a) from public.apps a where a.appid = (payload ->> 'appid')::integer) || payload
@@ -557,8 +616,12 @@ begin
         ) as p(appid integer, %3$s)
         order by p.appid
         on conflict (appid) do update set
-          (%1$s, is_known, is_active, updated_at) = (%4$s, true, a.is_listed is not false, now())
-        where (%5$s, a.is_known, a.is_active) is distinct from (%4$s, true, a.is_listed is not false)
+          (%1$s, is_known, is_active, labels, updated_at) = (
+            %4$s, true, a.is_listed is not false, coalesce(excluded.labels, a.labels),
+            case when (%5$s, a.is_known, a.is_active) is distinct from (%4$s, true, a.is_listed is not false) then now() else a.updated_at end
+          )
+        where (%5$s, a.is_known, a.is_active, a.labels)
+          is distinct from (%4$s, true, a.is_listed is not false, coalesce(excluded.labels, a.labels))
       $sql$,
       string_agg(format('%I', name), ', ' order by place),
       string_agg(format('p.%I', name), ', ' order by place),
@@ -855,6 +918,22 @@ begin
   perform public.pics_mirror_deck(payloads, stored);
   perform public.pics_mirror_branches(payloads, stored);
   perform public.pics_mirror_depots(payloads, stored);
+  perform public.pics_relabel(array(
+    select (payload ->> 'appid')::integer from jsonb_array_elements(payloads) as payload where not public.pics_tells_labels(payload)
+  ));
+end
+$$;
+
+-- Of a database whose relations are older than this column.
+do $$
+begin
+  perform public.pics_relabel(array(
+    select appid from public.apps a
+    where labels is null and (
+      exists (select from public.app_steam_tags r where r.appid = a.appid) or exists (select from public.app_genres r where r.appid = a.appid)
+      or exists (select from public.app_categories r where r.appid = a.appid) or exists (select from public.app_steam_deck r where r.appid = a.appid)
+    )
+  ));
 end
 $$;
 
@@ -881,7 +960,7 @@ create or replace function public.pics_app_images(appids integer[]) returns tabl
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
-  select a.appid, to_jsonb(a) - array['appid', 'created_at', 'updated_at', 'search_text', 'sort_name'] || jsonb_build_object(
+  select a.appid, to_jsonb(a) - array['appid', 'created_at', 'updated_at', 'search_text', 'sort_name', 'labels'] || jsonb_build_object(
     'tags', (select coalesce(jsonb_agg(r.tag_id order by r.tag_id), '[]') from public.app_steam_tags r where r.appid = a.appid),
     'genres', (select coalesce(jsonb_agg(r.genre_id order by r.genre_id), '[]') from public.app_genres r where r.appid = a.appid),
     'categories', (
@@ -1604,6 +1683,21 @@ $$;
 
 ------------------------------------------------------------------------------------------------------------------- size
 
+-- Names of the service's tables.
+create or replace function public.pics_tables() returns text[]
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  select array[
+    'apps', 'steam_tags', 'steam_genres', 'steam_categories', 'franchises', 'developers', 'publishers', 'app_steam_tags',
+    'app_genres', 'app_categories', 'app_franchises', 'app_developers', 'app_publishers', 'app_dlc', 'app_steam_deck',
+    'app_branches', 'app_depots', 'app_depot_manifests', 'app_info', 'sync_status', 'pics_sync_state', 'pics_gaps',
+    'pics_access_tokens', 'pics_claims', 'pics_replies', 'leader_leases', 'workers', 'app_changes', 'steam_keys',
+    'game_metadata', 'collector_state', 'app_list_entries', 'web_api_usage', 'ImportedGame', 'Game', 'LibraryItem', 'Genre',
+    'Platform', 'GameGenre', 'GamePlatform', 'igdb_answers', 'web_tokens', 'pics_sizes'
+  ];
+$$;
+
 -- Bytes of the service's tables, with their indexes and what is stored out of line.
 --   reply {"bytes", "tables": [{"name", "bytes"}, …] the largest first, "growth_per_day": bytes, since the newest row of pics_sizes that is
 --          at least 20 hours old; null without one}
@@ -1613,14 +1707,7 @@ set search_path = pg_catalog, pg_temp
 as $$
   with tables as (
     select name, pg_total_relation_size(to_regclass(format('public.%I', name))) as bytes
-    from unnest(array[
-      'apps', 'steam_tags', 'steam_genres', 'steam_categories', 'franchises', 'developers', 'publishers', 'app_steam_tags',
-      'app_genres', 'app_categories', 'app_franchises', 'app_developers', 'app_publishers', 'app_dlc', 'app_steam_deck',
-      'app_branches', 'app_depots', 'app_depot_manifests', 'app_info', 'sync_status', 'pics_sync_state', 'pics_gaps',
-      'pics_access_tokens', 'pics_claims', 'pics_replies', 'leader_leases', 'workers', 'app_changes', 'steam_keys',
-      'game_metadata', 'collector_state', 'app_list_entries', 'web_api_usage', 'ImportedGame', 'Game', 'LibraryItem', 'Genre',
-      'Platform', 'GameGenre', 'GamePlatform', 'igdb_answers', 'web_tokens', 'pics_sizes'
-    ]) as name
+    from unnest(public.pics_tables()) as name
     where to_regclass(format('public.%I', name)) is not null
   ), total as (
     select sum(bytes)::bigint as bytes, jsonb_agg(jsonb_build_object('name', name, 'bytes', bytes) order by bytes desc, name) as tables from tables
@@ -1634,6 +1721,36 @@ as $$
     )
   )
   from total;
+$$;
+
+-- Rebuilds one B-tree index of the service's tables, the next by name. A first load brings the rows in another order than most indexes have,
+-- which leaves their pages half empty: packed they take two thirds of the bytes. Writers of that table wait meanwhile, about a second for a
+-- million rows. As the owner of the tables, which alone may do that.
+--   request  {"after": name of the index before, or absent, "min_bytes": smaller ones stay as they are}
+--   reply    {"index", "bytes_before", "bytes_after"}, or null after the last
+create or replace function public.pics_compact(request jsonb) returns jsonb
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '5s'
+as $$
+declare
+  next record;
+begin
+  select c.oid, c.relname as name, pg_relation_size(c.oid) as bytes into next
+  from pg_index i
+  join pg_class c on c.oid = i.indexrelid
+  join pg_am m on m.oid = c.relam
+  where i.indrelid in (select to_regclass(format('public.%I', name)) from unnest(public.pics_tables()) as name)
+    and m.amname = 'btree' and pg_has_role(c.relowner, 'usage')
+    and pg_relation_size(c.oid) >= (request ->> 'min_bytes')::bigint
+    and (request ->> 'after' is null or c.relname > (request ->> 'after')::name)
+  order by c.relname limit 1;
+  if next.oid is null then
+    return null;
+  end if;
+  execute format('reindex index public.%I', next.name);
+  return jsonb_build_object('index', next.name, 'bytes_before', next.bytes, 'bytes_after', pg_relation_size(next.oid));
+end
 $$;
 
 -- Keeps today's size, once, and 30 days of them. reply {"bytes"}
@@ -2978,8 +3095,9 @@ $$;
 -- The cost of every question is bounded, whatever the statistics say (docs/lists.md):
 --   1. A selective filter drives: its apps are gathered from its index, up to `gather` of them, filtered and sorted.
 --   2. Else every filter is common: the index of the sort order is walked, up to `walk` rows, with the filters as probes.
---   3. Else the least common filter drives after all, however many apps it has, unless these are more than `most`: then the walk goes on.
--- Probes are scalar subqueries, which the planner cannot turn into joins: each is one index lookup a row.
+--   3. Else the inverted index of labels (apps.labels) finds the apps that have all of the tags, genres, categories and verdicts.
+--   4. Without such a filter the least common one drives after all, unless its apps are more than `most`: then the walk goes on.
+-- Probes on other tables are scalar subqueries, which the planner cannot turn into joins: each is one index lookup a row.
 
 --------------------------------------------------------------------------------------------------------------- apps
 
@@ -3034,11 +3152,26 @@ begin
 end
 $$;
 
+-- Entries of apps.labels: one array of integers for tags, genres, categories and verdicts on Steam Deck, Machine and Frame (as their place
+-- among unknown, unsupported, playable, verified, from 1). Other kinds have none, nor have ids of 2^28 or more; Steam's are below ten million.
+create or replace function public.catalog_labels_of(kind text, ids integer[]) returns integer[]
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  select array(
+    select id + 268435456 * (place - 1)
+    from unnest(ids) as id, array_position(array['tag', 'genre', 'category', 'deck', 'machine', 'frame'], kind) as place
+    where place is not null and id between 0 and 268435455
+    order by 1
+  );
+$$;
+
 -- Filters of a request of catalog_apps as SQL.
 --   unknown  the filter whose value does not exist, or null
 --   probes   a condition on one row `a` of apps for each filter
 --   sources  for each probe: a query of the appids that fulfil it, from an index; null where most apps would
-create or replace function public.catalog_conditions(request jsonb, out unknown jsonb, out probes text[], out sources text[])
+--   labelled those of the probes that the index of labels answers
+create or replace function public.catalog_conditions(request jsonb, out unknown jsonb, out probes text[], out sources text[], out labelled text[])
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
@@ -3049,9 +3182,11 @@ declare
   relation record;
   verdict record;
   wanted text[];
+  labels integer[];
 begin
   probes := '{}';
   sources := '{}';
+  labelled := '{}';
   for condition in select * from jsonb_array_elements(request -> 'relations') loop
     ids := public.catalog_ids(condition ->> 0, condition ->> 1);
     if ids = '{}' then
@@ -3065,8 +3200,14 @@ begin
       ('tag', 'app_steam_tags', 'tag_id'), ('genre', 'app_genres', 'genre_id'), ('category', 'app_categories', 'category_id')
     ) as r(name, junction, id_column)
     where r.name = condition ->> 0;
-    probes := probes || format('(select true from public.%I r where r.appid = a.appid and r.%I = any (%L) limit 1)',
-                               relation.junction, relation.id_column, ids);
+    labels := public.catalog_labels_of(condition ->> 0, ids);
+    if cardinality(labels) = cardinality(ids) then
+      labelled := labelled || format('a.labels && %L', labels);
+      probes := probes || format('a.labels && %L', labels);
+    else
+      probes := probes || format('(select true from public.%I r where r.appid = a.appid and r.%I = any (%L) limit 1)',
+                                 relation.junction, relation.id_column, ids);
+    end if;
     sources := sources || format('select appid from public.%I where %I = any (%L)', relation.junction, relation.id_column, ids);
   end loop;
   for condition in select * from jsonb_array_elements(request -> 'required') loop
@@ -3081,14 +3222,13 @@ begin
     end if;
   end loop;
 
-  for verdict in
-    select * from (values ('deck', 'category'), ('machine', 'machine_category'), ('frame', 'frame_category')) as v(filter, column_name)
-    where request ? v.filter
-  loop
-    wanted := array(select jsonb_array_elements_text(request -> verdict.filter));
-    probes := probes || format('(select true from public.app_steam_deck d where d.appid = a.appid and d.%I = any (%L))',
-                               verdict.column_name, wanted);
-    sources := sources || format('select appid from public.app_steam_deck where %I = any (%L)', verdict.column_name, wanted);
+  for verdict in select * from unnest(array['deck', 'machine', 'frame']) as filter where request ? filter loop
+    labels := public.catalog_labels_of(verdict.filter, array(
+      select array_position(array['unknown', 'unsupported', 'playable', 'verified'], jsonb_array_elements_text(request -> verdict.filter))
+    ));
+    labelled := labelled || format('a.labels && %L', labels);
+    probes := probes || format('a.labels && %L', labels);
+    sources := sources || format('select appid from public.apps a where a.labels && %L', labels);
   end loop;
   if request ? 'vr' then
     wanted := array(select jsonb_array_elements_text(request -> 'vr'));
@@ -3286,15 +3426,6 @@ begin
 end
 $$;
 
--- The columns of apps that conditions may name: those of apps_by_keys, which is read instead of the table.
-create or replace function public.catalog_columns() returns text
-language sql immutable
-set search_path = pg_catalog, pg_temp
-as $$
-  select 'appid, type, platforms, is_free, is_active, steam_release_date, pics_review_percentage, updated_at, sort_name, parent_appid, vr_support,
-    ai_content, search_text';
-$$;
-
 -- Walks the index of the sort order through a part of it (see catalog_order) and returns the first `needed` apps that pass the probes, in
 -- order. Reads at most `walk` rows, or as many as it takes where that is null. `is_short`: there may be more behind these.
 create or replace function public.catalog_walk(
@@ -3304,45 +3435,38 @@ language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  -- What the index of the order has beside the key.
-  present constant text := case when key = 'a.appid' then public.catalog_columns() when part ~ '^a\.type' then 'appid, ' || key
-    else 'appid, a.type, ' || key end;
-  ordered constant text := format('select a.%4$s from public.apps a where %1$s order by %2$s%3$s, a.appid%3$s', part, key, direction, present);
+  ordered constant text := format('from public.apps a where %1$s order by %2$s%3$s, a.appid%3$s', part, key, direction);
 begin
   execute format(
-    'select coalesce(array_agg(appid), ''{}''), coalesce(array_agg((%1$s)::text), ''{}'') from (select a.* from %2$s where %3$s limit %4$s) a',
-    shown,
-    format(case when key = 'a.appid' or probes !~ 'a\.(?!appid|type)' then '(%1$s limit %2$L) a'
-      -- One more lookup a row, for the other columns. `offset 0` keeps the probes out of it.
-      else '(%1$s limit %2$L) o cross join lateral (select %3$s from public.apps a where a.appid = o.appid offset 0) a' end,
-      ordered, walk, public.catalog_columns()),
-    probes, needed
+    'select coalesce(array_agg(appid), ''{}''), coalesce(array_agg((%1$s)::text), ''{}'')
+     from (select a.* from (select a.* %2$s limit %3$L) a where %4$s limit %5$s) a',
+    shown, ordered, walk, probes, needed
   ) into appids, keys;
   is_short := false;
   if walk is not null and cardinality(appids) < needed then
-    execute format('select exists (%s offset %s limit 1)', ordered, walk) into is_short;
+    execute format('select exists (select a.appid %s offset %s limit 1)', ordered, walk) into is_short;
   end if;
 end
 $$;
 
--- Those of some apps that fulfil a condition, the first `needed` of them in order.
+-- Those of some apps that fulfil a condition, the first `needed` of them in order. The apps are candidates, or all that the index of labels
+-- finds for the conditions `labelled` where candidates are null.
 create or replace function public.catalog_pick(
-  candidates integer[], condition text, shown text, order_by text, needed integer, out appids integer[], out keys text[]
+  candidates integer[], labelled text, condition text, shown text, order_by text, needed integer, out appids integer[], out keys text[]
 )
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+  -- `offset 0` keeps the other conditions out of what finds the apps.
   execute format(
     'select coalesce(array_agg(appid), ''{}''), coalesce(array_agg((%2$s)::text), ''{}'') from (
        select a.* from %5$s where %1$s order by %3$s limit %4$s
      ) a',
     condition, shown, order_by, needed,
-    -- Of many apps, which a table of their relations names, nothing but the appid may be needed.
-    case when cardinality(candidates) > 1000 and condition || order_by !~ 'a\.(?!appid)' then '(select distinct appid from unnest($1) as appid) a'
-      else format(
-        '(select distinct appid from unnest($1) as appid) o cross join lateral (select %s from public.apps a where a.appid = o.appid offset 0) a',
-        public.catalog_columns()) end
+    case when candidates is null then format('(select a.* from public.apps a where %s offset 0) a', labelled)
+      else '(select distinct appid from unnest($1) as appid) o
+            cross join lateral (select a.* from public.apps a where a.appid = o.appid offset 0) a' end
   ) into appids, keys using candidates;
 end
 $$;
@@ -3408,7 +3532,7 @@ begin
     end loop;
     if cardinality(sorting.branches) > 1 then
       page := public.catalog_pick(
-        found, 'true', sorting.shown, format('%1$s%2$s, a.appid%2$s', sorting.key, sorting.direction), needed - cardinality(appids));
+        found, null, 'true', sorting.shown, format('%1$s%2$s, a.appid%2$s', sorting.key, sorting.direction), needed - cardinality(appids));
     end if;
     appids := appids || page.appids;
     keys := keys || page.keys;
@@ -3519,6 +3643,7 @@ declare
   last_rank integer;
   unordered text[];
   driving integer[];
+  by_label boolean := false;
   page record;
   chosen integer[] := '{}';
   keys text[] := '{}';
@@ -3553,7 +3678,7 @@ begin
       '(2100 - coalesce(a.pics_review_percentage, -1) - case when a.search_text = %1$L or a.search_text like %1$L || '' ¦%%'' then 2000
         when a.search_text like %1$L || ''%%'' then 1000 else 0 end)', search.phrase));
     page := public.catalog_pick(
-      driving,
+      driving, null,
       public.catalog_all(filters.probes) || case when last_rank is null then ''
         else format(' and (%1$s > %2$s or %1$s = %2$s and a.appid < %3$s)', rank, last_rank, request -> 'after' ->> 'appid') end,
       rank, rank || ', appid desc', max_apps + 1
@@ -3569,16 +3694,17 @@ begin
         page := public.catalog_merge(
           sorting, public.catalog_all(unordered), 3 * walk * (max_apps + 1) / cardinality(page.appids), max_apps + 1);
       end if;
-      if page.is_short then
+      by_label := page.is_short and filters.labelled <> '{}';
+      if page.is_short and not by_label then
         select * into driving, filters.probes from public.catalog_driver(filters.probes, filters.sources, most, false);
         if driving is null then
           page := public.catalog_merge(sorting, public.catalog_all(unordered), null, max_apps + 1);
         end if;
       end if;
     end if;
-    if driving is not null then
+    if driving is not null or by_label then
       page := public.catalog_pick(
-        driving,
+        driving, public.catalog_all(filters.labelled),
         format('((%s)) and %s', coalesce(nullif(array_to_string(sorting.windows, ') or ('), ''), 'false'), public.catalog_all(filters.probes)),
         sorting.shown, format('%1$s%2$s nulls last, a.appid%2$s', sorting.key, sorting.direction), max_apps + 1
       );

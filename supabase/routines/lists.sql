@@ -3,8 +3,9 @@
 -- The cost of every question is bounded, whatever the statistics say (docs/lists.md):
 --   1. A selective filter drives: its apps are gathered from its index, up to `gather` of them, filtered and sorted.
 --   2. Else every filter is common: the index of the sort order is walked, up to `walk` rows, with the filters as probes.
---   3. Else the least common filter drives after all, however many apps it has, unless these are more than `most`: then the walk goes on.
--- Probes are scalar subqueries, which the planner cannot turn into joins: each is one index lookup a row.
+--   3. Else the inverted index of labels (apps.labels) finds the apps that have all of the tags, genres, categories and verdicts.
+--   4. Without such a filter the least common one drives after all, unless its apps are more than `most`: then the walk goes on.
+-- Probes on other tables are scalar subqueries, which the planner cannot turn into joins: each is one index lookup a row.
 
 --------------------------------------------------------------------------------------------------------------- apps
 
@@ -59,11 +60,26 @@ begin
 end
 $$;
 
+-- Entries of apps.labels: one array of integers for tags, genres, categories and verdicts on Steam Deck, Machine and Frame (as their place
+-- among unknown, unsupported, playable, verified, from 1). Other kinds have none, nor have ids of 2^28 or more; Steam's are below ten million.
+create or replace function public.catalog_labels_of(kind text, ids integer[]) returns integer[]
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  select array(
+    select id + 268435456 * (place - 1)
+    from unnest(ids) as id, array_position(array['tag', 'genre', 'category', 'deck', 'machine', 'frame'], kind) as place
+    where place is not null and id between 0 and 268435455
+    order by 1
+  );
+$$;
+
 -- Filters of a request of catalog_apps as SQL.
 --   unknown  the filter whose value does not exist, or null
 --   probes   a condition on one row `a` of apps for each filter
 --   sources  for each probe: a query of the appids that fulfil it, from an index; null where most apps would
-create or replace function public.catalog_conditions(request jsonb, out unknown jsonb, out probes text[], out sources text[])
+--   labelled those of the probes that the index of labels answers
+create or replace function public.catalog_conditions(request jsonb, out unknown jsonb, out probes text[], out sources text[], out labelled text[])
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
@@ -74,9 +90,11 @@ declare
   relation record;
   verdict record;
   wanted text[];
+  labels integer[];
 begin
   probes := '{}';
   sources := '{}';
+  labelled := '{}';
   for condition in select * from jsonb_array_elements(request -> 'relations') loop
     ids := public.catalog_ids(condition ->> 0, condition ->> 1);
     if ids = '{}' then
@@ -90,8 +108,14 @@ begin
       ('tag', 'app_steam_tags', 'tag_id'), ('genre', 'app_genres', 'genre_id'), ('category', 'app_categories', 'category_id')
     ) as r(name, junction, id_column)
     where r.name = condition ->> 0;
-    probes := probes || format('(select true from public.%I r where r.appid = a.appid and r.%I = any (%L) limit 1)',
-                               relation.junction, relation.id_column, ids);
+    labels := public.catalog_labels_of(condition ->> 0, ids);
+    if cardinality(labels) = cardinality(ids) then
+      labelled := labelled || format('a.labels && %L', labels);
+      probes := probes || format('a.labels && %L', labels);
+    else
+      probes := probes || format('(select true from public.%I r where r.appid = a.appid and r.%I = any (%L) limit 1)',
+                                 relation.junction, relation.id_column, ids);
+    end if;
     sources := sources || format('select appid from public.%I where %I = any (%L)', relation.junction, relation.id_column, ids);
   end loop;
   for condition in select * from jsonb_array_elements(request -> 'required') loop
@@ -106,14 +130,13 @@ begin
     end if;
   end loop;
 
-  for verdict in
-    select * from (values ('deck', 'category'), ('machine', 'machine_category'), ('frame', 'frame_category')) as v(filter, column_name)
-    where request ? v.filter
-  loop
-    wanted := array(select jsonb_array_elements_text(request -> verdict.filter));
-    probes := probes || format('(select true from public.app_steam_deck d where d.appid = a.appid and d.%I = any (%L))',
-                               verdict.column_name, wanted);
-    sources := sources || format('select appid from public.app_steam_deck where %I = any (%L)', verdict.column_name, wanted);
+  for verdict in select * from unnest(array['deck', 'machine', 'frame']) as filter where request ? filter loop
+    labels := public.catalog_labels_of(verdict.filter, array(
+      select array_position(array['unknown', 'unsupported', 'playable', 'verified'], jsonb_array_elements_text(request -> verdict.filter))
+    ));
+    labelled := labelled || format('a.labels && %L', labels);
+    probes := probes || format('a.labels && %L', labels);
+    sources := sources || format('select appid from public.apps a where a.labels && %L', labels);
   end loop;
   if request ? 'vr' then
     wanted := array(select jsonb_array_elements_text(request -> 'vr'));
@@ -311,15 +334,6 @@ begin
 end
 $$;
 
--- The columns of apps that conditions may name: those of apps_by_keys, which is read instead of the table.
-create or replace function public.catalog_columns() returns text
-language sql immutable
-set search_path = pg_catalog, pg_temp
-as $$
-  select 'appid, type, platforms, is_free, is_active, steam_release_date, pics_review_percentage, updated_at, sort_name, parent_appid, vr_support,
-    ai_content, search_text';
-$$;
-
 -- Walks the index of the sort order through a part of it (see catalog_order) and returns the first `needed` apps that pass the probes, in
 -- order. Reads at most `walk` rows, or as many as it takes where that is null. `is_short`: there may be more behind these.
 create or replace function public.catalog_walk(
@@ -329,45 +343,38 @@ language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  -- What the index of the order has beside the key.
-  present constant text := case when key = 'a.appid' then public.catalog_columns() when part ~ '^a\.type' then 'appid, ' || key
-    else 'appid, a.type, ' || key end;
-  ordered constant text := format('select a.%4$s from public.apps a where %1$s order by %2$s%3$s, a.appid%3$s', part, key, direction, present);
+  ordered constant text := format('from public.apps a where %1$s order by %2$s%3$s, a.appid%3$s', part, key, direction);
 begin
   execute format(
-    'select coalesce(array_agg(appid), ''{}''), coalesce(array_agg((%1$s)::text), ''{}'') from (select a.* from %2$s where %3$s limit %4$s) a',
-    shown,
-    format(case when key = 'a.appid' or probes !~ 'a\.(?!appid|type)' then '(%1$s limit %2$L) a'
-      -- One more lookup a row, for the other columns. `offset 0` keeps the probes out of it.
-      else '(%1$s limit %2$L) o cross join lateral (select %3$s from public.apps a where a.appid = o.appid offset 0) a' end,
-      ordered, walk, public.catalog_columns()),
-    probes, needed
+    'select coalesce(array_agg(appid), ''{}''), coalesce(array_agg((%1$s)::text), ''{}'')
+     from (select a.* from (select a.* %2$s limit %3$L) a where %4$s limit %5$s) a',
+    shown, ordered, walk, probes, needed
   ) into appids, keys;
   is_short := false;
   if walk is not null and cardinality(appids) < needed then
-    execute format('select exists (%s offset %s limit 1)', ordered, walk) into is_short;
+    execute format('select exists (select a.appid %s offset %s limit 1)', ordered, walk) into is_short;
   end if;
 end
 $$;
 
--- Those of some apps that fulfil a condition, the first `needed` of them in order.
+-- Those of some apps that fulfil a condition, the first `needed` of them in order. The apps are candidates, or all that the index of labels
+-- finds for the conditions `labelled` where candidates are null.
 create or replace function public.catalog_pick(
-  candidates integer[], condition text, shown text, order_by text, needed integer, out appids integer[], out keys text[]
+  candidates integer[], labelled text, condition text, shown text, order_by text, needed integer, out appids integer[], out keys text[]
 )
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+  -- `offset 0` keeps the other conditions out of what finds the apps.
   execute format(
     'select coalesce(array_agg(appid), ''{}''), coalesce(array_agg((%2$s)::text), ''{}'') from (
        select a.* from %5$s where %1$s order by %3$s limit %4$s
      ) a',
     condition, shown, order_by, needed,
-    -- Of many apps, which a table of their relations names, nothing but the appid may be needed.
-    case when cardinality(candidates) > 1000 and condition || order_by !~ 'a\.(?!appid)' then '(select distinct appid from unnest($1) as appid) a'
-      else format(
-        '(select distinct appid from unnest($1) as appid) o cross join lateral (select %s from public.apps a where a.appid = o.appid offset 0) a',
-        public.catalog_columns()) end
+    case when candidates is null then format('(select a.* from public.apps a where %s offset 0) a', labelled)
+      else '(select distinct appid from unnest($1) as appid) o
+            cross join lateral (select a.* from public.apps a where a.appid = o.appid offset 0) a' end
   ) into appids, keys using candidates;
 end
 $$;
@@ -433,7 +440,7 @@ begin
     end loop;
     if cardinality(sorting.branches) > 1 then
       page := public.catalog_pick(
-        found, 'true', sorting.shown, format('%1$s%2$s, a.appid%2$s', sorting.key, sorting.direction), needed - cardinality(appids));
+        found, null, 'true', sorting.shown, format('%1$s%2$s, a.appid%2$s', sorting.key, sorting.direction), needed - cardinality(appids));
     end if;
     appids := appids || page.appids;
     keys := keys || page.keys;
@@ -544,6 +551,7 @@ declare
   last_rank integer;
   unordered text[];
   driving integer[];
+  by_label boolean := false;
   page record;
   chosen integer[] := '{}';
   keys text[] := '{}';
@@ -578,7 +586,7 @@ begin
       '(2100 - coalesce(a.pics_review_percentage, -1) - case when a.search_text = %1$L or a.search_text like %1$L || '' ¦%%'' then 2000
         when a.search_text like %1$L || ''%%'' then 1000 else 0 end)', search.phrase));
     page := public.catalog_pick(
-      driving,
+      driving, null,
       public.catalog_all(filters.probes) || case when last_rank is null then ''
         else format(' and (%1$s > %2$s or %1$s = %2$s and a.appid < %3$s)', rank, last_rank, request -> 'after' ->> 'appid') end,
       rank, rank || ', appid desc', max_apps + 1
@@ -594,16 +602,17 @@ begin
         page := public.catalog_merge(
           sorting, public.catalog_all(unordered), 3 * walk * (max_apps + 1) / cardinality(page.appids), max_apps + 1);
       end if;
-      if page.is_short then
+      by_label := page.is_short and filters.labelled <> '{}';
+      if page.is_short and not by_label then
         select * into driving, filters.probes from public.catalog_driver(filters.probes, filters.sources, most, false);
         if driving is null then
           page := public.catalog_merge(sorting, public.catalog_all(unordered), null, max_apps + 1);
         end if;
       end if;
     end if;
-    if driving is not null then
+    if driving is not null or by_label then
       page := public.catalog_pick(
-        driving,
+        driving, public.catalog_all(filters.labelled),
         format('((%s)) and %s', coalesce(nullif(array_to_string(sorting.windows, ') or ('), ''), 'false'), public.catalog_all(filters.probes)),
         sorting.shown, format('%1$s%2$s nulls last, a.appid%2$s', sorting.key, sorting.direction), max_apps + 1
       );

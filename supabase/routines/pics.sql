@@ -151,17 +151,20 @@ begin
 end
 $$;
 
--- Ends a pass over everything. request {"started_at": from pics_begin_bulk}; reply {"bulk_completed_at"}
+-- Ends a pass over everything.
+--   request  {"started_at": from pics_begin_bulk}
+--   reply    {"bulk_completed_at", "is_first": whether no pass had ended before}
 create or replace function public.pics_finish_bulk(request jsonb) returns jsonb
 language sql volatile
 set search_path = pg_catalog, pg_temp
 as $$
-  update public.pics_sync_state set
+  update public.pics_sync_state as s set
     bulk_completed_at = now(),
-    last_verified_at = greatest(last_verified_at, (request ->> 'started_at')::timestamptz),
+    last_verified_at = greatest(s.last_verified_at, (request ->> 'started_at')::timestamptz),
     updated_at = now()
-  where id = 1
-  returning jsonb_build_object('bulk_completed_at', bulk_completed_at);
+  from (select id, bulk_completed_at from public.pics_sync_state where id = 1 for update) as before
+  where s.id = before.id
+  returning jsonb_build_object('bulk_completed_at', s.bulk_completed_at, 'is_first', before.bulk_completed_at is null);
 $$;
 
 -- Ids of stored apps, by keyset pagination. request {"after": appid, "max": n}; reply [appid, …] ascending
@@ -528,6 +531,62 @@ as $$
   end;
 $$;
 
+-- Whether a record tells all labels of its app (see catalog_labels_of): Steam withheld no section that has some of them.
+create or replace function public.pics_tells_labels(payload jsonb) returns boolean
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  select payload ?& array['tags', 'genres', 'categories', 'steam_deck'] and (
+    payload -> 'steam_deck' = 'null' or payload -> 'steam_deck' ?& array['category', 'machine_category', 'frame_category']
+  );
+$$;
+
+-- Labels of an app from its record, ascending.
+create or replace function public.pics_labels(payload jsonb) returns integer[]
+language plpgsql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return array(
+    select id::integer + kind * 268435456
+    from (
+      select 0, id from jsonb_array_elements_text(payload -> 'tags') as id
+      union all select 1, id from jsonb_array_elements_text(payload -> 'genres') as id
+      union all select 2, id from jsonb_array_elements_text(payload -> 'categories') as id
+      union all
+      select 2 + place, array_position(array['unknown', 'unsupported', 'playable', 'verified'], payload -> 'steam_deck' ->> name)::text
+      from unnest(array['category', 'machine_category', 'frame_category']) with ordinality as verdict(name, place)
+    ) as labels(kind, id)
+    where id::integer < 268435456
+    order by 1
+  );
+end
+$$;
+
+-- Sets the labels of apps from their relations.
+create or replace function public.pics_relabel(appids integer[]) returns void
+language sql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+  update public.apps a set labels = read.labels
+  from (
+    select app.appid, coalesce(array_agg(id + kind * 268435456 order by id + kind * 268435456) filter (where id < 268435456), '{}') as labels
+    from unnest(appids) as app(appid)
+    left join (
+      select appid, 0, tag_id from public.app_steam_tags where appid = any (appids)
+      union all select appid, 1, genre_id from public.app_genres where appid = any (appids)
+      union all select appid, 2, category_id from public.app_categories where appid = any (appids)
+      union all
+      select d.appid, verdict.kind, array_position(array['unknown', 'unsupported', 'playable', 'verified'], verdict.value)
+      from public.app_steam_deck d
+      cross join lateral (values (3, d.category), (4, d.machine_category), (5, d.frame_category)) as verdict(kind, value)
+      where d.appid = any (appids)
+    ) as found(appid, kind, id) using (appid)
+    group by app.appid
+  ) as read
+  where a.appid = read.appid and a.labels is distinct from read.labels;
+$$;
+
 -- Upserts the rows of `apps`. A record without some of the columns is completed from the stored row; a row that would not change is not
 -- written.
 --   payloads  as for pics_write_apps
@@ -541,8 +600,8 @@ declare
 begin
   execute (
     select format($sql$
-        insert into public.apps as a (appid, %1$s)
-        select p.appid, %2$s
+        insert into public.apps as a (appid, %1$s, labels)
+        select p.appid, %2$s, case when public.pics_tells_labels(payload) then public.pics_labels(payload) end
         from jsonb_array_elements($1) as payload, jsonb_to_record(
           case when payload ?& $2 or (payload ->> 'appid')::integer <> all ($3) then payload
             else (select to_jsonb(a) from public.apps a where a.appid = (payload ->> 'appid')::integer) || payload
@@ -550,8 +609,12 @@ begin
         ) as p(appid integer, %3$s)
         order by p.appid
         on conflict (appid) do update set
-          (%1$s, is_known, is_active, updated_at) = (%4$s, true, a.is_listed is not false, now())
-        where (%5$s, a.is_known, a.is_active) is distinct from (%4$s, true, a.is_listed is not false)
+          (%1$s, is_known, is_active, labels, updated_at) = (
+            %4$s, true, a.is_listed is not false, coalesce(excluded.labels, a.labels),
+            case when (%5$s, a.is_known, a.is_active) is distinct from (%4$s, true, a.is_listed is not false) then now() else a.updated_at end
+          )
+        where (%5$s, a.is_known, a.is_active, a.labels)
+          is distinct from (%4$s, true, a.is_listed is not false, coalesce(excluded.labels, a.labels))
       $sql$,
       string_agg(format('%I', name), ', ' order by place),
       string_agg(format('p.%I', name), ', ' order by place),
@@ -848,6 +911,22 @@ begin
   perform public.pics_mirror_deck(payloads, stored);
   perform public.pics_mirror_branches(payloads, stored);
   perform public.pics_mirror_depots(payloads, stored);
+  perform public.pics_relabel(array(
+    select (payload ->> 'appid')::integer from jsonb_array_elements(payloads) as payload where not public.pics_tells_labels(payload)
+  ));
+end
+$$;
+
+-- Of a database whose relations are older than this column.
+do $$
+begin
+  perform public.pics_relabel(array(
+    select appid from public.apps a
+    where labels is null and (
+      exists (select from public.app_steam_tags r where r.appid = a.appid) or exists (select from public.app_genres r where r.appid = a.appid)
+      or exists (select from public.app_categories r where r.appid = a.appid) or exists (select from public.app_steam_deck r where r.appid = a.appid)
+    )
+  ));
 end
 $$;
 
@@ -874,7 +953,7 @@ create or replace function public.pics_app_images(appids integer[]) returns tabl
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
-  select a.appid, to_jsonb(a) - array['appid', 'created_at', 'updated_at', 'search_text', 'sort_name'] || jsonb_build_object(
+  select a.appid, to_jsonb(a) - array['appid', 'created_at', 'updated_at', 'search_text', 'sort_name', 'labels'] || jsonb_build_object(
     'tags', (select coalesce(jsonb_agg(r.tag_id order by r.tag_id), '[]') from public.app_steam_tags r where r.appid = a.appid),
     'genres', (select coalesce(jsonb_agg(r.genre_id order by r.genre_id), '[]') from public.app_genres r where r.appid = a.appid),
     'categories', (
@@ -1597,6 +1676,21 @@ $$;
 
 ------------------------------------------------------------------------------------------------------------------- size
 
+-- Names of the service's tables.
+create or replace function public.pics_tables() returns text[]
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  select array[
+    'apps', 'steam_tags', 'steam_genres', 'steam_categories', 'franchises', 'developers', 'publishers', 'app_steam_tags',
+    'app_genres', 'app_categories', 'app_franchises', 'app_developers', 'app_publishers', 'app_dlc', 'app_steam_deck',
+    'app_branches', 'app_depots', 'app_depot_manifests', 'app_info', 'sync_status', 'pics_sync_state', 'pics_gaps',
+    'pics_access_tokens', 'pics_claims', 'pics_replies', 'leader_leases', 'workers', 'app_changes', 'steam_keys',
+    'game_metadata', 'collector_state', 'app_list_entries', 'web_api_usage', 'ImportedGame', 'Game', 'LibraryItem', 'Genre',
+    'Platform', 'GameGenre', 'GamePlatform', 'igdb_answers', 'web_tokens', 'pics_sizes'
+  ];
+$$;
+
 -- Bytes of the service's tables, with their indexes and what is stored out of line.
 --   reply {"bytes", "tables": [{"name", "bytes"}, …] the largest first, "growth_per_day": bytes, since the newest row of pics_sizes that is
 --          at least 20 hours old; null without one}
@@ -1606,14 +1700,7 @@ set search_path = pg_catalog, pg_temp
 as $$
   with tables as (
     select name, pg_total_relation_size(to_regclass(format('public.%I', name))) as bytes
-    from unnest(array[
-      'apps', 'steam_tags', 'steam_genres', 'steam_categories', 'franchises', 'developers', 'publishers', 'app_steam_tags',
-      'app_genres', 'app_categories', 'app_franchises', 'app_developers', 'app_publishers', 'app_dlc', 'app_steam_deck',
-      'app_branches', 'app_depots', 'app_depot_manifests', 'app_info', 'sync_status', 'pics_sync_state', 'pics_gaps',
-      'pics_access_tokens', 'pics_claims', 'pics_replies', 'leader_leases', 'workers', 'app_changes', 'steam_keys',
-      'game_metadata', 'collector_state', 'app_list_entries', 'web_api_usage', 'ImportedGame', 'Game', 'LibraryItem', 'Genre',
-      'Platform', 'GameGenre', 'GamePlatform', 'igdb_answers', 'web_tokens', 'pics_sizes'
-    ]) as name
+    from unnest(public.pics_tables()) as name
     where to_regclass(format('public.%I', name)) is not null
   ), total as (
     select sum(bytes)::bigint as bytes, jsonb_agg(jsonb_build_object('name', name, 'bytes', bytes) order by bytes desc, name) as tables from tables
@@ -1627,6 +1714,36 @@ as $$
     )
   )
   from total;
+$$;
+
+-- Rebuilds one B-tree index of the service's tables, the next by name. A first load brings the rows in another order than most indexes have,
+-- which leaves their pages half empty: packed they take two thirds of the bytes. Writers of that table wait meanwhile, about a second for a
+-- million rows. As the owner of the tables, which alone may do that.
+--   request  {"after": name of the index before, or absent, "min_bytes": smaller ones stay as they are}
+--   reply    {"index", "bytes_before", "bytes_after"}, or null after the last
+create or replace function public.pics_compact(request jsonb) returns jsonb
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '5s'
+as $$
+declare
+  next record;
+begin
+  select c.oid, c.relname as name, pg_relation_size(c.oid) as bytes into next
+  from pg_index i
+  join pg_class c on c.oid = i.indexrelid
+  join pg_am m on m.oid = c.relam
+  where i.indrelid in (select to_regclass(format('public.%I', name)) from unnest(public.pics_tables()) as name)
+    and m.amname = 'btree' and pg_has_role(c.relowner, 'usage')
+    and pg_relation_size(c.oid) >= (request ->> 'min_bytes')::bigint
+    and (request ->> 'after' is null or c.relname > (request ->> 'after')::name)
+  order by c.relname limit 1;
+  if next.oid is null then
+    return null;
+  end if;
+  execute format('reindex index public.%I', next.name);
+  return jsonb_build_object('index', next.name, 'bytes_before', next.bytes, 'bytes_after', pg_relation_size(next.oid));
+end
 $$;
 
 -- Keeps today's size, once, and 30 days of them. reply {"bytes"}

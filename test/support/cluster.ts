@@ -33,8 +33,15 @@ const fastSettings = ["fsync=off", "full_page_writes=off"];
  * Starts a Postgres 17 on 127.0.0.1 with Supabase's roles.
  *
  * @param options.durable with fsync, for measurements.
+ * @param options.locale C.UTF-8 knows letters beyond ASCII, as hosted databases do.
  */
-export async function startCluster({ durable = false }: { durable?: boolean } = {}): Promise<Cluster> {
+export async function startCluster({
+  durable = false,
+  locale = "C",
+}: {
+  durable?: boolean;
+  locale?: "C" | "C.UTF-8";
+} = {}): Promise<Cluster> {
   const folder = await mkdtemp(join(tmpdir(), "spsync-pg-"));
   const address: ClusterAddress = { port: await freePort(), password: "test" };
   const settings = [
@@ -51,7 +58,7 @@ export async function startCluster({ durable = false }: { durable?: boolean } = 
     password: address.password,
     authMethod: "scram-sha-256",
     createPostgresUser: process.getuid?.() === 0,
-    initdbFlags: ["--no-sync", "--encoding=UTF8", "--locale=C"],
+    initdbFlags: ["--no-sync", "--encoding=UTF8", `--locale=${locale}`],
     postgresFlags: settings.flatMap((setting) => ["-c", setting]),
     onLog: (message) => {
       log = (log + message).slice(-4_000);

@@ -146,6 +146,10 @@ insert into public.app_changes (appid, change_number, field, new, detected_at)
 select 10 * (1 + floor(apps * pg_temp.u(i, 36))::integer), i, 'last_content_update', '1', now() - (apps / 3.0 - i) / apps * interval '90 days'
 from settings cross join generate_series(1, apps / 3) as i order by i;
 
+select public.pics_relabel(array(select appid from public.apps));
+-- Without the rows as they were before.
+cluster public.apps using apps_pkey;
+
 do $$
 declare
   index record;
