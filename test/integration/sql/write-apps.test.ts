@@ -77,6 +77,47 @@ forEachSqlDatabase("pics_write_apps", (open) => {
     return await sql(`${queries.join(" union all ")} order by 1, 2`);
   };
 
+  /** Every test also holds that the labels of each app are those of its relations. */
+  afterEach(async () => {
+    const verdicts = (name: string, kind: number) =>
+      `select appid, ${kind}, array_position('{unknown,unsupported,playable,verified}', ${name}) from app_steam_deck`;
+    const differing = await sql(`
+      with relations(appid, kind, id) as (
+        select appid, 0, tag_id from app_steam_tags union all select appid, 1, genre_id from app_genres
+        union all select appid, 2, category_id from app_categories
+        union all ${verdicts("category", 3)} union all ${verdicts("machine_category", 4)} union all ${verdicts("frame_category", 5)}
+      )
+      select a.appid, a.labels, read.labels as expected
+      from apps a left join lateral (
+        select array_agg((kind << 28) | id order by kind, id) as labels from relations r where r.appid = a.appid and id < 1 << 28
+      ) read on true
+      where a.labels is distinct from coalesce(read.labels, '{}')`);
+    expect(differing).toEqual([]);
+  });
+
+  test("labels an app with its tags, genres, categories and verdicts, but for ids that have no place there", async () => {
+    const steam_deck = deckVerdict("verified", { machine_category: "playable", frame_category: "unknown" });
+    await store({ ...fullRecord(10, 500), tags: [2 ** 28, 19, 2 ** 28 - 1], genres: [1], categories: [2], steam_deck });
+    const [genre, category, deck, machine, frame] = [1, 2, 3, 4, 5].map((kind) => kind * 2 ** 28);
+    expect((await app(10)).labels).toEqual([
+      ...[
+        19,
+        2 ** 28 - 1,
+        Number(genre) + 1,
+        Number(category) + 2,
+        Number(deck) + 4,
+        Number(machine) + 3,
+        Number(frame) + 1,
+      ],
+    ]);
+    const found = await call<{ apps: unknown[] }>("catalog_apps", {
+      max: 9,
+      sort: "appid",
+      relations: [["tag", String(2 ** 28)]],
+    });
+    expect(found.apps).toHaveLength(1);
+  });
+
   test("stores every column and relation", async () => {
     await store(fullRecord(10, 500));
     expect(columnsOf(await app(10))).toEqual(fullColumns);
@@ -329,7 +370,7 @@ forEachSqlDatabase("pics_write_apps", (open) => {
     beforeAll(() => sql("create table seeded as table steam_categories"));
     afterEach(() =>
       sql(`do $$ begin
-        delete from app_categories; delete from steam_categories; insert into steam_categories table seeded;
+        delete from apps; delete from steam_categories; insert into steam_categories table seeded;
       end $$`),
     );
 
