@@ -104,6 +104,7 @@ describe.skipIf(!hasBrowser)("the dashboard", () => {
     await until(page, "#connection", "live");
     await until(page, "#health", "ok");
     expect(await textOf(page, "#monitor-figures")).toContain("polls");
+    await until(page, "#figures", "Size of the tables");
 
     // Apps whose app info is complete.
     const whole = await database.sql<{ appid: number }>(

@@ -6,6 +6,20 @@ const numbers = new Intl.NumberFormat("en-US", { maximumFractionDigits: 1 });
 /** @param {number | null | undefined} value */
 export const count = (value) => (value === null || value === undefined ? "–" : numbers.format(value));
 
+const units = ["B", "kB", "MB", "GB", "TB"];
+
+/** `812 B`, `4.2 MB`. @param {number} value */
+export function bytes(value) {
+  const power = Math.min(units.length - 1, value < 1 ? 0 : Math.floor(Math.log10(value) / 3));
+  const shown = value / 1000 ** power;
+  return `${power === 0 || shown >= 100 ? Math.round(shown) : shown.toFixed(1)} ${units[power]}`;
+}
+
+/** A size and its growth a day: `4.2 MB, +12 kB a day`. @param {{ bytes: number, growth_per_day: number | null }} size */
+export function sizeWithGrowth({ bytes: size, growth_per_day: growth }) {
+  return growth === null ? bytes(size) : `${bytes(size)}, ${growth < 0 ? "-" : "+"}${bytes(Math.abs(growth))} a day`;
+}
+
 const percents = new Intl.NumberFormat("en-US", { style: "percent" });
 
 /** @param {number} value */

@@ -1,6 +1,6 @@
 // @ts-check
 import { byId, el, figures, show, storeLink } from "./dom.js";
-import { ago, count, duration, percent, share, words } from "./format.js";
+import { ago, count, duration, percent, share, sizeWithGrowth, words } from "./format.js";
 
 /**
  * The state of the worker: badge, figures, progress bars, failing apps and the other workers.
@@ -36,13 +36,14 @@ export function showStatus(status) {
 }
 
 /** @param {Status} status */
-function showOverview({ steam, database, apps_stored }) {
+function showOverview({ steam, database, catalog, apps_stored }) {
   figures("figures", [
     ["Steam", steam === null ? "not needed" : steam.connected ? "connected" : "disconnected"],
     ...optional(steam?.connected_since, (time) => ["Connected for", duration((Date.now() - Date.parse(time)) / 1000)]),
     ...optional(steam, ({ reconnect_attempts }) => ["Reconnects", count(reconnect_attempts)]),
     ["Database", `${database.driver}${database.reachable ? "" : ", unreachable"}`],
     ["Apps stored", count(apps_stored)],
+    ...optional(catalog?.size, (size) => ["Size of the tables", sizeWithGrowth(size)]),
     ...optional(steam?.last_error, (error) => ["Last error of Steam", error]),
     ...optional(database.last_error, (error) => ["Last error of the database", error]),
   ]);

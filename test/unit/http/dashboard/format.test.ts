@@ -7,6 +7,7 @@ import {
   grouped,
   share,
   shortValue,
+  sizeWithGrowth,
 } from "../../../../src/http/dashboard/page/format.js";
 
 describe("formatting of values", () => {
@@ -25,6 +26,12 @@ describe("formatting of values", () => {
     expect([count(null), count(0), count(1_234_567.89)]).toEqual(["–", "0", "1,234,567.9"]);
     const now = Date.parse("2026-07-01T12:00:00Z");
     expect([ago("2026-07-01T11:00:00Z", now), ago(null, now)]).toEqual(["60 min ago", "–"]);
+  });
+
+  it("formats a size and its growth, once that is known", () => {
+    expect(sizeWithGrowth({ bytes: 412_300_000, growth_per_day: null })).toBe("412 MB");
+    expect(sizeWithGrowth({ bytes: 4_230_000, growth_per_day: 1_250 })).toBe("4.2 MB, +1.3 kB a day");
+    expect(sizeWithGrowth({ bytes: 812, growth_per_day: -9 })).toBe("812 B, -9 B a day");
   });
 
   it("shortens long values and formats objects and times", () => {
