@@ -544,7 +544,7 @@ begin
         insert into public.apps as a (appid, %1$s)
         select p.appid, %2$s
         from jsonb_array_elements($1) as payload, jsonb_to_record(
-          case when payload ?& $2 or (payload ->> 'appid')::integer <> all ($3) then payload
+          case when (payload ->> 'appid')::integer <> all ($3) or payload ?& $2 then payload
             else (select to_jsonb(a) from public.apps a where a.appid = (payload ->> 'appid')::integer) || payload
           end
         ) as p(appid integer, %3$s)
