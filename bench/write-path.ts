@@ -4,13 +4,15 @@ import { extractorVersion } from "../src/catalog/extract.ts";
 import type { CatalogStore, StoredRecord } from "../src/db/catalog-store.ts";
 import { asSuperuser, type ClusterAddress, startCluster } from "../test/support/cluster.ts";
 import { generateRecords } from "../test/support/steam/records.ts";
+import { backendCpu } from "./support/backend-cpu.ts";
 import { copyFrom, copyTo } from "./support/copy.ts";
 import { median, table } from "./support/figures.ts";
 import { freshDatabase, openStore } from "./support/servers.ts";
 
 /**
  * Throughput of the write path alone, on Postgres with default settings: `pics_apply` with 500 apps per call into an empty catalog,
- * compared with `COPY` of the finished rows into the same tables, with the same indexes and constraints.
+ * compared with `COPY` of the finished rows into the same tables, with the same indexes and constraints. The two are compared by time and
+ * by the processor time of their backends, which other load on the machine disturbs less.
  *
  *     node bench/write-path.ts [APPS] [ROUNDS]
  */
@@ -23,6 +25,10 @@ export interface WritePathBench {
     appsPerSecond: number;
     /** Throughput relative to COPY: median of the ratios per round, since other load affects both alike. */
     ofCopy: number;
+    /** Processor time of the backend in µs per app: the least of all rounds. */
+    cpuPerApp: number;
+    /** COPY's processor time relative to it. */
+    ofCopyCpu: number;
   }[];
 }
 
@@ -54,18 +60,6 @@ const references = [
   { table: "developers", key: "id", junction: "app_developers", foreign: "developer_id", where: "" },
   { table: "publishers", key: "id", junction: "app_publishers", foreign: "publisher_id", where: "" },
 ];
-const perApp = [
-  "app_steam_tags",
-  "app_genres",
-  "app_categories",
-  "app_dlc",
-  "app_developers",
-  "app_publishers",
-  "app_franchises",
-  "app_steam_deck",
-  "sync_status",
-];
-
 /** Only for measuring the cost of foreign keys. */
 const dropForeignKeys = `
   do $$
@@ -76,6 +70,12 @@ const dropForeignKeys = `
       execute format('alter table %s drop constraint %I', key.owner, key.name);
     end loop;
   end $$`;
+
+interface Cost {
+  seconds: number;
+  /** Processor time of the backend in ms. */
+  cpuMs: number;
+}
 
 type Copies = { table: string; rows: Buffer }[];
 
@@ -89,7 +89,7 @@ export async function benchWritePath({ apps = 10_000, rounds = 5 } = {}): Promis
     const rows = copies.flat().reduce((sum, copy) => sum + lines(copy.rows), 0);
     await finished.drop();
 
-    const measures: Record<Way, () => Promise<number>> = {
+    const measures: Record<Way, () => Promise<Cost>> = {
       apply: () => timeApply(cluster.address, batches, {}),
       full: () => timeApply(cluster.address, batches, { timeAll: true }),
       copy: () => loadByCopy(cluster.address, copies),
@@ -97,19 +97,22 @@ export async function benchWritePath({ apps = 10_000, rounds = 5 } = {}): Promis
       applyFree: () => timeApply(cluster.address, batches, { prepare: dropForeignKeys }),
       copyFree: () => loadByCopy(cluster.address, copies, dropForeignKeys),
     };
-    const seconds = new Map<Way, number[]>();
+    const costs = new Map<Way, Cost[]>();
     const names = Object.keys(measures) as Way[];
     for (let round = 0; round < rounds; round++) {
-      for (const way of names) seconds.set(way, [...(seconds.get(way) ?? []), await measures[way]()]);
+      for (const way of names) costs.set(way, [...(costs.get(way) ?? []), await measures[way]()]);
     }
-    const copySeconds = seconds.get("copy") ?? [];
+    const copyCosts = costs.get("copy") ?? [];
+    const leastCpu = (measured: readonly Cost[]) => Math.min(...measured.map(({ cpuMs }) => cpuMs));
     return {
       apps,
       rowsPerApp: rows / apps,
-      ways: [...seconds].map(([way, values]) => ({
+      ways: [...costs].map(([way, measured]) => ({
         way,
-        appsPerSecond: apps / median(values),
-        ofCopy: median(values.map((value, round) => (copySeconds[round] ?? 0) / value)),
+        appsPerSecond: apps / median(measured.map(({ seconds }) => seconds)),
+        ofCopy: median(measured.map(({ seconds }, round) => (copyCosts[round]?.seconds ?? 0) / seconds)),
+        cpuPerApp: (leastCpu(measured) * 1_000) / apps,
+        ofCopyCpu: leastCpu(copyCosts) / leastCpu(measured),
       })),
     };
   } finally {
@@ -117,10 +120,14 @@ export async function benchWritePath({ apps = 10_000, rounds = 5 } = {}): Promis
   }
 }
 
-async function timeApply(cluster: ClusterAddress, batches: readonly StoredRecord[][], options: ApplyOptions) {
-  const { seconds, drop } = await loadByApply(cluster, batches, options);
+async function timeApply(
+  cluster: ClusterAddress,
+  batches: readonly StoredRecord[][],
+  options: ApplyOptions,
+): Promise<Cost> {
+  const { cost, drop } = await loadByApply(cluster, batches, options);
   await drop();
-  return seconds;
+  return cost;
 }
 
 interface ApplyOptions {
@@ -137,7 +144,9 @@ async function loadByApply(
   const database = await freshDatabase(cluster, "postgres", prepare);
   const { store, db } = await openStore(database.url);
   await store.state();
+  const cpu = await backendCpu(cluster, database.name);
   let startedAt = performance.now();
+  let cpuBefore = cpu();
   await store.mark({
     apps: batches.flat().map(({ appid, change_number }) => ({ appid, changeNumber: change_number })),
     unknown: [],
@@ -145,7 +154,7 @@ async function loadByApply(
   });
   const leases: string[] = [];
   for (const _ of batches) leases.push(await claimed(store));
-  if (!timeAll) startedAt = performance.now();
+  if (!timeAll) [startedAt, cpuBefore] = [performance.now(), cpu()];
   for (const [index, apps] of batches.entries()) {
     const reply = await store.apply({
       leaseId: leases[index] ?? "",
@@ -161,9 +170,9 @@ async function loadByApply(
     });
     if (reply.stored !== apps.length) throw new Error(`stored ${reply.stored} of ${apps.length} apps`);
   }
-  const seconds = (performance.now() - startedAt) / 1_000;
+  const cost: Cost = { seconds: (performance.now() - startedAt) / 1_000, cpuMs: cpu() - cpuBefore };
   await db.close();
-  return { ...database, seconds };
+  return { ...database, cost };
 }
 
 async function claimed(store: CatalogStore): Promise<string> {
@@ -172,20 +181,22 @@ async function claimed(store: CatalogStore): Promise<string> {
   return leaseId;
 }
 
-async function loadByCopy(cluster: ClusterAddress, transactions: readonly Copies[], prepare?: string): Promise<number> {
+async function loadByCopy(cluster: ClusterAddress, transactions: readonly Copies[], prepare?: string): Promise<Cost> {
   const database = await freshDatabase(cluster, "postgres", prepare);
   const client = new pg.Client({ connectionString: database.url });
   await client.connect();
+  const cpu = await backendCpu(cluster, database.name);
+  const cpuBefore = cpu();
   const startedAt = performance.now();
   for (const copies of transactions) {
     await client.query("begin");
     for (const { table, rows } of copies) await copyFrom(client, `copy ${table} from stdin`, rows);
     await client.query("commit");
   }
-  const seconds = (performance.now() - startedAt) / 1_000;
+  const cost: Cost = { seconds: (performance.now() - startedAt) / 1_000, cpuMs: cpu() - cpuBefore };
   await client.end();
   await database.drop();
-  return seconds;
+  return cost;
 }
 
 /** The rows that `pics_apply` wrote, as COPY text per batch. A reference row belongs to the batch of the first app that needs it. */
@@ -199,6 +210,11 @@ async function copiesOf(cluster: ClusterAddress, name: string, batches: readonly
     );
     const written = rows[0]?.columns ?? "";
     const appsCopy = `apps (${written})`;
+    // Everything that pics_apply writes: whatever refers to apps.
+    const referring = await client.query<{ name: string }>(
+      "select conrelid::regclass::text as name from pg_constraint where contype = 'f' and confrelid = 'public.apps'::regclass order by 1",
+    );
+    const perApp = [...referring.rows.map(({ name }) => name), "sync_status"];
     for (const batch of batches) {
       const appids = batch.map(({ appid }) => appid);
       const range = `between ${Math.min(...appids)} and ${Math.max(...appids)}`;
@@ -220,17 +236,14 @@ async function copiesOf(cluster: ClusterAddress, name: string, batches: readonly
   });
 }
 
-/** Concatenates all batches into one. */
+/** Concatenates all batches into one, in the order of tables of the first batch that has them. */
 function joined(copies: readonly Copies[]): Copies {
-  const tables = new Set(copies.flat().map(({ table }) => table));
-  const order = ["apps", ...references.map(({ table }) => table), ...perApp];
-  const place = (table: string) => order.indexOf(table.split(" ", 1)[0] ?? "");
-  return [...tables]
-    .sort((a, b) => place(a) - place(b))
-    .map((table) => ({
-      table,
-      rows: Buffer.concat(copies.flat().flatMap((copy) => (copy.table === table ? [copy.rows] : []))),
-    }));
+  const batches = new Map<string, Buffer[]>();
+  for (const { table, rows } of copies.flat()) batches.set(table, [...(batches.get(table) ?? []), rows]);
+  const refersToOthers = (table: string) => Number(table.startsWith("app_") || table === "sync_status");
+  return [...batches]
+    .sort(([a], [b]) => refersToOthers(a) - refersToOthers(b))
+    .map(([table, rows]) => ({ table, rows: Buffer.concat(rows) }));
 }
 
 function lines(rows: Buffer): number {
@@ -247,8 +260,14 @@ function chunks<T>(list: readonly T[], size: number): T[][] {
 
 export function formatWritePath({ apps, rowsPerApp, ways: measured }: WritePathBench): string {
   const about = `${apps.toLocaleString("en-US")} apps, ${rowsPerApp.toFixed(1)} rows per app.`;
-  const rows = measured.map(({ way, appsPerSecond, ofCopy }) => [ways[way], appsPerSecond, ofCopy]);
-  return [about, "", table(["way", "apps/s", "of COPY"], rows)].join("\n");
+  const rows = measured.map(({ way, appsPerSecond, ofCopy, cpuPerApp, ofCopyCpu }) => [
+    ways[way],
+    appsPerSecond,
+    ofCopy,
+    Math.round(cpuPerApp),
+    ofCopyCpu,
+  ]);
+  return [about, "", table(["way", "apps/s", "of COPY", "processor, µs per app", "of COPY's"], rows)].join("\n");
 }
 
 if (import.meta.main) {

@@ -603,7 +603,7 @@ begin
         insert into public.apps as a (appid, %1$s, labels)
         select p.appid, %2$s, case when public.pics_tells_labels(payload) then public.pics_labels(payload) end
         from jsonb_array_elements($1) as payload, jsonb_to_record(
-          case when payload ?& $2 or (payload ->> 'appid')::integer <> all ($3) then payload
+          case when (payload ->> 'appid')::integer <> all ($3) or payload ?& $2 then payload
             else (select to_jsonb(a) from public.apps a where a.appid = (payload ->> 'appid')::integer) || payload
           end
         ) as p(appid integer, %3$s)
@@ -633,30 +633,33 @@ $$;
 -- stored; ids seen for the first time get a row without a name. DLC are only removed by a complete list (`dlc_complete`), and not while
 -- the DLC's own record names the app as its parent.
 --   payloads  as for pics_write_apps
---   stored    the apps among them that have rows already. For new apps there is nothing to delete and no conflict, and an insert that
---             does not check for one is cheaper.
+--   stored    the apps among them that have rows already. Where it is empty nothing is deleted, and `merge` compares with null, which
+--             finds nothing without a look at the index. `merge` rather than `insert … on conflict`, whose speculative insertion of a
+--             row costs more; the lock of pics_verdicts on the row of sync_status keeps two workers from the same app.
 create or replace function public.pics_mirror_ids(payloads jsonb, stored integer[]) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  may_exist constant boolean := stored <> '{}';
 begin
   -- Names of ids come later (pics_name_tags, pics_name_categories). In id order, so that two workers wait for each other in one direction only.
   insert into public.steam_tags (tag_id)
-  select distinct id from jsonb_to_recordset(payloads) as p(tags integer[]), unnest(p.tags) as id
+  select id from (select distinct id from jsonb_to_recordset(payloads) as p(tags integer[]), unnest(p.tags) as id offset 0) as used
   where not exists (select from public.steam_tags known where known.tag_id = id) order by id
   on conflict do nothing;
 
   insert into public.steam_genres (genre_id)
-  select distinct id from jsonb_to_recordset(payloads) as p(genres integer[]), unnest(p.genres) as id
+  select id from (select distinct id from jsonb_to_recordset(payloads) as p(genres integer[]), unnest(p.genres) as id offset 0) as used
   where not exists (select from public.steam_genres known where known.genre_id = id) order by id
   on conflict do nothing;
 
   insert into public.steam_categories (category_id)
-  select distinct id from jsonb_to_recordset(payloads) as p(categories integer[]), unnest(p.categories) as id
+  select id from (select distinct id from jsonb_to_recordset(payloads) as p(categories integer[]), unnest(p.categories) as id offset 0) as used
   where not exists (select from public.steam_categories known where known.category_id = id) order by id
   on conflict do nothing;
 
-  if stored <> '{}' then
+  if may_exist then
     delete from public.app_steam_tags r using jsonb_to_recordset(payloads) as p(appid integer, tags integer[])
     where p.appid = any (stored) and r.appid = p.appid and r.tag_id <> all (p.tags);
 
@@ -671,27 +674,27 @@ begin
       and (select a.parent_appid from public.apps a where a.appid = r.dlc_appid) is distinct from p.appid;
   end if;
 
-  execute $sql$
-    insert into public.app_steam_tags as r (appid, tag_id, rank)
+  merge into public.app_steam_tags r
+  using (
     select p.appid, tag.id, tag.rank
-    from jsonb_to_recordset($1) as p(appid integer, tags integer[]), unnest(p.tags) with ordinality as tag(id, rank)
-  $sql$ || case when stored <> '{}' then $sql$
-    on conflict (appid, tag_id) do update set rank = excluded.rank where r.rank <> excluded.rank
-  $sql$ else '' end using payloads;
+    from jsonb_to_recordset(payloads) as p(appid integer, tags integer[]), unnest(p.tags) with ordinality as tag(id, rank)
+  ) as p on r.appid = case when may_exist then p.appid end and r.tag_id = p.id
+  when matched and r.rank <> p.rank then update set rank = p.rank
+  when not matched then insert (appid, tag_id, rank) values (p.appid, p.id, p.rank);
 
-  execute $sql$
-    insert into public.app_genres as r (appid, genre_id, is_primary)
-    select p.appid, genre, genre is not distinct from p.primary_genre_id
-    from jsonb_to_recordset($1) as p(appid integer, genres integer[], primary_genre_id integer), unnest(p.genres) as genre
-  $sql$ || case when stored <> '{}' then $sql$
-    on conflict (appid, genre_id) do update set is_primary = excluded.is_primary where r.is_primary <> excluded.is_primary
-  $sql$ else '' end using payloads;
+  merge into public.app_genres r
+  using (
+    select p.appid, genre as id, genre is not distinct from p.primary_genre_id as is_primary
+    from jsonb_to_recordset(payloads) as p(appid integer, genres integer[], primary_genre_id integer), unnest(p.genres) as genre
+  ) as p on r.appid = case when may_exist then p.appid end and r.genre_id = p.id
+  when matched and r.is_primary <> p.is_primary then update set is_primary = p.is_primary
+  when not matched then insert (appid, genre_id, is_primary) values (p.appid, p.id, p.is_primary);
 
-  execute $sql$
-    insert into public.app_categories (appid, category_id)
-    select p.appid, category
-    from jsonb_to_recordset($1) as p(appid integer, categories integer[]), unnest(p.categories) as category
-  $sql$ || case when stored <> '{}' then 'on conflict do nothing' else '' end using payloads;
+  merge into public.app_categories r
+  using (
+    select p.appid, category as id from jsonb_to_recordset(payloads) as p(appid integer, categories integer[]), unnest(p.categories) as category
+  ) as p on r.appid = case when may_exist then p.appid end and r.category_id = p.id
+  when not matched then insert (appid, category_id) values (p.appid, p.id);
 
   insert into public.app_dlc (appid, dlc_appid)
   select p.appid, dlc_appid
@@ -701,41 +704,66 @@ end
 $$;
 
 -- Mirrors one relation of apps to names (developers, publishers, franchises), creating names on first sight.
---   payloads  [{"appid", "<relation>": ["name", …]}, …]; an absent list leaves what is stored
---   stored    as for pics_mirror_ids
-create or replace function public.pics_mirror_names(payloads jsonb, relation text, stored integer[]) returns void
+--   owners, names  the pairs that the relation holds now; of an app without any, one pair with a null name
+--   stored         as for pics_mirror_ids
+create or replace function public.pics_mirror_name_pairs(relation text, owners integer[], names text[], stored integer[]) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  junction constant text := 'app_' || relation;
   -- developers -> app_developers.developer_id
   id_column constant text := rtrim(relation, 's') || '_id';
 begin
   -- In name order, so that two workers that meet the same new names wait for each other in one direction only.
   execute format($sql$
     insert into public.%1$I (name)
-    select distinct n.name
-    from jsonb_to_recordset($1) as p(%1$I text[]), unnest(p.%1$I) as n(name)
-    where not exists (select from public.%1$I known where known.name = n.name)
+    select distinct n.name from unnest($1) as n(name)
+    where n.name is not null and (select true from public.%1$I known where known.name = n.name) is null
     order by n.name
     on conflict do nothing
-  $sql$, relation) using payloads;
+  $sql$, relation) using names;
 
   if stored <> '{}' then
     execute format($sql$
       delete from public.%2$I r
-      using jsonb_to_recordset($1) as p(appid integer, %1$I text[])
-      where p.appid = any ($2) and r.appid = p.appid and p.%1$I is not null
-        and not exists (select from public.%1$I named where named.id = r.%3$I and named.name = any (p.%1$I))
-    $sql$, relation, 'app_' || relation, id_column) using payloads, stored;
+      where r.appid = any (array(select unnest($1) intersect select unnest($3))) and (r.appid, r.%3$I) not in (
+        select n.appid, (select named.id from public.%1$I named where named.name = n.name)
+        from unnest($1, $2) as n(appid, name) where n.name is not null
+      )
+    $sql$, relation, junction, id_column) using owners, names, stored;
   end if;
 
   execute format($sql$
     insert into public.%2$I (appid, %3$I)
-    select p.appid, named.id
-    from jsonb_to_recordset($1) as p(appid integer, %1$I text[]), unnest(p.%1$I) as n(name)
-    join public.%1$I named on named.name = n.name
-  $sql$ || case when stored <> '{}' then 'on conflict do nothing' else '' end, relation, 'app_' || relation, id_column) using payloads;
+    select n.appid, (select named.id from public.%1$I named where named.name = n.name)
+    from unnest($1, $2) as n(appid, name) where n.name is not null
+  $sql$ || case when stored <> '{}' then 'on conflict do nothing' else '' end, relation, junction, id_column) using owners, names;
+end
+$$;
+
+-- Mirrors the relations of apps to names. An absent list leaves what is stored.
+--   payloads  [{"appid", "developers": ["name", …], "publishers": […], "franchises": […]}, …]
+--   stored    as for pics_mirror_ids
+create or replace function public.pics_mirror_names(payloads jsonb, stored integer[]) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  listed record;
+begin
+  for listed in
+    select r.relation, array_agg(p.appid) as owners, array_agg(n.name) as names
+    from jsonb_to_recordset(payloads) as p(appid integer, developers text[], publishers text[], franchises text[])
+    cross join lateral (
+      values ('developers', p.developers), ('publishers', p.publishers), ('franchises', p.franchises)
+    ) as r(relation, names)
+    left join lateral unnest(r.names) as n(name) on true
+    where r.names is not null
+    group by r.relation order by r.relation
+  loop
+    perform public.pics_mirror_name_pairs(listed.relation, listed.owners, listed.names, stored);
+  end loop;
 end
 $$;
 
@@ -792,27 +820,31 @@ create or replace function public.pics_mirror_branches(payloads jsonb, stored in
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  may_exist constant boolean := stored <> '{}';
 begin
-  if stored <> '{}' then
+  if may_exist then
     delete from public.app_branches r using jsonb_to_recordset(payloads) as p(appid integer, branches jsonb)
     where p.appid = any (stored) and r.appid = p.appid and p.branches is not null
       and r.branch not in (select b ->> 'branch' from jsonb_array_elements(p.branches) as b);
   end if;
 
-  execute $sql$
-    insert into public.app_branches as r (appid, branch, build_id, built_at, updated_at, description, password_required)
-    select p.appid, b.branch, b.build_id, b.built_at, b.updated_at, b.description, b.password_required
-    from jsonb_to_recordset($1) as p(appid integer, branches jsonb),
+  merge into public.app_branches r
+  using (
+    select p.appid, b.*
+    from jsonb_to_recordset(payloads) as p(appid integer, branches jsonb),
       jsonb_to_recordset(p.branches) as b(
         branch text, build_id text, built_at timestamptz, updated_at timestamptz, description text, password_required boolean
       )
-  $sql$ || case when stored <> '{}' then $sql$
-    on conflict (appid, branch) do update set
-      (build_id, built_at, updated_at, description, password_required) =
-      (excluded.build_id, excluded.built_at, excluded.updated_at, excluded.description, excluded.password_required)
-    where (r.build_id, r.built_at, r.updated_at, r.description, r.password_required)
-      is distinct from (excluded.build_id, excluded.built_at, excluded.updated_at, excluded.description, excluded.password_required)
-  $sql$ else '' end using payloads;
+  ) as p on r.appid = case when may_exist then p.appid end and r.branch = p.branch
+  when matched and (r.build_id, r.built_at, r.updated_at, r.description, r.password_required)
+    is distinct from (p.build_id, p.built_at, p.updated_at, p.description, p.password_required)
+  then update set
+    (build_id, built_at, updated_at, description, password_required) =
+    (p.build_id, p.built_at, p.updated_at, p.description, p.password_required)
+  when not matched then
+    insert (appid, branch, build_id, built_at, updated_at, description, password_required)
+    values (p.appid, p.branch, p.build_id, p.built_at, p.updated_at, p.description, p.password_required);
 end
 $$;
 
@@ -824,8 +856,10 @@ create or replace function public.pics_mirror_depots(payloads jsonb, stored inte
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  may_exist constant boolean := stored <> '{}';
 begin
-  if stored <> '{}' then
+  if may_exist then
     delete from public.app_depots r using jsonb_to_recordset(payloads) as p(appid integer, depots jsonb)
     where p.appid = any (stored) and r.appid = p.appid and p.depots is not null
       and r.depot_id not in (select (d ->> 'depot_id')::integer from jsonb_array_elements(p.depots) as d);
@@ -838,32 +872,35 @@ begin
       );
   end if;
 
-  execute $sql$
-    insert into public.app_depots as r (appid, depot_id, name, os_list, os_arch, language, dlc_appid, from_appid, shared_install)
-    select p.appid, d.depot_id, d.name, d.os_list, d.os_arch, d.language, d.dlc_appid, d.from_appid, d.shared_install
-    from jsonb_to_recordset($1) as p(appid integer, depots jsonb),
+  merge into public.app_depots r
+  using (
+    select p.appid, d.*
+    from jsonb_to_recordset(payloads) as p(appid integer, depots jsonb),
       jsonb_to_recordset(p.depots) as d(
         depot_id integer, name text, os_list text, os_arch text, language text, dlc_appid integer, from_appid integer, shared_install boolean
       )
-  $sql$ || case when stored <> '{}' then $sql$
-    on conflict (appid, depot_id) do update set
-      (name, os_list, os_arch, language, dlc_appid, from_appid, shared_install) =
-      (excluded.name, excluded.os_list, excluded.os_arch, excluded.language, excluded.dlc_appid, excluded.from_appid, excluded.shared_install)
-    where (r.name, r.os_list, r.os_arch, r.language, r.dlc_appid, r.from_appid, r.shared_install) is distinct from
-      (excluded.name, excluded.os_list, excluded.os_arch, excluded.language, excluded.dlc_appid, excluded.from_appid, excluded.shared_install)
-  $sql$ else '' end using payloads;
+  ) as p on r.appid = case when may_exist then p.appid end and r.depot_id = p.depot_id
+  when matched and (r.name, r.os_list, r.os_arch, r.language, r.dlc_appid, r.from_appid, r.shared_install)
+    is distinct from (p.name, p.os_list, p.os_arch, p.language, p.dlc_appid, p.from_appid, p.shared_install)
+  then update set
+    (name, os_list, os_arch, language, dlc_appid, from_appid, shared_install) =
+    (p.name, p.os_list, p.os_arch, p.language, p.dlc_appid, p.from_appid, p.shared_install)
+  when not matched then
+    insert (appid, depot_id, name, os_list, os_arch, language, dlc_appid, from_appid, shared_install)
+    values (p.appid, p.depot_id, p.name, p.os_list, p.os_arch, p.language, p.dlc_appid, p.from_appid, p.shared_install);
 
-  execute $sql$
-    insert into public.app_depot_manifests as r (appid, depot_id, branch, manifest_id, size_bytes, download_bytes)
-    select p.appid, d.depot_id, m.branch, m.manifest_id, m.size_bytes, m.download_bytes
-    from jsonb_to_recordset($1) as p(appid integer, depots jsonb),
+  merge into public.app_depot_manifests r
+  using (
+    select p.appid, d.depot_id, m.*
+    from jsonb_to_recordset(payloads) as p(appid integer, depots jsonb),
       jsonb_to_recordset(p.depots) as d(depot_id integer, manifests jsonb),
       jsonb_to_recordset(d.manifests) as m(branch text, manifest_id text, size_bytes bigint, download_bytes bigint)
-  $sql$ || case when stored <> '{}' then $sql$
-    on conflict (appid, depot_id, branch) do update set
-      (manifest_id, size_bytes, download_bytes) = (excluded.manifest_id, excluded.size_bytes, excluded.download_bytes)
-    where (r.manifest_id, r.size_bytes, r.download_bytes) is distinct from (excluded.manifest_id, excluded.size_bytes, excluded.download_bytes)
-  $sql$ else '' end using payloads;
+  ) as p on r.appid = case when may_exist then p.appid end and r.depot_id = p.depot_id and r.branch = p.branch
+  when matched and (r.manifest_id, r.size_bytes, r.download_bytes) is distinct from (p.manifest_id, p.size_bytes, p.download_bytes)
+  then update set (manifest_id, size_bytes, download_bytes) = (p.manifest_id, p.size_bytes, p.download_bytes)
+  when not matched then
+    insert (appid, depot_id, branch, manifest_id, size_bytes, download_bytes)
+    values (p.appid, p.depot_id, p.branch, p.manifest_id, p.size_bytes, p.download_bytes);
 end
 $$;
 
@@ -871,12 +908,16 @@ $$;
 -- its record makes stale is deleted.
 --   payloads  [{"appid", "change_number", "partial", "info": {"sha1", "size", "data": base64 of the deflated text}}, …]; without "info" a
 --             text is not kept
-create or replace function public.pics_keep_info(payloads jsonb) returns void
-language sql volatile
+--   stored    as for pics_mirror_ids
+create or replace function public.pics_keep_info(payloads jsonb, stored integer[]) returns void
+language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
-  delete from public.app_info i using jsonb_to_recordset(payloads) as p(appid integer, change_number bigint, info jsonb)
-  where p.info is null and i.appid = p.appid and i.change_number < p.change_number;
+begin
+  if stored <> '{}' then
+    delete from public.app_info i using jsonb_to_recordset(payloads) as p(appid integer, change_number bigint, info jsonb)
+    where p.info is null and i.appid = p.appid and i.change_number < p.change_number;
+  end if;
 
   insert into public.app_info as i (appid, change_number, sha1, size, partial, data)
   select p.appid, p.change_number, p.info ->> 'sha1', (p.info ->> 'size')::integer, p.partial, decode(p.info ->> 'data', 'base64')
@@ -887,14 +928,22 @@ as $$
     (excluded.change_number, excluded.sha1, excluded.size, excluded.partial, now(), excluded.data)
   where (i.partial or not excluded.partial) and i.change_number <= excluded.change_number
     and (i.change_number, i.sha1, i.partial) is distinct from (excluded.change_number, excluded.sha1, excluded.partial);
+end
 $$;
 
--- Writes the records of some apps: their row and everything that refers to it. What a record no longer lists is deleted; what it does
+-- Writes the records of some apps: their row, everything that refers to it, and the texts that are kept. What a record no longer lists is deleted; what it does
 -- not mention stays. Rows that would not change are not written.
 --   payloads  [{"appid", columns of apps…, "tags": […], …}, …] as `AppRecord` in src/catalog
 create or replace function public.pics_write_apps(payloads jsonb) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
+-- For all that it calls. A plan of its own for every call would contain the payloads as a constant, which the planner copies several
+-- times: a tenth of the whole write. A generic plan may be made while the tables are empty and is kept while they grow, so it must be a
+-- good one at any size: each row is looked up by its index.
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
 declare
   -- A lookup per app, where a join might be planned on an empty table and read all of it ever after.
@@ -905,12 +954,11 @@ declare
 begin
   perform public.pics_upsert_apps(payloads, stored);
   perform public.pics_mirror_ids(payloads, stored);
-  perform public.pics_mirror_names(payloads, 'developers', stored);
-  perform public.pics_mirror_names(payloads, 'publishers', stored);
-  perform public.pics_mirror_names(payloads, 'franchises', stored);
+  perform public.pics_mirror_names(payloads, stored);
   perform public.pics_mirror_deck(payloads, stored);
   perform public.pics_mirror_branches(payloads, stored);
   perform public.pics_mirror_depots(payloads, stored);
+  perform public.pics_keep_info(payloads, stored);
   perform public.pics_relabel(array(
     select (payload ->> 'appid')::integer from jsonb_array_elements(payloads) as payload where not public.pics_tells_labels(payload)
   ));
@@ -1148,7 +1196,8 @@ begin
     ), doubted as (
       select compared.*, case when lacks <> '{}' then public.pics_implausible(is_partial, lacks, has_name, has_build) end as doubt
       from compared
-    ), judged as (
+    -- Materialized: else the verdict is evaluated once for each mention of it below.
+    ), judged as materialized (
       select doubted.*,
         case
           when not is_held then 'lease_lost'
@@ -1372,7 +1421,6 @@ begin
   end if;
   if stored <> '{}' then
     perform public.pics_write_apps(payloads);
-    perform public.pics_keep_info(payloads);
   end if;
 
   -- Marks and leases.
