@@ -225,6 +225,17 @@ $$;
 
 --------------------------------------------------------------------------------------------------------------- apps
 
+-- Version of everything that is committed in the database server, for caches: where two are equal, nothing was committed between them, since
+-- the set of transactions that a snapshot sees only grows. Also changed by transactions that begin or fail, and those of other databases.
+create or replace function public.catalog_version() returns text
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return pg_current_snapshot();
+end
+$$;
+
 -- One app with everything that is stored of it. request {"appid"}; reply an `AppView` of src/catalog/views.ts, in the order of its keys, or
 -- null. With a plan that is kept, since planning takes five times as long as running, and relations by scalar subqueries, which the generic
 -- plan answers from their indexes.
