@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import autocannon from "autocannon";
+import pg from "pg";
 import { asSuperuser, type ClusterAddress, startCluster, urlOf } from "../test/support/cluster.ts";
 import { freePort } from "../test/support/free-port.ts";
 import { fillScript, realNames } from "../test/support/generated-catalog/fill.ts";
@@ -41,6 +42,9 @@ interface Server {
 }
 
 const connections = 20;
+/** Questions of each kind whose answers are compared before the measurement. */
+const samples = 20;
+const commitIntervalMs = 100;
 /** Questions of one connection in a block; it starts over after them. */
 const questionsOfConnection = 2_000;
 
@@ -53,17 +57,16 @@ export async function benchServe({ apps = 30_000, seconds = 4, rounds = 5 } = {}
   const postgrest = await startBeside(urlOf(cluster.address, "authenticator", database.name), stack);
   const questions = questionsOf(apps);
   const random = createRandom(1, 1);
-  for (const { draw } of questions) await checkSameFacts(service.url, postgrest.url, draw(random));
+  for (const { draw } of questions) {
+    for (let sample = 0; sample < samples; sample++) await checkSameFacts(service.url, postgrest.url, draw(random));
+  }
+  const committer = await startCommitter(database.url, stack);
 
-  const measured = questions.map(({ name, draw }) => ({
-    name,
-    draw,
-    service: [] as Block[],
-    postgrest: [] as Block[],
-  }));
+  const measured = questions.map((kind) => ({ ...kind, service: [] as Block[], postgrest: [] as Block[] }));
   // The first round warms up.
   for (let round = 0; round <= rounds; round++) {
-    for (const { draw, ...blocks } of measured) {
+    for (const { draw, withCommits = false, ...blocks } of measured) {
+      committer.isOn = withCommits;
       const turns = [["service", service] as const, ["postgrest", postgrest] as const];
       for (const [name, server] of round % 2 === 0 ? turns : turns.toReversed()) {
         const block = await load(server, draw, random, seconds);
@@ -121,6 +124,19 @@ async function startBeside(url: string, stack: AsyncDisposableStack): Promise<Se
     pathOf: ({ postgrest }) => postgrest,
     cpu: () => cpuByProgram().get("postgrest") ?? 0,
   };
+}
+
+/** Another client of the database, whose commits change no row. */
+async function startCommitter(url: string, stack: AsyncDisposableStack): Promise<{ isOn: boolean }> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  stack.defer(() => client.end());
+  const state = { isOn: false };
+  const timer = setInterval(() => {
+    if (state.isOn) void client.query("select pg_current_xact_id()");
+  }, commitIntervalMs);
+  stack.defer(() => clearInterval(timer));
+  return state;
 }
 
 async function load(

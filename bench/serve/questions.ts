@@ -10,6 +10,8 @@ export interface Question {
 export interface Kind {
   name: string;
   draw: (random: Random) => Question;
+  /** While another client commits ten times a second, as a bulk sync does: what the service keeps in memory is valid until a commit. */
+  withCommits?: boolean;
 }
 
 /** Tags of the generated catalog that are drawn, the most used ones. */
@@ -21,6 +23,18 @@ export function questionsOf(apps: number): Kind[] {
     { name: "one app, any", draw: (random) => appQuestion(10 * random.int(1, apps)) },
     { name: "one app, Zipf", draw: (random) => appQuestion(10 * zipf(random, apps)) },
     { name: "list by tag, by reviews, 50 a page", draw: (random) => listQuestion(zipf(random, tags)) },
+    {
+      name: "… with 10 commits/s",
+      draw: (random) => listQuestion(zipf(random, tags)),
+      withCommits: true,
+    },
+    {
+      name: "… each asked once",
+      draw(random) {
+        const { service, postgrest } = listQuestion(zipf(random, tags));
+        return { service: service.replace("-reviews", (text) => respelled(text, random)), postgrest };
+      },
+    },
   ];
 }
 
@@ -54,6 +68,12 @@ function listQuestion(tag: number): Question {
     service: `/v1/apps?tag=${tag}&sort=-reviews&limit=50`,
     postgrest: `/apps?select=${select}&filter.tag_id=eq.${tag}&order=pics_review_percentage.desc.nullslast,appid.desc&limit=50`,
   };
+}
+
+/** The same text with random letters percent-encoded: another URL, which the service does not keep. */
+function respelled(text: string, random: Random): string {
+  const encoded = (letter: string) => `%${letter.charCodeAt(0).toString(16)}`;
+  return [...text].map((letter) => (random.chance(0.5) ? encoded(letter) : letter)).join("");
 }
 
 type Row = Record<string, unknown>;
