@@ -10,13 +10,14 @@ import { benchMemory, formatMemory } from "./memory.ts";
 import { benchPace, formatPace } from "./pace.ts";
 import { benchQuietDay, formatQuietDay } from "./quiet-day.ts";
 import { benchSearch } from "./search.ts";
+import { benchServe, formatServe } from "./serve.ts";
 import { benchSize, formatSize } from "./size.ts";
 import { table } from "./support/figures.ts";
 import { benchWire, formatWire } from "./wire.ts";
 import { benchWritePath, formatWritePath } from "./write-path.ts";
 
 /**
- * Runs all benchmarks, or the named ones, in sequence: `npm run bench [-- wire write-path kept key-values memory embedded pace collector library api lists search
+ * Runs all benchmarks, or the named ones, in sequence: `npm run bench [-- wire write-path kept key-values memory embedded pace collector library api serve lists search
  * size quiet-day]`.
  * Prints Markdown. All take about half an hour; other load on the machine distorts the figures.
  */
@@ -30,6 +31,7 @@ const benches: Record<string, { title: string; run: () => Promise<string> }> = {
   pace: { title: "Pace", run: async () => formatPace(await benchPace()) },
   collector: { title: "Collector", run: async () => formatCollector(await benchCollector()) },
   api: { title: "Readers beside a bulk sync", run: async () => formatApi(await benchApi()) },
+  serve: { title: "The read API beside PostgREST", run: async () => formatServe(await benchServe()) },
   lists: { title: "Lists", run: async () => formatShapes(await benchLists()) },
   search: { title: "Search by name", run: async () => formatShapes(await benchSearch()) },
   size: { title: "Size", run: async () => formatSize(await benchSize()) },

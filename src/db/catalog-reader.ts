@@ -22,7 +22,7 @@ import {
   type LabelKind,
   labelCount,
 } from "../catalog/list-views.ts";
-import { type AppView, appSummary, appView, changeView } from "../catalog/views.ts";
+import { type AppView, appView, changeView } from "../catalog/views.ts";
 import { DatabaseError } from "../process/errors.ts";
 import type {
   AppPage,
@@ -82,6 +82,11 @@ export interface CatalogReader {
   /** Activity per minute over the last 60 minutes. */
   activity(): Promise<ActivityMinute[]>;
   summary(): Promise<CatalogSummary>;
+  /**
+   * Version of everything that is committed in the database server: two equal ones have no commit between them. Null on the embedded
+   * database, where asking takes as long as reading while it is busy.
+   */
+  version(): Promise<string | null>;
   /** State of the catalog as a whole. */
   state(): Promise<CatalogState>;
   backlog(): Promise<Backlog>;
@@ -118,6 +123,8 @@ export const readConcurrency = 4;
 const defaultBudgetMs = 5_000;
 /** A running call ends this much before its budget, so that its own error is reported: it knows whether the database was reachable. */
 const callMarginMs = 50;
+/** Time budget of a version: a reply that waits for it can still be read within its own. */
+const versionBudgetMs = 1_000;
 /** Time budget of counts over the whole catalog. */
 const countBudgetMs = 20_000;
 /** Cache TTL of a count: max(5 s, 50 × the query's own time). */
@@ -150,6 +157,8 @@ export function createCatalogReader(db: Database, options: ReaderOptions = {}): 
   function readerFor(reading: () => Reading): CatalogReader {
     return {
       ...readsOf((name, request) => call(reading(), name, request), count),
+      version: () =>
+        db.driver === "pglite" ? Promise.resolve(null) : call<string>(ofService(versionBudgetMs), "catalog_version"),
       for({ client, signal }) {
         const begun: Reading = { client: { key: client }, deadline: now() + budgetMs, signal };
         return readerFor(() => begun);
@@ -196,17 +205,15 @@ function createCounts(now: () => number, read: Read): Count {
   };
 }
 
-function readsOf(read: Read, count: Count): Omit<CatalogReader, "for"> {
+function readsOf(read: Read, count: Count): Omit<CatalogReader, "for" | "version"> {
   return {
     async app(appid) {
       const app = await read<AppView | null>("catalog_app", { appid });
       return app && inOrder(appView, { ...app, assets: assetUrls(appid, app.assets) });
     },
     skippedType: (appid) => read<string | null>("pics_skipped_type", { appid }),
-    async apps(query) {
-      const page = await read<AppPage | { unknown: UnknownValue }>("catalog_apps", query);
-      return "unknown" in page ? page : { ...page, apps: inOrder(appSummaries, page.apps) };
-    },
+    // In order already: large pages are not copied.
+    apps: (query) => read<AppPage | { unknown: UnknownValue }>("catalog_apps", query),
     similar: (relation, value, edits) => read("catalog_similar", { relation, value, edits }),
     async changes(query) {
       const page = await read<ChangePage>("catalog_changes", query);
@@ -249,7 +256,6 @@ function readsOf(read: Read, count: Count): Omit<CatalogReader, "for"> {
   };
 }
 
-const appSummaries = z.array(appSummary);
 const changeViews = z.array(changeView);
 const branchViews = z.array(branchView);
 const depotViews = z.array(depotView);

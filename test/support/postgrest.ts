@@ -52,7 +52,7 @@ const startTimeoutMs = 20_000;
 export async function startSupabaseApi(databaseUrl: string): Promise<SupabaseApi> {
   const folder = await mkdtemp(join(tmpdir(), "spsync-rest-"));
   const socketPath = join(folder, "postgrest.sock");
-  const stopPostgrest = await startPostgrest(databaseUrl, socketPath);
+  const stopPostgrest = await startPostgrest(databaseUrl, { socketPath });
   const anonKey = signedKey("anon");
   const serviceKey = signedKey("service_role");
 
@@ -99,7 +99,11 @@ export async function startSupabaseApi(databaseUrl: string): Promise<SupabaseApi
   };
 }
 
-async function startPostgrest(databaseUrl: string, socketPath: string): Promise<() => Promise<void>> {
+/** Starts PostgREST alone, without a gateway, on a Unix socket or a port of 127.0.0.1. Returns what stops it. */
+export async function startPostgrest(
+  databaseUrl: string,
+  listen: { socketPath: string } | { port: number },
+): Promise<() => Promise<void>> {
   let log = "";
   const server = spawn(postgrestBinary(), [], {
     stdio: ["ignore", "pipe", "pipe"],
@@ -111,7 +115,9 @@ async function startPostgrest(databaseUrl: string, socketPath: string): Promise<
       PGRST_DB_ANON_ROLE: "anon",
       PGRST_DB_MAX_ROWS: "1000",
       PGRST_JWT_SECRET: jwtSecret,
-      PGRST_SERVER_UNIX_SOCKET: socketPath,
+      ...("port" in listen
+        ? { PGRST_SERVER_HOST: "127.0.0.1", PGRST_SERVER_PORT: String(listen.port) }
+        : { PGRST_SERVER_UNIX_SOCKET: listen.socketPath }),
       PGRST_LOG_LEVEL: "error",
     },
   });
@@ -125,7 +131,7 @@ async function startPostgrest(databaseUrl: string, socketPath: string): Promise<
   process.once("exit", end);
   const deadline = Date.now() + startTimeoutMs;
   // It listens before it has loaded the schema, and answers 503 until then.
-  while ((await statusOf(socketPath)) !== 200) {
+  while ((await statusOf(listen)) !== 200) {
     if (server.exitCode !== null || Date.now() > deadline) {
       end();
       throw new Error(`PostgREST did not start:\n${log}`);
@@ -146,9 +152,9 @@ function postgrestBinary(): string {
   return join(folder, process.platform === "win32" ? "postgrest.exe" : "postgrest");
 }
 
-function statusOf(socketPath: string): Promise<number> {
+function statusOf(address: { socketPath: string } | { port: number }): Promise<number> {
   return new Promise((resolve) => {
-    request({ socketPath, path: "/" }, (response) => {
+    request({ host: "127.0.0.1", ...address, path: "/" }, (response) => {
       response.resume();
       resolve(response.statusCode ?? 0);
     })

@@ -16,6 +16,7 @@ export function registerApps(scope: ApiScope, { catalog }: ApiDeps): void {
   scope.get(
     "/apps",
     {
+      config: { isCacheable: true },
       schema: {
         operationId: "listApps",
         tags: ["Apps"],
@@ -39,6 +40,7 @@ export function registerApps(scope: ApiScope, { catalog }: ApiDeps): void {
   scope.get(
     "/apps/:appid",
     {
+      config: { isCacheable: true },
       schema: {
         operationId: "getApp",
         tags: ["Apps"],

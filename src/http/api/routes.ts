@@ -12,6 +12,7 @@ import { registerChanges } from "./changes.ts";
 import { registerContent } from "./content.ts";
 import { registerDocumentation } from "./documentation.ts";
 import { registerEndpoints } from "./endpoints.ts";
+import { serveHotAnswers } from "./hot-answers.ts";
 import { registerLists } from "./lists.ts";
 import type { ApiDeps, ApiScope } from "./scope.ts";
 import { validatorCompiler } from "./validation.ts";
@@ -39,6 +40,7 @@ export async function registerApi(server: FastifyInstance, deps: ServerDeps): Pr
           return open.for({ client: clientAddress(ip), signal });
         },
       };
+      serveHotAnswers(v1, deps);
       registerEndpoints(v1);
       registerApps(v1, apiDeps);
       registerChanges(v1, apiDeps);

@@ -1,6 +1,6 @@
 import { connect } from "node:net";
 import pg from "pg";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import type { AppView, ChangeView } from "../../../src/catalog/views.ts";
 import { createCatalogReader } from "../../../src/db/catalog-reader.ts";
 import { openPostgres } from "../../../src/db/postgres.ts";
@@ -35,6 +35,38 @@ forEachDatabase(
       const changed = await get("/v1/apps/10", { "if-none-match": etag });
       expect(changed.status).toBe(200);
       expect(((await changed.json()) as AppView).change_number).toBe(501);
+    });
+
+    test("answers a repeated request without reading again until something is committed, and never what was before a commit", async () => {
+      const { db } = catalog.database;
+      let reads = 0;
+      const rpc: typeof db.rpc = (name, ...rest) => {
+        if (name !== "catalog_version") reads += 1;
+        return db.rpc(name, ...rest);
+      };
+      const { get, json } = await serve({ db: { ...db, rpc } });
+      await store(record(10, 500), record(20, 500));
+      for (const path of ["/v1/apps/10", "/v1/apps?sort=name"]) {
+        // Other tests commit to the same server, and the first request only makes the version known.
+        await vi.waitFor(async () => {
+          const before = reads;
+          await get(path);
+          expect(reads).toBe(before);
+        }, 20_000);
+        const [kept, other] = [await get(path), await get(`${path}${path.includes("?") ? "&" : "?"}`)];
+        expect([kept.status, await kept.json()]).toEqual([200, await other.json()]);
+        const headers = (answer: Response) =>
+          ["etag", "content-type", "cache-control"].map((name) => answer.headers.get(name));
+        expect(headers(kept)).toEqual(headers(other));
+        const etag = kept.headers.get("etag") ?? "";
+        expect((await get(path, { "if-none-match": etag })).status).toBe(304);
+        const head = await fetch(kept.url, { method: "HEAD" });
+        expect([head.status, head.headers.get("etag")]).toEqual([200, etag]);
+      }
+      for (let change = 501; change < 521; change++) {
+        await store(record(10, change));
+        expect((await json<AppView>("/v1/apps/10")).change_number).toBe(change);
+      }
     });
 
     test("pages changes newest first, all pages with the last_id of the first, or oldest first from an id", async () => {
