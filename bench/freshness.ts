@@ -1,11 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
-import { startCluster } from "../test/support/cluster.ts";
-import { startService } from "../test/support/service.ts";
-import { type ForkedSteam, forkSimulatedSteam } from "../test/support/steam/child.ts";
+import type { ForkedSteam } from "../test/support/steam/child.ts";
 import { createRandom } from "../test/support/steam/random.ts";
 import { table } from "./support/figures.ts";
-import { freshDatabase } from "./support/servers.ts";
+import { openLoaded } from "./support/loaded.ts";
 
 /**
  * Latency of a change from Steam's announcement to the stored row, in real time: the service as one process or several, with default
@@ -44,29 +42,12 @@ const defaults: FreshnessOptions = { seconds: 150, pollSeconds: 5, workers: 1 };
 export async function benchFreshness(options: Partial<FreshnessOptions> = {}): Promise<FreshnessBench> {
   const { seconds, pollSeconds, workers } = { ...defaults, ...options };
   await using stack = new AsyncDisposableStack();
-  const cluster = await startCluster({ durable: true });
-  stack.defer(() => cluster.stop());
-  const steam = await forkSimulatedSteam({ generate: { seed, count: 12_000 }, latencyMs, keepRequests: false });
-  stack.defer(() => steam.close());
-  const { url, drop } = await freshDatabase(cluster.address, "postgres");
-  stack.defer(drop);
-  const database = { env: { DATABASE_URL: url } };
-  const bulk = startService({ args: ["bulk-sync"], steam, database, env: { BULK_REQUEST_DELAY: "0" } });
-  stack.defer(() => bulk.stop());
-  if ((await bulk.exited).code !== 0) throw new Error("the bulk sync failed");
-
+  const loaded = await openLoaded(stack, { apps: 12_000, latencyMs });
+  const { steam, url } = loaded;
   const watch = await watchRows(url);
   stack.defer(() => watch.stop());
-  const services: ReturnType<typeof startService>[] = [];
-  stack.defer(async () => void (await Promise.all(services.map((service) => service.stop()))));
-  while (services.length < workers) {
-    const service = startService({
-      steam,
-      database,
-      env: { MODE: "change_monitor", POLL_INTERVAL: String(pollSeconds), RECONCILE_INTERVAL: "0" },
-    });
-    services.push(service);
-    await service.until("/health", ({ status }) => status === "ok");
+  for (let started = 0; started < workers; started++) {
+    await loaded.startMonitor({ POLL_INTERVAL: String(pollSeconds) });
   }
 
   const announce = createAnnouncer(steam, watch, await steam.call("appids"));

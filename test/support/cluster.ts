@@ -33,8 +33,15 @@ const fastSettings = ["fsync=off", "full_page_writes=off"];
  * Starts a Postgres 17 on 127.0.0.1 with Supabase's roles.
  *
  * @param options.durable with fsync, for measurements.
+ * @param options.settings more settings of the server, each `name=value`.
  */
-export async function startCluster({ durable = false }: { durable?: boolean } = {}): Promise<Cluster> {
+export async function startCluster({
+  durable = false,
+  settings: more = [],
+}: {
+  durable?: boolean;
+  settings?: readonly string[];
+} = {}): Promise<Cluster> {
   const folder = await mkdtemp(join(tmpdir(), "spsync-pg-"));
   const address: ClusterAddress = { port: await freePort(), password: "test" };
   const settings = [
@@ -42,6 +49,7 @@ export async function startCluster({ durable = false }: { durable?: boolean } = 
     "listen_addresses=127.0.0.1",
     "unix_socket_directories=",
     ...(durable ? [] : fastSettings),
+    ...more,
   ];
   let log = "";
   const server = new EmbeddedPostgres({
