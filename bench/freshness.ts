@@ -17,6 +17,8 @@ export interface FreshnessBench extends FreshnessOptions {
   /** Seconds from the announcement to the stored row. */
   single: number[];
   burst: number[];
+  /** Of each burst: from its first row to its last. */
+  burstSpread: number[];
   /** 10,000 apps: from the first announcement to the last row. */
   drain: { apps: number; seconds: number };
 }
@@ -52,7 +54,7 @@ export async function benchFreshness(options: Partial<FreshnessOptions> = {}): P
 
   const announce = createAnnouncer(steam, watch, await steam.call("appids"));
   const single: Promise<number>[] = [];
-  const burst: Promise<number>[] = [];
+  const bursts: Promise<number[]>[] = [];
   const random = createRandom(seed, 1);
   const end = performance.now() + seconds * 1_000;
   const singles = (async () => {
@@ -61,14 +63,19 @@ export async function benchFreshness(options: Partial<FreshnessOptions> = {}): P
       single.push(...(await announce(1)));
     }
   })();
-  const bursts = (async () => {
+  const burstLoop = (async () => {
     while (performance.now() + burstEverySeconds * 1_000 < end) {
       await delay((burstEverySeconds + 10 * (random.next() - 0.5)) * 1_000);
-      burst.push(...(await announce(burstSize)));
+      bursts.push(Promise.all(await announce(burstSize)));
     }
   })();
-  await Promise.all([singles, bursts]);
-  const figures = { single: await Promise.all(single), burst: await Promise.all(burst) };
+  await Promise.all([singles, burstLoop]);
+  const burst = await Promise.all(bursts);
+  const figures = {
+    single: await Promise.all(single),
+    burst: burst.flat(),
+    burstSpread: burst.map((seconds) => Math.max(...seconds) - Math.min(...seconds)),
+  };
 
   const startedAt = performance.now();
   const drained: Promise<number>[] = [];
@@ -137,7 +144,15 @@ function createAnnouncer(steam: ForkedSteam, watch: Watch, appids: readonly numb
   };
 }
 
-export function formatFreshness({ seconds, pollSeconds, workers, single, burst, drain }: FreshnessBench): string {
+export function formatFreshness({
+  seconds,
+  pollSeconds,
+  workers,
+  single,
+  burst,
+  burstSpread,
+  drain,
+}: FreshnessBench): string {
   const limit = pollSeconds + 2;
   const rows: [string, number[]][] = [
     ["single changes", single],
@@ -153,6 +168,8 @@ export function formatFreshness({ seconds, pollSeconds, workers, single, burst, 
     `${seconds} s with a poll every ${pollSeconds} s, workers: ${workers}; Steam's latency is ${latencyMs} ms. Seconds from the announcement to the stored row:`,
     "",
     table(["", "changes", "p50", "p90", "p99", "max", `within ${limit} s`], cells),
+    "",
+    `From the first row of a burst to its last: median ${quantile(burstSpread, 0.5).toFixed(1)} s, at most ${quantile(burstSpread, 1).toFixed(1)} s.`,
     "",
     `${drain.apps} apps that change within 12.5 s are stored ${drain.seconds.toFixed(0)} s after the first announcement: ` +
       `${Math.round(drain.apps / drain.seconds)} apps/s; the pace of a bulk sync with batches of 100 every 0.5 s is 200 apps/s.`,

@@ -13,7 +13,8 @@ import { type Lease, startLease } from "./lease.ts";
  * - working: fetches, extracts and writes the batch. While one waits for Steam, others extract and write;
  * - idle: nothing was due. One idle worker looks again at the next due retry or after `idleMs`; the others wait to be woken. A worker that
  *   finds a full batch, or that was the one to look, wakes one of them before it works: it takes what is left, or looks in its place. So
- *   little work takes one claim, much takes as many as there are workers, and a database is not asked by each of them;
+ *   little work takes one claim, much takes as many as there are workers, and a database is not asked by each of them. After full batches
+ *   it looks again after 5 s, since a sweep may mark more, and waits twice as long each time that it finds nothing;
  * - ended: the pool was stopped, or `finish` was called and nothing is left.
  */
 export interface WorkerPoolOptions extends BatchDeps {
@@ -55,6 +56,8 @@ export interface WorkerPool {
 /** Of the 7 s that a worker gets to stop; giving back what is left takes the rest. */
 const defaultGraceMs = 6_000;
 const minIdleMs = 20;
+/** First wait after a full batch. */
+const afterMuchMs = 5_000;
 /** The longest delay of a Node timer: 25 days. */
 const untilWoken = 2 ** 31 - 1;
 
@@ -66,6 +69,8 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
   let finishing = false;
   /** When an idle worker claims next, by `performance.now()`; infinity when none is to. */
   let lookAt = Number.POSITIVE_INFINITY;
+  /** Longest wait of the idle worker that looks. */
+  let lookMs = idleMs;
   let progressAt: string | null = null;
   let ended: Promise<void> = Promise.resolve();
 
@@ -86,7 +91,9 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
         const claim = await claimBatch(options, lease);
         progressed();
         if (claim.apps.length > 0) {
-          if (wasLooking || mayBeMore(claim.apps, options.batchSize)) idle.wakeOne();
+          const isMuch = mayBeMore(claim.apps, options.batchSize);
+          if (isMuch) lookMs = Math.min(afterMuchMs, idleMs);
+          if (isMuch || wasLooking) idle.wakeOne();
           wasLooking = false;
           await work(options, lease, claim.apps, abandoning.signal);
           progressed();
@@ -101,12 +108,15 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
       } finally {
         lease.end();
       }
-      const waitMs = Math.min(Math.max(dueMs, minIdleMs), idleMs);
+      const waitMs = Math.min(Math.max(dueMs, minIdleMs), lookMs);
       const at = performance.now() + waitMs;
       wasLooking = at < lookAt;
       if (wasLooking) lookAt = at;
       await idleWait(wasLooking ? waitMs : untilWoken);
-      if (wasLooking && lookAt === at) lookAt = Number.POSITIVE_INFINITY;
+      if (wasLooking && lookAt === at) {
+        lookAt = Number.POSITIVE_INFINITY;
+        if (performance.now() >= at) lookMs = Math.min(2 * lookMs, idleMs);
+      }
     }
   }
 

@@ -131,6 +131,17 @@ describe("worker pool", () => {
     await running;
   });
 
+  it("looks again 5 s after a full batch, and waits twice as long each time that it finds nothing", async () => {
+    const { pool, claims, claimedAt } = setUp({ concurrency: 2, batchSize: 1, idleMs: 30_000 });
+    claims.push({ apps: [app], waiting: 0, due_in_seconds: null });
+    const running = pool.run();
+    await vi.advanceTimersByTimeAsync(96_000);
+    const [first = 0] = claimedAt;
+    expect([...new Set(claimedAt.map((at) => at - first))]).toEqual([0, 5_000, 15_000, 35_000, 65_000, 95_000]);
+    await pool.stop();
+    await running;
+  });
+
   it("claims when the database says that work is due, and counts any word of it as progress while it is idle", async () => {
     const { pool, claimedAt } = setUp({ concurrency: 4, idleMs: 300_000 });
     const running = pool.run();
