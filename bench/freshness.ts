@@ -1,27 +1,32 @@
 import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
-import { startCluster } from "../test/support/cluster.ts";
-import { startService } from "../test/support/service.ts";
-import { type ForkedSteam, forkSimulatedSteam } from "../test/support/steam/child.ts";
+import type { ForkedSteam } from "../test/support/steam/child.ts";
 import { createRandom } from "../test/support/steam/random.ts";
 import { table } from "./support/figures.ts";
-import { freshDatabase } from "./support/servers.ts";
+import { openLoaded } from "./support/loaded.ts";
 
 /**
- * Latency of a change from Steam's announcement to the stored row, in real time: the service as a process with a poll every 5 s and
- * otherwise default settings, on Postgres. Single changes arrive at random times (Poisson), at twenty times Steam's rate, so that a few
- * minutes give enough samples: their latency does not depend on the rate as long as they fit into one request. Bursts of 500 arrive
+ * Latency of a change from Steam's announcement to the stored row, in real time: the service as one process or several, with default
+ * settings except for the poll interval, on Postgres. Single changes arrive at random times (Poisson), at twenty times Steam's rate, so that
+ * a few minutes give enough samples: their latency does not depend on the rate as long as they fit into one request. Bursts of 500 arrive
  * at random times between them. At the end 10,000 apps change within 12.5 s.
  *
- *     node bench/freshness.ts [SECONDS]
+ *     node bench/freshness.ts [SECONDS] [POLL_INTERVAL] [WORKERS]
  */
-export interface FreshnessBench {
-  seconds: number;
+export interface FreshnessBench extends FreshnessOptions {
   /** Seconds from the announcement to the stored row. */
   single: number[];
   burst: number[];
+  /** Of each burst: from its first row to its last. */
+  burstSpread: number[];
   /** 10,000 apps: from the first announcement to the last row. */
   drain: { apps: number; seconds: number };
+}
+
+export interface FreshnessOptions {
+  seconds: number;
+  pollSeconds: number;
+  workers: number;
 }
 
 /** Steam's rate in 2026: 20,600 changes a day. */
@@ -34,28 +39,22 @@ const sampleMs = 40;
 const latencyMs = 100;
 const seed = 1;
 
-export async function benchFreshness(seconds = 150): Promise<FreshnessBench> {
-  await using stack = new AsyncDisposableStack();
-  const cluster = await startCluster({ durable: true });
-  stack.defer(() => cluster.stop());
-  const steam = await forkSimulatedSteam({ generate: { seed, count: 12_000 }, latencyMs, keepRequests: false });
-  stack.defer(() => steam.close());
-  const { url, drop } = await freshDatabase(cluster.address, "postgres");
-  stack.defer(drop);
-  const database = { env: { DATABASE_URL: url } };
-  const bulk = startService({ args: ["bulk-sync"], steam, database, env: { BULK_REQUEST_DELAY: "0" } });
-  stack.defer(() => bulk.stop());
-  if ((await bulk.exited).code !== 0) throw new Error("the bulk sync failed");
+const defaults: FreshnessOptions = { seconds: 150, pollSeconds: 5, workers: 1 };
 
+export async function benchFreshness(options: Partial<FreshnessOptions> = {}): Promise<FreshnessBench> {
+  const { seconds, pollSeconds, workers } = { ...defaults, ...options };
+  await using stack = new AsyncDisposableStack();
+  const loaded = await openLoaded(stack, { apps: 12_000, latencyMs });
+  const { steam, url } = loaded;
   const watch = await watchRows(url);
   stack.defer(() => watch.stop());
-  const service = startService({ steam, database, env: { MODE: "change_monitor", POLL_INTERVAL: "5" } });
-  stack.defer(() => service.stop());
-  await service.until("/health", ({ status }) => status === "ok");
+  for (let started = 0; started < workers; started++) {
+    await loaded.startMonitor({ POLL_INTERVAL: String(pollSeconds) });
+  }
 
   const announce = createAnnouncer(steam, watch, await steam.call("appids"));
   const single: Promise<number>[] = [];
-  const burst: Promise<number>[] = [];
+  const bursts: Promise<number[]>[] = [];
   const random = createRandom(seed, 1);
   const end = performance.now() + seconds * 1_000;
   const singles = (async () => {
@@ -64,14 +63,19 @@ export async function benchFreshness(seconds = 150): Promise<FreshnessBench> {
       single.push(...(await announce(1)));
     }
   })();
-  const bursts = (async () => {
+  const burstLoop = (async () => {
     while (performance.now() + burstEverySeconds * 1_000 < end) {
       await delay((burstEverySeconds + 10 * (random.next() - 0.5)) * 1_000);
-      burst.push(...(await announce(burstSize)));
+      bursts.push(Promise.all(await announce(burstSize)));
     }
   })();
-  await Promise.all([singles, bursts]);
-  const figures = { single: await Promise.all(single), burst: await Promise.all(burst) };
+  await Promise.all([singles, burstLoop]);
+  const burst = await Promise.all(bursts);
+  const figures = {
+    single: await Promise.all(single),
+    burst: burst.flat(),
+    burstSpread: burst.map((seconds) => Math.max(...seconds) - Math.min(...seconds)),
+  };
 
   const startedAt = performance.now();
   const drained: Promise<number>[] = [];
@@ -81,7 +85,7 @@ export async function benchFreshness(seconds = 150): Promise<FreshnessBench> {
   }
   await Promise.all(drained);
   const drain = { apps: drainApps, seconds: (performance.now() - startedAt) / 1_000 };
-  return { seconds, ...figures, drain };
+  return { seconds, pollSeconds, workers, ...figures, drain };
 }
 
 interface Watch {
@@ -140,21 +144,32 @@ function createAnnouncer(steam: ForkedSteam, watch: Watch, appids: readonly numb
   };
 }
 
-export function formatFreshness({ seconds, single, burst, drain }: FreshnessBench): string {
+export function formatFreshness({
+  seconds,
+  pollSeconds,
+  workers,
+  single,
+  burst,
+  burstSpread,
+  drain,
+}: FreshnessBench): string {
+  const limit = pollSeconds + 2;
   const rows: [string, number[]][] = [
     ["single changes", single],
     ["in bursts of 500", burst],
     ["all", [...single, ...burst]],
   ];
   const cells = rows.map(([name, values]) => {
-    const within = values.filter((value) => value <= 7).length / values.length;
+    const within = values.filter((value) => value <= limit).length / values.length;
     const at = [0.5, 0.9, 0.99, 1].map((share) => quantile(values, share));
     return [name, String(values.length), ...at, `${(100 * within).toFixed(1)} %`];
   });
   return [
-    `${seconds} s with a poll every 5 s; Steam's latency is ${latencyMs} ms. Seconds from the announcement to the stored row:`,
+    `${seconds} s with a poll every ${pollSeconds} s, workers: ${workers}; Steam's latency is ${latencyMs} ms. Seconds from the announcement to the stored row:`,
     "",
-    table(["", "changes", "p50", "p90", "p99", "max", "within 7 s"], cells),
+    table(["", "changes", "p50", "p90", "p99", "max", `within ${limit} s`], cells),
+    "",
+    `From the first row of a burst to its last: median ${quantile(burstSpread, 0.5).toFixed(1)} s, at most ${quantile(burstSpread, 1).toFixed(1)} s.`,
     "",
     `${drain.apps} apps that change within 12.5 s are stored ${drain.seconds.toFixed(0)} s after the first announcement: ` +
       `${Math.round(drain.apps / drain.seconds)} apps/s; the pace of a bulk sync with batches of 100 every 0.5 s is 200 apps/s.`,
@@ -166,4 +181,8 @@ function quantile(values: readonly number[], share: number): number {
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0;
 }
 
-if (import.meta.main) console.log(formatFreshness(await benchFreshness(Number(process.argv[2] ?? 150))));
+if (import.meta.main) {
+  const given = process.argv.slice(2).map(Number);
+  const [seconds = defaults.seconds, pollSeconds = defaults.pollSeconds, workers = defaults.workers] = given;
+  console.log(formatFreshness(await benchFreshness({ seconds, pollSeconds, workers })));
+}

@@ -2,11 +2,13 @@ import { cpus } from "node:os";
 import { benchApi, formatApi } from "./api.ts";
 import { benchCollector, formatCollector } from "./collector.ts";
 import { benchEmbedded, formatEmbedded } from "./embedded.ts";
+import { benchFirstLoad, formatFirstLoad } from "./first-load.ts";
 import { benchKept, formatKept } from "./kept.ts";
 import { benchKeyValues, type KeyValuesBench } from "./key-values.ts";
 import { benchLibrary, formatLibrary } from "./library.ts";
 import { benchLists, formatShapes } from "./lists.ts";
 import { benchMemory, formatMemory } from "./memory.ts";
+import { benchMonitorDay, formatMonitorDay } from "./monitor-day.ts";
 import { benchPace, formatPace } from "./pace.ts";
 import { benchQuietDay, formatQuietDay } from "./quiet-day.ts";
 import { benchSearch } from "./search.ts";
@@ -17,8 +19,8 @@ import { benchWire, formatWire } from "./wire.ts";
 import { benchWritePath, formatWritePath } from "./write-path.ts";
 
 /**
- * Runs all benchmarks, or the named ones, in sequence: `npm run bench [-- wire write-path kept key-values memory embedded pace collector library api serve lists search
- * size quiet-day]`.
+ * Runs all benchmarks, or the named ones, in sequence: `npm run bench [-- wire write-path kept key-values memory embedded pace collector
+ * library api serve lists search size quiet-day monitor-day first-load]`.
  * Prints Markdown. All take about half an hour; other load on the machine distorts the figures.
  */
 const benches: Record<string, { title: string; run: () => Promise<string> }> = {
@@ -36,6 +38,8 @@ const benches: Record<string, { title: string; run: () => Promise<string> }> = {
   search: { title: "Search by name", run: async () => formatShapes(await benchSearch()) },
   size: { title: "Size", run: async () => formatSize(await benchSize()) },
   "quiet-day": { title: "A quiet day", run: async () => formatQuietDay(await benchQuietDay()) },
+  "monitor-day": { title: "A day of the monitor", run: async () => formatMonitorDay(await benchMonitorDay()) },
+  "first-load": { title: "A first load", run: async () => formatFirstLoad(await benchFirstLoad()) },
   library: { title: "Matching a library", run: async () => formatLibrary(await benchLibrary()) },
 };
 

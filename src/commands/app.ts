@@ -4,7 +4,13 @@ import type { CollectorProgress } from "../collector/progress.ts";
 import { type CatalogReader, createCatalogReader, readConcurrency } from "../db/catalog-reader.ts";
 import { type Backlog, type CatalogStore, createCatalogStore } from "../db/catalog-store.ts";
 import type { Database, SqlDatabase } from "../db/database.ts";
-import { createLeaderLease, type LeaderLease, type LeaderRole } from "../db/leader-lease.ts";
+import {
+  createLeaderLease,
+  createMonitorLease,
+  type LeaderLease,
+  type LeaderRole,
+  type MonitorLease,
+} from "../db/leader-lease.ts";
 import { runMaintenance } from "../db/maintenance.ts";
 import { withErrorMetrics } from "../db/observe.ts";
 import { openDatabase, prepareSchema } from "../db/open.ts";
@@ -43,6 +49,10 @@ export interface App extends Context {
   readonly appliedMigrations: readonly string[];
   readonly sources: SnapshotSources;
   leaderLease(role: LeaderRole, leaseMs: number): LeaderLease;
+  /** Acquired by heartbeats of this worker. */
+  monitorLease(leaseMs: number): MonitorLease;
+  /** Calls `listener` with the backlog at each heartbeat. */
+  onBacklog(listener: (backlog: Backlog) => void): void;
 }
 
 /** Where the snapshot gets its parts from. A command sets those that it has; all of them return what is in memory. */
@@ -116,23 +126,24 @@ export async function openApp(context: Context, options: AppOptions): Promise<Ap
 
   const workerId = randomUUID();
   const store = createCatalogStore(db, retry);
+  // With few connections, reads leave at least one to the service's own work.
+  const reader = createCatalogReader(db, { concurrency: Math.min(readConcurrency, maxConnections - 1) });
+  const heartbeat = createHeartbeat({
+    store,
+    countState: reader.state,
+    logger,
+    workerId,
+    mode: options.mode,
+    snapshot: ownSnapshot,
+  });
   if (options.isWorker) {
-    // With few connections, reads leave at least one to the service's own work.
-    open.reader = createCatalogReader(db, { concurrency: Math.min(readConcurrency, maxConnections - 1) });
-    const countState = open.reader.state;
-    const heartbeat = createHeartbeat({
-      store,
-      countState,
-      logger,
-      workerId,
-      mode: options.mode,
-      snapshot: ownSnapshot,
-    });
+    open.reader = reader;
     open.heartbeat = heartbeat;
     lifecycle.onShutdown("heartbeat", () => heartbeat.stop());
     void heartbeat.run();
     void runMaintenance({ db, store, logger, historyDays: config.historyDays, signal: lifecycle.signal });
   }
+  const leaderLease = (role: LeaderRole, leaseMs: number) => createLeaderLease(db, retry, { role, workerId, leaseMs });
   return {
     ...context,
     db,
@@ -143,7 +154,9 @@ export async function openApp(context: Context, options: AppOptions): Promise<Ap
     workerId,
     appliedMigrations,
     sources,
-    leaderLease: (role, leaseMs) => createLeaderLease(db, retry, { role, workerId, leaseMs }),
+    leaderLease,
+    monitorLease: (leaseMs) => createMonitorLease(leaderLease("monitor", leaseMs), heartbeat.beat),
+    onBacklog: heartbeat.onBacklog,
   };
 }
 

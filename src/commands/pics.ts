@@ -156,7 +156,7 @@ async function runMonitor(app: App, pics: Pics): Promise<void> {
     ...poolSettings(config, processBatchSize),
     workerId,
     // The lease outlasts a poll that takes long.
-    lease: app.leaderLease("monitor", Math.max(config.bulk.leaseMs, 3 * pollIntervalMs)),
+    lease: app.monitorLease(Math.max(config.bulk.leaseMs, 3 * pollIntervalMs)),
     appIdMax: config.bulk.appIdMax,
     pollIntervalMs,
     reconcileIntervalMs,
@@ -164,6 +164,7 @@ async function runMonitor(app: App, pics: Pics): Promise<void> {
     drainOnly,
     appBackoff,
   });
+  app.onBacklog(({ due_in_seconds }) => monitor.dueIn(due_in_seconds));
   lifecycle.onShutdown("change monitor", () => monitor.stop(), stopLimitMs);
   sources.monitor = (backlog) => ({
     ...monitor.status(),

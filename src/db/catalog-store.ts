@@ -35,15 +35,12 @@ export interface CatalogStore {
    * fewer apps. A request without apps is retried here.
    */
   apply(request: ApplyRequest): Promise<ApplyReply>;
-  /** State of the change monitor: cursor, open gap, age of the last sweep. */
-  monitorState(): Promise<MonitorState>;
   poll(request: PollRequest): Promise<PollReply>;
   openGap(request: { workerId: string; from: number; to: number }): Promise<void>;
   /** `seconds`: since the sweep began. `changeNumber`: everything announced up to it is durable. */
   finishSweep(request: { workerId: string; seconds: number; changeNumber: number }): Promise<SweepReply>;
-  backlog(): Promise<Backlog>;
-  /** Writes a worker's snapshot and returns those of all workers seen in the last minute. */
-  report(request: { id: string; mode: string; snapshot: object }): Promise<WorkerReport[]>;
+  /** Heartbeat: writes a worker's snapshot, and acquires or renews a leader lease if one is given. */
+  report(request: ReportRequest): Promise<Heard>;
   forget(workerId: string): Promise<void>;
   unnamedTags(after: number, max: number): Promise<number[]>;
   nameTags(names: ReadonlyMap<number, string>): Promise<void>;
@@ -272,6 +269,7 @@ const applyReply = z.object({
 });
 export type ApplyReply = z.infer<typeof applyReply>;
 
+/** State of the change monitor: cursor, open gap, age of the last sweep. */
 const monitorState = z.object({
   last_change_number: z.number().nullable(),
   bulk_completed_at: time.nullable(),
@@ -328,6 +326,8 @@ const backlog = z.object({
   unconfirmed: z.number(),
   mass_unknown_at: time.nullable(),
   lag_seconds: z.number().nullable(),
+  /** Until the first pending app may be claimed, 0 for now; null when none is pending. */
+  due_in_seconds: z.number().nullable(),
   failing_apps: failingApps,
 });
 export type Backlog = z.infer<typeof backlog>;
@@ -345,6 +345,30 @@ const workerReports = z.array(
   z.object({ id: z.string(), mode: z.string(), snapshot: z.unknown(), seen_at: time, seen_seconds_ago: z.number() }),
 );
 export type WorkerReport = z.infer<typeof workerReports>[number];
+
+export interface ReportRequest {
+  id: string;
+  mode: string;
+  snapshot: object;
+  /** Acquired for the reporting worker. */
+  lease?: LeaseRequest | undefined;
+}
+
+export interface LeaseRequest {
+  role: "monitor" | "collector";
+  leaseMs: number;
+}
+
+const heard = z.object({
+  /** All workers seen in the last minute. */
+  workers: workerReports,
+  backlog,
+  monitor: monitorState,
+  /** `free_in_seconds`: until another worker's lease lapses. Null when no lease was asked for. */
+  lease: z.object({ leading: z.boolean(), free_in_seconds: z.number().nullable() }).nullable(),
+});
+/** What a heartbeat is answered with. */
+export type Heard = z.infer<typeof heard>;
 
 const ids = z.array(id);
 const skippedReply = z.object({ marked: z.number(), has_more: z.boolean() });
@@ -437,7 +461,6 @@ export function createCatalogStore(db: Database | SqlDatabase, retry: Pick<Datab
         },
         { splittable: apps.length > 0 },
       ),
-    monitorState: () => rpc(monitorState, "pics_monitor_state"),
     poll: ({ workerId, since, changeNumber, apps }) =>
       rpc(pollReply, "pics_poll", {
         worker_id: workerId,
@@ -453,13 +476,16 @@ export function createCatalogStore(db: Database | SqlDatabase, retry: Pick<Datab
         seconds,
         change_number: changeNumber,
       }),
-    backlog: () => rpc(backlog, "pics_backlog"),
     trimChanges: (request) => rpc(trimReply, "pics_trim_changes", request),
     recordSize: () => rpc(nothing, "pics_record_size"),
     async vacuumSyncState() {
       if ("vacuum" in db) await db.vacuum(["sync_status", "pics_claims", "pics_replies"]);
     },
-    report: (request) => rpc(workerReports, "report_worker", request),
+    report: ({ lease, ...worker }) =>
+      rpc(heard, "report_worker", {
+        ...worker,
+        ...(lease && { lease: { role: lease.role, lease_seconds: lease.leaseMs / 1_000 } }),
+      }),
     forget: (workerId) => rpc(nothing, "forget_worker", { id: workerId }),
     unnamedTags: (after, max) => rpc(ids, "pics_unnamed_tags", { after, max }),
     nameTags: (names) =>

@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import { z } from "zod";
 import { linkedAbort } from "../process/abort.ts";
 import { sleep } from "../process/time.ts";
+import type { Heard, LeaseRequest, MonitorState } from "./catalog-store.ts";
 import type { Database } from "./database.ts";
 import type { DatabaseRetry } from "./retry.ts";
 
@@ -17,7 +18,12 @@ export interface LeaderLease {
   release(): Promise<void>;
 }
 
-export type LeaderRole = "monitor" | "collector";
+/** The lease of the role `monitor`. Acquiring it, which begins each poll, also returns the state that the poll goes on from. */
+export interface MonitorLease extends Omit<LeaderLease, "acquire"> {
+  acquire(): Promise<{ leading: boolean; freeInMs: number | null; monitor: MonitorState }>;
+}
+
+export type LeaderRole = LeaseRequest["role"];
 
 /** Another worker has acquired the lease after it lapsed. */
 export class LeaseLostError extends Error {
@@ -44,14 +50,31 @@ export function createLeaderLease(
     async acquire() {
       const request = { ...worker, lease_seconds: leaseMs / 1_000 };
       const reply = acquireReply.parse(await retry.call(() => db.rpc("leader_acquire", { request })));
-      const freeInMs = reply.free_in_seconds === null ? null : Math.ceil(reply.free_in_seconds * 1_000);
-      return { leading: reply.leading, freeInMs };
+      return { leading: reply.leading, freeInMs: inMs(reply.free_in_seconds) };
     },
     async release() {
       await retry.call(() => db.rpc("leader_release", { request: worker }));
     },
   };
 }
+
+/** A {@link MonitorLease} that is acquired by a heartbeat of the worker (`report_worker`): one call for both. */
+export function createMonitorLease(
+  { leaseMs, release }: LeaderLease,
+  beat: (lease: LeaseRequest) => Promise<Heard>,
+): MonitorLease {
+  return {
+    leaseMs,
+    release,
+    async acquire() {
+      const { lease, monitor } = await beat({ role: "monitor", leaseMs });
+      const { leading, free_in_seconds } = acquireReply.parse(lease);
+      return { leading, freeInMs: inMs(free_in_seconds), monitor };
+    },
+  };
+}
+
+const inMs = (seconds: number | null) => (seconds === null ? null : Math.ceil(seconds * 1_000));
 
 const minWaitMs = 100;
 

@@ -1,4 +1,4 @@
-import type { LeaderLease } from "../db/leader-lease.ts";
+import type { MonitorLease } from "../db/leader-lease.ts";
 import type { Backoff } from "../process/backoff.ts";
 import type { BatchDeps } from "./apply-batch.ts";
 import { createGapSweep } from "./gap-sweep.ts";
@@ -32,7 +32,7 @@ export interface MonitorOptions extends BatchDeps {
   /** Between two rounds of requests for what a sweep was not answered; absent for the sweep's own. */
   sweepBackoff?: Backoff | undefined;
   /** Of the role `monitor`, for `workerId`. */
-  lease: LeaderLease;
+  lease: MonitorLease;
   workerId: string;
 }
 
@@ -42,6 +42,8 @@ export interface MonitorStatus extends PollStatus {
   unanswered: number;
 }
 
+/** Between two claims of an idle pool. Long where this worker polls, since its polls and heartbeats, which follow the leader's, say what is due. */
+const idleMs = { polling: 300_000, drainOnly: 5_000 };
 /** Longest delay between two sweeps that fail, whatever their number. */
 const maxSweepRetryMs = 3_600_000;
 
@@ -50,6 +52,8 @@ export interface ChangeMonitor {
   run(): Promise<void>;
   stop(): Promise<void>;
   status(): MonitorStatus;
+  /** Of a heartbeat: until the first pending app may be claimed, 0 for now, null when none is pending. */
+  dueIn(seconds: number | null): void;
   /** When the poll loop last came round, and when the worker pool last had an answer from the database; ISO 8601. */
   progress(): { poll: string | null; drain: string | null };
 }
@@ -58,7 +62,13 @@ export function createChangeMonitor(options: MonitorOptions): ChangeMonitor {
   const { pics, store, logger, concurrency, appIdMax, pollIntervalMs, sweepBackoff, types } = options;
   const stopping = new AbortController();
   const { signal } = stopping;
-  const pool = createWorkerPool({ ...options, appids: null, maxAttempts: null, onOutcome: () => {} });
+  const pool = createWorkerPool({
+    ...options,
+    appids: null,
+    maxAttempts: null,
+    onOutcome: () => {},
+    idleMs: options.drainOnly ? idleMs.drainOnly : idleMs.polling,
+  });
   const sweep = createGapSweep({
     pics,
     store,
@@ -105,6 +115,7 @@ export function createChangeMonitor(options: MonitorOptions): ChangeMonitor {
       // Only now: a poll that was under way may have acquired the lease.
       if (!options.drainOnly) await options.lease.release();
     },
+    dueIn: pool.dueIn,
     status: () => ({ ...poller.status(), sweeping: sweep.state() === "running", unanswered: sweep.unanswered() }),
     progress: () => ({ poll: poller.lastProgressAt(), drain: pool.lastProgressAt() }),
   };

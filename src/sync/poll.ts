@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import type { CatalogStore, MonitorState } from "../db/catalog-store.ts";
-import type { LeaderLease } from "../db/leader-lease.ts";
+import type { MonitorLease } from "../db/leader-lease.ts";
 import { SteamError } from "../process/errors.ts";
 import { sleep } from "../process/time.ts";
 import type { ChangesSince, Pics } from "../steam/port.ts";
@@ -15,7 +15,7 @@ export const changeWindow = 5_000;
  * 1. acquires or renews the leader lease, and ends here (steps down) when another worker leads;
  * 2. asks Steam what changed since the cursor;
  * 3. opens a gap when Steam could not list everything;
- * 4. stores what was announced, in the transaction that moves the cursor;
+ * 4. stores what was announced, in the transaction that moves the cursor, unless nothing was;
  * 5. starts, invalidates or finishes the gap sweep.
  */
 export interface Poller {
@@ -37,10 +37,10 @@ export interface PollStatus {
 
 export interface PollerDeps {
   pics: Pick<Pics, "ready" | "changesSince">;
-  store: Pick<CatalogStore, "monitorState" | "poll" | "openGap" | "finishSweep">;
+  store: Pick<CatalogStore, "poll" | "openGap" | "finishSweep">;
   logger: Logger;
   /** Of the role `monitor`, for `workerId`. */
-  lease: LeaderLease;
+  lease: MonitorLease;
   workerId: string;
   sweep: GapSweep;
   pollIntervalMs: number;
@@ -70,20 +70,25 @@ export function createPoller(deps: PollerDeps): Poller {
   let progressAt: string | null = null;
 
   return {
-    /** The interval is that between the starts of two polls; one that takes longer is followed by the next at once. */
+    /**
+     * The interval is that between the starts of two polls; one that takes longer is followed by the next at once. A worker that does not
+     * lead takes its turns shortly after those of the leader.
+     */
     async run() {
       while (!signal.aborted) {
         const startedAt = performance.now();
+        let shiftMs = 0;
         try {
           await pics.ready(signal);
-          await poll(deps, state);
+          shiftMs = await poll(deps, state);
           progressAt = new Date().toISOString();
         } catch (error) {
           if (signal.aborted) return;
           if (!(error instanceof SteamError)) throw error;
           logger.warn({ fault: error.fault }, `poll failed: ${error.message}; the next poll asks for the same changes`);
         }
-        await sleep(Math.max(0, pollIntervalMs - (performance.now() - startedAt)), signal).catch(() => {});
+        const elapsedMs = performance.now() - startedAt;
+        await sleep(Math.max(0, pollIntervalMs - shiftMs - elapsedMs), signal).catch(() => {});
       }
     },
     status: () => ({ ...state.status }),
@@ -100,13 +105,16 @@ interface PollState {
   polledUpTo: number | null;
 }
 
-async function poll(deps: PollerDeps, state: PollState): Promise<void> {
+/** Returns by how many milliseconds the next turn comes before a whole interval has passed; 0 for the leader. */
+async function poll(deps: PollerDeps, state: PollState): Promise<number> {
   const { status } = state;
-  const { leading } = await deps.lease.acquire();
-  const monitor = await deps.store.monitorState();
+  const { leading, freeInMs, monitor } = await deps.lease.acquire();
   status.bulk_completed_at = monitor.bulk_completed_at;
   status.last_change_number = monitor.last_change_number;
-  if (!leading) return stepDown(deps, state);
+  if (!leading) {
+    stepDown(deps, state);
+    return followingShiftMs(deps, freeInMs);
+  }
   if (!status.leading) {
     deps.logger.info({ changeNumber: monitor.last_change_number }, "this worker leads now: it polls Steam");
   }
@@ -118,11 +126,37 @@ async function poll(deps: PollerDeps, state: PollState): Promise<void> {
   const changes = await deps.pics.changesSince(since, deps.signal);
   const isGap = since > 0 && mayBeIncomplete(since, changes, deps.emptyJumpMax);
   if (isGap) await openGap(deps, since, changes.currentChangeNumber);
-  const accepted = await storeChanges(deps, state, since, changes);
-  if (!accepted) return stepDown(deps, state);
+  const accepted = isNothingNew(since, changes, isGap) || (await storeChanges(deps, state, since, changes));
+  if (!accepted) {
+    stepDown(deps, state);
+    return 0;
+  }
+  state.polledUpTo = Math.max(since, changes.currentChangeNumber);
+  status.last_poll_at = new Date().toISOString();
   if (since > 0 && !isGap && isEmptyJump(since, changes, 0)) status.empty_changelists += 1;
   await advanceSweep(deps, state, monitor, isGap);
   deps.onPolled();
+  return 0;
+}
+
+/** How long after the leader's turn the others take theirs: by then it has stored what a poll announced, in most cases. */
+const followMs = 2_000;
+
+/**
+ * The other workers learn what is pending at their own turns, and every 10 s. So they follow the leader's, which renews its lease at each:
+ * the time that the lease has left says how long ago that was. Where the workers' settings differ, their turns merely come at other times.
+ */
+function followingShiftMs({ lease, pollIntervalMs }: PollerDeps, freeInMs: number | null): number {
+  if (freeInMs === null) return 0;
+  const sinceLeaderMs = lease.leaseMs - freeInMs;
+  const lateMs = (sinceLeaderMs - Math.min(followMs, pollIntervalMs / 2) + pollIntervalMs) % pollIntervalMs;
+  // A turn that came a little early is no reason for another one at once.
+  return lateMs > 0.9 * pollIntervalMs ? lateMs - pollIntervalMs : lateMs;
+}
+
+/** The poll announced nothing at all, so that there is nothing to make durable. Without a cursor (0) there is always: the cursor. */
+function isNothingNew(since: number, { currentChangeNumber, apps }: ChangesSince, isGap: boolean): boolean {
+  return since > 0 && !isGap && currentChangeNumber === since && apps.length === 0;
 }
 
 /** Another worker leads: what this one knows of the cursor is out of date from now on. */
@@ -143,11 +177,9 @@ async function storeChanges(deps: PollerDeps, state: PollState, since: number, c
   const { currentChangeNumber, apps } = changes;
   const reply = await deps.store.poll({ workerId: deps.workerId, since, changeNumber: currentChangeNumber, apps });
   if (!reply.accepted) return false;
-  state.polledUpTo = Math.max(since, currentChangeNumber);
   state.status.last_change_number = reply.last_change_number;
-  state.status.last_poll_at = new Date().toISOString();
   if (reply.marked > 0) deps.onMarked();
-  deps.logger.debug({ since, current: state.polledUpTo, apps: apps.length, marked: reply.marked }, "polled");
+  deps.logger.debug({ since, current: currentChangeNumber, apps: apps.length, marked: reply.marked }, "polled");
   return true;
 }
 

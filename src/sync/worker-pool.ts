@@ -11,8 +11,10 @@ import { type Lease, startLease } from "./lease.ts";
  * - waiting for Steam: the session is not logged on;
  * - claiming: asks the database for a batch under a new lease;
  * - working: fetches, extracts and writes the batch. While one waits for Steam, others extract and write;
- * - idle: nothing was due. One idle worker looks again at the next due retry or after `idleMs`, and wakes the others when it finds work:
- *   a database is not asked by each of them;
+ * - idle: nothing was due. One idle worker looks again at the next due retry or after `idleMs`; the others wait to be woken. A worker that
+ *   finds a full batch, or that was the one to look, wakes one of them before it works: it takes what is left, or looks in its place. So
+ *   little work takes one claim, much takes as many as there are workers, and a database is not asked by each of them. After full batches
+ *   it looks again after 5 s, since a sweep may mark more, and waits twice as long each time that it finds nothing;
  * - ended: the pool was stopped, or `finish` was called and nothing is left.
  */
 export interface WorkerPoolOptions extends BatchDeps {
@@ -26,7 +28,7 @@ export interface WorkerPoolOptions extends BatchDeps {
   /** Apps that failed this often are not claimed again; null for no limit. */
   maxAttempts: number | null;
   onOutcome: (claimed: readonly ClaimedApp[], outcome: BatchOutcome) => void;
-  /** Longest wait between two claims, for work that other processes announce. */
+  /** Longest wait between two claims, for work that other processes announce and {@link WorkerPool.dueIn} does not. */
   idleMs?: number;
 }
 
@@ -38,6 +40,11 @@ export interface WorkerPool {
   run(): Promise<void>;
   /** There is new work: ends the idle wait. */
   wake(): void;
+  /**
+   * What the database says meanwhile: until the first pending app may be claimed, in seconds, 0 for now; null when none is pending. For an
+   * idle pool that is progress, too.
+   */
+  dueIn(seconds: number | null): void;
   /** No more work will be announced: the pool ends once everything pending is stored or has failed too often. */
   finish(): void;
   /** When the database last answered a claim, or a batch came to its end; ISO 8601. */
@@ -49,6 +56,8 @@ export interface WorkerPool {
 /** Of the 7 s that a worker gets to stop; giving back what is left takes the rest. */
 const defaultGraceMs = 6_000;
 const minIdleMs = 20;
+/** First wait after a full batch. */
+const afterMuchMs = 5_000;
 /** The longest delay of a Node timer: 25 days. */
 const untilWoken = 2 ** 31 - 1;
 
@@ -58,7 +67,10 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
   const abandoning = new AbortController();
   const idle = createIdleWait();
   let finishing = false;
-  let isLookedAfter = false;
+  /** When an idle worker claims next, by `performance.now()`; infinity when none is to. */
+  let lookAt = Number.POSITIVE_INFINITY;
+  /** Longest wait of the idle worker that looks. */
+  let lookMs = idleMs;
   let progressAt: string | null = null;
   let ended: Promise<void> = Promise.resolve();
 
@@ -79,11 +91,13 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
         const claim = await claimBatch(options, lease);
         progressed();
         if (claim.apps.length > 0) {
-          if (wasLooking) idle.wake(); // There may be more, and the others wait for this worker to find it.
+          const isMuch = mayBeMore(claim.apps, options.batchSize);
+          if (isMuch) lookMs = Math.min(afterMuchMs, idleMs);
+          if (isMuch || wasLooking) idle.wakeOne();
           wasLooking = false;
           await work(options, lease, claim.apps, abandoning.signal);
           progressed();
-          idle.wake(); // Another worker may be waiting for the last batch to come to an end.
+          if (finishing) idle.wake(); // The others may be waiting for the last batch to come to an end.
           continue;
         }
         if (claim.waiting === 0 && isLastRound) {
@@ -94,14 +108,15 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
       } finally {
         lease.end();
       }
-      if (isLookedAfter) {
-        await idleWait(untilWoken);
-        continue;
+      const waitMs = Math.min(Math.max(dueMs, minIdleMs), lookMs);
+      const at = performance.now() + waitMs;
+      wasLooking = at < lookAt;
+      if (wasLooking) lookAt = at;
+      await idleWait(wasLooking ? waitMs : untilWoken);
+      if (wasLooking && lookAt === at) {
+        lookAt = Number.POSITIVE_INFINITY;
+        if (performance.now() >= at) lookMs = Math.min(2 * lookMs, idleMs);
       }
-      isLookedAfter = true;
-      await idleWait(Math.min(Math.max(dueMs, minIdleMs), idleMs));
-      isLookedAfter = false;
-      wasLooking = true;
     }
   }
 
@@ -119,7 +134,11 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
       await ended;
       await Promise.all(workers);
     },
-    wake: idle.wake,
+    wake: idle.wakeOne,
+    dueIn(seconds) {
+      if (idle.isAnyWaiting()) progressed();
+      if (seconds !== null && seconds <= 0) idle.wakeOne();
+    },
     lastProgressAt: () => progressAt,
     finish() {
       finishing = true;
@@ -133,6 +152,11 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
       clearTimeout(grace);
     },
   };
+}
+
+/** Whether other workers may find work, too: retries are claimed in small batches, others in full ones. */
+function mayBeMore(claimed: readonly ClaimedApp[], batchSize: number): boolean {
+  return claimed.length >= batchSize || claimed.some(({ attempts }) => attempts > 0);
 }
 
 function claimBatch({ store, batchSize, leaseMs, appids, maxAttempts }: WorkerPoolOptions, lease: Lease) {

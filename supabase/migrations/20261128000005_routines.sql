@@ -1703,18 +1703,30 @@ as $$
   from public.workers w where w.seen_at > now() - interval '1 minute';
 $$;
 
--- Heartbeat: writes a worker's snapshot and returns those of all workers.
---   request  {"id": uuid, "mode", "snapshot": {…}}
---   reply    as pics_workers, this worker included
+-- Heartbeat: writes a worker's snapshot, and returns what a worker needs to know of the others and of the work that is left. The turn of a
+-- poll begins with one that also acquires or renews the leader lease, so that a poll that finds nothing new takes no other call.
+--   request  {"id": uuid, "mode", "snapshot": {…}, "lease": {"role", "lease_seconds"} or absent}
+--   reply    {"workers": as pics_workers, this worker included, "backlog": as pics_backlog, "monitor": as pics_monitor_state,
+--             "lease": as leader_acquire, or null when it was not asked for}
 create or replace function public.report_worker(request jsonb) returns jsonb
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  backlog jsonb;
+  lease jsonb;
 begin
   insert into public.workers (id, mode, snapshot) values ((request ->> 'id')::uuid, request ->> 'mode', request -> 'snapshot')
   on conflict (id) do update set mode = excluded.mode, snapshot = excluded.snapshot, seen_at = now();
   delete from public.workers where seen_at < now() - interval '1 day';
-  return public.pics_workers();
+  -- The lease comes after what takes time, since its row stays locked until the end, and before the state, which a new leader goes on from.
+  backlog := public.pics_backlog();
+  if jsonb_typeof(request -> 'lease') = 'object' then
+    lease := public.leader_acquire(request -> 'lease' || jsonb_build_object('worker_id', request -> 'id'));
+  end if;
+  return jsonb_build_object(
+    'workers', public.pics_workers(), 'backlog', backlog, 'monitor', public.pics_monitor_state(), 'lease', lease
+  );
 end
 $$;
 
@@ -2845,7 +2857,8 @@ $$;
 
 -- Backlog of pending apps.
 --   reply {"pending": due now, "failing": in backoff, "unconfirmed": waiting for a second "unknown",
---          "mass_unknown_at": when "unknown" was last not believed, being said of too many apps, "lag_seconds": age of the oldest pending, null when none, "failing_apps": as pics_failing}
+--          "mass_unknown_at": when "unknown" was last not believed, being said of too many apps, "lag_seconds": age of the oldest pending, null when none,
+--          "due_in_seconds": until the first of all may be claimed (0: now), null when none is pending, "failing_apps": as pics_failing}
 create or replace function public.pics_backlog() returns jsonb
 language sql stable
 set search_path = pg_catalog, pg_temp
@@ -2856,6 +2869,7 @@ as $$
     'unconfirmed', count(*) filter (where unknown_since is not null),
     'mass_unknown_at', (select mass_unknown_at from public.pics_sync_state where id = 1),
     'lag_seconds', extract(epoch from clock_timestamp() - min(pending_since) filter (where next_attempt_at is null)),
+    'due_in_seconds', extract(epoch from min(greatest(next_attempt_at, lease_until, now())) - now()),
     'failing_apps', public.pics_failing('{"max": 20}')
   )
   from public.sync_status where pics_pending_change is not null;

@@ -1696,18 +1696,30 @@ as $$
   from public.workers w where w.seen_at > now() - interval '1 minute';
 $$;
 
--- Heartbeat: writes a worker's snapshot and returns those of all workers.
---   request  {"id": uuid, "mode", "snapshot": {…}}
---   reply    as pics_workers, this worker included
+-- Heartbeat: writes a worker's snapshot, and returns what a worker needs to know of the others and of the work that is left. The turn of a
+-- poll begins with one that also acquires or renews the leader lease, so that a poll that finds nothing new takes no other call.
+--   request  {"id": uuid, "mode", "snapshot": {…}, "lease": {"role", "lease_seconds"} or absent}
+--   reply    {"workers": as pics_workers, this worker included, "backlog": as pics_backlog, "monitor": as pics_monitor_state,
+--             "lease": as leader_acquire, or null when it was not asked for}
 create or replace function public.report_worker(request jsonb) returns jsonb
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  backlog jsonb;
+  lease jsonb;
 begin
   insert into public.workers (id, mode, snapshot) values ((request ->> 'id')::uuid, request ->> 'mode', request -> 'snapshot')
   on conflict (id) do update set mode = excluded.mode, snapshot = excluded.snapshot, seen_at = now();
   delete from public.workers where seen_at < now() - interval '1 day';
-  return public.pics_workers();
+  -- The lease comes after what takes time, since its row stays locked until the end, and before the state, which a new leader goes on from.
+  backlog := public.pics_backlog();
+  if jsonb_typeof(request -> 'lease') = 'object' then
+    lease := public.leader_acquire(request -> 'lease' || jsonb_build_object('worker_id', request -> 'id'));
+  end if;
+  return jsonb_build_object(
+    'workers', public.pics_workers(), 'backlog', backlog, 'monitor', public.pics_monitor_state(), 'lease', lease
+  );
 end
 $$;
 

@@ -82,7 +82,8 @@ $$;
 
 -- Backlog of pending apps.
 --   reply {"pending": due now, "failing": in backoff, "unconfirmed": waiting for a second "unknown",
---          "mass_unknown_at": when "unknown" was last not believed, being said of too many apps, "lag_seconds": age of the oldest pending, null when none, "failing_apps": as pics_failing}
+--          "mass_unknown_at": when "unknown" was last not believed, being said of too many apps, "lag_seconds": age of the oldest pending, null when none,
+--          "due_in_seconds": until the first of all may be claimed (0: now), null when none is pending, "failing_apps": as pics_failing}
 create or replace function public.pics_backlog() returns jsonb
 language sql stable
 set search_path = pg_catalog, pg_temp
@@ -93,6 +94,7 @@ as $$
     'unconfirmed', count(*) filter (where unknown_since is not null),
     'mass_unknown_at', (select mass_unknown_at from public.pics_sync_state where id = 1),
     'lag_seconds', extract(epoch from clock_timestamp() - min(pending_since) filter (where next_attempt_at is null)),
+    'due_in_seconds', extract(epoch from min(greatest(next_attempt_at, lease_until, now())) - now()),
     'failing_apps', public.pics_failing('{"max": 20}')
   )
   from public.sync_status where pics_pending_change is not null;

@@ -34,13 +34,16 @@ const fastSettings = ["fsync=off", "full_page_writes=off"];
  *
  * @param options.durable with fsync, for measurements.
  * @param options.locale C.UTF-8 knows letters beyond ASCII, as hosted databases do.
+ * @param options.settings more settings of the server, each `name=value`.
  */
 export async function startCluster({
   durable = false,
   locale = "C",
+  settings: more = [],
 }: {
   durable?: boolean;
   locale?: "C" | "C.UTF-8";
+  settings?: readonly string[];
 } = {}): Promise<Cluster> {
   const folder = await mkdtemp(join(tmpdir(), "spsync-pg-"));
   const address: ClusterAddress = { port: await freePort(), password: "test" };
@@ -49,6 +52,7 @@ export async function startCluster({
     "listen_addresses=127.0.0.1",
     "unix_socket_directories=",
     ...(durable ? [] : fastSettings),
+    ...more,
   ];
   let log = "";
   const server = new EmbeddedPostgres({

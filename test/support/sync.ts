@@ -8,12 +8,12 @@
 import { randomUUID } from "node:crypto";
 import { createCatalogStore } from "../../src/db/catalog-store.ts";
 import type { Database } from "../../src/db/database.ts";
-import { createLeaderLease } from "../../src/db/leader-lease.ts";
+import { createLeaderLease, createMonitorLease } from "../../src/db/leader-lease.ts";
 import { createDatabaseRetry } from "../../src/db/retry.ts";
 import { createPics } from "../../src/steam/pics.ts";
 import { createSteamSession } from "../../src/steam/session.ts";
 import { type BulkSyncOptions, createBulkSync } from "../../src/sync/bulk-sync.ts";
-import { createChangeMonitor, type MonitorOptions } from "../../src/sync/change-monitor.ts";
+import { type ChangeMonitor, createChangeMonitor, type MonitorOptions } from "../../src/sync/change-monitor.ts";
 import type { BulkProgress, BulkSummary } from "../../src/sync/progress.ts";
 import { storeAppids } from "../../src/web/app-list.ts";
 import { createWebClient, type WebClient, type WebClientOptions } from "../../src/web/client.ts";
@@ -90,7 +90,7 @@ export function startMonitor(db: Database, steam: Pick<SimulatedSteam, "proxyUrl
   const { requestDelayMs = 0, timeoutMs = 10_000, ...options } = overrides;
   const { session, retry, ...parts } = compose(db, steam, { requestDelayMs, timeoutMs });
   const { workerId = randomUUID(), leaseMs = 90_000 } = options;
-  const monitor = createChangeMonitor({
+  const monitor: ChangeMonitor = createChangeMonitor({
     ...parts,
     unknownRule: { ...parts.unknownRule, confirmMs: 200 },
     batchSize: 100,
@@ -100,7 +100,11 @@ export function startMonitor(db: Database, steam: Pick<SimulatedSteam, "proxyUrl
     emptyJumpMax: 100,
     drainOnly: false,
     workerId,
-    lease: createLeaderLease(db, retry, { role: "monitor", workerId, leaseMs }),
+    lease: createMonitorLease(createLeaderLease(db, retry, { role: "monitor", workerId, leaseMs }), async (lease) => {
+      const heard = await parts.store.report({ id: workerId, mode: "change_monitor", snapshot: {}, lease });
+      monitor.dueIn(heard.backlog.due_in_seconds);
+      return heard;
+    }),
     ...options,
   });
   session.start();

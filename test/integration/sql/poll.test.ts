@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { beforeEach, describe, expect, test } from "vitest";
+import type { Heard } from "../../../src/db/catalog-store.ts";
 import { forEachSqlDatabase, record, useCatalog } from "./catalog.ts";
 
 /** Lapsed before the next call. */
@@ -268,12 +269,8 @@ forEachSqlDatabase("the change monitor's functions", (open) => {
   });
 
   describe("report_worker", () => {
-    const report = (id: string, snapshot: object) =>
-      call<{ id: string; mode: string; snapshot: object; seen_seconds_ago: number }[]>("report_worker", {
-        id,
-        mode: "change_monitor",
-        snapshot,
-      });
+    const report = (id: string, snapshot: object, lease?: object) =>
+      call<Heard>("report_worker", { id, mode: "change_monitor", snapshot, lease });
 
     test("returns the workers of the last minute, and deletes rows after a day", async () => {
       const [one, two, quiet, old] = [randomUUID(), randomUUID(), randomUUID(), randomUUID()].sort() as [
@@ -286,7 +283,7 @@ forEachSqlDatabase("the change monitor's functions", (open) => {
       await report(one, { first: false });
       await sql(`update workers set seen_at = now() - interval '2 minutes' where id = '${quiet}'`);
       await sql(`update workers set seen_at = now() - interval '25 hours' where id = '${old}'`);
-      const heard = await report(two, { nested: [1] });
+      const { workers: heard } = await report(two, { nested: [1] });
       expect(heard.map(({ id, mode, snapshot }) => ({ id, mode, snapshot }))).toEqual([
         { id: one, mode: "change_monitor", snapshot: { first: false } },
         { id: two, mode: "change_monitor", snapshot: { nested: [1] } },
@@ -296,6 +293,34 @@ forEachSqlDatabase("the change monitor's functions", (open) => {
       expect(await call("forget_worker", { id: one })).toEqual({ forgotten: true });
       expect(await call("forget_worker", { id: one })).toEqual({ forgotten: false });
       expect(await sql("select id from workers where id = $1", [one])).toEqual([]);
+    });
+
+    test("acquires or renews the leader lease only on request, and returns backlog and state", async () => {
+      await sql("delete from leader_leases");
+      const [leader, other] = [randomUUID(), randomUUID()];
+      const lease = { role: "monitor", lease_seconds: 60 };
+      expect(await report(leader, {})).toMatchObject({ lease: null, backlog: { pending: 0, due_in_seconds: null } });
+      expect((await report(leader, {}, lease)).lease).toEqual({ leading: true, free_in_seconds: null });
+      await mark([[10, 1_000]]);
+      const heard = await report(other, {}, lease);
+      expect(heard.lease).toEqual({ leading: false, free_in_seconds: expect.any(Number) });
+      expect(heard.backlog).toMatchObject({ pending: 1, due_in_seconds: 0 });
+      const { reconciled_seconds_ago: _, ...monitor } = await monitorState();
+      expect(heard.monitor).toMatchObject(monitor);
+    });
+
+    test("the backlog is due when the first lease or delay is over", async () => {
+      await mark([
+        [10, 1_000],
+        [20, 1_000],
+      ]);
+      await claim({ appids: [10, 20] });
+      await sql(
+        "update sync_status set lease_until = now() + case appid when 10 then interval '50 seconds' else interval '1 hour' end",
+      );
+      const { due_in_seconds } = (await report(randomUUID(), {})).backlog;
+      expect(due_in_seconds).toBeGreaterThan(20);
+      expect(due_in_seconds).toBeLessThanOrEqual(50);
     });
   });
 
@@ -311,6 +336,7 @@ forEachSqlDatabase("the change monitor's functions", (open) => {
         unconfirmed: 0,
         mass_unknown_at: null,
         lag_seconds: null,
+        due_in_seconds: null,
         failing_apps: [],
       });
     });
@@ -331,6 +357,7 @@ forEachSqlDatabase("the change monitor's functions", (open) => {
         failing: 1,
         unconfirmed: 0,
         mass_unknown_at: null,
+        due_in_seconds: 0,
         failing_apps: [{ appid: 30, name: null, error: "broken", attempts: 1, next_attempt_at: expect.any(String) }],
       });
       expect(lag_seconds).toBeGreaterThanOrEqual(90);

@@ -43,7 +43,7 @@ const faultRate = 0.06;
 const longestStartMs = 12_000;
 const gatewayStatuses = [502, 503, 504];
 /** The calls for which a lost reply does the most harm. */
-const delicateCalls = ["pics_apply", "pics_poll", "pics_claim", "leader_acquire", "pics_finish_sweep"];
+const delicateCalls = ["pics_apply", "pics_poll", "pics_claim", "report_worker", "pics_finish_sweep"];
 
 export function startNoise(options: NoiseOptions): Noise {
   const { steam, cluster, api, fleet, seed, kills, killEveryMs } = options;

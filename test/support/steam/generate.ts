@@ -9,6 +9,11 @@ export interface GenerateOptions {
   count: number;
   /** The highest appid used is at most this. Default: 25 ids for every app, Steam's spacing. */
   maxAppid?: number;
+  /**
+   * Shares of apps whose appid is a multiple of ten, by type; others get an id between. Default: 94 % of all. Real shares:
+   * {@link realTenShares}.
+   */
+  tenShares?: Partial<Record<AppType, number>>;
   /** Steam's current change number at the start; the apps' own lie below. Default 36,000,000. */
   changeNumber?: number;
   /** The share of apps with one of the odd shapes found in real payloads. Default 0.08. */
@@ -19,6 +24,15 @@ export interface GenerateOptions {
   tokenShare?: number;
   deniedShare?: number;
 }
+
+/** Counted in real data: 99.95 % of 124,356 games, and of 1,690 apps of all types. */
+export const realTenShares: Partial<Record<AppType, number>> = {
+  game: 0.9995,
+  dlc: 0.65,
+  tool: 0.94,
+  demo: 1,
+  beta: 1,
+};
 
 const defaultChangeNumber = 36_000_000;
 /** Change numbers of the apps reach back this far, about ten months at 20,600 a day. */
@@ -51,12 +65,15 @@ export function generateCatalog(options: GenerateOptions): Catalog {
 }
 
 /** Games, each followed by its DLC, demos and the like, then some apps that belong to no game. */
-function planApps({ seed, count, maxAppid = count * 25, oddShare = 0.08 }: GenerateOptions): AppPlan[] {
+function planApps({ seed, count, maxAppid = count * 25, oddShare = 0.08, tenShares }: GenerateOptions): AppPlan[] {
   const random = createRandom(seed);
   const appids = spreadAppids(random, count, maxAppid);
+  const appidOf = tenShares
+    ? placeByType(seed, maxAppid / count, tenShares)
+    : (_: AppType, index: number) => appids[index];
   const plans: AppPlan[] = [];
   const add = (type: AppType, name: string, belongsTo: AppPlan | null): AppPlan => {
-    const appid = appids[plans.length] as number;
+    const appid = appidOf(type, plans.length) as number;
     const studio = belongsTo ? belongsTo.developers : studios(random);
     const plan: AppPlan = {
       seed,
@@ -123,4 +140,16 @@ function spreadAppids(random: Random, count: number, maxAppid: number): number[]
     last = Math.min(index === 0 ? 10 : Math.max(rounded, last + 1), roomLeft);
     return last;
   });
+}
+
+/** Ascending and evenly spread, by the shares of {@link GenerateOptions.tenShares}. */
+function placeByType(seed: number, step: number, shares: Partial<Record<AppType, number>>) {
+  const random = createRandom(seed, 3);
+  let last = 0;
+  return (type: AppType, index: number): number => {
+    const isTen = random.chance(shares[type] ?? 0.94);
+    const wanted = Math.max(last + 1, Math.ceil((index + random.next()) * step));
+    last = isTen ? Math.ceil(wanted / 10) * 10 : wanted % 10 === 0 ? wanted + 1 : wanted;
+    return last;
+  };
 }

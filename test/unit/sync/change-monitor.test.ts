@@ -44,12 +44,6 @@ function createStubStore() {
   };
   const calls = {
     markSkipped: async () => ({ marked: 0, has_more: false }),
-    monitorState: async () => ({
-      last_change_number: stub.cursor,
-      bulk_completed_at: null,
-      reconciled_seconds_ago: null,
-      gap: null,
-    }),
     async poll({ changeNumber, apps }: PollRequest) {
       for (const app of apps) announced.set(app.appid, app.changeNumber);
       stub.cursor = changeNumber;
@@ -84,7 +78,13 @@ function createStubStore() {
     leaseMs: 90_000,
     async acquire() {
       stub.leases.push("acquire");
-      return { leading: true, freeInMs: null };
+      const monitor = {
+        last_change_number: stub.cursor,
+        bulk_completed_at: null,
+        reconciled_seconds_ago: null,
+        gap: null,
+      };
+      return { leading: true, freeInMs: null, monitor };
     },
     async release() {
       stub.leases.push("release");

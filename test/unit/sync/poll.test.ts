@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { LeaderLease } from "../../../src/db/leader-lease.ts";
+import type { MonitorLease } from "../../../src/db/leader-lease.ts";
 import { SteamError } from "../../../src/process/errors.ts";
 import { sleep } from "../../../src/process/time.ts";
 import type { ChangesSince } from "../../../src/steam/port.ts";
@@ -22,26 +22,43 @@ afterEach(async () => {
 
 function setUp(overrides: Partial<PollerDeps> = {}) {
   const stopping = new AbortController();
-  const database = { leading: true, cursor: 900 as number | null, gap: false, accepted: true, reconciledSecondsAgo: 0 };
+  const database = {
+    leading: true,
+    /** Of another worker, which leads. */
+    leaderTurnAtMs: null as number | null,
+    stored: 0,
+    cursor: 900 as number | null,
+    gap: false,
+    accepted: true,
+    reconciledSecondsAgo: 0,
+  };
   const steam = { current: 1_000, latencyMs: 50, fails: false, answer: {} as Partial<ChangesSince> };
   const sweep = { state: "idle" as SweepState, isRested: true, result: null as { seconds: number } | null };
   const polls: { atMs: number; since: number }[] = [];
+  const turns: number[] = [];
   const calls: string[] = [];
   const lastReply = () => ({ accepted: database.accepted, last_change_number: database.cursor });
 
-  const lease: LeaderLease = {
+  const lease: MonitorLease = {
     leaseMs: 90_000,
-    acquire: async () => ({ leading: database.leading, freeInMs: null }),
+    async acquire() {
+      turns.push(Date.now());
+      return {
+        leading: database.leading,
+        freeInMs: database.leaderTurnAtMs === null ? null : lease.leaseMs - (Date.now() - database.leaderTurnAtMs),
+        monitor: {
+          last_change_number: database.cursor,
+          bulk_completed_at: "2026-01-01T00:00:00Z",
+          reconciled_seconds_ago: database.reconciledSecondsAgo,
+          gap: database.gap ? { from_change: 1, to_change: 2 } : null,
+        },
+      };
+    },
     release: async () => {},
   };
   const store: PollerDeps["store"] = {
-    monitorState: async () => ({
-      last_change_number: database.cursor,
-      bulk_completed_at: "2026-01-01T00:00:00Z",
-      reconciled_seconds_ago: database.reconciledSecondsAgo,
-      gap: database.gap ? { from_change: 1, to_change: 2 } : null,
-    }),
     async poll({ changeNumber }) {
+      database.stored += 1;
       if (database.accepted && !database.gap) database.cursor = changeNumber;
       return { ...lastReply(), marked: 0 };
     },
@@ -104,7 +121,7 @@ function setUp(overrides: Partial<PollerDeps> = {}) {
   };
   const sinces = () => polls.map(({ since }) => since);
   const spacings = () => polls.slice(1).map(({ atMs }, index) => atMs - (polls[index]?.atMs ?? 0));
-  return { poller, running, database, steam, sweep, calls, lease, store, sinces, spacings };
+  return { poller, running, turns, database, steam, sweep, calls, lease, store, sinces, spacings };
 }
 
 const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
@@ -118,6 +135,22 @@ describe("poll loop", () => {
     steam.latencyMs = 45_000; // A timer of 0 ms fires 1 ms later.
     await pass(10 * minuteMs);
     expect(new Set(spacings().slice(-8))).toEqual(new Set([45_001]));
+  });
+
+  it("makes a poll durable only when it announces something", async () => {
+    const { steam, database, poller, sinces } = setUp();
+    await pass(pollMs - 1);
+    expect(database.stored).toBe(1);
+    await pass(5 * pollMs);
+    expect(sinces()).toHaveLength(6);
+    expect(database.stored).toBe(1);
+    expect(Date.parse(poller.status().last_poll_at ?? "")).toBeGreaterThan(Date.now() - pollMs);
+    steam.answer = { apps: [{ appid: 10, changeNumber: 1_000, needsToken: false }], appsNamed: 1 };
+    await pass(pollMs);
+    steam.answer = {};
+    steam.current += 1;
+    await pass(pollMs);
+    expect(database.stored).toBe(3);
   });
 
   it("asks for the same changes again when Steam does not answer", async () => {
@@ -166,6 +199,25 @@ describe("leadership", () => {
     await pass(pollMs);
     expect(sinces().at(-1)).toBe(1_500);
   });
+
+  it.each([0, 1_000, 5_000, 20_000, 29_500])(
+    "takes its turn 2 s after the leader's, from one that came %i ms after it",
+    async (sinceLeaderMs) => {
+      const { database, turns } = setUp();
+      database.leading = false;
+      const firstLeaderAt = Date.now() - sinceLeaderMs;
+      database.leaderTurnAtMs = firstLeaderAt;
+      const leader = setInterval(() => {
+        database.leaderTurnAtMs = firstLeaderAt + pollMs * Math.floor((Date.now() - firstLeaderAt) / pollMs);
+      }, 100);
+      await pass(10 * minuteMs);
+      clearInterval(leader);
+      const late = turns.slice(2).map((at) => (at - firstLeaderAt) % pollMs);
+      expect(turns.length).toBeLessThanOrEqual(22);
+      expect(Math.min(...late)).toBeGreaterThanOrEqual(1_000);
+      expect(Math.max(...late)).toBeLessThanOrEqual(2_100);
+    },
+  );
 
   it("steps down when the database refuses the poll", async () => {
     const { database, poller, calls } = setUp();

@@ -85,7 +85,7 @@ describe("worker pool", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("one of several idle workers claims every 5 s, and all claim once it finds work", async () => {
+  it("one of several idle workers claims every 5 s, and wakes another once it finds work", async () => {
     const { pool, claims, claimedAt } = setUp({ concurrency: 4 });
     const running = pool.run();
     await vi.advanceTimersByTimeAsync(12_000);
@@ -93,13 +93,70 @@ describe("worker pool", () => {
     expect(later.map((at) => at - first)).toEqual([0, 0, 0, 5_000, 10_000]);
     claims.push({ apps: [app], waiting: 0, due_in_seconds: null });
     await vi.advanceTimersByTimeAsync(3_100);
-    expect(claimedAt.slice(6).map((at) => at - first).length).toBeGreaterThanOrEqual(1 + 3);
-    const afterWork = claimedAt.length;
+    // The one that found it, the one that looks in its place, and the first again after its work.
+    expect(claimedAt.slice(6).map((at) => at - first)).toEqual([15_000, 15_000, 15_000]);
     await vi.advanceTimersByTimeAsync(10_000);
-    expect(claimedAt).toHaveLength(afterWork + 2);
+    expect(claimedAt).toHaveLength(9 + 2);
     await pool.stop();
     await running;
     expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it.each([
+    ["one claims when woken for less than a batch", [app], 1],
+    ["all claim when woken for full batches", [app, app], 4],
+    ["all claim when woken for retries, which come in small batches", [{ ...app, attempts: 1 }], 4],
+  ])("of several idle workers %s", async (_, apps, workers) => {
+    const { pool, claims, claimedAt, hooks } = setUp({ concurrency: 4, batchSize: 2, idleMs: 300_000 });
+    const running = pool.run();
+    await vi.advanceTimersByTimeAsync(1_000);
+    claims.push(...Array.from({ length: workers }, () => ({ apps, waiting: 0, due_in_seconds: null })));
+    hooks.productInfo = () => new Promise(() => {});
+    pool.wake();
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(claimedAt).toHaveLength(4 + workers);
+    const stopped = pool.stop(0);
+    await vi.advanceTimersByTimeAsync(1);
+    await Promise.all([stopped, running]);
+  });
+
+  it("looks again at the soonest retry, whichever worker learned of it", async () => {
+    const { pool, claims, claimedAt } = setUp({ concurrency: 2, idleMs: 300_000 });
+    const later = (due_in_seconds: number) => ({ apps: [], waiting: 1, due_in_seconds });
+    claims.push(later(100), later(2));
+    const running = pool.run();
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(claimedAt).toHaveLength(3);
+    await pool.stop();
+    await running;
+  });
+
+  it("looks again 5 s after a full batch, and waits twice as long each time that it finds nothing", async () => {
+    const { pool, claims, claimedAt } = setUp({ concurrency: 2, batchSize: 1, idleMs: 30_000 });
+    claims.push({ apps: [app], waiting: 0, due_in_seconds: null });
+    const running = pool.run();
+    await vi.advanceTimersByTimeAsync(96_000);
+    const [first = 0] = claimedAt;
+    expect([...new Set(claimedAt.map((at) => at - first))]).toEqual([0, 5_000, 15_000, 35_000, 65_000, 95_000]);
+    await pool.stop();
+    await running;
+  });
+
+  it("claims when the database says that work is due, and counts any word of it as progress while it is idle", async () => {
+    const { pool, claimedAt } = setUp({ concurrency: 4, idleMs: 300_000 });
+    const running = pool.run();
+    await vi.advanceTimersByTimeAsync(1_000);
+    const before = pool.lastProgressAt() ?? "";
+    pool.dueIn(null);
+    pool.dueIn(3);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(claimedAt).toHaveLength(4);
+    expect(Date.parse(pool.lastProgressAt() ?? "")).toBeGreaterThan(Date.parse(before));
+    pool.dueIn(0);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(claimedAt).toHaveLength(5);
+    await pool.stop();
+    await running;
   });
 
   it("idle workers all end after finish, also when the last app waits for a retry elsewhere", async () => {
