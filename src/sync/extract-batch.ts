@@ -63,12 +63,12 @@ export async function extractBatch(
 
 function toRecord(payload: AppPayload, keep: Keep, census: KeyCensus | undefined): StoredRecord {
   if (payload.text === null) throw new Error(payload.error ?? "Steam sent no app info");
-  const { record, isPartial, lacks, unread } = extractApp(payload.appid, payload.text, isWithheld(payload));
+  // Where depots are not kept, a record lists none, in place of those of an older version.
+  const options = { withDepots: keep.depots };
+  const { record, isPartial, lacks, unread } = extractApp(payload.appid, payload.text, isWithheld(payload), options);
   census?.count(payload.appid, unread);
   return {
     ...record,
-    // None, instead of those of an older version.
-    ...("depots" in record && !keep.depots && { depots: [] }),
     change_number: payload.changeNumber,
     partial: isPartial,
     // Also where only the text says so (`public_only`): the rest is requested again with a token.
