@@ -1,7 +1,9 @@
+import { hash } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { inflateSync } from "node:zlib";
 import { asSuperuser, type ClusterAddress, startCluster, urlOf } from "../test/support/cluster.ts";
 import { startSupabaseApi } from "../test/support/postgrest.ts";
 import { type ForkedSteam, type ForkOptions, forkSimulatedSteam } from "../test/support/steam/child.ts";
@@ -13,7 +15,7 @@ import { freshDatabase } from "./support/servers.ts";
 /**
  * End-to-end throughput, from Steam's replies to the tables: the service's `bulk-sync` without a delay between requests, as a process of
  * its own, on each database, and the baseline (bench/plain) through the same PostgREST. The simulated Steam is a separate process. All
- * processes share the machine's CPU.
+ * processes share the machine's CPU. Texts and depots (`KEEP_APP_INFO`, `KEEP_DEPOTS`) are kept where the way says so.
  *
  *     node bench/wire.ts [APPS] [ROUNDS] [WAY …]
  */
@@ -24,16 +26,26 @@ export const ways = [
   "supabase, given the appids",
   "plain",
   "plain, tables side by side",
+  "supabase, given the appids, kept",
+  "plain, kept",
+  "plain, tables side by side, kept",
 ] as const;
 export type Way = (typeof ways)[number];
 
 export interface WireBench {
   apps: number;
   results: WayResult[];
-  /** Speedup of the service through PostgREST over the plain program: medians over the rounds. */
-  comparisons: { product: Way; plain: Way; times: number }[];
-  /** Apps whose stored data differ between service and plain program; null when one of them did not run. */
-  differingApps: number | null;
+  comparisons: Comparison[];
+}
+
+/** The service through PostgREST and a plain program that keeps the same. */
+export interface Comparison {
+  product: Way;
+  plain: Way;
+  /** Speedup: median over the rounds. */
+  times: number;
+  /** Apps whose stored data differ. */
+  differingApps: number;
 }
 
 export interface WayResult {
@@ -82,20 +94,24 @@ export async function benchWire({
     return {
       apps: appids.length,
       results: only.map((way) => resultOf(way, runs.get(way) ?? [], appids.length)),
-      comparisons: only
-        .filter((way) => way.startsWith("supabase"))
-        .flatMap((product) =>
-          only
-            .filter((way) => way.startsWith("plain"))
-            .map((plain) => ({ product, plain, times: timesFaster(runs.get(product), runs.get(plain)) })),
-        ),
-      differingApps: differing(runs.get("supabase")?.[0]?.facts, runs.get("plain")?.[0]?.facts),
+      comparisons: pairs(only).map(([product, plain]) => compare(product, plain, runs)),
     };
   } finally {
     await steam.close();
     await cluster.stop();
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+const isKept = (way: Way) => way.endsWith(", kept");
+
+function pairs(only: readonly Way[]): [product: Way, plain: Way][] {
+  const plain = only.filter((way) => way.startsWith("plain"));
+  return only
+    .filter((way) => way.startsWith("supabase"))
+    .flatMap((product) =>
+      plain.filter((way) => isKept(way) === isKept(product)).map((way): [Way, Way] => [product, way]),
+    );
 }
 
 interface Setup {
@@ -110,7 +126,7 @@ async function measure(way: Way, { cluster, steam, appidFile, withFacts }: Setup
     const folder = await mkdtemp(join(tmpdir(), "spsync-bench-"));
     try {
       return await metered(steam, async () => ({
-        ...(await runBulkSync({ ...steam.env, DATA_DIR: folder })),
+        ...(await runBulkSync({ ...steam.env, DATA_DIR: folder, KEEP_APP_INFO: "off", KEEP_DEPOTS: "off" })),
         facts: null,
       }));
     } finally {
@@ -122,13 +138,15 @@ async function measure(way: Way, { cluster, steam, appidFile, withFacts }: Setup
   const connection: Record<string, string> = api
     ? { SUPABASE_URL: api.url, SUPABASE_SERVICE_KEY: api.serviceKey }
     : { DATABASE_URL: database.url };
-  const env = { ...steam.env, ...connection };
+  const keep = isKept(way) ? "on" : "off";
+  const env = { ...steam.env, ...connection, KEEP_APP_INFO: keep, KEEP_DEPOTS: keep };
   try {
     const run = await metered(steam, () => {
-      if (way === "supabase, given the appids") return runBulkSync(env, ["--app-ids", `@${appidFile}`]);
+      if (way.startsWith("supabase, given the appids")) return runBulkSync(env, ["--app-ids", `@${appidFile}`]);
       if (!way.startsWith("plain")) return runBulkSync(env);
       const plain = fileURLToPath(new URL("./plain/main.ts", import.meta.url));
-      const args = [plain, appidFile, ...(way === "plain" ? [] : ["--side-by-side"])];
+      const options = [...(way.includes("side by side") ? ["--side-by-side"] : []), ...(isKept(way) ? ["--keep"] : [])];
+      const args = [plain, appidFile, ...options];
       return runProgram(args, env, (line) => line as { seconds: number; stored: number });
     });
     return { ...run, facts: withFacts ? await factsIn(cluster, database.name) : null };
@@ -160,32 +178,55 @@ async function metered(steam: ForkedSteam, work: () => Promise<ProgramRun>): Pro
   };
 }
 
-/** Digest of all stored data of each app, with names in place of generated ids. */
+/**
+ * Digest of all stored data of each app, with names in place of generated ids. A kept text counts as text: steam-user's parser replaces bytes
+ * that are not UTF-8.
+ */
 async function factsIn(cluster: ClusterAddress, name: string): Promise<Map<number, string>> {
   const names = (kind: string, id: string) =>
     `(select array_agg(n.name order by n.name) from app_${kind} r join ${kind} n on n.id = r.${id} where r.appid = a.appid)`;
-  const related = (table: string) => `(select array_agg(r order by r) from ${table} r where r.appid = a.appid)`;
-  const { rows } = await asSuperuser(cluster, name, (client) =>
-    client.query<{ appid: number; digest: string }>(`
+  const related = (table: string) => `(select array_agg(r order by r) from app_${table} r where r.appid = a.appid)`;
+  const plainRelations = ["steam_tags", "genres", "categories", "dlc", "branches", "depots", "depot_manifests"];
+  return await asSuperuser(cluster, name, async (client) => {
+    const { rows: texts } = await client.query<KeptRow>("select appid, sha1, size, data from app_info");
+    const digests = new Map(texts.map((row) => [row.appid, digestOfText(row)]));
+    const { rows } = await client.query<{ appid: number; digest: string }>(`
       select a.appid, md5(jsonb_build_array(
         to_jsonb(a) - 'created_at' - 'updated_at',
-        ${related("app_steam_tags")}, ${related("app_genres")}, ${related("app_categories")}, ${related("app_dlc")},
+        ${plainRelations.map(related)},
         ${names("developers", "developer_id")}, ${names("publishers", "publisher_id")}, ${names("franchises", "franchise_id")},
         (select to_jsonb(d) - 'updated_at' from app_steam_deck d where d.appid = a.appid),
+        (select jsonb_build_array(i.change_number, i.partial) from app_info i where i.appid = a.appid),
         (select jsonb_build_array(s.pics_change_number, s.missing_token) from sync_status s where s.appid = a.appid)
       )::text) as digest
-      from apps a`),
-  );
-  return new Map(rows.map(({ appid, digest }) => [appid, digest]));
+      from apps a`);
+    return new Map(rows.map(({ appid, digest }) => [appid, `${digest} ${digests.get(appid)}`]));
+  });
 }
 
-function differing(one?: Map<number, string> | null, other?: Map<number, string> | null): number | null {
-  if (!one || !other) return null;
-  return [...one].filter(([appid, digest]) => other.get(appid) !== digest).length;
+interface KeptRow {
+  appid: number;
+  sha1: string;
+  size: number;
+  data: Buffer;
 }
 
-function timesFaster(product: readonly Measured[] = [], plain: readonly Measured[] = []): number {
-  return median(product.map((run, round) => (plain[round]?.seconds ?? 0) / run.seconds));
+function digestOfText({ appid, sha1, size, data }: KeptRow): string {
+  const bytes = inflateSync(data);
+  if (bytes.length !== size || hash("sha1", bytes) !== sha1)
+    throw new Error(`the kept text of app ${appid} is damaged`);
+  return hash("sha1", bytes.toString("utf8"));
+}
+
+function compare(product: Way, plain: Way, runs: ReadonlyMap<Way, readonly Measured[]>): Comparison {
+  const [one = [], other = []] = [runs.get(product), runs.get(plain)];
+  const digests = other[0]?.facts;
+  return {
+    product,
+    plain,
+    times: median(one.map((run, round) => (other[round]?.seconds ?? 0) / run.seconds)),
+    differingApps: [...(one[0]?.facts ?? [])].filter(([appid, digest]) => digests?.get(appid) !== digest).length,
+  };
 }
 
 function resultOf(way: Way, runs: readonly Measured[], apps: number): WayResult {
@@ -205,7 +246,7 @@ function resultOf(way: Way, runs: readonly Measured[], apps: number): WayResult 
   };
 }
 
-export function formatWire({ apps, results, comparisons, differingApps }: WireBench): string {
+export function formatWire({ apps, results, comparisons }: WireBench): string {
   const rows = results.map(({ way, appsPerSecond, bestAppsPerSecond, cpu, peakMegabytes }) => [
     way,
     appsPerSecond,
@@ -224,9 +265,14 @@ export function formatWire({ apps, results, comparisons, differingApps }: WireBe
     table(header, rows),
     "",
   ];
-  const times = comparisons.map(({ product, plain, times }) => [product, plain, times]);
-  if (times.length > 0) lines.push(table(["product", "compared with", "times as fast"], times), "");
-  if (differingApps !== null) lines.push(`Apps whose stored data differ: ${differingApps}.`);
+  const times = comparisons.map(({ product, plain, times, differingApps }) => [
+    product,
+    plain,
+    times,
+    String(differingApps),
+  ]);
+  if (times.length > 0)
+    lines.push(table(["product", "compared with", "times as fast", "apps stored differently"], times));
   return lines.join("\n");
 }
 

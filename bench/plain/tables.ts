@@ -8,11 +8,27 @@ import type { Facts } from "./facts.ts";
 export interface FetchedFacts extends Facts {
   changeNumber: number;
   missingToken: boolean;
+  /** The text as Steam sent it, where it is kept. */
+  kept?: KeptText | undefined;
+}
+
+export interface KeptText {
+  sha1: string;
+  size: number;
+  /** Deflated. */
+  data: Buffer;
+}
+
+export interface TablesOptions {
+  /** Write the relations of a batch at the same time. */
+  sideBySide: boolean;
+  /** Keep texts and depots. */
+  keep: boolean;
 }
 
 type Row = Record<string, unknown>;
 
-export function createTables(supabase: SupabaseClient, { sideBySide }: { sideBySide: boolean }) {
+export function createTables(supabase: SupabaseClient, { sideBySide, keep }: TablesOptions) {
   const knownIds = {
     steam_tags: new Set<number>(),
     steam_genres: new Set<number>(),
@@ -68,6 +84,37 @@ export function createTables(supabase: SupabaseClient, { sideBySide }: { sideByS
       batch.flatMap((facts) => facts[table]),
     );
     return batch.flatMap((facts) => facts[table].map((name) => ({ appid: facts.app.appid, [column]: ids.get(name) })));
+  }
+
+  async function replaceKept(
+    batch: readonly FetchedFacts[],
+    appids: readonly number[],
+    rows: (of: (facts: FetchedFacts) => Row[]) => Row[],
+  ) {
+    await replace(
+      "app_depots",
+      appids,
+      rows(({ depots }) => depots),
+    );
+    await replace(
+      "app_depot_manifests",
+      appids,
+      rows(({ manifests }) => manifests),
+    );
+    const texts = batch.flatMap(({ app: { appid }, changeNumber, missingToken, kept }) =>
+      kept
+        ? [
+            {
+              ...kept,
+              appid,
+              change_number: changeNumber,
+              partial: missingToken,
+              data: `\\x${kept.data.toString("hex")}`,
+            },
+          ]
+        : [],
+    );
+    await upsert("app_info", texts);
   }
 
   return async function write(batch: readonly FetchedFacts[]): Promise<void> {
@@ -129,7 +176,14 @@ export function createTables(supabase: SupabaseClient, { sideBySide }: { sideByS
           appids,
           rows(({ deck }) => (deck ? [deck] : [])),
         ),
+      async () =>
+        replace(
+          "app_branches",
+          appids,
+          rows(({ branches }) => branches),
+        ),
     ];
+    if (keep) relations.push(() => replaceKept(batch, appids, rows));
     if (sideBySide) await Promise.all(relations.map((relation) => relation()));
     else for (const relation of relations) await relation();
 

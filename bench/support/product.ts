@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { cpuOf, peakMegabytes, residentMegabytes } from "./process-meter.ts";
@@ -21,14 +21,19 @@ export interface ProgramRun {
 const sampleIntervalMs = 250;
 const infoLevel = 30;
 
-/** Runs a program (`node …`) as a child process with exactly this environment; `read` extracts the result from its JSON log lines. */
+/**
+ * Runs a program (`node …`) as a child process with exactly this environment; `read` extracts the result from its JSON log lines. With
+ * `CPU_PROFILE`, a folder, V8 writes a profile of it there, which cpu-profile.ts prints.
+ */
 export async function runProgram(
   args: readonly string[],
   env: Record<string, string>,
   read: (line: Record<string, unknown>) => { seconds: number; stored: number } | null,
 ): Promise<ProgramRun> {
   const cwd = await mkdtemp(join(tmpdir(), "spsync-bench-"));
-  const child = spawn(process.execPath, args, {
+  const { CPU_PROFILE } = process.env;
+  const profiling = CPU_PROFILE ? ["--cpu-prof", `--cpu-prof-dir=${resolve(CPU_PROFILE)}`] : [];
+  const child = spawn(process.execPath, [...profiling, ...args], {
     cwd,
     env: { PATH: process.env.PATH ?? "", NODE_OPTIONS: process.env.NODE_OPTIONS ?? "", ...env },
     stdio: ["ignore", "pipe", "inherit"],

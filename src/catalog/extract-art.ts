@@ -3,15 +3,15 @@ import type { KeyValues } from "./key-values.ts";
 import { block, languageKey, text, texts, type Value } from "./values.ts";
 
 /** File extension of each icon of `common`, whose value is the file's SHA-1 (`logo_small`: mostly `<sha>_thumb`). */
-const iconExtensions = {
-  icon: "jpg",
-  logo: "jpg",
-  logo_small: "jpg",
-  clienticon: "ico",
-  clienticns: "icns",
-  clienttga: "tga",
-  linuxclienticon: "zip",
-};
+const iconExtensions = [
+  ["icon", "jpg"],
+  ["logo", "jpg"],
+  ["logo_small", "jpg"],
+  ["clienticon", "ico"],
+  ["clienticns", "icns"],
+  ["clienttga", "tga"],
+  ["linuxclienticon", "zip"],
+] as const;
 
 /**
  * The art that `common` names, as paths; null when it names none.
@@ -21,35 +21,30 @@ const iconExtensions = {
  * of its own (`header_2x`); one app of 1,690 has `images` for `image`. The older `library_assets` names no paths.
  */
 export function assets(common: KeyValues): Assets | null {
-  const named: Art[] = [
-    ["icons", icons(common)],
-    ...storeArt("header", block(common.get("header_image"))),
-    ...storeArt("small_capsule", block(common.get("small_capsule"))),
-    ...block(common.get("library_assets_full"))
-      .entries()
-      .flatMap(([kind, art]) => libraryArt(kind, block(art))),
-  ];
   const found = new Map<string, Record<string, string>>();
-  for (const [kind, art] of named) if (art !== null && !found.has(kind)) found.set(kind, art);
+  const add = (kind: string, art: Record<string, string> | null) => {
+    if (art !== null && !found.has(kind)) found.set(kind, art);
+  };
+  add("icons", icons(common));
+  for (const [kind, key] of storeArt) {
+    const art = block(common.get(key));
+    add(kind, paths(art));
+    add(`${kind}_2x`, paths(art.get("image2x")));
+  }
+  block(common.get("library_assets_full")).each((_, value, kind) => {
+    if (!/^[a-z0-9_]+$/.test(kind)) return;
+    const art = block(value);
+    add(kind, paths(art.get("image")) ?? paths(art.get("images")));
+    add(`${kind}_2x`, paths(art.get("image2x")));
+  });
   return found.size === 0 ? null : Object.fromEntries(found);
 }
 
-type Art = [kind: string, paths: Record<string, string> | null];
-
-function storeArt(kind: string, art: KeyValues): Art[] {
-  return [
-    [kind, paths(art)],
-    [`${kind}_2x`, paths(art.get("image2x"))],
-  ];
-}
-
-function libraryArt(kind: string, art: KeyValues): Art[] {
-  if (!/^[a-z0-9_]+$/.test(kind)) return [];
-  return [
-    [kind, paths(art.get("image")) ?? paths(art.get("images"))],
-    [`${kind}_2x`, paths(art.get("image2x"))],
-  ];
-}
+/** Kinds of art with the keys of `common` that name them. */
+const storeArt = [
+  ["header", "header_image"],
+  ["small_capsule", "small_capsule"],
+] as const;
 
 /** `{ "english" "header.jpg" … }`. */
 function paths(byLanguage: Value): Record<string, string> | null {
@@ -57,19 +52,21 @@ function paths(byLanguage: Value): Record<string, string> | null {
 }
 
 /**
- * A path below the app's folder: clients build addresses of it. Null for `..`, a scheme, an absolute path, a backslash or a
+ * A path below the app's folder: clients build addresses of it. Null for a segment `..`, `.` or an empty one, a scheme, an absolute path, a backslash or a
  * control character.
  */
 function relativePath(value: Value): string | null {
   const path = text(value);
   if (path === null || /[\p{Cc}\\:]/u.test(path)) return null;
-  return path.split("/").every((segment) => segment !== "" && segment !== "." && segment !== "..") ? path : null;
+  const hasOddSegment = /(^|\/)\.{0,2}(\/|$)/.test(path);
+  return hasOddSegment ? null : path;
 }
 
 function icons(common: KeyValues): Record<string, string> | null {
-  const found = Object.entries(iconExtensions).flatMap(([name, extension]) => {
+  const found: [string, string][] = [];
+  for (const [name, extension] of iconExtensions) {
     const hash = text(common.get(name));
-    return hash !== null && /^[0-9a-f]{40}(_thumb)?$/.test(hash) ? [[name, `${hash}.${extension}`]] : [];
-  });
+    if (hash !== null && /^[0-9a-f]{40}(_thumb)?$/.test(hash)) found.push([name, `${hash}.${extension}`]);
+  }
   return found.length === 0 ? null : Object.fromEntries(found);
 }

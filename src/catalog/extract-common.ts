@@ -62,7 +62,7 @@ export function fromCommon(common: KeyValues) {
 /** Names in `associations { "0" { "type" "developer" "name" "Valve" } … }`, exact after trimming. */
 export function associated(common: KeyValues, kind: string): string[] {
   const associations = listed(common.get("associations")).map(block);
-  return unique(associations.filter((a) => lowerText(a.get("type")) === kind).map((a) => text(a.get("name"))));
+  return unique(associations.map((each) => (lowerText(each.get("type")) === kind ? text(each.get("name")) : null)));
 }
 
 /** From a path such as `pc/portal-2`. Every full address that Steam gives beside a path is of this form. */
@@ -73,8 +73,11 @@ function metacriticUrl(path: Value): string | null {
 
 /** `category { "category_2" "1" … }`: the numbers of those that are set, ascending. */
 function categories(category: KeyValues): number[] {
-  const set = category.entries().filter(([, value]) => flag(value));
-  return ids(set.map(([key]) => /^category_(\d+)$/i.exec(key)?.[1])).sort((a, b) => a - b);
+  const numbers: Value[] = [];
+  category.each((key, value) => {
+    if (flag(value)) numbers.push(/^category_(\d+)$/.exec(key)?.[1]);
+  });
+  return ids(numbers).sort((a, b) => a - b);
 }
 
 /**
@@ -82,21 +85,31 @@ function categories(category: KeyValues): number[] {
  */
 function languages(common: KeyValues): Record<string, LanguageSupport> | null {
   const supported = common.get("supported_languages");
-  const entries: [string, LanguageSupport | null][] =
-    typeof supported === "object"
-      ? supported.entries().map(([key, value]) => [key, languageSupport(block(value))])
-      : block(common.get("languages"))
-          .entries()
-          .map(([key, value]) => [key, flag(value) ? { supported: true, full_audio: false, subtitles: false } : null]);
-  const valid = entries.filter((entry): entry is [string, LanguageSupport] => !!languageKey(entry[0]) && !!entry[1]);
-  return valid.length > 0 ? Object.fromEntries(valid) : null;
+  const read = typeof supported === "object" ? languageSupport : oldLanguageSupport;
+  const found: [string, LanguageSupport][] = [];
+  block(typeof supported === "object" ? supported : common.get("languages")).each((_, value, key) => {
+    const support = languageKey(key) === null ? null : read(value);
+    if (support !== null) found.push([key, support]);
+  });
+  return found.length > 0 ? Object.fromEntries(found) : null;
 }
 
 /** Null when no flag is set. Some languages have audio or subtitles without support in the interface. */
-function languageSupport(language: KeyValues): LanguageSupport | null {
-  const yes = (key: string) => ["true", "1"].includes(text(language.get(key)) ?? "");
-  const support = { supported: yes("supported"), full_audio: yes("full_audio"), subtitles: yes("subtitles") };
-  return support.supported || support.full_audio || support.subtitles ? support : null;
+function languageSupport(value: Value): LanguageSupport | null {
+  const language = block(value);
+  const supported = isYes(language.get("supported"));
+  const full_audio = isYes(language.get("full_audio"));
+  const subtitles = isYes(language.get("subtitles"));
+  return supported || full_audio || subtitles ? { supported, full_audio, subtitles } : null;
+}
+
+function isYes(value: Value): boolean {
+  const said = value === undefined ? null : text(value);
+  return said === "true" || said === "1";
+}
+
+function oldLanguageSupport(value: Value): LanguageSupport | null {
+  return flag(value) ? { supported: true, full_audio: false, subtitles: false } : null;
 }
 
 /**

@@ -4,16 +4,16 @@ import { block, commaList, flag, id, ids, int, maxId, platforms, text, time, typ
 
 /**
  * The fields of `depots`. `timeupdated` is only the fallback of the content update: it also moves when the branch is merely
- * edited.
+ * edited. `withDepots`: read the depots themselves; without it there are none.
  */
-export function fromDepots(appid: number, depots: KeyValues) {
+export function fromDepots(appid: number, depots: KeyValues, withDepots: boolean) {
   const branches = block(depots.get("branches"));
   const branch = block(branches.get("public"));
   return {
     last_content_update: time(branch.get("timebuildupdated")) ?? time(branch.get("timeupdated")),
     current_build_id: text(branch.get("buildid")),
     branches: byKey(branches, branchName, branchOf),
-    depots: byKey(depots, depotId, (depotId, depot) => depotOf(appid, depotId, depot)),
+    depots: withDepots ? byKey(depots, depotId, (depotId, depot) => depotOf(appid, depotId, depot)) : [],
   } satisfies Partial<AppRecord>;
 }
 
@@ -29,9 +29,10 @@ export function dlcOf(
 ): Partial<AppRecord> {
   if (extended === null && depots === null) return {};
   const list = commaList(extended?.get("listofdlc"));
-  const ofDepots = (depots?.entries() ?? []).map(([key, depot]) =>
-    /^\d+$/.test(key) ? block(depot).get("dlcappid") : undefined,
-  );
+  const ofDepots: Value[] = [];
+  depots?.each((key, depot) => {
+    if (/^\d+$/.test(key)) ofDepots.push(block(depot).get("dlcappid"));
+  });
   return {
     dlc: ids([...list, ...ofDepots]).filter((dlc) => dlc !== appid),
     dlc_complete: list.length < dlcListLimit && extended !== null && (depots !== null || isWhole),
@@ -101,11 +102,11 @@ function byKey<Key extends string | number, T>(
   read: (key: Key, value: Value) => T | null,
 ): T[] {
   const found = new Map<Key, T>();
-  for (const [written, value] of entries.entries()) {
+  entries.each((_, value, written) => {
     const key = keyOf(written);
-    if (key === null || found.has(key)) continue;
+    if (key === null || found.has(key)) return;
     const item = read(key, value);
     if (item !== null) found.set(key, item);
-  }
+  });
   return [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, item]) => item);
 }

@@ -41,13 +41,23 @@ export interface ExtractedApp {
  * @throws {KeyValuesError} when the text is not KeyValues.
  * @throws {ExtractError} when its root is not `appinfo`, or it names another appid.
  */
-export function extractApp(appid: number, text: string, partial: boolean): ExtractedApp {
+export function extractApp(appid: number, text: string, partial: boolean, options?: ExtractOptions): ExtractedApp {
   const appinfo = appinfoOf(appid, parseKeyValues(text));
-  return extractAppInfo(appid, appinfo, partial);
+  return extractAppInfo(appid, appinfo, partial, options);
+}
+
+export interface ExtractOptions {
+  /** Whether to read depots and their manifests, a quarter of the work; without it the record lists none. */
+  withDepots: boolean;
 }
 
 /** The same from what a text was parsed to: the block `appinfo`. */
-export function extractAppInfo(appid: number, appinfo: KeyValues, partial: boolean): ExtractedApp {
+export function extractAppInfo(
+  appid: number,
+  appinfo: KeyValues,
+  partial: boolean,
+  { withDepots }: ExtractOptions = { withDepots: true },
+): ExtractedApp {
   const section = (name: string): KeyValues | null => {
     const found = block(appinfo.get(name));
     return found.size === 0 ? null : found;
@@ -63,7 +73,7 @@ export function extractAppInfo(appid: number, appinfo: KeyValues, partial: boole
     depots: section("depots"),
   };
   return {
-    record: recordOf(appid, told, isWhole),
+    record: recordOf(appid, told, isWhole, withDepots),
     isPartial,
     lacks: sections.filter((name) => section(name) === null),
     unread: unreadKeys(appinfo),
@@ -78,13 +88,18 @@ interface Told {
   depots: KeyValues | null;
 }
 
-function recordOf(appid: number, { common, extended, config, depots }: Told, isWhole: boolean): AppRecord {
+function recordOf(
+  appid: number,
+  { common, extended, config, depots }: Told,
+  isWhole: boolean,
+  withDepots: boolean,
+): AppRecord {
   const record: AppRecord = {
     appid,
     ...(common && fromCommon(common)),
     ...(extended && fromExtended(appid, extended)),
     ...(config && { install_dir: text(config.get("installdir")) }),
-    ...(depots && fromDepots(appid, depots)),
+    ...(depots && fromDepots(appid, depots, withDepots)),
     ...dlcOf(appid, extended, depots, isWhole),
   };
   const isFree = freeOf(common, extended);

@@ -19,8 +19,8 @@ export interface KeyValues {
   get(key: string): string | KeyValues | undefined;
   /** Keys as they are written. */
   entries(): [key: string, value: string | KeyValues][];
-  /** Visits all keys in lower case: without the arrays of `entries`. */
-  each(visit: (key: string, value: string | KeyValues) => void): void;
+  /** Visits all keys, in lower case and as they are written: without the arrays of `entries`. */
+  each(visit: (key: string, value: string | KeyValues, written: string) => void): void;
 }
 
 /** KeyValues as JSON. */
@@ -74,8 +74,9 @@ class Block implements KeyValues {
     return written === null ? entries : entries.map(([key, value]) => [written.get(key) ?? key, value]);
   }
 
-  each(visit: (key: string, value: string | Block) => void): void {
-    for (const [key, value] of this.#values) visit(key, value);
+  each(visit: (key: string, value: string | Block, written: string) => void): void {
+    const written = this.#written;
+    for (const [key, value] of this.#values) visit(key, value, written?.get(key) ?? key);
   }
 
   /** Ignores a key that the block already has. */
@@ -91,7 +92,11 @@ class Block implements KeyValues {
 
 /** ASCII letters only: no other letter has a second case for Valve's readers. */
 function lowerCased(key: string): string {
-  return /[A-Z]/.test(key) ? key.replace(/[A-Z]+/g, (letters) => letters.toLowerCase()) : key;
+  for (let at = 0; at < key.length; at++) {
+    const code = key.charCodeAt(at);
+    if (code >= upperA && code <= upperZ) return key.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
+  }
+  return key;
 }
 
 export const emptyBlock: KeyValues = new Block();
@@ -100,6 +105,8 @@ export const emptyBlock: KeyValues = new Block();
 const maxDepth = 100;
 
 const quote = 0x22;
+const upperA = 0x41;
+const upperZ = 0x5a;
 const backslash = 0x5c;
 const openBrace = 0x7b;
 const closeBrace = 0x7d;
@@ -124,12 +131,18 @@ export function parseKeyValues(text: string): KeyValues {
   const open: Block[] = [];
   let here = root;
   let key: string | null = null;
+  /** Of the next backslash; -1 for none. */
+  let nextEscape = text.indexOf("\\");
 
   for (let at = 0; at < text.length; at++) {
     switch (text.charCodeAt(at)) {
       case quote: {
         const end = closingQuote(text, at);
-        const token = decoded(text.slice(at + 1, end));
+        let token = text.slice(at + 1, end);
+        if (nextEscape !== -1 && nextEscape < end) {
+          token = decoded(token);
+          nextEscape = text.indexOf("\\", end);
+        }
         if (here === root && (key !== null || root.size > 0)) throw new KeyValuesError("Expected one block", text, at);
         if (key === null) key = token;
         else {
@@ -187,6 +200,5 @@ function closingQuote(text: string, start: number): number {
 }
 
 function decoded(token: string): string {
-  if (!token.includes("\\")) return token;
   return token.replace(/\\(["\\nt])/g, (_, code: string) => (code === "n" ? "\n" : code === "t" ? "\t" : code));
 }

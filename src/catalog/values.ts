@@ -28,6 +28,7 @@ export function lowerText(value: Value): string | null {
 
 /** An integer from `min` to `max` in decimal digits only: `05` is 5, while `+5`, `5.0` and `0x5` are null. */
 export function int(value: Value, min: number, max: number): number | null {
+  if (value === undefined) return null;
   const digits = text(value);
   if (digits === null || !/^\d+$/.test(digits)) return null;
   const number = Number(digits);
@@ -57,11 +58,11 @@ export function block(value: Value): KeyValues {
 
 /** The values of a list (`{ "0" "19" "1" "492" … }`) in the order of their keys as numbers; other keys come last. */
 export function listed(value: Value): Value[] {
-  const position = (key: string) => (/^\d+$/.test(key) ? Number(key) : Number.MAX_VALUE);
-  return block(value)
-    .entries()
-    .sort(([a], [b]) => position(a) - position(b))
-    .map(([, item]) => item);
+  const found: { position: number; item: Value }[] = [];
+  block(value).each((key, item) => {
+    found.push({ position: /^\d+$/.test(key) ? Number(key) : Number.MAX_VALUE, item });
+  });
+  return found.sort((a, b) => a.position - b.position).map(({ item }) => item);
 }
 
 /** The valid ids among values, deduplicated, in their order. */
@@ -99,10 +100,11 @@ export function texts(
   read: (value: Value) => string | null = text,
 ): Record<string, string> | null {
   const found = new Map<string, string>();
-  for (const [written, item] of block(value).entries()) {
-    const [key, content] = [keyOf(written), read(item)];
+  block(value).each((_, item, written) => {
+    const key = keyOf(written);
+    const content = key === null ? null : read(item);
     if (key !== null && content !== null && !found.has(key)) found.set(key, content);
-  }
+  });
   return found.size === 0 ? null : Object.fromEntries(found);
 }
 

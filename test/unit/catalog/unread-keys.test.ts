@@ -64,11 +64,13 @@ describe("unreadKeys", () => {
   });
 });
 
-/** Records every key that is asked for: `get` with its key, `entries` as `*`. */
+/** Records every key that is asked for: `get` with its key, `entries` and `each` as `*`. */
 function recorded(block: KeyValues, path: string, asked: Set<string>): KeyValues {
   const at = (key: string) => (path === "" ? key : `${path}.${key}`);
   const wrapped = (value: string | KeyValues, key: string) =>
     typeof value === "string" ? value : recorded(value, at(key), asked);
+  // Keys that the table names stay apart from the others.
+  const generalized = (key: string) => (namedBelow(path).has(key) ? key : "*");
   return {
     size: block.size,
     get(key) {
@@ -78,11 +80,14 @@ function recorded(block: KeyValues, path: string, asked: Set<string>): KeyValues
     },
     entries() {
       asked.add(at("*"));
-      // Keys that the table names stay apart from the others.
-      return block.entries().map(([key, value]) => [key, wrapped(value, namedBelow(path).has(key) ? key : "*")]);
+      return block.entries().map(([key, value]) => [key, wrapped(value, generalized(key))]);
     },
-    // The census itself reads so.
-    each: () => undefined,
+    each(visit) {
+      // Of the whole it is the census that reads so.
+      if (path === "") return;
+      asked.add(at("*"));
+      block.each((key, value, written) => visit(key, wrapped(value, generalized(key)), written));
+    },
   };
 }
 
