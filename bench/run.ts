@@ -20,7 +20,7 @@ import { benchWritePath, formatWritePath } from "./write-path.ts";
 
 /**
  * Runs all benchmarks, or the named ones, in sequence: `npm run bench [-- wire write-path kept key-values memory embedded pace collector
- * library api serve lists search size quiet-day monitor-day first-load]`.
+ * library api lists search size quiet-day monitor-day first-load]`.
  * Prints Markdown. All take about half an hour; other load on the machine distorts the figures.
  */
 const benches: Record<string, { title: string; run: () => Promise<string> }> = {
@@ -32,8 +32,11 @@ const benches: Record<string, { title: string; run: () => Promise<string> }> = {
   embedded: { title: "Embedded database on a small machine", run: async () => formatEmbedded(await benchEmbedded()) },
   pace: { title: "Pace", run: async () => formatPace(await benchPace()) },
   collector: { title: "Collector", run: async () => formatCollector(await benchCollector()) },
-  api: { title: "Readers beside a bulk sync", run: async () => formatApi(await benchApi()) },
-  serve: { title: "The read API beside PostgREST", run: async () => formatServe(await benchServe()) },
+  api: {
+    title: "Readers beside a bulk sync",
+    run: async () =>
+      [formatApi(await benchApi()), "## The read API beside PostgREST", formatServe(await benchServe())].join("\n\n"),
+  },
   lists: { title: "Lists", run: async () => formatShapes(await benchLists()) },
   search: { title: "Search by name", run: async () => formatShapes(await benchSearch()) },
   size: { title: "Size", run: async () => formatSize(await benchSize()) },

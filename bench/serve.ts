@@ -132,8 +132,12 @@ async function startCommitter(url: string, stack: AsyncDisposableStack): Promise
   await client.connect();
   stack.defer(() => client.end());
   const state = { isOn: false };
-  const timer = setInterval(() => {
-    if (state.isOn) void client.query("select pg_current_xact_id()");
+  let isRunning = false;
+  const timer = setInterval(async () => {
+    if (!state.isOn || isRunning) return;
+    isRunning = true;
+    await client.query("select pg_current_xact_id()");
+    isRunning = false;
   }, commitIntervalMs);
   stack.defer(() => clearInterval(timer));
   return state;
