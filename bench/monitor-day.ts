@@ -24,6 +24,9 @@ export interface MonitorDayBench {
   changes: number;
   /** Of `changes`; the others were announced at the end and are not stored yet, or changed twice between two polls. */
   stored: number;
+  /** Polls that found something. With fewer than planned, the machine is too slow for the factor, and each finds more. */
+  polls: number;
+  plannedPolls: number;
   /** For a real day: what happens by the clock, and what the changes cost. */
   idle: Cost;
   busy: Cost;
@@ -75,12 +78,15 @@ export async function benchMonitorDay({ seconds = 90, factor = 100 } = {}): Prom
     apps,
     changes,
     stored: busy.stored,
+    polls: busy.polls,
+    plannedPolls: (seconds * factor) / pollSeconds,
     idle: perDay(idle, idleSeconds),
     busy: perDay(busy, seconds * factor),
   };
 }
 
-interface Measured extends DatabaseCounters {
+interface Measured extends Omit<DatabaseCounters, "calls"> {
+  polls: number;
   workerSeconds: number;
   postgresSeconds: number;
   stored: number;
@@ -88,17 +94,20 @@ interface Measured extends DatabaseCounters {
 
 /** What the worker and the database use during `work`. */
 async function measure(loaded: Loaded, service: Service, work: () => Promise<void>): Promise<Measured> {
-  const read = async (): Promise<Measured> => ({
-    ...(await databaseCounters(loaded)),
-    workerSeconds: cpuOf(service.pid) ?? 0,
-    postgresSeconds: cpuByProgram().get("postgres") ?? 0,
-    stored: Number((await service.get("/status")).body.apps_stored),
-  });
+  const read = async (): Promise<Measured> => {
+    const { calls, ...counters } = await databaseCounters(loaded);
+    return {
+      ...counters,
+      polls: calls.get("pics_poll") ?? 0,
+      workerSeconds: cpuOf(service.pid) ?? 0,
+      postgresSeconds: cpuByProgram().get("postgres") ?? 0,
+      stored: Number((await service.get("/status")).body.apps_stored),
+    };
+  };
   const before = await read();
   await work();
   const after = await read();
-  const spent = (key: "workerSeconds" | "postgresSeconds" | "activeSeconds" | "walBytes" | "transactions" | "stored") =>
-    after[key] - before[key];
+  const spent = (key: keyof Measured) => after[key] - before[key];
   return {
     workerSeconds: spent("workerSeconds"),
     postgresSeconds: spent("postgresSeconds"),
@@ -106,7 +115,7 @@ async function measure(loaded: Loaded, service: Service, work: () => Promise<voi
     walBytes: spent("walBytes"),
     transactions: spent("transactions"),
     stored: spent("stored"),
-    calls: after.calls,
+    polls: spent("polls"),
   };
 }
 
@@ -144,7 +153,17 @@ function perDay(measured: Measured, seconds: number): Cost {
   };
 }
 
-export function formatMonitorDay({ seconds, factor, apps, changes, stored, idle, busy }: MonitorDayBench): string {
+export function formatMonitorDay({
+  seconds,
+  factor,
+  apps,
+  changes,
+  stored,
+  polls,
+  plannedPolls,
+  idle,
+  busy,
+}: MonitorDayBench): string {
   const rows: [string, (cost: Cost) => number][] = [
     ["CPU time of the worker, s", ({ workerSeconds }) => workerSeconds],
     ["CPU time of Postgres, s", ({ postgresSeconds }) => postgresSeconds],
@@ -155,7 +174,7 @@ export function formatMonitorDay({ seconds, factor, apps, changes, stored, idle,
   const hours = ((seconds * factor) / 3_600).toFixed(1);
   return [
     `${changes.toLocaleString("en-US")} changes of ${apps.toLocaleString("en-US")} apps in ${seconds} s: ${hours} hours of a day, ` +
-      `compressed ${factor} times; ${stored.toLocaleString("en-US")} were stored meanwhile. For a day of ${changesADay.toLocaleString("en-US")} changes:`,
+      `compressed ${factor} times; ${stored.toLocaleString("en-US")} were stored meanwhile, by ${polls} polls of ${Math.round(plannedPolls)}. For a day of ${changesADay.toLocaleString("en-US")} changes:`,
     "",
     table(
       ["", "by the clock", "for the changes", "in all"],

@@ -48,6 +48,8 @@ export interface PollerDeps {
   reconcileIntervalMs: number;
   /** A reply that names nothing although the change number rose by more than this is a gap. */
   emptyJumpMax: number;
+  /** For when a worker that does not lead takes its turns; tests replace it. */
+  random?: () => number;
   signal: AbortSignal;
   /** Called when a poll has marked apps as pending. */
   onMarked: () => void;
@@ -67,6 +69,8 @@ export function createPoller(deps: PollerDeps): Poller {
     },
     polledUpTo: null,
   };
+  const { minMs, spreadMs } = followDelay;
+  const followMs = Math.min(minMs + (deps.random ?? Math.random)() * spreadMs, pollIntervalMs / 2);
   let progressAt: string | null = null;
 
   return {
@@ -80,7 +84,7 @@ export function createPoller(deps: PollerDeps): Poller {
         let shiftMs = 0;
         try {
           await pics.ready(signal);
-          shiftMs = await poll(deps, state);
+          shiftMs = await poll(deps, state, followMs);
           progressAt = new Date().toISOString();
         } catch (error) {
           if (signal.aborted) return;
@@ -106,14 +110,14 @@ interface PollState {
 }
 
 /** Returns by how many milliseconds the next turn comes before a whole interval has passed; 0 for the leader. */
-async function poll(deps: PollerDeps, state: PollState): Promise<number> {
+async function poll(deps: PollerDeps, state: PollState, followMs: number): Promise<number> {
   const { status } = state;
   const { leading, freeInMs, monitor } = await deps.lease.acquire();
   status.bulk_completed_at = monitor.bulk_completed_at;
   status.last_change_number = monitor.last_change_number;
   if (!leading) {
     stepDown(deps, state);
-    return followingShiftMs(deps, freeInMs);
+    return followingShiftMs(deps, freeInMs, followMs);
   }
   if (!status.leading) {
     deps.logger.info({ changeNumber: monitor.last_change_number }, "this worker leads now: it polls Steam");
@@ -139,17 +143,20 @@ async function poll(deps: PollerDeps, state: PollState): Promise<number> {
   return 0;
 }
 
-/** How long after the leader's turn the others take theirs: by then it has stored what a poll announced, in most cases. */
-const followMs = 2_000;
+/**
+ * How long after the leader's turn another worker takes its own, chosen at random once: when the leader has stored what its poll announced,
+ * which takes it about the latency of Steam, and not all at the same time.
+ */
+const followDelay = { minMs: 300, spreadMs: 2_000 };
 
 /**
  * The other workers learn what is pending at their own turns, and every 10 s. So they follow the leader's, which renews its lease at each:
  * the time that the lease has left says how long ago that was. Where the workers' settings differ, their turns merely come at other times.
  */
-function followingShiftMs({ lease, pollIntervalMs }: PollerDeps, freeInMs: number | null): number {
+function followingShiftMs({ lease, pollIntervalMs }: PollerDeps, freeInMs: number | null, followMs: number): number {
   if (freeInMs === null) return 0;
   const sinceLeaderMs = lease.leaseMs - freeInMs;
-  const lateMs = (sinceLeaderMs - Math.min(followMs, pollIntervalMs / 2) + pollIntervalMs) % pollIntervalMs;
+  const lateMs = (sinceLeaderMs - followMs + pollIntervalMs) % pollIntervalMs;
   // A turn that came a little early is no reason for another one at once.
   return lateMs > 0.9 * pollIntervalMs ? lateMs - pollIntervalMs : lateMs;
 }
