@@ -32,6 +32,10 @@ export interface MultiClient {
 /** Replies seen hold a few hundred kilobytes; the largest text seen has 1.15 MB. */
 const maxUnzippedBytes = 64 * 1024 * 1024;
 const maxMessages = 10_000;
+/** What a size that is announced, and may be false, reserves at most. */
+const maxChunkBytes = 1024 * 1024;
+/** Of zlib. */
+const minChunkBytes = 64;
 /** Real Steam nests none. */
 const maxDepth = 2;
 /** Two uint32: the EMsg and the length of the header. */
@@ -66,7 +70,10 @@ async function payloadOf(body: Buffer, sizeUnzipped: number, maxBytes: number): 
   if (Math.max(body.length, sizeUnzipped) > maxBytes)
     throw new RangeError(`a Multi unzips to more than ${maxBytes} bytes`);
   if (!sizeUnzipped) return body;
-  const payload = await gunzipAsync(body, { maxOutputLength: sizeUnzipped });
+  // Room for all of it at once: each chunk is a hand-over to the thread pool, and zlib's own have 16 KB. A chunk that is filled
+  // to its end is followed by another.
+  const chunkSize = Math.max(minChunkBytes, Math.min(sizeUnzipped + 1, maxChunkBytes));
+  const payload = await gunzipAsync(body, { maxOutputLength: sizeUnzipped, chunkSize });
   if (payload.length !== sizeUnzipped) {
     throw new RangeError(`a Multi unzips to ${payload.length} bytes instead of ${sizeUnzipped}`);
   }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { extractApp } from "../../../src/catalog/extract.ts";
 import { whole } from "./sample-app.ts";
-import { numbered, type Tree } from "./writer.ts";
+import { numbered, type Tree, write } from "./writer.ts";
 
 const branchesOf = (branches: string | Tree) => whole({ depots: { "501": {}, branches } }).branches;
 const depotsOf = (depots: Tree) => whole({ depots }).depots;
@@ -142,5 +143,23 @@ describe("manifests", () => {
     expect(manifestsOf("1")).toEqual([]);
     const encryptedmanifests = { beta: { encrypted_gid_2: "AF8A", gid: "7" } };
     expect(depotsOf({ "502": { encryptedmanifests } })).toEqual([{ ...bareDepot, depot_id: 502 }]);
+  });
+});
+
+describe("without depots", () => {
+  it("lists none, and everything else that the section says", () => {
+    const depots = {
+      "501": { dlcappid: "502", manifests: { public: { gid: "1" } } },
+      branches: { public: { buildid: "7", timeupdated: "2" } },
+    };
+    const text = write({ appinfo: { appid: "500", common: { name: "A" }, depots } });
+    const { record, ...others } = extractApp(500, text, false);
+    expect(record).toMatchObject({ depots: [{ depot_id: 501 }], dlc: [502], current_build_id: "7" });
+    expect(extractApp(500, text, false, { withDepots: false })).toEqual({
+      record: { ...record, depots: [] },
+      ...others,
+    });
+    const bare = write({ appinfo: { appid: "500", common: { name: "A" } } });
+    expect(extractApp(500, bare, false, { withDepots: false }).record).not.toHaveProperty("depots");
   });
 });

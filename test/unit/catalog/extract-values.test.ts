@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { time } from "../../../src/catalog/values.ts";
 import { common, extended, whole } from "./sample-app.ts";
 import { numbered, type Tree } from "./writer.ts";
 
@@ -122,6 +123,15 @@ describe("times", () => {
       store_asset_mtime: expected,
       last_content_update: expected,
     });
+  });
+
+  it("are written as the platform writes them, at every second of a day and on every day", () => {
+    const seconds = [
+      ...Array.from({ length: 86_400 }, (_, second) => 1_709_164_800 + second),
+      ...Array.from({ length: 20_000 }, (_, day) => 1 + day * 86_400 * 10),
+    ];
+    const written = seconds.map((value) => time(String(value)));
+    expect(written).toEqual(seconds.map((value) => new Date(value * 1_000).toISOString()));
   });
 });
 

@@ -1,3 +1,5 @@
+import { hash } from "node:crypto";
+import { inflateSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import type { ApplyReply, ApplyRequest, CatalogStore, ClaimedApp } from "../../../src/db/catalog-store.ts";
 import { DatabaseError, SteamError } from "../../../src/process/errors.ts";
@@ -254,5 +256,19 @@ describe("applyBatch: fetch", () => {
       { appid: 1, error: "no buffer" },
       { appid: 2, error: expect.stringContaining("line 3") },
     ]);
+  });
+
+  it("keeps the bytes of a text, short or longer than is deflated at once, with size and SHA-1", async () => {
+    const sizes = [1, 64 * 1024, 64 * 1024 + 1, 1_200_000];
+    const bytesOf = (appid: number) => Buffer.alloc(sizes[appid - 1] ?? 0, `text of app ${appid} \u00fc`);
+    const { run, written } = setUp(undefined, (apps) =>
+      apps.map(({ appid }) => payload(appid, { bytes: bytesOf(appid) })),
+    );
+    await run(many(sizes.length));
+    const kept = written[0]?.apps.map(({ appid, info }) => {
+      const text = inflateSync(Buffer.from(info?.data ?? "", "base64"));
+      return [appid, info?.size, info?.sha1, text.equals(bytesOf(appid))];
+    });
+    expect(kept).toEqual(sizes.map((size, index) => [index + 1, size, hash("sha1", bytesOf(index + 1)), true]));
   });
 });
