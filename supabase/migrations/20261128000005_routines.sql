@@ -545,16 +545,22 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   columns constant text[] := public.pics_app_columns();
+  complete jsonb := payloads;
 begin
+  if stored <> '{}' and exists (
+    select from jsonb_array_elements(payloads) as payload where (payload ->> 'appid')::integer = any (stored) and not payload ?& columns
+  ) then
+    complete := (
+      select jsonb_agg(coalesce((select to_jsonb(a) from public.apps a where a.appid = (payload ->> 'appid')::integer), '{}') || payload)
+      from jsonb_array_elements(payloads) as payload
+    );
+  end if;
+
   execute (
     select format($sql$
         insert into public.apps as a (appid, %1$s)
         select p.appid, %2$s
-        from jsonb_array_elements($1) as payload, jsonb_to_record(
-          case when (payload ->> 'appid')::integer <> all ($3) or payload ?& $2 then payload
-            else (select to_jsonb(a) from public.apps a where a.appid = (payload ->> 'appid')::integer) || payload
-          end
-        ) as p(appid integer, %3$s)
+        from jsonb_to_recordset($1) as p(appid integer, %3$s)
         order by p.appid
         on conflict (appid) do update set
           (%1$s, is_known, is_active, updated_at) = (%4$s, true, a.is_listed is not false, now())
@@ -569,7 +575,7 @@ begin
     )
     from unnest(columns) with ordinality as listed(name, place)
     join pg_attribute a on a.attrelid = 'public.apps'::regclass and a.attname = listed.name
-  ) using payloads, columns, stored;
+  ) using complete;
 end
 $$;
 
