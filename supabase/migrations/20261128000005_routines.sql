@@ -888,7 +888,7 @@ create or replace function public.pics_write_apps(payloads jsonb) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 -- For all that it calls. A plan of its own for every call would contain the payloads as a constant, which the planner copies several
--- times: a tenth of the whole write. A generic plan may be made while the tables are empty and is kept while they grow, so it must be a
+-- times: 6 % of the whole write. A generic plan may be made while the tables are empty and is kept while they grow, so it must be a
 -- good one at any size: each row is looked up by its index.
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
