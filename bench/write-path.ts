@@ -82,7 +82,7 @@ type Copies = { table: string; rows: Buffer }[];
 export async function benchWritePath({ apps = 10_000, rounds = 5 } = {}): Promise<WritePathBench> {
   const cluster = await startCluster({ durable: true });
   try {
-    const batches = chunks(generateRecords(apps), batchSize);
+    const batches = recordBatches(apps);
     const finished = await loadByApply(cluster.address, batches, {});
     const copies = await copiesOf(cluster.address, finished.name, batches);
     const whole = joined(copies);
@@ -120,6 +120,9 @@ export async function benchWritePath({ apps = 10_000, rounds = 5 } = {}): Promis
   }
 }
 
+/** Records of the generated catalog, as many as one call stores. */
+export const recordBatches = (apps: number): StoredRecord[][] => chunks(generateRecords(apps), batchSize);
+
 async function timeApply(
   cluster: ClusterAddress,
   batches: readonly StoredRecord[][],
@@ -136,7 +139,8 @@ interface ApplyOptions {
   prepare?: string;
 }
 
-async function loadByApply(
+/** Stores batches in a new database, in calls of `pics_apply`, and measures them. */
+export async function loadByApply(
   cluster: ClusterAddress,
   batches: readonly StoredRecord[][],
   { timeAll = false, prepare }: ApplyOptions,

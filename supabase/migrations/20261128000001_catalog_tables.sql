@@ -172,7 +172,7 @@ $$;
 alter table public.apps
   add column if not exists search_text text generated always as (rtrim(left(' ' || btrim(
     case when name_localized is null and octet_length(name) = char_length(name)
-      -- ASCII, as most names are: the same by one expression, at a sixth of the cost.
+      -- ASCII, as most names are: the same by one regular expression, for a fraction of the time.
       then regexp_replace(translate(lower(left(name, 200)), '.''`', ''), '[!-/:-@\[-`{-~\s]+', ' ', 'g')
       else regexp_replace(regexp_replace(regexp_replace(lower(regexp_replace(
         normalize(translate(
