@@ -210,6 +210,8 @@ export interface StoredRecord extends AppRecord {
   missing_token: boolean;
   /** Sections that the text does not have, or has empty. */
   lacks: readonly Section[];
+  /** See catalog/labels.ts; without them the database reads them from the relations, once these are written. */
+  labels?: number[];
   /** The text, to be kept; absent where it is not. */
   info?: KeptText;
 }

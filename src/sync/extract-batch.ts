@@ -2,6 +2,7 @@ import { hash } from "node:crypto";
 import { promisify } from "node:util";
 import { deflate, deflateSync } from "node:zlib";
 import { extractApp } from "../catalog/extract.ts";
+import { labelsOf } from "../catalog/labels.ts";
 import type { ApplyRequest, KeptText, StoredRecord } from "../db/catalog-store.ts";
 import { nextTurn } from "../process/time.ts";
 import type { AppPayload } from "../steam/port.ts";
@@ -67,8 +68,10 @@ function toRecord(payload: AppPayload, keep: Keep, census: KeyCensus | undefined
   const options = { withDepots: keep.depots };
   const { record, isPartial, lacks, unread } = extractApp(payload.appid, payload.text, isWithheld(payload), options);
   census?.count(payload.appid, unread);
+  const labels = labelsOf(record);
   return {
     ...record,
+    ...(labels && { labels }),
     change_number: payload.changeNumber,
     partial: isPartial,
     // Also where only the text says so (`public_only`): the rest is requested again with a token.

@@ -531,39 +531,7 @@ as $$
   end;
 $$;
 
--- Whether a record tells all labels of its app (see catalog_labels_of): Steam withheld no section that has some of them.
-create or replace function public.pics_tells_labels(payload jsonb) returns boolean
-language sql immutable
-set search_path = pg_catalog, pg_temp
-as $$
-  select payload ?& array['tags', 'genres', 'categories', 'steam_deck'] and (
-    payload -> 'steam_deck' = 'null' or payload -> 'steam_deck' ?& array['category', 'machine_category', 'frame_category']
-  );
-$$;
-
--- Labels of an app from its record, ascending.
-create or replace function public.pics_labels(payload jsonb) returns integer[]
-language plpgsql immutable
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  return array(
-    select id::integer + kind * 268435456
-    from (
-      select 0, id from jsonb_array_elements_text(payload -> 'tags') as id
-      union all select 1, id from jsonb_array_elements_text(payload -> 'genres') as id
-      union all select 2, id from jsonb_array_elements_text(payload -> 'categories') as id
-      union all
-      select 2 + place, array_position(array['unknown', 'unsupported', 'playable', 'verified'], payload -> 'steam_deck' ->> name)::text
-      from unnest(array['category', 'machine_category', 'frame_category']) with ordinality as verdict(name, place)
-    ) as labels(kind, id)
-    where id::integer < 268435456
-    order by 1
-  );
-end
-$$;
-
--- Sets the labels of apps from their relations.
+-- Sets the labels of apps (see catalog_labels_of) from their relations.
 create or replace function public.pics_relabel(appids integer[]) returns void
 language sql volatile
 set search_path = pg_catalog, pg_temp
@@ -611,10 +579,8 @@ begin
   execute (
     select format($sql$
         insert into public.apps as a (appid, %1$s, labels)
-        select
-          p.appid, %2$s,
-          case when public.pics_tells_labels($1 -> (p.ordinality - 1)::integer) then public.pics_labels($1 -> (p.ordinality - 1)::integer) end
-        from rows from (jsonb_to_recordset($1) as (appid integer, %3$s)) with ordinality as p
+        select p.appid, %2$s, p.labels
+        from jsonb_to_recordset($1) as p(appid integer, %3$s, labels integer[])
         order by p.appid
         on conflict (appid) do update set
           (%1$s, is_known, is_active, labels, updated_at) = (
@@ -939,9 +905,9 @@ begin
 end
 $$;
 
--- Writes the records of some apps: their row, everything that refers to it, and the texts that are kept. What a record no longer lists is deleted; what it does
--- not mention stays. Rows that would not change are not written.
---   payloads  [{"appid", columns of apps…, "tags": […], …}, …] as `AppRecord` in src/catalog
+-- Writes the records of some apps: their row, everything that refers to it, and the texts that are kept. What a record no longer lists is
+-- deleted; what it does not mention stays. Rows that would not change are not written.
+--   payloads  [{"appid", columns of apps…, "tags": […], …, "labels"}, …] as `StoredRecord` in src/db
 create or replace function public.pics_write_apps(payloads jsonb) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -968,7 +934,7 @@ begin
   perform public.pics_mirror_depots(payloads, stored);
   perform public.pics_keep_info(payloads, stored);
   perform public.pics_relabel(array(
-    select (payload ->> 'appid')::integer from jsonb_array_elements(payloads) as payload where not public.pics_tells_labels(payload)
+    select (payload ->> 'appid')::integer from jsonb_array_elements(payloads) as payload where not payload ? 'labels'
   ));
 end
 $$;

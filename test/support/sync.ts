@@ -5,6 +5,7 @@
  *     const run = startBulk(database.db, steam, { appids: [10, 20] });
  *     const summary = await run.done;
  */
+
 import { randomUUID } from "node:crypto";
 import { createCatalogStore } from "../../src/db/catalog-store.ts";
 import type { Database } from "../../src/db/database.ts";
@@ -20,6 +21,7 @@ import { createWebClient, type WebClient, type WebClientOptions } from "../../sr
 import { compareWithDatabase } from "./independent-reading/compare.ts";
 import { readIndependently } from "./independent-reading/expected.ts";
 import type { ExpectedRows } from "./independent-reading/rows.ts";
+import { wrongLabels } from "./labels.ts";
 import type { Body, Catalog } from "./steam/catalog.ts";
 import type { SimulatedSteam } from "./steam/simulated-steam.ts";
 import { silent } from "./templates.ts";
@@ -181,5 +183,5 @@ export async function differences(
   appids?: Iterable<number>,
 ) {
   const comparison = await compareWithDatabase(sql, expectedOf(catalog, appids));
-  return comparison.differences.slice(0, 5);
+  return [...comparison.differences.slice(0, 5), ...(await wrongLabels(sql))];
 }

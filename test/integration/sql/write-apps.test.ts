@@ -1,6 +1,7 @@
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { SteamDeckRecord } from "../../../src/catalog/app-record.ts";
 import type { StoredRecord } from "../../../src/db/catalog-store.ts";
+import { wrongLabels } from "../../support/labels.ts";
 import {
   applied,
   branch,
@@ -79,20 +80,7 @@ forEachSqlDatabase("pics_write_apps", (open) => {
 
   /** Every test also holds that the labels of each app are those of its relations. */
   afterEach(async () => {
-    const verdicts = (name: string, kind: number) =>
-      `select appid, ${kind}, array_position('{unknown,unsupported,playable,verified}', ${name}) from app_steam_deck`;
-    const differing = await sql(`
-      with relations(appid, kind, id) as (
-        select appid, 0, tag_id from app_steam_tags union all select appid, 1, genre_id from app_genres
-        union all select appid, 2, category_id from app_categories
-        union all ${verdicts("category", 3)} union all ${verdicts("machine_category", 4)} union all ${verdicts("frame_category", 5)}
-      )
-      select a.appid, a.labels, read.labels as expected
-      from apps a left join lateral (
-        select array_agg((kind << 28) | id order by kind, id) as labels from relations r where r.appid = a.appid and id < 1 << 28
-      ) read on true
-      where a.labels is distinct from coalesce(read.labels, '{}')`);
-    expect(differing).toEqual([]);
+    expect(await wrongLabels(sql)).toEqual([]);
   });
 
   test("labels an app with its tags, genres, categories and verdicts, but for ids that have no place there", async () => {
