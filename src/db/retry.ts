@@ -55,13 +55,20 @@ export function createDatabaseRetry(
       logger.info({ driver }, "the database accepts writes again");
       status.reachable_since = new Date().toISOString();
     }
-    if (!status.reachable && status.last_error !== null) logger.info({ driver }, "the database answers again");
-    if (!status.reachable) status.reachable_since = new Date().toISOString();
+    recordAnswer();
+  }
+
+  function recordAnswer() {
+    if (status.reachable) return;
+    if (status.last_error !== null) logger.info({ driver }, "the database answers again");
+    status.reachable_since = new Date().toISOString();
     status.reachable = true;
   }
 
   function recordFailure(call: object, error: DatabaseError, delayMs: number) {
     refusals.failed(call, error);
+    // A refusal is an answer, too.
+    if (refusals.reason() !== null && !isOutage(error)) recordAnswer();
     status.last_error = `${error.code}: ${error.message}`;
     if (isOutage(error)) {
       status.reachable = false;

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import { createCatalogStore, type DatabaseSize } from "../../../src/db/catalog-store.ts";
+import { type Compacted, createCatalogStore, type DatabaseSize } from "../../../src/db/catalog-store.ts";
 import { requiredVersion } from "../../../src/db/migrate.ts";
 import { forEachDatabase } from "../../support/databases.ts";
 import { applied, fullRecord, record, useCatalog } from "./catalog.ts";
@@ -59,6 +59,22 @@ forEachDatabase("status functions", (open) => {
     await sql("update pics_sizes set day = day - 2, taken_at = now() - interval '2 days', bytes = bytes - 1000000");
     const { bytes: now, growth_per_day: growth } = await sized();
     expect(growth).toBeCloseTo((now - (kept[0]?.bytes ?? 0) + 1_000_000) / 2, -2);
+  });
+
+  test("pics_compact rebuilds indexes one by one, of a size, until null", async () => {
+    // In an order that leaves the pages of the index half empty.
+    await sql(`insert into app_list_entries (appid, kind, name, seen_in)
+      select i, 'game', 'App', 1 from generate_series(20000, 1, -1) as i`);
+    const rebuilt: Compacted[] = [];
+    for (let after: string | null = null; ; after = rebuilt.at(-1)?.index ?? null) {
+      const next = (await rpc("pics_compact", { request: { after, min_bytes: 200_000 } })) as Compacted | null;
+      if (next === null) break;
+      rebuilt.push(next);
+    }
+    expect(rebuilt).toEqual([
+      { index: "app_list_entries_pkey", bytes_before: expect.any(Number), bytes_after: expect.any(Number) },
+    ]);
+    expect(rebuilt[0]?.bytes_after).toBeLessThan(0.7 * (rebuilt[0]?.bytes_before ?? 0));
   });
 
   test("pics_failing returns errors, most attempts first", async () => {

@@ -115,6 +115,7 @@ describe("createDatabaseRetry", () => {
         return "written";
       });
       await vi.advanceTimersByTimeAsync(30_000);
+      expect(retry.status()).toMatchObject({ reachable: true, fault: expect.stringMatching(remedy) });
       await retry.call(async () => "read");
       expect(retry.status()).toMatchObject({ reachable: true, fault: expect.stringMatching(remedy) });
       await vi.advanceTimersByTimeAsync(45_000);
