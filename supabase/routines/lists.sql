@@ -3,8 +3,9 @@
 -- The cost of every question is bounded, whatever the statistics say (docs/lists.md):
 --   1. A selective filter drives: its apps are gathered from its index, up to `gather` of them, filtered and sorted.
 --   2. Else every filter is common: the index of the sort order is walked, up to `walk` rows, with the filters as probes.
---   3. Else the inverted index of labels (apps.labels) finds the apps that have all of the tags, genres, categories and verdicts.
---   4. Without such a filter the least common one drives after all, unless its apps are more than `most`: then the walk goes on.
+--   3. Else the relation with the fewest apps drives after all, if these are at most `most`.
+--   4. Else the indexes of apps find those that fulfil all conditions that they answer; one inverted index has all labels (apps.labels).
+--   5. Without such a condition the walk goes on.
 -- Probes on other tables are scalar subqueries, which the planner cannot turn into joins: each is one index lookup a row.
 
 --------------------------------------------------------------------------------------------------------------- apps
@@ -78,8 +79,8 @@ $$;
 --   unknown  the filter whose value does not exist, or null
 --   probes   a condition on one row `a` of apps for each filter
 --   sources  for each probe: a query of the appids that fulfil it, from an index; null where most apps would
---   labelled those of the probes that the index of labels answers
-create or replace function public.catalog_conditions(request jsonb, out unknown jsonb, out probes text[], out sources text[], out labelled text[])
+--   indexed  those of the probes that an index of apps answers
+create or replace function public.catalog_conditions(request jsonb, out unknown jsonb, out probes text[], out sources text[], out indexed text[])
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
@@ -94,7 +95,7 @@ declare
 begin
   probes := '{}';
   sources := '{}';
-  labelled := '{}';
+  indexed := '{}';
   for condition in select * from jsonb_array_elements(request -> 'relations') loop
     ids := public.catalog_ids(condition ->> 0, condition ->> 1);
     if ids = '{}' then
@@ -110,7 +111,7 @@ begin
     where r.name = condition ->> 0;
     labels := public.catalog_labels_of(condition ->> 0, ids);
     if cardinality(labels) = cardinality(ids) then
-      labelled := labelled || format('a.labels && %L', labels);
+      indexed := indexed || format('a.labels && %L', labels);
       probes := probes || format('a.labels && %L', labels);
     else
       probes := probes || format('(select true from public.%I r where r.appid = a.appid and r.%I = any (%L) limit 1)',
@@ -134,13 +135,14 @@ begin
     labels := public.catalog_labels_of(verdict.filter, array(
       select array_position(array['unknown', 'unsupported', 'playable', 'verified'], jsonb_array_elements_text(request -> verdict.filter))
     ));
-    labelled := labelled || format('a.labels && %L', labels);
+    indexed := indexed || format('a.labels && %L', labels);
     probes := probes || format('a.labels && %L', labels);
     sources := sources || format('select appid from public.apps a where a.labels && %L', labels);
   end loop;
   if request ? 'vr' then
     wanted := array(select jsonb_array_elements_text(request -> 'vr'));
     probes := probes || format('a.vr_support = any (%L)', wanted);
+    indexed := indexed || format('a.vr_support = any (%L)', wanted);
     sources := sources || format('select appid from public.apps where vr_support = any (%L)', wanted);
   end if;
   if request ? 'ai' then
@@ -155,10 +157,14 @@ begin
     ) || ')');
     sources := sources || case when not 'none' = any (wanted) then
       'select appid from public.apps where ai_content ' || case when wanted = '{live}' then '@> array[''live'']' else 'is not null' end end;
+    if not 'none' = any (wanted) then
+      indexed := indexed || ('a.ai_content ' || case when wanted = '{live}' then '@> array[''live'']' else 'is not null' end);
+    end if;
   end if;
   if request ? 'types' then
     wanted := array(select jsonb_array_elements_text(request -> 'types'));
     probes := probes || format('a.type = any (%L)', wanted);
+    indexed := indexed || format('a.type = any (%L)', wanted);
     sources := sources || format('select appid from public.apps where type = any (%L)', wanted);
   end if;
   if request ? 'platforms' then
@@ -168,10 +174,12 @@ begin
       where string_to_array(used, ',') @> array(select jsonb_array_elements_text(request -> 'platforms'))
     );
     probes := probes || format('a.platforms = any (%L)', wanted);
+    indexed := indexed || format('a.platforms = any (%L)', wanted);
     sources := sources || format('select appid from public.apps where platforms = any (%L)', wanted);
   end if;
   if request ? 'parent' then
     probes := format('a.parent_appid = %L::integer', request ->> 'parent') || probes;
+    indexed := indexed || format('a.parent_appid = %L::integer', request ->> 'parent');
     sources := format('select appid from public.apps where parent_appid = %L::integer', request ->> 'parent') || sources;
   end if;
   if request ? 'free' then
@@ -181,11 +189,15 @@ begin
   if request ? 'active' then
     probes := probes || case when (request ->> 'active')::boolean then 'a.is_active' else 'not a.is_active' end;
     sources := sources || case when not (request ->> 'active')::boolean then 'select appid from public.apps where not is_active' end;
+    if not (request ->> 'active')::boolean then
+      indexed := indexed || 'not a.is_active'::text;
+    end if;
   end if;
   if request ? 'released_since' or request ? 'released_before' then
     condition := jsonb_build_object(
       'since', coalesce(request ->> 'released_since', '-infinity'), 'before', coalesce(request ->> 'released_before', 'infinity'));
     probes := probes || format('a.steam_release_date >= %L and a.steam_release_date < %L', condition ->> 'since', condition ->> 'before');
+    indexed := indexed || format('a.steam_release_date >= %L and a.steam_release_date < %L', condition ->> 'since', condition ->> 'before');
     sources := sources || format('select appid from public.apps where steam_release_date >= %L and steam_release_date < %L',
                                  condition ->> 'since', condition ->> 'before');
   end if;
@@ -357,10 +369,10 @@ begin
 end
 $$;
 
--- Those of some apps that fulfil a condition, the first `needed` of them in order. The apps are candidates, or all that the index of labels
--- finds for the conditions `labelled` where candidates are null.
+-- Those of some apps that fulfil a condition, the first `needed` of them in order. The apps are candidates, or where these are null all that
+-- the indexes of apps find for the conditions `indexed`.
 create or replace function public.catalog_pick(
-  candidates integer[], labelled text, condition text, shown text, order_by text, needed integer, out appids integer[], out keys text[]
+  candidates integer[], indexed text, condition text, shown text, order_by text, needed integer, out appids integer[], out keys text[]
 )
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -368,11 +380,11 @@ as $$
 begin
   -- `offset 0` keeps the other conditions out of what finds the apps.
   execute format(
-    'select coalesce(array_agg(appid), ''{}''), coalesce(array_agg((%2$s)::text), ''{}'') from (
-       select a.* from %5$s where %1$s order by %3$s limit %4$s
-     ) a',
+    'select coalesce(array_agg(appid), ''{}''), coalesce(array_agg(shown::text), ''{}'') from (
+       select a.appid, %2$s as shown from %5$s where %1$s order by %3$s limit %4$s
+     ) page',
     condition, shown, order_by, needed,
-    case when candidates is null then format('(select a.* from public.apps a where %s offset 0) a', labelled)
+    case when candidates is null then format('(select a.* from public.apps a where %s offset 0) a', indexed)
       else '(select distinct appid from unnest($1) as appid) o
             cross join lateral (select a.* from public.apps a where a.appid = o.appid offset 0) a' end
   ) into appids, keys using candidates;
@@ -463,9 +475,9 @@ $$;
 -- one or two letters at the start of a word. Where the trigram extension is missing, so must the longer ones (apps_by_word).
 --   phrase     of all words, as `search_text` would begin
 --   condition  on one row `a` of apps
---   source     query of the appids that fulfil it
+--   indexed    the same as an index answers it
 --   near       query of the appids of names with words that resemble them, the nearest first; null without the extension or a long word
-create or replace function public.catalog_search(words jsonb, out phrase text, out condition text, out source text, out near text)
+create or replace function public.catalog_search(words jsonb, out phrase text, out condition text, out indexed text, out near text)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
@@ -491,9 +503,9 @@ begin
     select string_agg(format('a.search_text like %L', case when length(token) > 2 and not by_word and token !~ ' ' then '%' else '% ' end || token || '%'), ' and ')
     from unnest(tokens) as token
   ), 'false');
-  source := 'select a.appid from public.apps a where ' || condition;
+  indexed := condition;
   if by_word and tokens <> '{}' then
-    source := source || format(
+    indexed := indexed || format(
       ' and array_to_tsvector(string_to_array(ltrim(a.search_text), '' '')) @@ %L::tsquery',
       (select string_agg(quote_literal(word) || ':*', ' & ') from unnest(tokens) as token cross join lateral string_to_table(token, ' ') as word));
   end if;
@@ -551,7 +563,8 @@ declare
   last_rank integer;
   unordered text[];
   driving integer[];
-  by_label boolean := false;
+  words_source text;
+  by_index boolean := false;
   page record;
   chosen integer[] := '{}';
   keys text[] := '{}';
@@ -565,7 +578,8 @@ begin
   if request ? 'words' then
     search := public.catalog_search(request -> 'words');
     -- Half as many: a match of trigrams is looked up in the table.
-    driving := public.catalog_gather(search.source, gather / 2 + 1);
+    words_source := 'select a.appid from public.apps a where ' || search.indexed;
+    driving := public.catalog_gather(words_source, gather / 2 + 1);
     if cardinality(driving) = 0 and search.near is not null then
       -- Close misses, at most 200, in the order of `near`.
       driving := public.catalog_gather(search.near, 200);
@@ -573,7 +587,8 @@ begin
     elsif cardinality(driving) > gather / 2 then
       driving := null;
       filters.probes := filters.probes || search.condition;
-      filters.sources := filters.sources || search.source;
+      filters.sources := filters.sources || words_source;
+      filters.indexed := filters.indexed || search.indexed;
     end if;
   end if;
   if driving is null then
@@ -597,22 +612,29 @@ begin
       unordered := case when sorting.branches = '{true}' then filters.probes
         else array_remove(filters.probes, format('a.type = any (%L)', array(select jsonb_array_elements_text(request -> 'types')))) end;
       page := public.catalog_merge(sorting, public.catalog_all(unordered), walk, max_apps + 1);
-      if page.is_short and cardinality(page.appids) > max_apps / 8 then
-        -- Three times the rows that the rest should take by what these had: still fewer than a common filter has.
+      if page.is_short and cardinality(page.appids) > max_apps / 4 then
+        -- Twice the rows that the whole page should take by what these had.
         page := public.catalog_merge(
-          sorting, public.catalog_all(unordered), 3 * walk * (max_apps + 1) / cardinality(page.appids), max_apps + 1);
+          sorting, public.catalog_all(unordered), 2 * walk * (max_apps + 1) / cardinality(page.appids), max_apps + 1);
       end if;
-      by_label := page.is_short and filters.labelled <> '{}';
-      if page.is_short and not by_label then
-        select * into driving, filters.probes from public.catalog_driver(filters.probes, filters.sources, most, false);
-        if driving is null then
+      if page.is_short then
+        select * into driving, filters.probes from public.catalog_driver(
+          filters.probes,
+          array(
+            select case when probe <> all (filters.indexed) and source is distinct from words_source then source end
+            from unnest(filters.probes, filters.sources) with ordinality as f(probe, source, place) order by place
+          ),
+          most, false
+        );
+        by_index := driving is null and filters.indexed <> '{}';
+        if driving is null and not by_index then
           page := public.catalog_merge(sorting, public.catalog_all(unordered), null, max_apps + 1);
         end if;
       end if;
     end if;
-    if driving is not null or by_label then
+    if driving is not null or by_index then
       page := public.catalog_pick(
-        driving, public.catalog_all(filters.labelled),
+        driving, public.catalog_all(filters.indexed),
         format('((%s)) and %s', coalesce(nullif(array_to_string(sorting.windows, ') or ('), ''), 'false'), public.catalog_all(filters.probes)),
         sorting.shown, format('%1$s%2$s nulls last, a.appid%2$s', sorting.key, sorting.direction), max_apps + 1
       );

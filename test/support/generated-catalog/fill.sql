@@ -42,57 +42,6 @@ create temporary table games as select row_number() over (order by pg_temp.u(n, 
 create unique index on games (place);
 analyze games;
 
-insert into public.apps (
-  appid, name, type, is_active, is_listed, is_free, release_state, steam_release_date, original_release_date, store_asset_mtime, platforms, controller_support,
-  pics_review_score, pics_review_percentage, parent_appid, homepage_url, last_content_update, current_build_id, languages, has_workshop,
-  primary_genre_id, name_localized, ai_content, vr_support, assets, created_at, updated_at
-)
-select
-  d.appid,
-  case
-    when d.type is null then null
-    when parent.n is not null then own.name || case d.type when 'dlc' then ' - ' || other.name when 'music' then ' Soundtrack' when 'beta' then ' Playtest' else ' Demo' end
-    when d.n <= names then own.name
-    -- The first half of one name and the last of another.
-    else left(own.name, 4 + length(substring(substr(own.name, 5) from '^\S*'))) || ' ' || substring(other.name from '\S+$')
-  end,
-  d.type,
-  pg_temp.u(d.n, 3) > 0.06, case when d.type = 'game' then pg_temp.u(d.n, 3) > 0.06 end,
-  d.type in ('demo', 'beta') or pg_temp.u(d.n, 4) < 0.12,
-  case when pg_temp.u(d.n, 5) < d.dated then 'released' else 'prerelease' end,
-  released.at, case when pg_temp.u(d.n, 6) < 0.1 then released.at - interval '90 days' end, released.at,
-  case when d.type not in ('config', 'hardware') and d.type is not null then
-    case when pg_temp.u(d.n, 7) < 0.09 then 'windows,macos,linux' when pg_temp.u(d.n, 7) < 0.18 then 'windows,macos' when pg_temp.u(d.n, 7) < 0.23 then 'windows,linux' else 'windows' end end,
-  case when pg_temp.u(d.n, 8) < 0.22 then 'full' when pg_temp.u(d.n, 8) < 0.33 then 'partial' end,
-  case when reviewed.share is not null then greatest(1, least(9, reviewed.share / 10)) end, reviewed.share,
-  parent.appid,
-  case when pg_temp.u(d.n, 9) < 0.5 then 'https://example.com/' || d.appid end,
-  now() - pg_temp.u(d.n, 10) * interval '2000 days', (1000000 + d.n)::text,
-  '{"english": {"supported": true, "full_audio": true, "subtitles": true}, "schinese": {"supported": true, "full_audio": false, "subtitles": true}}',
-  false, case when d.type = 'game' then 23 end,
-  case when pg_temp.u(d.n, 11) < 0.05 then jsonb_build_object(
-    'schinese', (select string_agg(chr(19968 + (3000 * pow(pg_temp.u(d.n, 100 + i), 3))::integer), '') from generate_series(1, 2 + d.n % 5) as i),
-    'japanese', (select string_agg(chr(12449 + (80 * pg_temp.u(d.n, 200 + i))::integer), '') from generate_series(1, 3 + d.n % 6) as i)
-  ) end,
-  case when d.n > apps * 0.8 and pg_temp.u(d.n, 12) < 0.2 then array['pre_generated'] || case when pg_temp.u(d.n, 12) < 0.02 then array['live'] else '{}' end end,
-  case when pg_temp.u(d.n, 13) < 0.02 then 'supported' when pg_temp.u(d.n, 13) < 0.04 then 'only' end,
-  jsonb_build_object('header', jsonb_build_object('english', 'header.jpg'), 'capsule', jsonb_build_object('english', md5(d.n::text) || '/capsule.jpg')),
-  now() - interval '100 days', now() - pow(pg_temp.u(d.n, 14), 1.5) * interval '700 days'
-from settings cross join drawn d
-join names own on own.n = 1 + d.n % names
-join names other on other.n = 1 + floor(names * pg_temp.u(d.n, 15))::integer
-left join games parent on d.type in ('dlc', 'demo', 'beta', 'music')
-  and parent.place = 1 + floor((select count(*) from games) * pow(pg_temp.u(d.n, 16), 3))::integer
-cross join lateral (
-  -- More apps each year, within 90 days of the order of their ids.
-  select case when pg_temp.u(d.n, 5) < d.dated then
-    '2004-01-01 17:00Z'::timestamptz + sqrt(d.n::double precision / apps) * interval '8100 days' + floor(pg_temp.u(d.n, 17) * 90) * interval '1 day' end as at
-) released
-cross join lateral (
-  select case when pg_temp.u(d.n, 18) < d.reviewed then 100 - floor(100 * pow(pg_temp.u(d.n, 19), 1.8))::integer end as share
-) reviewed
-order by d.n;
-
 insert into public.steam_tags (tag_id, name) select i, 'Tag ' || i from generate_series(1, 430) as i;
 -- 430 tags: the most used has 60 % of the games, the last a few dozen of 100,000.
 create temporary table chances as
@@ -146,9 +95,72 @@ insert into public.app_changes (appid, change_number, field, new, detected_at)
 select 10 * (1 + floor(apps * pg_temp.u(i, 36))::integer), i, 'last_content_update', '1', now() - (apps / 3.0 - i) / apps * interval '90 days'
 from settings cross join generate_series(1, apps / 3) as i order by i;
 
-select public.pics_relabel(array(select appid from public.apps));
--- Without the rows as they were before.
-cluster public.apps using apps_pkey;
+create temporary table labelled as
+select appid, array_agg(id + kind * 268435456 order by id + kind * 268435456) as labels
+from (
+  select appid, 0, tag_id from public.app_steam_tags
+  union all select appid, 1, genre_id from public.app_genres
+  union all select appid, 2, category_id from public.app_categories
+  union all
+  select d.appid, verdict.kind, array_position(array['unknown', 'unsupported', 'playable', 'verified'], verdict.value)
+  from public.app_steam_deck d
+  cross join lateral (values (3, d.category), (4, d.machine_category), (5, d.frame_category)) as verdict(kind, value)
+  where verdict.value is not null
+) as found(appid, kind, id)
+group by appid;
+analyze labelled;
+
+insert into public.apps (
+  appid, name, type, is_active, is_listed, is_free, release_state, steam_release_date, original_release_date, store_asset_mtime, platforms, controller_support,
+  pics_review_score, pics_review_percentage, parent_appid, homepage_url, last_content_update, current_build_id, languages, has_workshop,
+  primary_genre_id, name_localized, ai_content, vr_support, assets, created_at, updated_at, labels
+)
+select
+  d.appid,
+  case
+    when d.type is null then null
+    when parent.n is not null then own.name || case d.type when 'dlc' then ' - ' || other.name when 'music' then ' Soundtrack' when 'beta' then ' Playtest' else ' Demo' end
+    when d.n <= names then own.name
+    -- The first half of one name and the last of another.
+    else left(own.name, 4 + length(substring(substr(own.name, 5) from '^\S*'))) || ' ' || substring(other.name from '\S+$')
+  end,
+  d.type,
+  pg_temp.u(d.n, 3) > 0.06, case when d.type = 'game' then pg_temp.u(d.n, 3) > 0.06 end,
+  d.type in ('demo', 'beta') or pg_temp.u(d.n, 4) < 0.12,
+  case when pg_temp.u(d.n, 5) < d.dated then 'released' else 'prerelease' end,
+  released.at, case when pg_temp.u(d.n, 6) < 0.1 then released.at - interval '90 days' end, released.at,
+  case when d.type not in ('config', 'hardware') and d.type is not null then
+    case when pg_temp.u(d.n, 7) < 0.09 then 'windows,macos,linux' when pg_temp.u(d.n, 7) < 0.18 then 'windows,macos' when pg_temp.u(d.n, 7) < 0.23 then 'windows,linux' else 'windows' end end,
+  case when pg_temp.u(d.n, 8) < 0.22 then 'full' when pg_temp.u(d.n, 8) < 0.33 then 'partial' end,
+  case when reviewed.share is not null then greatest(1, least(9, reviewed.share / 10)) end, reviewed.share,
+  parent.appid,
+  case when pg_temp.u(d.n, 9) < 0.5 then 'https://example.com/' || d.appid end,
+  now() - pg_temp.u(d.n, 10) * interval '2000 days', (1000000 + d.n)::text,
+  '{"english": {"supported": true, "full_audio": true, "subtitles": true}, "schinese": {"supported": true, "full_audio": false, "subtitles": true}}',
+  false, case when d.type = 'game' then 23 end,
+  case when pg_temp.u(d.n, 11) < 0.05 then jsonb_build_object(
+    'schinese', (select string_agg(chr(19968 + (3000 * pow(pg_temp.u(d.n, 100 + i), 3))::integer), '') from generate_series(1, 2 + d.n % 5) as i),
+    'japanese', (select string_agg(chr(12449 + (80 * pg_temp.u(d.n, 200 + i))::integer), '') from generate_series(1, 3 + d.n % 6) as i)
+  ) end,
+  case when d.n > apps * 0.8 and pg_temp.u(d.n, 12) < 0.2 then array['pre_generated'] || case when pg_temp.u(d.n, 12) < 0.02 then array['live'] else '{}' end end,
+  case when pg_temp.u(d.n, 13) < 0.02 then 'supported' when pg_temp.u(d.n, 13) < 0.04 then 'only' end,
+  jsonb_build_object('header', jsonb_build_object('english', 'header.jpg'), 'capsule', jsonb_build_object('english', md5(d.n::text) || '/capsule.jpg')),
+  now() - interval '100 days', now() - pow(pg_temp.u(d.n, 14), 1.5) * interval '700 days', coalesce(labelled.labels, '{}')
+from settings cross join drawn d
+join names own on own.n = 1 + d.n % names
+join names other on other.n = 1 + floor(names * pg_temp.u(d.n, 15))::integer
+left join games parent on d.type in ('dlc', 'demo', 'beta', 'music')
+  and parent.place = 1 + floor((select count(*) from games) * pow(pg_temp.u(d.n, 16), 3))::integer
+cross join lateral (
+  -- More apps each year, within 90 days of the order of their ids.
+  select case when pg_temp.u(d.n, 5) < d.dated then
+    '2004-01-01 17:00Z'::timestamptz + sqrt(d.n::double precision / apps) * interval '8100 days' + floor(pg_temp.u(d.n, 17) * 90) * interval '1 day' end as at
+) released
+cross join lateral (
+  select case when pg_temp.u(d.n, 18) < d.reviewed then 100 - floor(100 * pow(pg_temp.u(d.n, 19), 1.8))::integer end as share
+) reviewed
+left join labelled on labelled.appid = d.appid
+order by d.n;
 
 do $$
 declare
@@ -159,4 +171,4 @@ begin
   end loop;
 end
 $$;
-drop table drawn, games, kinds, chances, tag_of, settings, later;
+drop table labelled, drawn, games, kinds, chances, tag_of, settings, later;
