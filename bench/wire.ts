@@ -192,7 +192,7 @@ async function factsIn(cluster: ClusterAddress, name: string): Promise<Map<numbe
     const digests = new Map(texts.map((row) => [row.appid, digestOfText(row)]));
     const { rows } = await client.query<{ appid: number; digest: string }>(`
       select a.appid, md5(jsonb_build_array(
-        to_jsonb(a) - 'created_at' - 'updated_at',
+        to_jsonb(a) - 'created_at' - 'updated_at' - 'labels',
         ${plainRelations.map(related)},
         ${names("developers", "developer_id")}, ${names("publishers", "publisher_id")}, ${names("franchises", "franchise_id")},
         (select to_jsonb(d) - 'updated_at' from app_steam_deck d where d.appid = a.appid),

@@ -1,4 +1,5 @@
 import { extractApp } from "../../../src/catalog/extract.ts";
+import { labelsOf } from "../../../src/catalog/labels.ts";
 import type { StoredRecord } from "../../../src/db/catalog-store.ts";
 import { generateCatalog } from "./generate.ts";
 
@@ -9,6 +10,14 @@ export function generateRecords(count: number): StoredRecord[] {
     const isDenied = app.access === "denied";
     const text = catalog.body(app, isDenied ? "public" : "whole").bytes.toString("utf8");
     const { record, isPartial, lacks } = extractApp(app.appid, text, isDenied);
-    return { ...record, change_number: app.changeNumber, partial: isPartial, missing_token: isDenied, lacks };
+    const labels = labelsOf(record);
+    return {
+      ...record,
+      ...(labels && { labels }),
+      change_number: app.changeNumber,
+      partial: isPartial,
+      missing_token: isDenied,
+      lacks,
+    };
   });
 }
