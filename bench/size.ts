@@ -1,7 +1,10 @@
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
+import { createCatalogStore } from "../src/db/catalog-store.ts";
 import { openPostgres } from "../src/db/postgres.ts";
+import { createDatabaseRetry } from "../src/db/retry.ts";
+import { compactIndexes } from "../src/sync/compaction.ts";
 import type { Keep } from "../src/sync/extract-batch.ts";
 import { asSuperuser, type ClusterAddress, startCluster } from "../test/support/cluster.ts";
 import { type CommonSection, commonToText } from "../test/support/independent-reading/common-to-text.ts";
@@ -83,7 +86,10 @@ async function tablesAfter(cluster: ClusterAddress, payloads: readonly Payload[]
   const steam = await startSimulatedSteam({ catalog: fromPayloads([...payloads]), keepRequests: false });
   const distrust = steam.trustHere();
   const db = await openPostgres({ url: database.url, logger: silent, maxConnections: 8 });
-  const { stored } = await startBulk(db, steam, { keep }).done;
+  const { stored } = await startBulk(db, steam, { appids: payloads.map(({ appid }) => appid), keep }).done;
+  // As at the end of a first pass over everything, which would have to sweep millions of ids here.
+  const store = createCatalogStore(db, createDatabaseRetry("postgres", { logger: silent }));
+  await compactIndexes({ store, logger: silent, signal: new AbortController().signal });
   await db.close();
   distrust();
   await steam.close();
