@@ -52,8 +52,8 @@ function paths(byLanguage: Value): Record<string, string> | null {
 }
 
 /**
- * A path below the app's folder: clients build addresses of it. Null for a segment `..`, `.` or an empty one, a scheme, an absolute path, a backslash or a
- * control character.
+ * A path below the app's folder: clients build addresses of it. Null for a segment `..`, `.` or an empty one, a scheme, an absolute path, a
+ * backslash or a control character.
  */
 function relativePath(value: Value): string | null {
   const path = text(value);
