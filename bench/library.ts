@@ -46,7 +46,7 @@ export async function benchLibrary(games = 2_000, sample = 60): Promise<LibraryB
     });
     const startedAt = performance.now();
     let matched = 0;
-    for (const batch of batches) matched += (await igdb.bySteamAppids(batch)).size;
+    for (const batch of batches) matched += (await igdb.bySteamAppids(batch)).games.size;
     return { matched, requests: simulated.queries.length, seconds: (performance.now() - startedAt) / 1_000 };
   }
 

@@ -3,6 +3,7 @@ import type { Database } from "../db/database.ts";
 import { openPostgres } from "../db/postgres.ts";
 import { createDatabaseRetry } from "../db/retry.ts";
 import { openSupabase } from "../db/supabase.ts";
+import { createThrottles } from "../db/throttles.ts";
 import { SettingRejectedError } from "../library/errors.ts";
 import type { ObjectStore } from "../library/object-store.ts";
 import { createS3Store } from "../library/s3-store.ts";
@@ -19,6 +20,7 @@ export interface Runtime {
   config: Config;
   objects: ObjectStore;
   web: WebClient;
+  logger: Logger;
   /** The store of one invocation: calls are retried while the database is unreachable, until `signal` aborts. */
   store(signal?: AbortSignal): LibraryStore;
   /** The secret that it was opened with. */
@@ -90,8 +92,17 @@ async function openRuntime(secret: Secret): Promise<Runtime> {
   // Block size 1: the rest of a larger block would be lost with the execution environment, and many import a single
   // library.
   const reserve: ReserveQuota = (request) => store().reserve({ ...request, block: 1 });
-  const web = createWebClient({ ...config.web, reserve, logger });
-  return { config, objects: createS3Store(config.library.s3Bucket), web, store, secret, close: () => db.close() };
+  const throttles = createThrottles(db, createDatabaseRetry(db.driver, { logger }));
+  const web = createWebClient({ ...config.web, reserve, throttles, logger });
+  return {
+    config,
+    objects: createS3Store(config.library.s3Bucket),
+    web,
+    logger,
+    store,
+    secret,
+    close: () => db.close(),
+  };
 }
 
 async function openShared({ database }: Config, logger: Logger): Promise<Database> {

@@ -19,12 +19,12 @@ const rawCells = z.object({
   ...position,
   appid: number(),
   name: z.string(),
-  playtime_forever: number(),
-  playtime_windows: number(),
-  playtime_mac: number(),
-  playtime_linux: number(),
-  playtime_deck: number(),
-  playtime_2weeks: number(),
+  playtime_forever: numberOrNull(),
+  playtime_windows: numberOrNull(),
+  playtime_mac: numberOrNull(),
+  playtime_linux: numberOrNull(),
+  playtime_deck: numberOrNull(),
+  playtime_2weeks: numberOrNull(),
   last_played_at: textOrNull(),
   img_icon_url: textOrNull(),
 });
@@ -42,7 +42,10 @@ const enrichedCells = rawCells.extend({
   igdb_game_type: numberOrNull(),
   igdb_genres: json(),
   igdb_platforms: json(),
+  reason: textOrNull().default(null),
 });
+/** Columns that files of older versions lack. They are the last ones. */
+const laterColumns = new Set(["reason"]);
 
 export function writeRawCsv(games: readonly LibraryGame[]): string {
   return write(Object.keys(rawCells.shape), games);
@@ -91,11 +94,8 @@ function read<Cells extends z.ZodType<{ row_number: number; row_count: number }>
   cells: Cells & { shape: object },
   toRow: (cells: z.output<Cells>) => Row,
 ): Row[] {
-  const columns = Object.keys(cells.shape);
   const [header, ...lines] = records(text);
-  if (header?.record.join() !== columns.join()) {
-    throw new ImportRejectedError(`Line 1: unexpected columns; expected ${columns.join(",")}.`);
-  }
+  const columns = columnsOf(header?.record ?? [], Object.keys(cells.shape));
   if (text === write(columns, [])) return [];
   if (lines.length === 0) throw new ImportRejectedError("Line 1: the file is truncated after its header.");
   const rows = lines.map(({ record, line }, index) => {
@@ -114,6 +114,15 @@ function read<Cells extends z.ZodType<{ row_number: number; row_count: number }>
   if (!text.endsWith(lineEnd))
     throw new ImportRejectedError(`Line ${lines.at(-1)?.line}: the file is truncated within this line.`);
   return rows;
+}
+
+/** The columns of a file: today's, or those of an older version. */
+function columnsOf(header: readonly string[], today: string[]): string[] {
+  const columns = [today, today.filter((name) => !laterColumns.has(name))].find(
+    (each) => each.join() === header.join(),
+  );
+  if (!columns) throw new ImportRejectedError(`Line 1: unexpected columns; expected ${today.join(",")}.`);
+  return columns;
 }
 
 function records(text: string): { record: string[]; line: number }[] {
@@ -146,7 +155,10 @@ function number() {
 }
 
 function numberOrNull() {
-  return z.union([z.literal("").transform(() => null), number()]);
+  return z
+    .string()
+    .regex(/^\d*$/, "expected a whole number")
+    .transform((cell) => (cell === "" ? null : Number(cell)));
 }
 
 function textOrNull() {

@@ -3,13 +3,16 @@ import { readEnrichedCsv } from "./csv.ts";
 import { ImportRejectedError } from "./errors.ts";
 import type { DatabaseImportEvent, DatabaseImportResponse, ImportStats } from "./events.ts";
 import { checkEnrichedKey } from "./keys.ts";
+import { isUnanswered } from "./match.ts";
 import type { ObjectStore } from "./object-store.ts";
 import type { EnrichedGame } from "./rows.ts";
 import type { ImportedRow, LibraryStore } from "./store.ts";
+import { prepareTables, type TableOwner } from "./tables.ts";
 
 export interface DatabaseImportDeps {
   objects: ObjectStore;
-  store: Pick<LibraryStore, "apply">;
+  store: Pick<LibraryStore, "apply" | "tables" | "createTables">;
+  tables: TableOwner;
   signal: AbortSignal;
   /** Called after each batch with the number of games written and their total. */
   onProgress?: (done: number, total: number) => void;
@@ -24,7 +27,7 @@ const foreignKeyViolation = "23503";
  * Third stage: upserts the games of an enriched file into a user's library, in batches. Each batch is idempotent, so
  * that a retry passes over the batches that are already written.
  *
- * @throws {ImportRejectedError} when the file cannot be read or the user does not exist.
+ * @throws {ImportRejectedError} when the file cannot be read, the user does not exist, or the tables cannot be written.
  * @throws {DatabaseError} on any other failure; a retry may help.
  */
 export async function databaseImport(
@@ -34,6 +37,7 @@ export async function databaseImport(
   const { user_id, s3_enriched_location } = event;
   checkEnrichedKey(user_id, deps.objects.keyOf(s3_enriched_location));
   const games = readEnrichedCsv(await deps.objects.get(s3_enriched_location));
+  await prepareTables(deps.store, deps.tables);
   const stats: ImportStats = {
     imported_games_created: 0,
     imported_games_updated: 0,
@@ -65,6 +69,7 @@ function rowOf(game: EnrichedGame): ImportedRow {
     last_played_at: game.last_played_at,
     img_icon_url: game.img_icon_url,
     status: game.match_status,
+    ...(isUnanswered(game) && { is_unanswered: true }),
     igdb: game.igdb,
   };
 }

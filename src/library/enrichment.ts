@@ -1,18 +1,24 @@
-import { WebError } from "../process/errors.ts";
+import type { Logger } from "../process/logger.ts";
 import { classify } from "./classify.ts";
 import { readRawCsv, writeEnrichedCsv } from "./csv.ts";
 import type { EnrichmentStats, IgdbEnrichmentEvent, IgdbEnrichmentResponse } from "./events.ts";
 import type { Igdb } from "./igdb.ts";
 import { enrichedKey } from "./keys.ts";
-import { normalizeName, stripTrademarks } from "./names.ts";
+import { isUnanswered, type Match, matchGames, unmatchedReasons } from "./match.ts";
 import type { ObjectStore } from "./object-store.ts";
-import type { EnrichedGame, IgdbGame, LibraryGame } from "./rows.ts";
+import type { EnrichedGame, LibraryGame } from "./rows.ts";
 import type { KnownApp, LibraryStore } from "./store.ts";
 
 export interface EnrichmentDeps {
   objects: ObjectStore;
   igdb: Igdb;
   store: Pick<LibraryStore, "knownApps">;
+  /**
+   * Asks Steam for apps whose type the database does not know; those that Steam does not tell are left out. Optional:
+   * without it, and where it fails, IGDB's type and the name decide.
+   */
+  askSteam?: (appids: readonly number[]) => Promise<KnownApp[]>;
+  logger?: Pick<Logger, "warn">;
   signal: AbortSignal;
   /** Called after each step with the number of games processed and their total. */
   onProgress?: (done: number, total: number) => void;
@@ -41,105 +47,70 @@ export async function igdbEnrichment(
     enriched.push(...(await enrich(games.slice(start, start + gamesPerStep), deps)));
     deps.onProgress?.(enriched.length, games.length);
   }
+  const stats = statsOf(enriched);
+  warnOfRefused(stats, deps.logger);
   const location = await deps.objects.put(key, writeEnrichedCsv(enriched), "text/csv; charset=utf-8");
-  return { success: true, user_id, s3_enriched_location: location, stats: statsOf(enriched) };
+  return { success: true, user_id, s3_enriched_location: location, stats };
 }
 
-interface Match {
-  game: IgdbGame;
-  by: "external_id" | "name_and_year";
-}
-
-async function enrich(games: readonly LibraryGame[], { igdb, store }: EnrichmentDeps): Promise<EnrichedGame[]> {
-  const appids = games.map(({ appid }) => appid);
-  const known = new Map((await store.knownApps(appids)).map((app) => [app.appid, app]));
-  const matches = await matchGames(games, known, igdb);
+async function enrich(games: readonly LibraryGame[], deps: EnrichmentDeps): Promise<EnrichedGame[]> {
+  const known = await knownApps(
+    games.map(({ appid }) => appid),
+    deps,
+  );
+  const matches = await matchGames(games, known, deps.igdb);
   return games.map((game) => enrichedOf(game, known.get(game.appid), matches.get(game.appid)));
+}
+
+/** What the database knows of the apps, and Steam of the others. */
+async function knownApps(
+  appids: readonly number[],
+  { store, askSteam }: EnrichmentDeps,
+): Promise<Map<number, KnownApp>> {
+  const known = new Map((await store.knownApps(appids)).map((app) => [app.appid, app]));
+  const missing = appids.filter((appid) => !known.has(appid));
+  if (missing.length === 0 || !askSteam) return known;
+  for (const app of await askSteam(missing)) known.set(app.appid, app);
+  return known;
 }
 
 function enrichedOf(game: LibraryGame, app: KnownApp | undefined, match: Match | undefined): EnrichedGame {
   const name = game.name || (app?.name ?? "");
-  const igdbGameType = match?.game.game_type ?? null;
-  const classification = classify({ catalogType: app?.type ?? null, igdbGameType, name });
+  const igdbGameType = match?.game?.game_type ?? null;
+  const { classification, reason } = classify({ steamType: app?.type ?? null, igdbGameType, name });
   const entry = { ...game, name, classification };
-  if (classification !== "GAME") return { ...entry, match_status: "IGNORED", matched_by: null, igdb: null };
-  if (!match) return { ...entry, match_status: "UNMATCHED", matched_by: null, igdb: null };
-  return { ...entry, match_status: "MATCHED", matched_by: match.by, igdb: match.game };
+  if (classification !== "GAME") return { ...entry, match_status: "IGNORED", matched_by: null, igdb: null, reason };
+  if (match?.game) return { ...entry, match_status: "MATCHED", matched_by: match.by, igdb: match.game, reason: null };
+  const why = unmatchedReasons[match?.why ?? "unknown"];
+  return { ...entry, match_status: "UNMATCHED", matched_by: null, igdb: null, reason: why };
 }
 
-/**
- * Matches by appid first, and the remaining games by name and year of release. Skips apps that are not games in the
- * catalog.
- */
-async function matchGames(
-  games: readonly LibraryGame[],
-  known: ReadonlyMap<number, KnownApp>,
-  igdb: Igdb,
-): Promise<Map<number, Match>> {
-  const candidates = games.filter(({ appid, name }) => {
-    const app = known.get(appid);
-    return !app || classify({ catalogType: app.type, igdbGameType: null, name }) === "GAME";
-  });
-  const matches = new Map<number, Match>();
-  for (const [appid, game] of await igdb.bySteamAppids(candidates.map(({ appid }) => appid))) {
-    matches.set(appid, { game, by: "external_id" });
-  }
-  const unmatched = candidates.filter(({ appid }) => !matches.has(appid));
-  for (const [appid, game] of await matchByName(unmatched, known, igdb)) {
-    matches.set(appid, { game, by: "name_and_year" });
-  }
-  return matches;
-}
-
-/**
- * Matches by normalized name and year of release. Exactly one candidate counts as a match; several candidates or an
- * unknown year do not, because a wrong match is worse than none.
- */
-async function matchByName(
-  games: readonly LibraryGame[],
-  known: ReadonlyMap<number, KnownApp>,
-  igdb: Igdb,
-): Promise<Map<number, IgdbGame>> {
-  const dated = games.flatMap(({ appid, name }) => {
-    const { name: knownName, release_year: year } = known.get(appid) ?? {};
-    const anyName = name || knownName;
-    return anyName && year ? [{ appid, name: anyName, year }] : [];
-  });
-  if (dated.length === 0) return new Map();
-  const names = new Set(dated.flatMap(({ name }) => [name, stripTrademarks(name)]));
-  const candidates = new Map((await gamesByNames([...names], igdb)).map((game) => [game.id, game]));
-  const found = new Map<number, IgdbGame>();
-  for (const { appid, name, year } of dated) {
-    const wanted = normalizeName(name);
-    const same = [...candidates.values()].filter(
-      (game) =>
-        wanted !== "" &&
-        normalizeName(game.name) === wanted &&
-        game.release_date !== null &&
-        new Date(game.release_date).getUTCFullYear() === year,
-    );
-    const [only] = same;
-    if (only && same.length === 1) found.set(appid, only);
-  }
-  return found;
-}
-
-/** IGDB refuses a query for the characters of some names. That is no failure of the stage: the games stay unmatched. */
-async function gamesByNames(names: readonly string[], igdb: Igdb): Promise<IgdbGame[]> {
-  try {
-    return await igdb.byNames(names);
-  } catch (error) {
-    if (error instanceof WebError && error.fault === "refused") return [];
-    throw error;
-  }
-}
+/** Games that the stats name; a Lambda response holds 256 KB. */
+const maxNamed = 100;
 
 function statsOf(games: readonly EnrichedGame[]): EnrichmentStats {
   const count = (status: EnrichedGame["match_status"]) => games.filter((game) => game.match_status === status).length;
+  const failed = games.filter(isUnanswered);
   return {
     processed: games.length,
     matched: count("MATCHED"),
     unmatched: count("UNMATCHED"),
     filtered: count("IGNORED"),
+    ...(failed.length > 0 && {
+      failed: failed.length,
+      failed_games: failed.slice(0, maxNamed).map(({ appid, name }) => ({ appid, name })),
+    }),
   };
+}
+
+function warnOfRefused(
+  { failed = 0, failed_games: games = [] }: EnrichmentStats,
+  logger: EnrichmentDeps["logger"],
+): void {
+  if (failed === 0) return;
+  const names = games.map(({ appid, name }) => `${name || "App"} (${appid})`).join(", ");
+  logger?.warn(
+    { failed, games },
+    `IGDB refuses the query for ${failed} of the games; they stay unmatched, and the next import asks again: ${names}`,
+  );
 }

@@ -1,8 +1,10 @@
+import { ExpectedError } from "../process/errors.ts";
+
 /**
  * A permanent failure: a retry does not help, and the message is for the user. Every other error of a stage may be
  * retried.
  */
-export class ImportRejectedError extends Error {
+export class ImportRejectedError extends ExpectedError {
   override readonly name: string = "ImportRejectedError";
 }
 

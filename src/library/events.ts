@@ -1,22 +1,24 @@
 import { z } from "zod";
 import { DatabaseError } from "../process/errors.ts";
 import { ImportRejectedError } from "./errors.ts";
-import { steamId64Pattern, userIdPattern } from "./ids.ts";
+import { parseProfile, userIdPattern, userIdRule } from "./ids.ts";
 
 /**
  * Events and responses of the three stages, in the shape of AWS Lambda payloads: snake_case, validated. The response of
  * one stage becomes part of the next stage's event (see state-machine.asl.json and pipeline.ts).
  */
 
-const idRule = "must be letters, digits and . _ @ | : + -, beginning with a letter or digit, without ..";
-const userId = z.string().regex(userIdPattern, idRule);
-const executionId = z.string().regex(userIdPattern, idRule).optional();
+const userId = z.string().regex(userIdPattern, userIdRule);
+const executionId = z.string().regex(userIdPattern, userIdRule).optional();
 const location = z.string().regex(/^(s3:\/\/[^/]+\/.+|file:\/.+)$/, "must be s3://bucket/key or file:///path");
 
 export const steamImportEvent = z.object({
   user_id: userId,
-  /** Text, because it exceeds the safe integers of a JSON number. */
-  steam_id64: z.string().regex(steamId64Pattern, "must be a SteamID64: 17 digits that begin with 7656119, as text"),
+  /** Any form of {@link parseProfile}. Text, because a SteamID64 exceeds the safe integers of a JSON number. */
+  steam_id64: z.string("must be text, in quotes").superRefine((given, context) => {
+    const profile = parseProfile(given);
+    if ("fault" in profile) context.addIssue({ code: "custom", message: profile.fault });
+  }),
   execution_id: executionId,
 });
 export type SteamImportEvent = z.infer<typeof steamImportEvent>;
@@ -40,8 +42,15 @@ export interface Failure {
 export interface SteamImportResponse {
   success: true;
   user_id: string;
+  /** The SteamID64 of the profile, also when the event had a custom name. */
+  steam_id64: string;
   s3_location: string;
+  /** Games in the file. */
   game_count: number;
+  /** Entries of Steam's answer that cannot be read or stored, and are not in the file. */
+  skipped_count: number;
+  /** The first of them, each as what it is and what is wrong with it. */
+  skipped: string[];
 }
 
 export interface EnrichmentStats {
@@ -50,6 +59,10 @@ export interface EnrichmentStats {
   unmatched: number;
   /** DLC, demos, soundtracks and the like. */
   filtered: number;
+  /** Of the unmatched games, those that IGDB refuses to be asked for; the next import asks again. Absent when none is. */
+  failed?: number;
+  /** Those games, at most 100 of them. */
+  failed_games?: { appid: number; name: string }[];
 }
 
 export interface IgdbEnrichmentResponse {

@@ -1,7 +1,10 @@
+import { readEnrichedCsv } from "./csv.ts";
 import { type DatabaseImportDeps, databaseImport } from "./database-import.ts";
 import { type EnrichmentDeps, igdbEnrichment } from "./enrichment.ts";
 import type { LibraryProgress, LibrarySummary } from "./progress.ts";
+import { namedGames, type ReportedGame } from "./report.ts";
 import { type SteamImportDeps, steamImport } from "./steam-import.ts";
+import { prepareTables } from "./tables.ts";
 
 export interface LibraryImport {
   run(): Promise<LibrarySummary>;
@@ -13,11 +16,14 @@ export interface LibraryImport {
 export interface LibraryImportOptions
   extends Omit<SteamImportDeps & EnrichmentDeps & DatabaseImportDeps, "onProgress"> {
   userId: string;
-  steamId64: string;
+  /** The profile, in any form of `parseProfile`. */
+  steamId: string;
+  /** Called with every game of the enriched file once all are imported. */
+  onGames?: (games: readonly ReportedGame[]) => void;
 }
 
 /** Runs the three stages in sequence in this process, and reports progress. */
-export function createLibraryImport({ userId, steamId64, ...deps }: LibraryImportOptions): LibraryImport {
+export function createLibraryImport({ userId, steamId, onGames, ...deps }: LibraryImportOptions): LibraryImport {
   let progress: LibraryProgress = { phase: "starting", done: 0, total: null };
   let progressAt: string | null = null;
 
@@ -28,8 +34,11 @@ export function createLibraryImport({ userId, steamId64, ...deps }: LibraryImpor
 
   return {
     async run() {
+      // Before Steam and IGDB are asked: what is wrong with the tables is not mended by a later stage.
+      await prepareTables(deps.store, deps.tables);
       report({ phase: "steam_import", done: 0, total: null });
-      const { s3_location, game_count } = await steamImport({ user_id: userId, steam_id64: steamId64 }, deps);
+      const library = await steamImport({ user_id: userId, steam_id64: steamId }, deps);
+      const { s3_location, game_count } = library;
       report({ phase: "igdb_enrichment", done: 0, total: game_count });
       const enriched = await igdbEnrichment(
         { user_id: userId, s3_location },
@@ -41,8 +50,20 @@ export function createLibraryImport({ userId, steamId64, ...deps }: LibraryImpor
         { user_id: userId, s3_enriched_location },
         { ...deps, onProgress: (done, total) => report({ phase: "database_import", done, total }) },
       );
+      const games = readEnrichedCsv(await deps.objects.get(s3_enriched_location));
+      onGames?.(games);
       report({ phase: "done", done: game_count, total: game_count });
-      return { s3_location, s3_enriched_location, game_count, enrichment: stats, import: imported.stats };
+      return {
+        steam_id64: library.steam_id64,
+        s3_location,
+        s3_enriched_location,
+        game_count,
+        skipped: { count: library.skipped_count, first: library.skipped },
+        unmatched: namedGames(games, "UNMATCHED"),
+        ignored: namedGames(games, "IGNORED"),
+        enrichment: stats,
+        import: imported.stats,
+      };
     },
     status: () => progress,
     lastProgressAt: () => progressAt,

@@ -7,17 +7,17 @@ export const appid = z.number().int().min(1).max(int32Max);
 /** A playtime; the column is a Postgres `int` like an id. */
 export const minutes = z.number().int().min(0).max(int32Max);
 
-/** A game of a Steam library. Playtimes are minutes. */
+/** A game of a Steam library. Playtimes are minutes; null when Steam does not report them. */
 export const libraryGame = z.object({
   appid,
   /** Empty when Steam sends none. */
   name: z.string(),
-  playtime_forever: minutes,
-  playtime_windows: minutes,
-  playtime_mac: minutes,
-  playtime_linux: minutes,
-  playtime_deck: minutes,
-  playtime_2weeks: minutes,
+  playtime_forever: minutes.nullable(),
+  playtime_windows: minutes.nullable(),
+  playtime_mac: minutes.nullable(),
+  playtime_linux: minutes.nullable(),
+  playtime_deck: minutes.nullable(),
+  playtime_2weeks: minutes.nullable(),
   /** ISO 8601; null when never played. */
   last_played_at: z.string().nullable(),
   img_icon_url: z.string().nullable(),
@@ -50,5 +50,7 @@ export const enrichedGame = libraryGame.extend({
   /** How the match was found; null without a match. */
   matched_by: z.enum(["external_id", "name_and_year"]).nullable(),
   igdb: igdbGame.nullable(),
+  /** Why the game is ignored or unmatched, in a few words; null for a match, and in files of older versions. */
+  reason: z.string().nullable(),
 });
 export type EnrichedGame = z.infer<typeof enrichedGame>;

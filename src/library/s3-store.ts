@@ -1,8 +1,7 @@
-import http from "node:http";
-import https from "node:https";
-import { GetObjectCommand, NoSuchKey, PutObjectCommand, S3Client, S3ServiceException } from "@aws-sdk/client-s3";
-import { ImportRejectedError, SettingRejectedError } from "./errors.ts";
+import { GetObjectCommand, NoSuchKey, PutObjectCommand, type S3Client } from "@aws-sdk/client-s3";
+import { ImportRejectedError } from "./errors.ts";
 import type { ObjectStore } from "./object-store.ts";
+import { createS3Client, explainS3Error } from "./s3-client.ts";
 
 /**
  * Object store in an S3 bucket. Region, credentials, endpoint and retries are configured by the SDK's own variables
@@ -23,7 +22,7 @@ export function createS3Store(bucket: string, client: S3Client = createS3Client(
       try {
         await client.send(command);
       } catch (error) {
-        throw deniedFault(error, `writing ${location}`, "s3:PutObject") ?? error;
+        throw explainS3Error(error, { bucket, what: `writing ${location}`, privilege: "s3:PutObject" }) ?? error;
       }
       return location;
     },
@@ -34,29 +33,9 @@ export function createS3Store(bucket: string, client: S3Client = createS3Client(
       } catch (error) {
         if (error instanceof NoSuchKey) throw new ImportRejectedError(`The object ${location} does not exist.`);
         // Without s3:ListBucket, S3 answers 403 for an object that does not exist, too.
-        throw deniedFault(error, `reading ${location}`, "s3:GetObject, and s3:ListBucket on the bucket") ?? error;
+        const privilege = "s3:GetObject, and s3:ListBucket on the bucket";
+        throw explainS3Error(error, { bucket, what: `reading ${location}`, privilege }) ?? error;
       }
     },
   };
-}
-
-/** The fault behind a 403: a privilege that is missing, or credentials that are wrong. Null for any other error. */
-function deniedFault(error: unknown, what: string, privilege: string): SettingRejectedError | null {
-  if (!(error instanceof S3ServiceException) || error.$metadata.httpStatusCode !== 403) return null;
-  return new SettingRejectedError(
-    `S3 denies ${what} (${error.name}): check the AWS credentials, and that their policy allows ${privilege}.`,
-  );
-}
-
-/**
- * S3 client that honors HTTPS_PROXY and NO_PROXY, which the SDK's default agents ignore. With a custom endpoint (MinIO,
- * a test server) it uses path-style addressing, because such a server has no host name per bucket.
- */
-export function createS3Client(): S3Client {
-  const { AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL } = process.env;
-  const agent = { keepAlive: true, proxyEnv: process.env };
-  return new S3Client({
-    forcePathStyle: (AWS_ENDPOINT_URL_S3 ?? AWS_ENDPOINT_URL) !== undefined,
-    requestHandler: { httpAgent: new http.Agent(agent), httpsAgent: new https.Agent(agent) },
-  });
 }

@@ -10,13 +10,20 @@ import type { TokenCache } from "../web/igdb-token.ts";
  * call is retried after a lost reply.
  */
 export interface LibraryStore {
-  /** What the catalog holds of the given apps; apps unknown to it are left out. */
+  /**
+   * Type, name and year of release of the given apps: from the catalog, else from what PICS told of apps that are not
+   * stored, else from the store's lists. Apps whose type none of them has are left out.
+   */
   knownApps(appids: readonly number[]): Promise<KnownApp[]>;
-  /** Cached answers of IGDB, at most an hour old, by Steam appid as text; null is a cached miss. */
+  /** Cached answers of IGDB, at most an hour old, by Steam appid as text or `name:` and a name; null is a cached miss. */
   getCached(uids: readonly string[]): Promise<Map<string, unknown>>;
   /** Caches answers of IGDB for an hour. */
   cache(answers: ReadonlyMap<string, unknown>): Promise<void>;
   tokens: TokenCache;
+  /** Whether the library's tables can be written. */
+  tables(): Promise<LibraryTables>;
+  /** Creates those of the library's tables that do not exist. Safe when several processes do it at once. */
+  createTables(): Promise<void>;
   /** Upserts one batch of a user's library in one transaction. */
   apply(userId: string, games: readonly ImportedRow[]): Promise<ImportCounts>;
   reserve: Reserve;
@@ -32,17 +39,19 @@ const knownApps = z.array(
 );
 export type KnownApp = z.infer<typeof knownApps>[number];
 
-/** A game as `library_apply` takes it. Playtimes are minutes, times ISO 8601. */
+/** A game as `library_apply` takes it. Playtimes are minutes, null when unknown; times ISO 8601. */
 export interface ImportedRow {
   appid: number;
   name: string;
-  playtime: number;
-  playtime_windows: number;
-  playtime_mac: number;
-  playtime_linux: number;
+  playtime: number | null;
+  playtime_windows: number | null;
+  playtime_mac: number | null;
+  playtime_linux: number | null;
   last_played_at: string | null;
   img_icon_url: string | null;
   status: "MATCHED" | "UNMATCHED" | "IGNORED";
+  /** UNMATCHED because IGDB gave no answer about this game: an earlier match stays. */
+  is_unanswered?: boolean;
   igdb: object | null;
 }
 
@@ -54,6 +63,14 @@ const importCounts = z.object({
   library_items_created: z.number(),
 });
 export type ImportCounts = z.infer<typeof importCounts>;
+
+const libraryTables = z.object({
+  /** Names of the tables that do not exist. */
+  missing: z.array(z.string()),
+  /** Sentences about tables that exist and that this version cannot write. */
+  faults: z.array(z.string()),
+});
+export type LibraryTables = z.infer<typeof libraryTables>;
 
 const cachedAnswers = z.array(z.object({ uid: z.string(), game: z.unknown() }));
 const cachedToken = z.object({ token: z.string().nullable() });
@@ -78,6 +95,10 @@ export function createLibraryStore(db: Database, retry: Pick<DatabaseRetry, "cal
       async put(name, token, seconds) {
         await rpc(emptyReply, "web_token_keep", { name, token, seconds });
       },
+    },
+    tables: () => rpc(libraryTables, "library_tables", {}),
+    async createTables() {
+      await rpc(emptyReply, "library_create_tables", {});
     },
     apply: (userId, games) => rpc(importCounts, "library_apply", { request_id: randomUUID(), user_id: userId, games }),
     reserve: createReserve(db, retry),

@@ -1,185 +1,84 @@
--- The library import's tables. Another application may own them (their names come from its Prisma schema), so each is created only where
--- it does not exist, and existing ones are not changed, except that one missing column is added.
+-- The library import's own tables. Those of the library itself ("ImportedGame", "Game", "LibraryItem" and the rest) may belong to another
+-- application, whose migration tool stops at tables and types that exist already: library_create_tables makes them, and only where the
+-- operator says that this service owns them (LIBRARY_TABLES). (docs/decisions/0020)
 
 create temporary table tables_made as
 select name
-from unnest(array[
-  'ImportedGame', 'Game', 'LibraryItem', 'Genre', 'Platform', 'GameGenre', 'GamePlatform', 'igdb_answers', 'web_tokens'
-]) as name
+from unnest(array['library_choices', 'library_written', 'igdb_answers', 'web_tokens']) as name
 where to_regclass(format('public.%I', name)) is null;
 
-do $$
-begin
-  if to_regtype('public."Storefront"') is null then
-    create type public."Storefront" as enum ('STEAM', 'PLAYSTATION', 'XBOX');
-  end if;
-  if to_regtype('public."IgdbMatchStatus"') is null then
-    create type public."IgdbMatchStatus" as enum ('PENDING', 'MATCHED', 'UNMATCHED', 'IGNORED');
-  end if;
-  if to_regtype('public."LibraryItemStatus"') is null then
-    create type public."LibraryItemStatus" as enum
-      ('CURIOUS_ABOUT', 'CURRENTLY_EXPLORING', 'TOOK_A_BREAK', 'EXPERIENCED', 'WISHLIST', 'REVISITING');
-  end if;
-  if to_regtype('public."AcquisitionType"') is null then
-    create type public."AcquisitionType" as enum ('PHYSICAL', 'DIGITAL', 'SUBSCRIPTION');
-  end if;
-end
-$$;
+create table if not exists public.library_choices (
+  user_id text not null,
+  appid integer not null,
+  imported_id text not null,
+  status text not null,
+  game_id text,
+  item_id text,
+  primary key (user_id, appid)
+);
 
-create table if not exists public."ImportedGame" (
-  id text primary key,
-  name text not null,
-  storefront public."Storefront" not null,
-  "storefrontGameId" text,
-  playtime integer default 0,
-  "playtimeWindows" integer default 0,
-  "playtimeMac" integer default 0,
-  "playtimeLinux" integer default 0,
-  "lastPlayedAt" timestamp(3),
-  img_icon_url text,
-  img_logo_url text,
-  "igdbMatchStatus" public."IgdbMatchStatus" not null default 'PENDING',
-  "createdAt" timestamp(3) not null default current_timestamp,
-  "updatedAt" timestamp(3) not null,
-  "deletedAt" timestamp(3),
-  "userId" text not null
+create table if not exists public.library_written (
+  relation text not null,
+  row_id text not null,
+  written jsonb not null,
+  primary key (relation, row_id)
 );
-do $$
-begin
-  -- Checked first: `add column if not exists` needs the owner of the table even where the column exists.
-  if not exists (
-    select from pg_attribute where attrelid = 'public."ImportedGame"'::regclass and attname = 'igdbMatchStatus' and not attisdropped
-  ) then
-    alter table public."ImportedGame" add column "igdbMatchStatus" public."IgdbMatchStatus" not null default 'PENDING';
-  end if;
-  if exists (select from tables_made where name = 'ImportedGame') then
-    create index "ImportedGame_userId_deletedAt_idx" on public."ImportedGame" ("userId", "deletedAt");
-    create index "ImportedGame_storefrontGameId_idx" on public."ImportedGame" ("storefrontGameId");
-    create index "ImportedGame_userId_playtime_idx" on public."ImportedGame" ("userId", playtime);
-    create index "ImportedGame_userId_storefrontGameId_idx" on public."ImportedGame" ("userId", "storefrontGameId");
-  end if;
-end
-$$;
-
-create table if not exists public."Game" (
-  id text primary key,
-  "igdbId" integer not null unique,
-  "hltbId" integer unique,
-  title text not null,
-  description text,
-  "coverImage" text,
-  "releaseDate" timestamp(3),
-  "mainStory" integer,
-  "mainExtra" integer,
-  completionist integer,
-  "createdAt" timestamp(3) not null default current_timestamp,
-  "updatedAt" timestamp(3) not null,
-  "steamAppId" integer,
-  slug text not null unique,
-  "franchiseId" integer
-);
-create table if not exists public."LibraryItem" (
-  id serial primary key,
-  status public."LibraryItemStatus" not null default 'CURIOUS_ABOUT',
-  "createdAt" timestamp(3) not null default current_timestamp,
-  "updatedAt" timestamp(3) not null,
-  platform text,
-  "userId" text not null,
-  "acquisitionType" public."AcquisitionType" not null default 'DIGITAL',
-  "gameId" text not null references public."Game" (id) on delete cascade on update cascade,
-  "startedAt" timestamp(3),
-  "completedAt" timestamp(3)
-);
-create table if not exists public."Genre" (
-  id text primary key,
-  "igdbId" integer not null unique,
-  name text not null unique,
-  slug text not null unique,
-  checksum text,
-  "createdAt" timestamp(3) not null default current_timestamp,
-  "updatedAt" timestamp(3) not null
-);
-create table if not exists public."Platform" (
-  id text primary key,
-  "igdbId" integer not null unique,
-  name text not null unique,
-  slug text not null unique,
-  abbreviation text,
-  "alternativeName" text,
-  checksum text,
-  generation integer,
-  "platformFamily" integer,
-  "platformType" integer,
-  "createdAt" timestamp(3) not null default current_timestamp,
-  "updatedAt" timestamp(3) not null
-);
-create table if not exists public."GameGenre" (
-  "gameId" text not null references public."Game" (id) on delete cascade on update cascade,
-  "genreId" text not null references public."Genre" (id) on delete cascade on update cascade,
-  primary key ("gameId", "genreId")
-);
-create table if not exists public."GamePlatform" (
-  "gameId" text not null references public."Game" (id) on delete cascade on update cascade,
-  "platformId" text not null references public."Platform" (id) on delete cascade on update cascade,
-  primary key ("gameId", "platformId")
-);
-do $$
-begin
-  if exists (select from tables_made where name = 'LibraryItem') then
-    create index "LibraryItem_userId_gameId_idx" on public."LibraryItem" ("userId", "gameId");
-  end if;
-end
-$$;
 
 create table if not exists public.igdb_answers (
   uid text primary key,
   game jsonb,
   fetched_at timestamptz not null default now()
 );
-comment on table public.igdb_answers is 'TTL cache of IGDB''s answers about Steam apps, an hour; a null game is a miss.';
 
 create table if not exists public.web_tokens (
   name text primary key,
   token text not null,
   expires_at timestamptz not null
 );
+
+---------------------------------------------------------------------------------------------------------- dictionary
+-- Meaning of every table and column: "Meaning. Values: …. Unit: …. Source: …. Example: …", of which docs/data.md is made (`npm run docs`).
+
+comment on table public.library_choices is 'What the last import chose for an app of a user, to tell it from a person''s decision.';
+comment on column public.library_choices.user_id is 'The user.';
+comment on column public.library_choices.appid is 'The app.';
+comment on column public.library_choices.imported_id is 'Its row in "ImportedGame".';
+comment on column public.library_choices.status is 'Status that the import gave to that row. Values: MATCHED, UNMATCHED, IGNORED.';
+comment on column public.library_choices.game_id is 'The "Game" that it chose; null where it chose none.';
+comment on column public.library_choices.item_id is 'The "LibraryItem" that it made or found; null where there is none.';
+
+comment on table public.library_written is
+  'Values that imports wrote into rows of "Game", "Genre", "Platform" and "LibraryItem": while a row still has them, an import may change them.';
+comment on column public.library_written.relation is 'Table of the row. Values: Game, Genre, Platform, LibraryItem.';
+comment on column public.library_written.row_id is 'Primary key of the row, as text.';
+comment on column public.library_written.written is 'Values that an import wrote, by column. Example: {"steamAppId": 620}';
+
+comment on table public.igdb_answers is 'Cache of IGDB''s answers for an hour.';
+comment on column public.igdb_answers.uid is 'What was asked: a Steam appid, or `name:` and a name. Example: name:Portal 2';
+comment on column public.igdb_answers.game is 'List of the games found; null where there are none.';
+comment on column public.igdb_answers.fetched_at is 'When IGDB answered.';
+
 comment on table public.web_tokens is 'Access tokens of web APIs, stored because an application may only have a few at a time.';
+comment on column public.web_tokens.name is 'The API. Values: igdb.';
+comment on column public.web_tokens.token is 'The token, a secret.';
+comment on column public.web_tokens.expires_at is 'When it expires.';
 
 -------------------------------------------------------------------------------------------------------------- security
--- Where there are users (Supabase's auth.uid()), a signed-in user reads the own rows and what all users share. Anonymous visitors read
--- nothing, and tables that existed before keep their own policies.
 
 do $$
 declare
   made record;
   role_name name;
 begin
-  for made in
-    select name, name in ('ImportedGame', 'LibraryItem') as is_personal, name in ('igdb_answers', 'web_tokens') as is_private
-    from tables_made
-  loop
+  for made in select name from tables_made loop
     execute format('alter table public.%I enable row level security', made.name);
     for role_name in select rolname from pg_roles where rolname in ('anon', 'authenticated') loop
       execute format('revoke all on public.%I from %I', made.name, role_name);
     end loop;
-    if exists (select from pg_roles where rolname = 'authenticated') and to_regprocedure('auth.uid()') is not null and not made.is_private then
-      execute format('grant select on public.%I to authenticated', made.name);
-      execute format('create policy %I on public.%I for select to authenticated using (%s)',
-        case when made.is_personal then 'a user reads the own rows' else 'users read the games' end, made.name,
-        case when made.is_personal then '(select auth.uid())::text = "userId"' else 'true' end);
-    end if;
     if exists (select from pg_roles where rolname = 'service_role') then
       execute format('grant all on public.%I to service_role', made.name);
     end if;
   end loop;
-  if exists (select from tables_made where name = 'LibraryItem') then
-    for role_name in select rolname from pg_roles where rolname in ('anon', 'authenticated') loop
-      execute format('revoke all on sequence public."LibraryItem_id_seq" from %I', role_name);
-    end loop;
-    if exists (select from pg_roles where rolname = 'service_role') then
-      grant usage, select on sequence public."LibraryItem_id_seq" to service_role;
-    end if;
-  end if;
 end
 $$;
 

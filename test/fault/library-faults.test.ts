@@ -34,7 +34,7 @@ import type { WebFault } from "../support/web/faults.ts";
 let database: TestDatabase;
 const folder = await mkdtemp(join(tmpdir(), "spsync-imports-"));
 beforeAll(async () => {
-  database = await openTestDatabase("postgres");
+  database = await openTestDatabase("postgres", { prepare: "select library_create_tables('{}')" });
 });
 afterAll(async () => {
   await database.close();
@@ -137,7 +137,8 @@ describe("an import whose database loses replies", () => {
 
 describe("an import into the tables of another application", () => {
   it("throws ImportRejectedError for an unknown user, and succeeds once the user exists", async () => {
-    const prepare = `create table "User" (id text primary key);
+    const prepare = `select library_create_tables('{}');
+      create table "User" (id text primary key);
       alter table "ImportedGame" add foreign key ("userId") references "User" (id)`;
     const owned = await openTestDatabase("postgres", { prepare });
     onTestFinished(() => owned.close());
@@ -218,11 +219,15 @@ describe("an import through failing web APIs", () => {
     },
   );
 
-  it("leaves games unmatched when IGDB refuses a query by name, and throws when IGDB fails", async () => {
+  it("leaves a game unmatched whose name IGDB refuses, names it, asks again, and throws when IGDB fails", async () => {
     await truncateAll(database.sql);
-    const { web, run } = startWorld(({ igdb }) => {
+    const { web, compose, run } = startWorld(({ igdb }) => {
       igdb.dump.externalGames = [];
     });
+    const warnings: string[] = [];
+    const logger = { warn: (_: unknown, text: string) => warnings.push(text) } as unknown as NonNullable<
+      StageDeps["logger"]
+    >;
     const [game] = library.games.filter(({ name = "" }) => /^\w[\w ]+\w$/.test(name));
     const name = game?.name ?? "";
     const released = Date.UTC(2019, 0, 5) / 1_000;
@@ -234,12 +239,32 @@ describe("an import through failing web APIs", () => {
     onTestFinished(async () => {
       await database.sql("delete from apps");
     });
-    web.igdb.faults.add({ on: { kind: "games" }, fault: { status: 404 } });
-    expect((await run()).enrichment.matched).toBe(0);
-    web.igdb.faults.add({ on: { kind: "games" }, fault: { status: 500 }, times: 4 });
+    for (const status of [400, 500] as const) {
+      web.igdb.rejects.set(name, status);
+      const failed_games = [{ appid: game?.appid, name }];
+      const { enrichment } = await clock.run(importLibrary({ ...compose(), logger }, "u1"));
+      expect(enrichment).toMatchObject({ matched: 0, failed: 1, failed_games });
+      expect(warnings.pop()).toContain(`${name} (${game?.appid})`);
+    }
+    web.igdb.rejects.clear();
+    const restore = web.igdb.faults.add({
+      on: { kind: "games" },
+      fault: { status: 500 },
+      times: Number.POSITIVE_INFINITY,
+    });
     expect(await failure(run())).toBeInstanceOf(WebError);
+    restore();
     const { enrichment, import: stats } = await run();
     expect([enrichment.matched, stats.imported_games_updated, stats.library_items_created]).toEqual([1, 1, 1]);
+
+    // No answer is no proof against an earlier match.
+    await database.sql("truncate igdb_answers");
+    web.igdb.rejects.set(name, 500);
+    expect((await run()).enrichment).toMatchObject({ matched: 0, failed: 1 });
+    const statuses = await database.sql(
+      `select "igdbMatchStatus"::text as status from "ImportedGame" where "storefrontGameId" = '${game?.appid}'`,
+    );
+    expect(statuses).toEqual([{ status: "MATCHED" }]);
   });
 
   it("imports an empty library, and keeps the rows of an earlier import", async () => {

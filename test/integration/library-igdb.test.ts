@@ -59,7 +59,11 @@ function open(given: Partial<IgdbDeps> = {}, fetch = clock.wrapFetch(asFetch(...
 
 const serve = (dump: Partial<IgdbDump>) => Object.assign(igdb.dump, dump);
 const ids = (count: number, from = 10) => Array.from({ length: count }, (_, i) => from + i * 10);
-const find = (appids: readonly number[], client = open()) => clock.run(client.bySteamAppids(appids));
+const find = async (appids: readonly number[], client = open()) =>
+  (await clock.run(client.bySteamAppids(appids))).games;
+/** The ids of the games found for each appid. */
+const idsOf = (found: ReadonlyMap<number, IgdbGame[]>) =>
+  [...found].map(([appid, games]) => [appid, games.map(({ id }) => id)]);
 const gameWith = (id: number, given: Partial<IgdbEntry> = {}): IgdbEntry => ({
   id,
   name: `Game ${id}`,
@@ -93,30 +97,32 @@ function hasNoSecrets(...more: string[]): void {
 }
 
 /** Oracle: the expected games, computed from IGDB's rows without the code under test. */
-function expectedGames({ games, externalGames }: IgdbDump, appids: readonly number[]): Map<number, IgdbGame> {
-  const byId = new Map(games.map((game) => [game.id, game]));
-  const found = new Map<number, IgdbGame>();
+function expectedGames({ games, externalGames }: IgdbDump, appids: readonly number[]): Map<number, IgdbGame[]> {
+  const found = new Map<number, IgdbGame[]>();
   for (const appid of appids) {
-    const rows = externalGames.filter((row) => row.external_game_source === 1 && row.uid === `${appid}` && row.game);
-    const game = byId.get(rows[0]?.game ?? 0);
-    if (!game) continue;
-    const seconds = game.first_release_date;
-    found.set(appid, {
-      id: game.id,
-      name: game.name.trim(),
-      slug: game.slug,
-      summary: game.summary ?? null,
-      release_date: seconds === undefined ? null : new Date(seconds * 1000).toISOString(),
-      cover_url: game.cover ? `https://images.igdb.com/igdb/image/upload/t_cover_big/${game.cover.image_id}.jpg` : null,
-      game_type: game.game_type ?? null,
-      genres: game.genres ?? [],
-      platforms: (game.platforms ?? []).map((platform) => ({
-        ...platform,
-        abbreviation: platform.abbreviation ?? null,
-      })),
-    });
+    const rows = externalGames.filter((row) => row.external_game_source === 1 && row.uid === `${appid}`);
+    const listed = games.filter(({ id }) => rows.some(({ game }) => game === id));
+    if (listed.length > 0) found.set(appid, listed.map(expectedGame));
   }
   return found;
+}
+
+function expectedGame(game: IgdbEntry): IgdbGame {
+  const seconds = game.first_release_date;
+  return {
+    id: game.id,
+    name: game.name.trim(),
+    slug: game.slug,
+    summary: game.summary ?? null,
+    release_date: seconds === undefined ? null : new Date(seconds * 1000).toISOString(),
+    cover_url: game.cover ? `https://images.igdb.com/igdb/image/upload/t_cover_big/${game.cover.image_id}.jpg` : null,
+    game_type: game.game_type ?? null,
+    genres: game.genres ?? [],
+    platforms: (game.platforms ?? []).map((platform) => ({
+      ...platform,
+      abbreviation: platform.abbreviation ?? null,
+    })),
+  };
 }
 
 describe("Igdb.bySteamAppids", () => {
@@ -127,28 +133,29 @@ describe("Igdb.bySteamAppids", () => {
     const expected = expectedGames(igdb.dump, appids);
     expect(found).toEqual(expected);
     expect(expected.size).toBeLessThan(1_300);
-    expect([...found.values()].some(({ release_date }) => release_date?.startsWith("19"))).toBe(true);
+    expect([...found.values()].flat().some(({ release_date }) => release_date?.startsWith("19"))).toBe(true);
     expect(igdb.log.counts).toEqual({ token: 1, external_games: 4 });
     expect(igdb.queries.map(({ where }) => where.get("uid")?.length)).toEqual([400, 400, 400, 100]);
     hasNoSecrets();
   });
 
-  it("takes the first row with a game, and lets two appids share one game", async () => {
+  it("returns every game of an appid once, by id, and lets two appids share one", async () => {
     serve({
       games: [gameWith(1), gameWith(2)],
       externalGames: [
         steamRow(1, 10),
         steamRow(2, 10, 2),
         steamRow(3, 10, 1),
+        steamRow(7, 10, 2),
         steamRow(4, 20, 2),
         steamRow(5, 30),
         { ...steamRow(6, 40, 1), external_game_source: 5 },
       ],
     });
     const found = await find([10, 20, 30, 40, 50]);
-    expect([...found].map(([appid, { id }]) => [appid, id])).toEqual([
-      [10, 2],
-      [20, 2],
+    expect(idsOf(found)).toEqual([
+      [10, [1, 2]],
+      [20, [2]],
     ]);
   });
 
@@ -159,20 +166,20 @@ describe("Igdb.bySteamAppids", () => {
       genres: [5, { id: 2 ** 31, name: "No id", slug: "x" }, { id: 4, name: "Fighting\u0000", slug: "fighting" }],
       platforms: [6, { id: 3, name: "Linux", slug: "linux", abbreviation: "" }],
     } as unknown as IgdbEntry;
-    const bare = { id: 2, game_type: -1 } as IgdbEntry;
+    const bare = { id: 2, game_type: -1, summary: null, genres: null } as unknown as IgdbEntry;
     const large = gameWith(2 ** 31);
     serve({
       games: [odd, bare, large],
       externalGames: [steamRow(1, 10, 1), steamRow(2, 20, 2), steamRow(3, 30, 999), steamRow(4, 40, 2 ** 31)],
     });
     const found = await find([10, 20, 30, 40]);
-    expect(found.get(10)).toMatchObject({
+    expect(found.get(10)?.[0]).toMatchObject({
       release_date: null,
       cover_url: null,
       genres: [{ id: 4, name: "Fighting", slug: "fighting" }],
       platforms: [{ id: 3, name: "Linux", slug: "linux", abbreviation: null }],
     });
-    expect(found.get(20)).toMatchObject({ id: 2, name: "IGDB 2", slug: "igdb-2", game_type: null });
+    expect(found.get(20)?.[0]).toMatchObject({ id: 2, name: "IGDB 2", slug: "igdb-2", game_type: null });
     expect([...found.keys()]).toEqual([10, 20]);
   });
 
@@ -205,8 +212,8 @@ describe("Igdb.bySteamAppids", () => {
     const games = [...new Set(real.games.map(({ igdb_id }) => igdb_id))].map((id) => gameWith(id, { platforms }));
     serve({ games, externalGames: real.games.map(({ appid, igdb_id }, i) => steamRow(i + 1, appid, igdb_id)) });
     const found = await find([...real.games.map(({ appid }) => appid), ...real.unmapped]);
-    expect([...found].map(([appid, { id }]) => [appid, id])).toEqual(real.games.map((g) => [g.appid, g.igdb_id]));
-    expect(found.get(620)?.platforms ?? [...found.values()][0]?.platforms).toHaveLength(platforms.length);
+    expect(idsOf(found)).toEqual(real.games.map((g) => [g.appid, [g.igdb_id]]));
+    expect([...found.values()][0]?.[0]?.platforms).toHaveLength(platforms.length);
     expect(igdb.log.counts).toEqual({ token: 1, external_games: 1 });
   });
 });
@@ -240,7 +247,8 @@ describe("the token of Igdb", () => {
 
   it("is reported as SettingRejectedError when Twitch refuses the credentials", async () => {
     const error = await failure(find([10], open({ clientSecret: "wrongwrongwrongwrong" })));
-    expect(error).toEqual(new SettingRejectedError("Twitch refuses IGDB_CLIENT_ID and IGDB_CLIENT_SECRET (403)."));
+    expect(error).toBeInstanceOf(SettingRejectedError);
+    expect((error as Error).message).toMatch(/^Twitch refuses IGDB_CLIENT_ID and IGDB_CLIENT_SECRET \(403\); /);
     expect([...log.lines, error.message].join("\n")).not.toContain("wrongwrong");
     expect(igdb.log.counts).toEqual({ token: 1 });
   });
@@ -268,7 +276,7 @@ describe("the answer cache of Igdb", () => {
   });
 
   it("keeps the batches that were answered before a failure", async () => {
-    igdb.faults.add({ on: { kind: "external_games" }, after: 1, fault: { status: 500 }, times: 4 });
+    igdb.faults.add({ on: { kind: "external_games" }, after: 1, fault: { status: 500 }, times: 5 });
     serve(plain(ids(800)));
     await failure(find(ids(800)));
     igdb.queries.length = 0;
@@ -291,16 +299,43 @@ describe("Igdb when IGDB fails", () => {
     hasNoSecrets();
   });
 
-  it("throws WebError after the last retry", async () => {
-    igdb.faults.add({ on: { kind: "external_games" }, fault: { status: 500 }, times: 4 });
+  it("throws WebError after the last retry and one more query, which asks for a harmless id", async () => {
+    igdb.faults.add({ on: { kind: "external_games" }, fault: { status: 500 }, times: Number.POSITIVE_INFINITY });
     const error = await failure(find(ids(500)));
     expect(error).toMatchObject({
       name: "WebError",
       fault: "unreachable",
       message: expect.stringContaining("(4 attempts)"),
     });
-    expect(igdb.log.counts).toEqual({ token: 1, external_games: 4 });
+    expect(igdb.log.counts).toEqual({ token: 1, external_games: 5 });
+    expect(igdb.log.of("external_games").at(-1)).toMatchObject({ appid: 220 });
   });
+});
+
+describe("Igdb when IGDB refuses single ids and names", () => {
+  it.each([400, 500] as const)(
+    "with %i, answers for all others, and asks for them again the next time",
+    async (status) => {
+      const appids = ids(500);
+      serve(plain(appids));
+      igdb.rejects.set("40", status).set("4990", status);
+      const answers = await clock.run(open().bySteamAppids(appids));
+      expect(answers.refused).toEqual(new Set([40, 4_990]));
+      expect([...answers.games.keys()]).toEqual(appids.filter((appid) => ![40, 4_990].includes(appid)));
+      igdb.rejects.clear();
+      igdb.queries.length = 0;
+      expect((await find(appids)).size).toBe(500);
+      // The refused ones are not cached, all others are.
+      expect(igdb.queries.map(({ where }) => where.get("uid"))).toEqual([["40", "4990"]]);
+
+      const names = appids.map((appid) => `Game ${appid + 1_000}`);
+      igdb.rejects.set("Game 1100", status);
+      const named = await clock.run(open().byNames(names));
+      expect(named.refused).toEqual(new Set(["Game 1100"]));
+      expect(named.games.size).toBe(499);
+      hasNoSecrets();
+    },
+  );
 });
 
 describe("the rate limits of IGDB", () => {
@@ -309,7 +344,7 @@ describe("the rate limits of IGDB", () => {
     const found = await clock.run(
       Promise.all([open().bySteamAppids(ids(2_000)), open().bySteamAppids(ids(2_000, 20_010))]),
     );
-    expect(found.map((games) => games.size)).toEqual([2_000, 2_000]);
+    expect(found.map(({ games }) => games.size)).toEqual([2_000, 2_000]);
     expect(igdb.refusedAsTooMany()).toBeGreaterThan(0);
     expect(igdb.queries).toHaveLength(10);
     hasNoSecrets();
@@ -349,10 +384,12 @@ describe("Igdb.byNames", () => {
 
   it("returns the games with exactly these names, whatever characters they contain", async () => {
     serve({ games: [...names, "other"].map((name, index) => gameWith(index + 1, { name })) });
-    const found = await clock.run(open().byNames(names));
-    expect(found.map(({ name }) => name)).toEqual(names);
+    const { games } = await clock.run(open().byNames(names));
+    expect([...games].map(([name, found]) => [name, found.map((game) => game.name)])).toEqual(
+      names.map((name) => [name, [name]]),
+    );
     expect(igdb.queries.map(({ where }) => where.get("name"))).toEqual([names]);
-    expect(await clock.run(open().byNames(["PLAIN", "pla", 'say \\"cheese\\"']))).toEqual([]);
+    expect((await clock.run(open().byNames(["PLAIN", "pla", 'say \\"cheese\\"']))).games.size).toBe(0);
   });
 
   it("sends 100 names per query and reads all pages", async () => {
@@ -361,14 +398,29 @@ describe("Igdb.byNames", () => {
       Array.from({ length: i < 100 ? 5 : 1 }, (_, n) => gameWith(i * 5 + n + 1, { name })),
     );
     serve({ games });
-    expect(await clock.run(open().byNames(many))).toHaveLength(650);
+    const found = await clock.run(open().byNames(many));
+    expect([...found.games.values()].flat()).toHaveLength(650);
     expect(igdb.queries.map(({ where, offset }) => [where.get("name")?.length, offset])).toEqual([
       [100, 0],
       [100, 500],
       [100, 0],
       [50, 0],
     ]);
-    expect(await clock.run(open().byNames([]))).toEqual([]);
+    expect(await clock.run(open().byNames([]))).toEqual({ games: new Map(), refused: new Set() });
+  });
+
+  it("caches hits and misses, beside the answers by appid, and asks for no name that is too long", async () => {
+    const long = "x".repeat(201);
+    serve({ games: [gameWith(1, { name: "10" })], externalGames: [] });
+    for (const client of [open(), open()]) {
+      const { games } = await clock.run(client.byNames(["10", "20", long]));
+      expect([...games].map(([name, found]) => [name, found.map(({ id }) => id)])).toEqual([["10", [1]]]);
+    }
+    expect(igdb.queries.map(({ where }) => where.get("name"))).toEqual([["10", "20"]]);
+    expect((await find([10])).size).toBe(0);
+    await database.sql("update igdb_answers set fetched_at = fetched_at - interval '61 minutes'");
+    await clock.run(open().byNames(["20"]));
+    expect(igdb.queries.at(-1)?.where.get("name")).toEqual(["20"]);
   });
 });
 
@@ -381,10 +433,10 @@ it("Igdb works through TLS and a proxy", async () => {
   const { clientId, clientSecret } = igdb;
   const web = openWebClient({ limits: defaultLimits, logger: log.logger });
   const client = createIgdb({ web, store: storeOf(database.db), clientId, clientSecret, signal: never });
-  expect(await client.bySteamAppids(appids)).toEqual(expectedGames(igdb.dump, appids));
+  expect((await client.bySteamAppids(appids)).games).toEqual(expectedGames(igdb.dump, appids));
   igdb.revoke();
   const [name = ""] = igdb.dump.games.map((game) => game.name);
-  expect((await client.byNames([name])).map((game) => game.name)).toContain(name.trim());
+  expect((await client.byNames([name])).games.get(name)?.map((game) => game.name)).toContain(name.trim());
   expect(igdb.log.counts).toEqual({ token: 2, external_games: 2, games: 2 });
   hasNoSecrets();
 });

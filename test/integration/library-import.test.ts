@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, expect } from "vitest";
 import { readEnrichedCsv, readRawCsv } from "../../src/library/csv.ts";
 import { createFolderStore } from "../../src/library/folder-store.ts";
+import { unmatchedReasons } from "../../src/library/match.ts";
 import type { ObjectStore } from "../../src/library/object-store.ts";
 import { createS3Store } from "../../src/library/s3-store.ts";
 import { oneOf, type TestDatabase } from "../support/databases.ts";
@@ -16,6 +17,7 @@ import {
   importLibrary,
   type LibraryWeb,
   readLibrary,
+  type StageDeps,
   simulateLibraryWeb,
   steamId,
 } from "../support/library.ts";
@@ -197,9 +199,15 @@ describe("classification and match of an import", () => {
     ...more,
   });
 
-  async function importAll(database: TestDatabase, objects: ObjectStore, games: OwnedGame[], dump: IgdbDump) {
+  async function importAll(
+    database: TestDatabase,
+    objects: ObjectStore,
+    games: OwnedGame[],
+    dump: IgdbDump,
+    more: Partial<StageDeps> = {},
+  ) {
     const web: LibraryWeb = simulateLibraryWeb({ libraries: { [steamId]: { games } }, dump });
-    const summary = await importLibrary(composeStages(database.db, web, objects), "u1");
+    const summary = await importLibrary({ ...composeStages(database.db, web, objects), ...more }, "u1");
     const rows = readEnrichedCsv(await objects.get(summary.s3_enriched_location));
     return { summary, web, rows: new Map(rows.map((row) => [row.appid, row])) };
   }
@@ -264,6 +272,63 @@ describe("classification and match of an import", () => {
     expect(differencesOf(expected, await dumpLibrary(database.sql))).toEqual([]);
   });
 
+  it("chooses among several IGDB games of one appid, and asks Steam for types that the catalog lacks", async ({
+    open,
+    openObjects,
+  }) => {
+    const [database, { objects }] = [await open("postgres"), await openObjects("folder")];
+    const [dlc, expansion, bundle, remaster] = [1, 2, 3, 9];
+    const row = (id: number, appid: number, game: number) => ({ id, uid: `${appid}`, external_game_source: 1, game });
+    const dump = {
+      games: [
+        entry(1, "Half-Life"),
+        entry(2, "Half-Life: Opposing Force", { game_type: expansion }),
+        entry(3, "Foo Collection", { game_type: bundle }),
+        entry(4, "Foo: The Hat", { game_type: dlc }),
+        entry(5, "Foo"),
+        entry(6, "Foo", { game_type: remaster }),
+        entry(7, "Bar"),
+        entry(8, "Baz", { game_type: expansion }),
+      ],
+      externalGames: [
+        row(1, 50, 1),
+        row(2, 50, 2),
+        ...[3, 4, 6, 5].map((game, index) => row(10 + index, 60, game)),
+        row(20, 70, 7),
+        row(21, 80, 8),
+        row(22, 90, 8),
+      ],
+    };
+    await database.sql("insert into apps (appid, name, type) values (60, 'Foo', 'game')");
+    const asked: number[][] = [];
+    const askSteam = async (appids: readonly number[]) => {
+      asked.push([...appids]);
+      const types = { 50: "game", 70: "demo", 80: "game" };
+      return Object.entries(types).map(([appid, type]) => ({
+        appid: Number(appid),
+        type,
+        name: null,
+        release_year: null,
+      }));
+    };
+    const names = ["Half-Life: Opposing Force", "Foo™", "Bar", "Another Name", "Baz"];
+    const games = names.map((name, index) => owned(50 + index * 10, name));
+    const { rows } = await importAll(database, objects, games, dump, { askSteam });
+    const matched = [...rows.values()].map(({ appid, igdb, match_status, reason }) => [
+      appid,
+      match_status,
+      igdb?.id ?? reason,
+    ]);
+    expect(matched).toEqual([
+      [50, "MATCHED", 2],
+      [60, "MATCHED", 5],
+      [70, "IGNORED", "Steam's type: demo"],
+      [80, "MATCHED", 8],
+      [90, "IGNORED", "IGDB's type: expansion"],
+    ]);
+    expect(asked).toEqual([[50, 70, 80, 90]]);
+  });
+
   it("matches by name and year only when exactly one candidate fits", async ({ open, openObjects }) => {
     const [database, { objects }] = [await open("postgres"), await openObjects("folder")];
     const names = ["Pokéball™: Éxtra!", "Twice", "Other Year", "Undated", "Not in IGDB"];
@@ -291,6 +356,13 @@ describe("classification and match of an import", () => {
       [5, null, null],
     ]);
     expect(summary.enrichment).toEqual({ processed: 5, matched: 1, unmatched: 4, filtered: 0 });
+    expect([...rows.values()].map(({ reason }) => reason)).toEqual([
+      null,
+      unmatchedReasons.ambiguous,
+      unmatchedReasons.unknown,
+      unmatchedReasons.unknown,
+      unmatchedReasons.unknown,
+    ]);
     expect(await database.sql(`select "igdbId", "steamAppId" from "Game"`)).toEqual([{ igdbId: 101, steamAppId: 1 }]);
   });
 });

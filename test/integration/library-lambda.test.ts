@@ -17,6 +17,7 @@ import { openTestDatabase, type TestDatabase } from "../support/databases.ts";
 import { differencesOf } from "../support/dump.ts";
 import {
   apiKey,
+  customName,
   dumpLibrary,
   generateWorld,
   type LibraryWeb,
@@ -54,7 +55,10 @@ let web: LibraryWeb;
 beforeAll(async () => {
   // Each simulated execution environment adds a listener to stdout, and here they share it.
   process.stdout.setMaxListeners(50);
-  [database, s3] = await Promise.all([openTestDatabase("postgres"), startS3("imports-of-libraries")]);
+  [database, s3] = await Promise.all([
+    openTestDatabase("postgres", { prepare: "select library_create_tables('{}')" }),
+    startS3("imports-of-libraries"),
+  ]);
 });
 afterAll(async () => {
   await database.close();
@@ -69,6 +73,7 @@ const environment = (): Record<string, string> => ({
   IGDB_CLIENT_ID: web.igdb.clientId,
   IGDB_CLIENT_SECRET: web.igdb.clientSecret,
   IGDB_API_LIMIT: "6000/second",
+  LIBRARY_TABLES: "own",
   RETRY_ATTEMPTS: "0",
   LOG_LEVEL: "silent",
   // Vitest sets MODE, which the service would reject.
@@ -107,9 +112,14 @@ async function coldStart(changes: Record<string, string | undefined> = {}): Prom
 
 const call = (handler: Handler, event: unknown, remainingMs?: number) => handler(event, lambdaContext(remainingMs));
 
-async function importAll(handlers: Handlers, user_id: string, execution_id?: string): Promise<Answer[]> {
+async function importAll(
+  handlers: Handlers,
+  user_id: string,
+  execution_id?: string,
+  profile = steamId,
+): Promise<Answer[]> {
   const common = { user_id, ...(execution_id && { execution_id }) };
-  const first = await call(handlers.steam, { ...common, steam_id64: steamId });
+  const first = await call(handlers.steam, { ...common, steam_id64: profile });
   const second = await call(handlers.igdb, { ...common, s3_location: first.s3_location });
   const third = await call(handlers.database, { ...common, s3_enriched_location: second.s3_enriched_location });
   return [first, second, third];
@@ -127,8 +137,11 @@ describe("the Lambda handlers", () => {
     expect(first).toEqual({
       success: true,
       user_id: "u1",
+      steam_id64: steamId,
       s3_location: `s3://${s3.bucket}/imports/u1/run-1-raw.csv`,
       game_count: 120,
+      skipped_count: 0,
+      skipped: [],
     });
     expect(second).toEqual({
       success: true,
@@ -151,7 +164,7 @@ describe("the Lambda handlers", () => {
     // The stages share this process, hence one runtime.
     expect(cold).toHaveLength(1);
 
-    const [, , again] = await importAll(handlers, "u1", "run-2");
+    const [, , again] = await importAll(handlers, "u1", "run-2", customName);
     expect(again?.stats).toMatchObject({ imported_games_created: 0, games_created: 0, library_items_created: 0 });
     expect(await connections()).toEqual(cold);
     expect(web.igdb.tokens).toHaveLength(1);
@@ -160,7 +173,8 @@ describe("the Lambda handlers", () => {
     await importAll(await coldStart(), "u1", "run-3");
     expect(web.igdb.tokens).toHaveLength(1);
     expect(await database.sql("select used from web_api_usage where endpoint = 'steam_web_api'")).toEqual([
-      { used: 3 },
+      // One of them resolves the custom name.
+      { used: 4 },
     ]);
   });
 
@@ -178,6 +192,7 @@ describe("the Lambda handlers", () => {
 
   it.each([
     ["a private profile", { steam_id64: privateId }, /not public/],
+    ["a custom name without a match", { steam_id64: "https://steamcommunity.com/id/unused" }, /custom name "unused"/],
     ["a missing profile", { steam_id64: missingId }, /76561198000000003 does not exist/],
     ["an invalid event", { user_id: "../u2", steam_id64: 7 }, /^Invalid event: user_id: .*steam_id64: /],
   ])("answer success: false for %s", async (_, event, error) => {
@@ -269,8 +284,10 @@ describe("the Lambda handlers", () => {
     }
     const { s3_location } = await call(handlers.steam, event);
     for (const status of [429, 500, 502] as const) {
-      web.igdb.faults.add({ on: { kind: "external_games" }, fault: { status } });
+      // The second time for the query that tells an outage from a query that IGDB refuses.
+      const restore = web.igdb.faults.add({ on: { kind: "external_games" }, fault: { status }, times: 2 });
       await expect(call(handlers.igdb, { user_id: "u1", s3_location })).rejects.toThrow(`answered ${status}`);
+      restore();
     }
     web.igdb.faults.add({ on: { kind: "token" }, fault: { status: 500 } });
     await database.sql("delete from web_tokens");

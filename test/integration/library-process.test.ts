@@ -1,12 +1,17 @@
-import { readdir } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parse } from "csv-parse/sync";
+import { pino } from "pino";
 import { describe, expect } from "vitest";
+import { serveOwnerSocket } from "../../src/db/owner-socket.ts";
 import type { LibraryProgress, LibrarySummary } from "../../src/library/progress.ts";
+import type { TestDatabase } from "../support/databases.ts";
 import { differencesOf } from "../support/dump.ts";
 import { it as given } from "../support/given.ts";
 import {
   apiKey,
+  customName,
   dumpLibrary,
   generateWorld,
   type LibraryWeb,
@@ -16,7 +21,7 @@ import {
 } from "../support/library.ts";
 import { startS3 } from "../support/s3.ts";
 import { type Service, type ServiceOptions, startService } from "../support/service.ts";
-import { generateCatalog } from "../support/steam/generate.ts";
+import { createCatalog } from "../support/steam/catalog.ts";
 import type { WebRoute } from "../support/steam/proxy.ts";
 import { startSimulatedSteam } from "../support/steam/simulated-steam.ts";
 import { asRoutes } from "../support/web/web-api.ts";
@@ -24,6 +29,43 @@ import { asRoutes } from "../support/web/web-api.ts";
 /** The command `library-import` in a child process: exit codes, logs, files and rows. */
 
 const { library, dump } = generateWorld(41, 420);
+/** Types that Steam tells of two apps: a game that IGDB calls an expansion, and a demo that IGDB calls a game. */
+const steamTypes = new Map([
+  [appidOfType(2), { type: "game" }],
+  [appidOfType(0), { type: "demo" }],
+]);
+
+/** The first app of the library that IGDB knows as a game of this type alone. */
+function appidOfType(gameType: number): number {
+  const types = new Map(dump.games.map(({ id, game_type }) => [id, game_type]));
+  const found = library.games.find(({ appid }) =>
+    dump.externalGames.some(({ uid, game }) => uid === String(appid) && types.get(game ?? 0) === gameType),
+  );
+  return found?.appid ?? expect.fail(`the library has no app of IGDB's type ${gameType}`);
+}
+
+function generateSteam() {
+  const catalog = createCatalog();
+  for (const [appid, { type }] of steamTypes) {
+    catalog.add({
+      appid,
+      text: `"appinfo" { "appid" "${appid}" "common" { "name" "App ${appid}" "type" "${type}" } }`,
+    });
+  }
+  return catalog;
+}
+
+/** Puts the library on the store's list of games, so that the import need not ask Steam: loading its client takes 2 s of CPU. */
+async function listAsGames({ sql }: TestDatabase): Promise<void> {
+  const appids = library.games.map(({ appid }) => appid);
+  await sql(
+    `insert into app_list_entries (kind, appid, name, seen_in, is_member)
+     select 'games', appid, '', 1, true from unnest($1::int[]) as appid`,
+    [appids],
+  );
+}
+const allGames = new Map(library.games.map(({ appid }) => [appid, { type: "game" }]));
+
 const privateId = "76561198000000002";
 const wrongKey = "WRONG-KEY-98765432";
 
@@ -35,7 +77,10 @@ interface Web extends LibraryWeb {
 
 interface Given {
   serve: () => Promise<Web>;
-  /** Starts an import, which is stopped after the test; its output must contain no secret. */
+  /**
+   * Starts an import, by the command unless `args` say otherwise. It is stopped after the test; its output must contain
+   * no secret.
+   */
   startImport: (options: ServiceOptions & { web: Web }, profile?: string) => Service;
 }
 
@@ -52,7 +97,7 @@ const it = given.extend<Given>({
         },
       });
       const routes = asRoutes(...web.apis).map(held);
-      const steam = await startSimulatedSteam({ catalog: generateCatalog({ seed: 1, count: 1 }), routes });
+      const steam = await startSimulatedSteam({ catalog: generateSteam(), routes });
       onTestFinished(() => steam.close());
       return {
         ...web,
@@ -75,8 +120,8 @@ const it = given.extend<Given>({
     const services: [Service, Web][] = [];
     await use(({ env, web, ...options }, profile = steamId) => {
       const service = startService({
-        ...options,
         args: ["library-import", "--user", "u1", "--steam-id", profile],
+        ...options,
         steam: web,
         env: {
           DATA_DIR: folder,
@@ -86,6 +131,7 @@ const it = given.extend<Given>({
           IGDB_CLIENT_SECRET: web.igdb.clientSecret,
           IGDB_API_LIMIT: "6000/second",
           RETRY_ATTEMPTS: "1",
+          LIBRARY_TABLES: "own",
           LOG_LEVEL: "debug",
           ...options.database?.env,
           ...env,
@@ -141,26 +187,38 @@ describe.concurrent("library-import", () => {
       message: "library import finished",
       summary: { game_count: 420, enrichment: { processed: 420 }, import: { imported_games_created: 420 } },
     });
-    expect(differencesOf(readLibrary("u1", library, dump), await dumpLibrary(database.sql))).toEqual([]);
+    expect(differencesOf(readLibrary("u1", library, dump, steamTypes), await dumpLibrary(database.sql))).toEqual([]);
     expect(await files(folder)).toEqual([
       expect.stringMatching(/^\d{8}T\d{9}Z-[0-9a-f]{8}-enriched\.csv$/),
       expect.stringMatching(/^\d{8}T\d{9}Z-[0-9a-f]{8}-raw\.csv$/),
     ]);
 
-    const again = startImport({ web, database });
+    const report = join(folder, "report.csv");
+    const args = ["library-import", "--user", "u1", "--steam-id", `https://steamcommunity.com/id/${customName}/`];
+    const again = startImport({ web, database, args: [...args, "--report", report] });
     expect(await again.exited).toEqual({ code: 0, signal: null });
     expect(new Set(Object.values(summaryOf(again).import))).toEqual(new Set([0]));
     expect(await files(folder)).toHaveLength(4);
+    const { unmatched, ignored, steam_id64 } = summaryOf(again);
+    expect(steam_id64).toBe(steamId);
+    const rows = parse(await readFile(report, "utf8"), { columns: true }) as Record<string, string>[];
+    expect(rows).toHaveLength(420);
+    const counted = (status: string) => rows.filter((row) => row.status === status).length;
+    expect([unmatched.count, ignored.count]).toEqual([counted("UNMATCHED"), counted("IGNORED")]);
+    expect(unmatched.first).toHaveLength(Math.min(10, unmatched.count));
+    expect((await stat(report)).mode & 0o777).toBe(0o600);
   });
 
-  it("works with keys alone (embedded database, folder), and completes after a kill", async ({
+  it("works with keys alone (embedded database, folder), and completes after a kill, beside the owner of the folder", async ({
     open,
     serve,
     startImport,
     expect,
+    onTestFinished,
   }) => {
     const [database, web] = [await open("pglite"), await serve()];
     const folder = database.env.DATA_DIR ?? "";
+    await listAsGames(database);
     await database.lend(async () => {
       const second = web.hold("api.igdb.com", 2);
       const killed = startImport({ web, database });
@@ -169,26 +227,41 @@ describe.concurrent("library-import", () => {
       expect(await killed.exited).toEqual({ code: null, signal: "SIGKILL" });
       second.release();
       expect(await files(folder)).toEqual([expect.stringMatching(/-raw\.csv$/)]);
-      const service = startImport({ web, database });
-      expect(await service.exited).toEqual({ code: 0, signal: null });
-      expect(summaryOf(service).s3_location).toMatch(/^file:\/\/\/.*\/imports\/u1\/.*-raw\.csv$/);
     });
-    expect(differencesOf(readLibrary("u1", library, dump), await dumpLibrary(database.sql))).toEqual([]);
+    // This process owns the folder again, and serves its socket as a service would.
+    onTestFinished(await serveOwnerSocket(database.db, folder, pino({ level: "silent" })));
+    const args = ["library-import", "--user", "u1", "--steam-id", steamId, "--report", "-"];
+    const beside = startImport({ web, database, args, env: { LOG_LEVEL: "silent" } });
+    expect(await beside.exited).toEqual({ code: 0, signal: null });
+    // Logs go to standard error, so that standard output is the report alone.
+    expect(parse(beside.text, { columns: true })).toHaveLength(420);
+    expect(await files(folder)).toHaveLength(3);
+    expect(differencesOf(readLibrary("u1", library, dump, allGames), await dumpLibrary(database.sql))).toEqual([]);
   });
 
-  it("stores its files in S3_BUCKET when set", async ({ open, serve, startImport, folder, expect, onTestFinished }) => {
+  it("runs by MODE, LIBRARY_USER and LIBRARY_STEAM_ID, and stores its files in S3_BUCKET when set", async ({
+    open,
+    serve,
+    startImport,
+    folder,
+    expect,
+    onTestFinished,
+  }) => {
     const [database, web, s3] = [await open("postgres"), await serve(), await startS3("imports")];
     onTestFinished(() => s3.close());
-    const service = startImport({ web, database, env: s3.env });
+    await listAsGames(database);
+    const { AWS_REGION: _, ...variables } = s3.env;
+    const env = { ...variables, MODE: "library_import", LIBRARY_USER: "u1", LIBRARY_STEAM_ID: "[U:1:39734273]" };
+    const service = startImport({ web, database, args: [], env });
     expect(await service.exited).toEqual({ code: 0, signal: null });
     const { s3_location, s3_enriched_location } = summaryOf(service);
     const locations = (await s3.objects()).map((key) => `s3://imports/${key}`);
     expect(locations.toSorted()).toEqual([s3_location, s3_enriched_location].toSorted());
     expect(await files(folder)).toEqual([]);
-    expect(differencesOf(readLibrary("u1", library, dump), await dumpLibrary(database.sql))).toEqual([]);
+    expect(differencesOf(readLibrary("u1", library, dump, allGames), await dumpLibrary(database.sql))).toEqual([]);
   });
 
-  it("exits with 1 for a private profile and with 2 for a refused key", async ({
+  it("exits with 1 for a private profile and with 2 for a refused key, with one sentence", async ({
     open,
     serve,
     startImport,
@@ -199,35 +272,54 @@ describe.concurrent("library-import", () => {
     const refused = startImport({ web, database }, privateId);
     const wrong = startImport({ web, database, env: { STEAM_API_KEY: wrongKey } });
     expect(await refused.exited).toEqual({ code: 1, signal: null });
-    const sentence = `The games of Steam profile ${privateId} are not public; its owner has to make the game details public.`;
-    expect(refused.logs.at(-1)).toMatchObject({ level: "fatal", message: sentence });
+    expect(lastWords(refused)).toMatch(
+      new RegExp(`^The games of Steam profile ${privateId} are not public; its owner`),
+    );
     expect(await wrong.exited).toEqual({ code: 2, signal: null });
-    expect(lastWords(wrong)).toBe("Steam refuses the key in STEAM_API_KEY (401).");
+    expect(lastWords(wrong)).toMatch(/^Steam refuses the key in STEAM_API_KEY \(401\); .*\/dev\/apikey makes one\.$/);
     expect(await files(folder)).toEqual([]);
   });
 
-  it("exits with 2 and names the missing keys", async ({ serve, startImport, expect }) => {
+  it("exits with 2 and names the missing keys and variables", async ({ serve, startImport, expect }) => {
     const web = await serve();
+    const mode = startImport({ web, args: [], env: { MODE: "library_import", LIBRARY_USER: "u1" } });
     const service = startImport({ web, env: { STEAM_API_KEY: "", IGDB_CLIENT_ID: "", IGDB_CLIENT_SECRET: "" } });
     expect(await service.exited).toEqual({ code: 2, signal: null });
-    expect(lastWords(service)).toMatch(/needs STEAM_API_KEY, and IGDB_CLIENT_ID and IGDB_CLIENT_SECRET/);
+    expect(lastWords(service)).toMatch(
+      /needs STEAM_API_KEY \(https:.*\), and IGDB_CLIENT_ID and IGDB_CLIENT_SECRET \(https:/,
+    );
+    expect(await mode.exited).toEqual({ code: 2, signal: null });
+    expect(lastWords(mode)).toBe("library-import needs LIBRARY_STEAM_ID (or --steam-id).");
     expect(web.steam.log.calls).toEqual([]);
+  });
+
+  it("exits with 2 and names both choices when the library's tables are missing and nobody owns them", async ({
+    open,
+    serve,
+    startImport,
+    expect,
+  }) => {
+    const [database, web] = [await open("postgres"), await serve()];
+    const service = startImport({ web, database, env: { LIBRARY_TABLES: "" } });
+    expect(await service.exited).toEqual({ code: 2, signal: null });
+    expect(lastWords(service)).toMatch(/tables "Game", .*LIBRARY_TABLES=own .*LIBRARY_TABLES=shared /);
+    expect(web.steam.log.calls).toEqual([]);
+    expect(await database.sql(`select to_regclass('"ImportedGame"') as name`)).toEqual([{ name: null }]);
   });
 
   it("exits with 75 when IGDB is unreachable", async ({ open, serve, startImport, expect }) => {
     const [database, web] = [await open("postgres"), await serve()];
     web.igdb.faults.add({ fault: { status: 500 }, on: { kind: "external_games" }, times: Number.POSITIVE_INFINITY });
+    await listAsGames(database);
     const service = startImport({ web, database });
     expect(await service.exited).toEqual({ code: 75, signal: null });
-    expect(service.logs.at(-1)).toMatchObject({
-      level: "fatal",
-      message: expect.stringMatching(/igdb: .*answered 500 \(2 attempts\)/),
-    });
+    expect(lastWords(service)).toMatch(/igdb: .*answered 500 \(2 attempts\)/);
   });
 
   it("shuts down cleanly on SIGTERM", async ({ open, serve, startImport, expect }) => {
     const [database, web] = [await open("postgres"), await serve()];
     const first = web.hold("api.igdb.com", 1);
+    await listAsGames(database);
     const service = startImport({ web, database });
     await first.held;
     service.kill("SIGTERM");

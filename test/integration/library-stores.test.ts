@@ -1,4 +1,7 @@
 /** The S3 store against an S3 server, over a socket. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { GetObjectCommand, HeadObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { readRawCsv, writeRawCsv } from "../../src/library/csv.ts";
@@ -66,31 +69,101 @@ describe("the S3 store", () => {
 
 describe("the S3 store without access", () => {
   it("says what is denied and which privilege it needs", async () => {
-    const { AWS_ENDPOINT_URL_S3: endpoint, AWS_REGION: region } = s3.env;
-    const credentials = { accessKeyId: "WRONG", secretAccessKey: "WRONG" };
-    const client = new S3Client({ endpoint, region, credentials, forcePathStyle: true });
-    onTestFinished(() => client.destroy());
-    const store = createS3Store(bucket, client);
+    for (const name of ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] as const) {
+      vi.stubEnv(name, "WRONG");
+      onTestFinished(() => {
+        vi.stubEnv(name, s3.env[name]);
+      });
+    }
+    const store = createS3Store(bucket);
     const location = `s3://${bucket}/imports/u1/none-raw.csv`;
     await expect(store.get(location)).rejects.toMatchObject({
       name: "SettingRejectedError",
-      message: expect.stringMatching(`S3 denies reading ${location} \\(\\w+\\): .* s3:GetObject, and s3:ListBucket`),
+      message: expect.stringMatching(
+        `S3 denies reading ${location} \\(\\w+\\): the credentials are wrong: .*AWS_ACCESS_KEY_ID`,
+      ),
     });
     await expect(store.put("imports/u1/a-raw.csv", "b", type)).rejects.toMatchObject({
       name: "SettingRejectedError",
-      message: expect.stringMatching(/S3 denies writing s3:.* s3:PutObject\.$/),
+      message: expect.stringMatching(/S3 denies writing s3:.*AWS_SECRET_ACCESS_KEY\.$/),
     });
   });
 });
 
-describe("the S3 store on a transient failure", () => {
-  it.each(["put", "get"])("throws NoSuchBucket from %s", async (what) => {
-    const store = createS3Store("another-bucket", s3.client());
-    const work = what === "put" ? store.put("a", "b", type) : store.get("s3://another-bucket/a");
-    await expect(work).rejects.toMatchObject({ name: "NoSuchBucket" });
+describe("the S3 store of an own endpoint", () => {
+  const name = "imports/u1/own-raw.csv";
+
+  it.each([
+    ["AWS_ENDPOINT_URL_S3", () => ({})],
+    ["AWS_ENDPOINT_URL", (url: string) => ({ AWS_ENDPOINT_URL_S3: "", AWS_ENDPOINT_URL: `${url}/` })],
+    [
+      "a profile",
+      (url: string) => ({
+        AWS_ENDPOINT_URL_S3: "",
+        AWS_ACCESS_KEY_ID: undefined,
+        AWS_SECRET_ACCESS_KEY: undefined,
+        AWS_PROFILE: "own",
+        AWS_CONFIG_FILE: profile(url),
+      }),
+    ],
+  ])("works with %s alone, without a region, and with a server that refuses checksums", async (_, changes) => {
+    const env = { AWS_REGION: undefined, ...changes(s3.env.AWS_ENDPOINT_URL_S3) };
+    for (const [variable, value] of Object.entries(env)) vi.stubEnv(variable, value);
+    onTestFinished(() => {
+      for (const variable of Object.keys(env)) vi.stubEnv(variable, (s3.env as Record<string, string>)[variable]);
+    });
+    const store = createS3Store(bucket);
+    expect(await store.get(await store.put(name, "text", type))).toBe("text");
   });
 
-  it("throws the SDK's error when the server is unreachable", async () => {
+  it("would not work with the default of the AWS SDK", async () => {
+    const { AWS_ENDPOINT_URL_S3: endpoint, AWS_REGION: region } = s3.env;
+    const client = new S3Client({ endpoint, region, forcePathStyle: true });
+    onTestFinished(() => client.destroy());
+    await expect(createS3Store(bucket, client).put(name, "text", type)).rejects.toMatchObject({
+      name: "InvalidArgument",
+    });
+  });
+
+  function profile(url: string): string {
+    const path = join(mkdtempSync(join(tmpdir(), "spsync-aws-")), "config");
+    onTestFinished(() => rmSync(dirname(path), { recursive: true }));
+    writeFileSync(
+      path,
+      `[default]\nregion = nowhere\n[profile own]\naws_access_key_id = S3RVER\naws_secret_access_key = S3RVER\nservices = mine\n[services mine]\ns3 =\n  endpoint_url = ${url}\n`,
+    );
+    return path;
+  }
+});
+
+describe("the S3 store with a setting that is missing or wrong", () => {
+  it.each(["put", "get"])("names the bucket that does not exist (%s)", async (what) => {
+    const store = createS3Store("another-bucket", s3.client());
+    const work = what === "put" ? store.put("a", "b", type) : store.get("s3://another-bucket/a");
+    await expect(work).rejects.toMatchObject({
+      name: "SettingRejectedError",
+      message: expect.stringMatching(/the bucket another-bucket does not exist: create it, or correct S3_BUCKET/),
+    });
+  });
+
+  it.each([
+    ["a region", { AWS_REGION: undefined, AWS_ENDPOINT_URL_S3: undefined }, /set AWS_REGION .* or AWS_ENDPOINT_URL_S3/],
+    [
+      "credentials",
+      { AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined, AWS_EC2_METADATA_DISABLED: "true" },
+      /No credentials for S3 are found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY/,
+    ],
+  ])("says how to set %s", async (_, changes, message) => {
+    const env = { AWS_CONFIG_FILE: "/nothing", AWS_SHARED_CREDENTIALS_FILE: "/nothing", ...changes };
+    for (const [variable, value] of Object.entries(env)) vi.stubEnv(variable, value);
+    onTestFinished(() => {
+      for (const variable of Object.keys(env)) vi.stubEnv(variable, (s3.env as Record<string, string>)[variable]);
+    });
+    const work = createS3Store(bucket).put("a", "b", type);
+    await expect(work).rejects.toMatchObject({ name: "SettingRejectedError", message: expect.stringMatching(message) });
+  });
+
+  it("throws WebError when the server is unreachable, so that a retry follows", async () => {
     const client = new S3Client({
       endpoint: "http://127.0.0.1:9",
       region: "eu-central-1",
@@ -98,7 +171,11 @@ describe("the S3 store on a transient failure", () => {
       maxAttempts: 1,
     });
     onTestFinished(() => client.destroy());
-    await expect(createS3Store(bucket, client).put("a", "b", type)).rejects.not.toBeInstanceOf(ImportRejectedError);
+    await expect(createS3Store(bucket, client).put("a", "b", type)).rejects.toMatchObject({
+      name: "WebError",
+      fault: "unreachable",
+      message: expect.stringMatching(/^S3 gives no answer while writing s3:.*ECONNREFUSED$/),
+    });
   });
 });
 

@@ -16,8 +16,10 @@ import type { ObjectStore } from "../../src/library/object-store.ts";
 import { createLibraryImport, type LibraryImportOptions } from "../../src/library/pipeline.ts";
 import type { LibrarySummary } from "../../src/library/progress.ts";
 import { createLibraryStore } from "../../src/library/store.ts";
+import type { TableOwner } from "../../src/library/tables.ts";
 import { createWebClient, type WebClientOptions } from "../../src/web/client.ts";
 import type { Dump, Sql } from "./dump.ts";
+import { createSimulatedCustomNames } from "./web/custom-names.ts";
 import { generateIgdbGames } from "./web/generate-igdb.ts";
 import { generateLibrary } from "./web/generate-library.ts";
 import { createSimulatedIgdb, type IgdbDump, type IgdbEntry, type SimulatedIgdb } from "./web/igdb.ts";
@@ -31,6 +33,8 @@ import { asFetch, type SimulatedWebApi } from "./web/web-api.ts";
 
 export const apiKey = "STEAM-KEY-0123456789ABCDEF";
 export const steamId = "76561198000000001";
+/** The custom name of that profile. */
+export const customName = "somebody";
 
 export interface LibraryWeb {
   steam: SimulatedOwnedGames;
@@ -49,7 +53,9 @@ export interface LibraryWebOptions {
 export function simulateLibraryWeb({ libraries = {}, dump }: LibraryWebOptions = {}): LibraryWeb {
   const steam = createSimulatedOwnedGames({ apiKey, libraries: new Map(Object.entries(libraries)) });
   const igdb = createSimulatedIgdb({ ...dump, perSecond: Number.POSITIVE_INFINITY });
-  const apis = [steam, ...igdb.apis];
+  const names = createSimulatedCustomNames({ apiKey });
+  names.names.set(customName, steamId);
+  const apis = [steam, names, ...igdb.apis];
   return { steam, igdb, apis, fetch: asFetch(...apis) };
 }
 
@@ -59,9 +65,11 @@ export function generateWorld(seed: number, games: number): { library: OwnedLibr
   return { library, dump: generateIgdbGames({ seed, appids: library.games.map(({ appid }) => appid) }) };
 }
 
-export type StageDeps = Omit<LibraryImportOptions, "userId" | "steamId64">;
+export type StageDeps = Omit<LibraryImportOptions, "userId" | "steamId">;
 
 export interface StageOptions extends Partial<Pick<WebClientOptions, "fetch" | "retryAttempts">> {
+  /** By default the library's tables are this service's own, which creates them. */
+  tables?: TableOwner;
   signal?: AbortSignal;
 }
 
@@ -73,7 +81,7 @@ export function composeStages(
     igdb: { clientId, clientSecret },
   }: Pick<LibraryWeb, "fetch"> & { igdb: Pick<SimulatedIgdb, "clientId" | "clientSecret"> },
   objects: ObjectStore,
-  { signal = new AbortController().signal, retryAttempts = 3, ...options }: StageOptions = {},
+  { signal = new AbortController().signal, retryAttempts = 3, tables = "own", ...options }: StageOptions = {},
 ): StageDeps {
   const logger = pino({ level: "silent" });
   const store = createLibraryStore(db, createDatabaseRetry(db.driver, { logger, signal }));
@@ -92,11 +100,19 @@ export function composeStages(
     fetch,
     ...options,
   });
-  return { web, objects, store, apiKey, signal, igdb: createIgdb({ web, store, clientId, clientSecret, signal }) };
+  return {
+    web,
+    objects,
+    store,
+    tables,
+    apiKey,
+    signal,
+    igdb: createIgdb({ web, store, clientId, clientSecret, signal }),
+  };
 }
 
-export function importLibrary(deps: StageDeps, userId: string, steamId64 = steamId): Promise<LibrarySummary> {
-  return createLibraryImport({ ...deps, userId, steamId64 }).run();
+export function importLibrary(deps: StageDeps, userId: string, profile = steamId): Promise<LibrarySummary> {
+  return createLibraryImport({ ...deps, userId, steamId: profile }).run();
 }
 
 /** The context argument of a Lambda handler. */
@@ -172,7 +188,7 @@ export function readLibrary(
   }
   const matched = [...playtimes.keys()].flatMap((id) => entries.get(id) ?? []);
   const items = [...playtimes].map(([id, minutes]) => {
-    return [userId, id, minutes > 0 ? "EXPERIENCED" : "CURIOUS_ABOUT", "DIGITAL", "PC"];
+    return [userId, id, minutes > 0 ? "EXPERIENCED" : "CURIOUS_ABOUT", "DIGITAL", "PC (Microsoft Windows)"];
   });
   const genres = matched.flatMap(({ id, genres = [] }) => genres.map((each) => [id, each.id, each.name, each.slug]));
   const platforms = matched.flatMap(({ id, platforms = [] }) =>
@@ -215,9 +231,9 @@ const nonGameTypes = new Set([1, 2, 13, 14]);
 const suffixes = [
   " season pass",
   " expansion",
-  " - dlc",
-  " - demo",
-  " - soundtrack",
+  " dlc",
+  " demo",
+  " soundtrack",
   " editor",
   " - multiplayer",
   " - multi-player",

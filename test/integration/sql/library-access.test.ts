@@ -21,7 +21,7 @@ const alice = "11111111-1111-4111-8111-111111111111";
 const bob = "22222222-2222-4222-8222-222222222222";
 const personalTables = ["ImportedGame", "LibraryItem"];
 const sharedTables = ["Game", "Genre", "Platform", "GameGenre", "GamePlatform"];
-const privateTables = ["igdb_answers", "web_tokens"];
+const privateTables = ["library_choices", "library_written", "igdb_answers", "web_tokens"];
 const allTables = [...personalTables, ...sharedTables, ...privateTables];
 
 forEachDatabase(
@@ -32,7 +32,10 @@ forEachDatabase(
       // Migrated before PostgREST starts: it reads tables and functions separately and may mix two versions of the
       // schema.
       const migrations = (await readMigrations()).map(({ sql }) => sql);
-      database = await open({ migrated: false, prepare: [authSchema, ...migrations].join("\n") });
+      database = await open({
+        migrated: false,
+        prepare: [authSchema, ...migrations, "select library_create_tables('{}');"].join("\n"),
+      });
       const { apply } = importingOf(catalogOf(() => database));
       await apply(alice, [owned(10), owned(20), unmatched(30)]);
       await apply(bob, [owned(10), owned(40)]);

@@ -3,11 +3,11 @@ import { createDatabaseRetry } from "../../../src/db/retry.ts";
 import { createLibraryStore, type LibraryStore } from "../../../src/library/store.ts";
 import { forEachDatabase } from "../../support/databases.ts";
 import { silent } from "../../support/templates.ts";
-import { record, useCatalog } from "./catalog.ts";
-import { counts, created, igdb, importingOf, owned } from "./library.ts";
+import { record } from "./catalog.ts";
+import { counts, created, igdb, importingOf, owned, useLibrary } from "./library.ts";
 
 forEachDatabase("the library store", (open) => {
-  const catalog = useCatalog(open);
+  const catalog = useLibrary(open);
   const { sql, store } = catalog;
   const { imported } = importingOf(catalog);
   let library: LibraryStore;
@@ -34,6 +34,29 @@ forEachDatabase("the library store", (open) => {
         { appid: 40, type: "demo", name: null, release_year: null },
       ]);
       expect(await library.knownApps([])).toEqual([]);
+    });
+
+    test("returns the type of apps that the catalog lacks as PICS told it, else by the store's list", async () => {
+      await store(record(10, 500), record(20, 500, { type: null, name: "Untyped", steam_release_date: "2013-01-01" }));
+      await sql(
+        "insert into sync_status (appid, skipped_type) values (10, 'tool'), (30, 'demo') on conflict (appid) do nothing",
+      );
+      await sql(`insert into app_list_entries (kind, appid, name, seen_in, is_member) values
+        ('software', 10, 'Listed 10', 1, true), ('games', 20, 'Listed 20', 1, true), ('dlc', 30, 'Listed 30', 1, true),
+        ('dlc', 40, 'Listed 40', 1, true), ('software', 50, '', 1, true), ('videos', 60, 'Listed 60', 1, false),
+        ('hardware', 70, 'Listed 70', 1, false), ('dlc', 80, 'Was DLC', 1, false), ('games', 80, 'Now a game', 2, true),
+        ('a new kind', 90, 'Listed 90', 1, true)`);
+      const known = await library.knownApps([10, 20, 30, 40, 50, 60, 70, 80, 90, 100]);
+      expect(known.map(({ appid, type, name, release_year }) => [appid, type, name, release_year])).toEqual([
+        [10, "game", "App 10", null],
+        [20, "game", "Untyped", 2013],
+        [30, "demo", "Listed 30", null],
+        [40, "dlc", "Listed 40", null],
+        [50, "application", null, null],
+        [60, "video", "Listed 60", null],
+        [70, "hardware", "Listed 70", null],
+        [80, "game", "Now a game", null],
+      ]);
     });
 
     test("returns more apps than PostgREST's row limit", async () => {

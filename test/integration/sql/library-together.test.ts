@@ -2,13 +2,12 @@ import { randomUUID } from "node:crypto";
 import { expect, test } from "vitest";
 import type { ImportCounts, ImportedRow } from "../../../src/library/store.ts";
 import { forEachDatabase } from "../../support/databases.ts";
-import { useCatalog } from "./catalog.ts";
-import { counts, created, igdb, importingOf, owned, unmatched } from "./library.ts";
+import { counts, created, igdb, importingOf, owned, unmatched, useLibrary } from "./library.ts";
 
 forEachDatabase("concurrent calls of library_apply", (open, kind) => {
   // PGlite has one connection, so that calls are serialized.
   const rounds = Array.from({ length: kind === "pglite" ? 2 : 10 }, (_, round) => round);
-  const catalog = useCatalog(open);
+  const catalog = useLibrary(open);
   const { sql } = catalog;
   const { apply, items } = importingOf(catalog);
 

@@ -1,12 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { expect, vi } from "vitest";
-import type { Database, SqlDatabase } from "../../../src/db/database.ts";
-import { migrate } from "../../../src/db/migrate.ts";
-import { openPostgres } from "../../../src/db/postgres.ts";
+import { beforeAll, expect } from "vitest";
 import type { ImportCounts, ImportedRow } from "../../../src/library/store.ts";
-import type { TestDatabase } from "../../support/databases.ts";
-import { silent } from "../../support/templates.ts";
-import type { Catalog, Row } from "./catalog.ts";
+import type { OpenDatabase } from "../../support/databases.ts";
+import { type Catalog, type Row, useCatalog } from "./catalog.ts";
 
 /** Access to `library_apply` as the third stage calls it, and to the tables behind it. */
 export interface Importing {
@@ -138,19 +134,9 @@ export function importingOf({ call, sql }: Pick<Catalog, "call" | "sql">): Impor
   }
 }
 
-/**
- * Migrates a database that was opened without migrations. Through Supabase: as owner, until PostgREST has reloaded the
- * schema.
- */
-export async function migrateTest({ db, url }: TestDatabase): Promise<void> {
-  if (isSqlDatabase(db)) {
-    await migrate(db);
-    return;
-  }
-  const owner = await openPostgres({ url: url ?? "", logger: silent });
-  await migrate(owner).finally(() => owner.close());
-  // The schema version is not enough: PostgREST may have read it between two migrations.
-  await vi.waitFor(() => db.rpc("library_known_apps", { request: { appids: [] } }), { timeout: 20_000 });
+/** As {@link useCatalog}, with the library's tables. */
+export function useLibrary(open: OpenDatabase): Catalog {
+  const catalog = useCatalog(open);
+  beforeAll(() => catalog.call("library_create_tables", {}));
+  return catalog;
 }
-
-const isSqlDatabase = (db: Database): db is SqlDatabase => "transaction" in db;

@@ -61,6 +61,8 @@ export interface SimulatedIgdb {
   /** Kinds are `token`, `external_games`, `games` and `other`; `page` is that of the offset, `appid` the first uid. */
   log: WebLog;
   faults: WebFaults;
+  /** Names and uids whose queries, whatever else they ask for, are answered with this status: seen for single names and ids. */
+  rejects: Map<string, 400 | 500>;
   /** Every valid query, in order. */
   queries: IgdbQuery[];
   /** Every token ever issued, the newest last. */
@@ -97,6 +99,8 @@ export function createSimulatedIgdb(options: SimulatedIgdbOptions = {}): Simulat
     if (!isAuthorized(request, igdb)) return { status: 401, body: authorizationFailure };
     if (query instanceof ApicalypseError) return spoil(fault, syntaxError(query));
     igdb.queries.push(query);
+    const rejected = [...query.where.values()].flat().find((value) => igdb.rejects.has(String(value)));
+    if (rejected !== undefined) return { status: igdb.rejects.get(String(rejected)) ?? 400, body: "[]" };
     return spoil(fault, jsonAnswer(rowsOf(igdb.dump, query)));
   }
 
@@ -119,6 +123,7 @@ export function createSimulatedIgdb(options: SimulatedIgdbOptions = {}): Simulat
     clientSecret: options.clientSecret ?? "0123secretsecretsecretsecret45",
     log,
     faults,
+    rejects: new Map(),
     queries: [],
     tokens: tokens.issued,
     liveTokens: tokens.live,

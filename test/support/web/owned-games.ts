@@ -85,7 +85,7 @@ function response({ games, free = [], unvetted = [], gameCount }: OwnedLibrary, 
     ...(isOn("include_played_free_games", false) ? [] : free),
     ...(isOn("skip_unvetted_apps", true) ? unvetted : []),
   ]);
-  const shown = games.filter(({ appid }) => !hidden.has(appid));
+  const shown = games.filter((game) => !hidden.has(game?.appid));
   const game_count = gameCount ?? shown.length;
   if (shown.length === 0) return { game_count };
   return { game_count, games: isOn("include_appinfo", false) ? shown : shown.map(withoutAppInfo) };

@@ -135,6 +135,7 @@ describe("template.yaml", () => {
     expect(template.Globals.Function.Environment).toEqual({
       Variables: {
         NODE_OPTIONS: "--enable-source-maps",
+        LIBRARY_TABLES: { Ref: "LibraryTables" },
         S3_BUCKET: { Ref: "ImportsBucket" },
         SECRET_ARN: { Ref: "ImportSecret" },
       },

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { type Classification, classify } from "../../../src/library/classify.ts";
+import { type Classification, classify, type Evidence } from "../../../src/library/classify.ts";
 
-const named = (name: string) => classify({ catalogType: null, igdbGameType: null, name });
+const classificationOf = (evidence: Evidence) => classify(evidence).classification;
+const named = (name: string) => classificationOf({ steamType: null, igdbGameType: null, name });
 
 /** Real games that a classification by name alone gets wrong. */
 const misleading = [
@@ -25,11 +26,27 @@ describe("classify by name", () => {
     ["Something - DLC", "DLC"],
     ["Something Season Pass", "DLC"],
     ["Something: Expansion", "DLC"],
+    ["Something DLC", "DLC"],
+    ["Something - Rapture Pack", "DLC"],
+    ["Something Weapon Pack", "DLC"],
     // A false positive that only the catalog or IGDB can correct.
     ["Virus Expansion", "DLC"],
     ["Something - Demo", "NON_GAME"],
     ["Something - Soundtrack", "NON_GAME"],
     ["Something Level Editor", "NON_GAME"],
+    ["Something Demo", "NON_GAME"],
+    ["Something Playtest", "NON_GAME"],
+    ["Something - Testing Branch", "NON_GAME"],
+    ["Something Soundtracks", "NON_GAME"],
+    ["Something OST", "NON_GAME"],
+    ["Something Dedicated Server - Linux", "NON_GAME"],
+    ["Something Server", "NON_GAME"],
+    ["Something SDK", "NON_GAME"],
+    ["Something Authoring Tools", "NON_GAME"],
+    ["Something Creation Kit", "NON_GAME"],
+    ["Proton 9.0", "NON_GAME"],
+    ["Proton Experimental", "NON_GAME"],
+    ["Steam Linux Runtime 3.0 (sniper)", "NON_GAME"],
     ["Multiplayer", "GAME"],
     ["Demolition", "GAME"],
     ["Demo Derby - Demolition", "GAME"],
@@ -38,7 +55,16 @@ describe("classify by name", () => {
     ["Superexpansion", "GAME"],
     ["Editors", "GAME"],
     ["Subeditor", "GAME"],
-    ["Soundtracker - Soundtracks", "GAME"],
+    ["Soundtracker", "GAME"],
+    ["DLC Quest", "GAME"],
+    ["The Jackbox Party Pack", "GAME"],
+    ["Nickelodeon Splat Pack", "GAME"],
+    ["Something: Prologue", "GAME"],
+    ["Something (Test Server)", "GAME"],
+    ["Cloud Server Simulator", "GAME"],
+    ["Lost", "GAME"],
+    ["Proton Pulse", "GAME"],
+    ["Demo", "GAME"],
     ["Self-Demo", "GAME"],
     ["Half-Life 2", "GAME"],
     ["", "GAME"],
@@ -48,7 +74,7 @@ describe("classify by name", () => {
   });
 });
 
-describe("classify by IGDB's game type, for apps unknown to the catalog", () => {
+describe("classify by IGDB's game type, for apps whose Steam type is unknown", () => {
   const types: [number, string, Classification][] = [
     [0, "main game", "GAME"],
     [1, "DLC", "DLC"],
@@ -69,11 +95,11 @@ describe("classify by IGDB's game type, for apps unknown to the catalog", () => 
   ];
   it.each(types)("%i, %s, is %s for any name", (igdbGameType, _, expected) => {
     for (const name of [...misleading, "Something - Demo", "Something - Multiplayer", "Plain"])
-      expect(classify({ catalogType: null, igdbGameType, name })).toBe(expected);
+      expect(classificationOf({ steamType: null, igdbGameType, name })).toBe(expected);
   });
 });
 
-describe("classify by the catalog's type, which takes precedence", () => {
+describe("classify by Steam's type, which takes precedence", () => {
   const types: [string, Classification][] = [
     ["game", "GAME"],
     ["mod", "GAME"],
@@ -91,9 +117,20 @@ describe("classify by the catalog's type, which takes precedence", () => {
     ["", "NON_GAME"],
     ["constructor", "NON_GAME"],
   ];
-  it.each(types)("%s is %s for any IGDB type and name", (catalogType, expected) => {
+  it.each(types)("%s is %s for any IGDB type and name", (steamType, expected) => {
     for (const igdbGameType of [null, 0, 1, 2, 14])
       for (const name of [...misleading, "Something - Demo", "Something - Multiplayer"])
-        expect(classify({ catalogType, igdbGameType, name })).toBe(expected);
+        expect(classificationOf({ steamType, igdbGameType, name })).toBe(expected);
+  });
+});
+
+describe("the reason of a classification", () => {
+  it.each<[string, Evidence, string | null]>([
+    ["Steam's type", { steamType: "demo", igdbGameType: 0, name: "Some Demo" }, "Steam's type: demo"],
+    ["IGDB's type", { steamType: null, igdbGameType: 2, name: "Some Demo" }, "IGDB's type: expansion"],
+    ["the name", { steamType: null, igdbGameType: null, name: "Some Demo" }, "by its name: demo"],
+    ["null for a game", { steamType: "game", igdbGameType: 2, name: "Some Demo" }, null],
+  ])("is %s", (_, evidence, reason) => {
+    expect(classify(evidence).reason).toBe(reason);
   });
 });

@@ -78,6 +78,7 @@ const anyEnriched: fc.Arbitrary<EnrichedGame> = fc.record({
   match_status: fc.constantFrom("MATCHED", "UNMATCHED", "IGNORED"),
   matched_by: fc.constantFrom("external_id", "name_and_year", null),
   igdb: fc.option(anyIgdb, { nil: null }),
+  reason: textOrNull,
 });
 
 /** The text after a round trip through an object store. */
@@ -130,6 +131,20 @@ describe("the round trip of a file is", () => {
     );
     expect(lines).toEqual(["1,2,620,Portal 2,0,0,0,0,0,0,,", '2,2,620,"a,b",0,0,0,0,0,0,,', ""]);
   });
+});
+
+it("an enriched file of an older version, without the column reason, is read", () => {
+  const games = [
+    enrichedGame({ igdb: igdbGame() }),
+    enrichedGame({ appid: 30, match_status: "IGNORED", classification: "DLC" }),
+  ];
+  const withoutReason = (text: string) => text.replace(",reason\n", "\n").replaceAll(",\n", "\n");
+  const older = withoutReason(writeEnrichedCsv(games));
+  expect(older).not.toContain("reason");
+  expect(readEnrichedCsv(older)).toEqual(games);
+  expect(readEnrichedCsv(withoutReason(writeEnrichedCsv([])))).toEqual([]);
+  for (let length = 0; length < older.length; length += 1)
+    expect(rejection(() => readEnrichedCsv(older.slice(0, length)))).toMatch(/^Line \d+: /);
 });
 
 const rejection = (read: () => unknown): string => {

@@ -39,6 +39,7 @@ export function enrichedGame(given: Partial<EnrichedGame> = {}): EnrichedGame {
     match_status: given.igdb ? "MATCHED" : "UNMATCHED",
     matched_by: given.igdb ? "external_id" : null,
     igdb: null,
+    reason: null,
     ...given,
   };
 }
