@@ -141,7 +141,7 @@ async function oneByOne(web: ReturnType<typeof openWebClient>, appids: number[])
   const { signal } = new AbortController();
   const waiting = appids.values();
   const call = async () => {
-    for (const appid of waiting) await gameDetails(web, appid, signal);
+    for (const appid of waiting) await gameDetails(web, { appid, listed: false }, signal);
   };
   await Promise.all(Array.from({ length: callers }, call));
 }

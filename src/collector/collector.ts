@@ -24,6 +24,8 @@ export interface Collector {
 export interface CollectorSummary extends RunOutcome {
   details: DetailsSummary;
   games: CollectorProgress["games"];
+  /** Games in the database whose owners their reviews contradict: `game_metadata.owners_doubtful`. */
+  owners_doubtful: number | null;
   /** Requests by endpoint. */
   requests: Record<string, number>;
   duration_seconds: number;
@@ -45,9 +47,16 @@ export function createCollector(options: CollectorOptions): Collector {
     );
     await countGames({ store, state });
     tracker.begin("done", null);
-    const { details, games } = state;
+    const { details, games, ownersDoubtful: owners_doubtful } = state;
     const requests = Object.fromEntries(web.status().map(({ endpoint, requests }) => [endpoint, requests]));
-    return { ...outcome, details, games, requests, duration_seconds: (performance.now() - startedAt) / 1_000 };
+    return {
+      ...outcome,
+      details,
+      games,
+      owners_doubtful,
+      requests,
+      duration_seconds: (performance.now() - startedAt) / 1_000,
+    };
   }
 
   return {
@@ -73,5 +82,5 @@ export function createCollector(options: CollectorOptions): Collector {
 }
 
 function createState(games: CollectorProgress["games"]): RunState {
-  return { details: { success: 0, not_found: 0, failed: 0 }, games, lastError: null };
+  return { details: { success: 0, not_found: 0, failed: 0 }, games, ownersDoubtful: null, lastError: null };
 }

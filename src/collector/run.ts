@@ -45,6 +45,8 @@ export interface RunOptions {
 export interface RunState {
   details: DetailsSummary;
   games: CollectorProgress["games"];
+  /** Games in the database whose owners their reviews contradict. */
+  ownersDoubtful: number | null;
   lastError: string | null;
 }
 
@@ -63,7 +65,7 @@ interface Run extends RunOptions {
   errors: unknown[];
 }
 
-/** Runs in which the details of a game may fail before the game is skipped. */
+/** Runs in a row in which the details of a game may fail before the game waits for 30 days, as all others do. */
 const maxAttempts = 5;
 /** Rows examined per call. */
 const enqueueBatch = 5_000;
@@ -92,7 +94,9 @@ export async function runPhases(
 
 /** Updates the counts of games by the status of their details. */
 export async function countGames({ store, state }: { store: CollectorStore; state: RunState }): Promise<void> {
-  state.games = (await store.counts()).games;
+  const { games, owners_doubtful } = await store.counts();
+  state.games = games;
+  state.ownersDoubtful = owners_doubtful;
 }
 
 /** Runs a phase. Keeps its error for the end of the run, unless the run has been aborted or the key is rejected. */

@@ -3,7 +3,7 @@ import type { Logger } from "../process/logger.ts";
 import type { WebClient } from "../web/client.ts";
 import type { Tracker } from "./progress.ts";
 import { gameDetails } from "./steamspy.ts";
-import type { CollectorStore, DetailsResult, DueGames } from "./store.ts";
+import type { CollectorStore, DetailsResult, DueGame, DueGames } from "./store.ts";
 
 export interface DetailsOptions {
   store: CollectorStore;
@@ -15,7 +15,7 @@ export interface DetailsOptions {
   workers: number;
   /** Games per run. */
   maxDetails: number;
-  /** Runs in which a game may fail before it is skipped. */
+  /** Runs in a row in which a game may fail before it waits for 30 days, as all others do. */
   maxAttempts: number;
   /** Every game fetched before is due, the oldest fetch first. */
   staleFirst: boolean;
@@ -38,7 +38,8 @@ interface CircuitBreaker {
  * Fetches the details of the games that are due, several concurrently, and saves each batch. A game that fails is recorded and retried
  * by a later run.
  *
- * @throws {WebError} when the circuit breaker opens, or SteamSpy blocks this address; the answers so far are saved.
+ * @throws {WebError} when the circuit breaker opens (`unreachable` or `limited`), or SteamSpy blocks this address; the answers so far
+ * are saved.
  */
 export async function runDetails(options: DetailsOptions, counts: DetailsSummary): Promise<void> {
   const { store, batchSize, maxDetails, maxAttempts, staleFirst, runStartedAt, tracker, signal } = options;
@@ -73,14 +74,13 @@ async function runBatch(
       if (error === null) {
         results.push(result, ...suspects.splice(0));
         breaker.consecutiveFailures = 0;
-      } else if (error.fault === "invalid" || error.fault === "refused") {
-        // The endpoint works: it answered, although not usably.
+      } else if (error.status === 200 && game.attempts > 0) {
+        // Such games are asked one after the other, and their answers prove nothing about the endpoint.
         results.push(result);
-        breaker.consecutiveFailures = 0;
       } else {
         suspects.push(result);
         breaker.consecutiveFailures += 1;
-        if (breaker.consecutiveFailures >= maxConsecutiveFailures) throw error;
+        if (breaker.consecutiveFailures >= maxConsecutiveFailures) throw outage(error);
       }
       tracker.add(1);
     }
@@ -100,13 +100,21 @@ async function runBatch(
   if (failures.length > 0) throw failures[0];
 }
 
+/** The error of an open circuit breaker. What SteamSpy answers unusably so often is no fault of the request: it is out of order. */
+function outage(error: WebError): WebError {
+  const fault = error.fault === "limited" ? "limited" : "unreachable";
+  const message = `SteamSpy is out of order: the details of ${maxConsecutiveFailures} games in a row failed; the last: ${error.message}`;
+  return new WebError(fault, message, error.status);
+}
+
 /** The result for one game, with the error if it failed. Throws what makes further requests useless. */
 async function fetchGame(
   { web, signal }: DetailsOptions,
-  { appid, attempts }: DueGames["games"][number],
+  game: DueGame,
 ): Promise<{ result: DetailsResult; error: WebError | null }> {
+  const { appid, attempts } = game;
   try {
-    const details = await gameDetails(web, appid, signal);
+    const details = await gameDetails(web, game, signal);
     return { result: details ? { status: "success", ...details } : { status: "not_found", appid }, error: null };
   } catch (error) {
     if (!(error instanceof WebError) || error.fault === "blocked" || error.fault === "denied") throw error;

@@ -159,7 +159,15 @@ async function fetchPage({ web, logger, signal }: Crawl, page: number, isSecond:
   try {
     return await gamesPage(web, page, signal);
   } catch (error) {
-    if (!(error instanceof WebError) || isSecond || error.fault === "blocked" || error.fault === "denied") throw error;
+    if (!(error instanceof WebError) || error.fault === "blocked" || error.fault === "denied") throw error;
+    if (isSecond && error.fault === "invalid") {
+      throw new WebError(
+        "unreachable",
+        `SteamSpy is out of order: two pages in a row failed; the last: ${error.message}`,
+        200,
+      );
+    }
+    if (isSecond) throw error;
     logger.warn({ err: error, page }, "a page of SteamSpy failed; it is retried at the end");
     return null;
   }

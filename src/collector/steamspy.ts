@@ -3,16 +3,19 @@ import { int, text } from "../catalog/values.ts";
 import { WebError } from "../process/errors.ts";
 import { int32Max } from "../process/limits.ts";
 import type { WebClient } from "../web/client.ts";
-import type { GameDetails, GameNumbers } from "./store.ts";
+import type { DueGame, GameDetails, GameNumbers, PageGame } from "./store.ts";
 
 /**
  * SteamSpy's two requests and the parsing of their answers. SteamSpy answers 200 to nearly everything. Numbers come as numbers,
- * strings, null or "", an empty object as `[]` (source: its answers).
+ * strings, null or "", an empty object as `[]` (source: its answers). A blank answer has neither a name nor a developer: SteamSpy sends
+ * it for games that it does not know, but in an outage for all others too, so it is believed only where nothing contradicts it.
  */
 const api = "https://steamspy.com/api.php";
 
 /** Games on every page of `all` but the last. */
 export const gamesPerPage = 1_000;
+/** More blank games than this on a page, if they are most of it, are an outage. Of 2,811 games on real pages one is blank. */
+const maxBlank = 20;
 /** Placeholder appid of games that SteamSpy hides. */
 const hiddenAppid = 999_999;
 
@@ -24,7 +27,7 @@ const anObjectOrNone = z
   .transform((value): Entry => (Array.isArray(value) ? {} : value));
 
 export interface GamesPage {
-  games: GameNumbers[];
+  games: PageGame[];
   /** Entries on the page, unreadable ones included. */
   entries: number;
 }
@@ -32,7 +35,7 @@ export interface GamesPage {
 /**
  * Fetches a page of all games, numbered from 0, most owned first; a page past the end has no entries. Skips entries that are not games.
  *
- * @throws {WebError} `invalid` when no entry is readable; else as {@link WebClient.json}.
+ * @throws {WebError} `invalid` when no entry is readable, `unreachable` when most games are blank; else as {@link WebClient.json}.
  */
 export async function gamesPage(web: WebClient, page: number, signal: AbortSignal): Promise<GamesPage> {
   const searchParams = { request: "all", page: String(page) };
@@ -40,7 +43,9 @@ export async function gamesPage(web: WebClient, page: number, signal: AbortSigna
   const games = reply.flatMap(([key, value]) => {
     const entry = anObject.safeParse(value).data;
     const appid = integer(entry?.appid);
-    return entry && appid && appid !== hiddenAppid && String(appid) === key ? numbersOf(appid, entry) : [];
+    return entry && appid && appid !== hiddenAppid && String(appid) === key
+      ? { ...numbersOf(appid, entry), named: !isBlank(entry) }
+      : [];
   });
   if (games.length === 0 && reply.length > 0) {
     throw new WebError(
@@ -49,28 +54,42 @@ export async function gamesPage(web: WebClient, page: number, signal: AbortSigna
       200,
     );
   }
+  const blank = games.filter(({ named }) => !named).length;
+  if (blank > maxBlank && blank > games.length / 2) {
+    const message = `${blank} of ${games.length} games on SteamSpy's page ${page} have neither a name nor a developer`;
+    throw new WebError("unreachable", message, 200);
+  }
   return { games, entries: reply.length };
 }
 
 /**
  * Fetches the details of one game; null when SteamSpy does not know it or hides it.
  *
- * @throws {WebError} `invalid` when it answers for another app; else as {@link WebClient.json}.
+ * @throws {WebError} `invalid` when it answers for another app; `unreachable` when the answer is blank although the game is `listed`;
+ * else as {@link WebClient.json}.
  */
-export async function gameDetails(web: WebClient, appid: number, signal: AbortSignal): Promise<GameDetails | null> {
+export async function gameDetails(
+  web: WebClient,
+  { appid, listed }: Pick<DueGame, "appid" | "listed">,
+  signal: AbortSignal,
+): Promise<GameDetails | null> {
   const searchParams = { request: "appdetails", appid: String(appid) };
   const entry = await web.json("steamspy", { url: api, searchParams, signal }, anObjectOrNone);
   const answered = integer(entry.appid);
-  if (answered === hiddenAppid || Object.keys(entry).length === 0) return null;
-  if (answered !== appid) {
+  if (answered === hiddenAppid) return null;
+  const isEmpty = Object.keys(entry).length === 0;
+  if (answered !== appid && !isEmpty) {
     throw new WebError(
       "invalid",
       `SteamSpy was asked for app ${appid} and answered for ${JSON.stringify(entry.appid)}`,
       200,
     );
   }
-  // For an unknown app SteamSpy answers an empty object, or only its appid.
-  if (cleanText(entry.name) === null && cleanText(entry.developer) === null) return null;
+  if (isBlank(entry)) {
+    if (!listed) return null;
+    const message = `SteamSpy's details of app ${appid} have neither a name nor a developer, but its list of all games has the game`;
+    throw new WebError("unreachable", message, 200);
+  }
   return {
     ...numbersOf(appid, entry),
     genre: cleanText(entry.genre),
@@ -92,6 +111,10 @@ function numbersOf(appid: number, entry: Entry): GameNumbers {
     average_playtime_2weeks: integer(entry.average_2weeks),
     price: integer(entry.price),
   };
+}
+
+function isBlank({ name, developer }: Entry): boolean {
+  return cleanText(name) === null && cleanText(developer) === null;
 }
 
 function cleanText(value: unknown): string | null {

@@ -3,6 +3,7 @@ import type { Database } from "../db/database.ts";
 import { LeaseLostError } from "../db/leader-lease.ts";
 import { createReserve, type Reserve } from "../db/quota.ts";
 import type { DatabaseRetry } from "../db/retry.ts";
+import type { ListEnd, ListedApp } from "../web/app-list.ts";
 
 /**
  * Typed calls of the collector's SQL functions, which are documented in SQL (`supabase`). All are idempotent: they may be retried
@@ -44,10 +45,12 @@ export type ListRun = z.infer<typeof listRun>;
 export interface ListPart {
   run: number;
   kind: string;
-  apps: readonly { appid: number; name: string }[];
+  apps: readonly ListedApp[];
   /** Cursor of the list after this batch. */
   after: number;
   complete: boolean;
+  /** How the list ended, if it is complete. Default: as Steam says. */
+  end?: ListEnd | null;
 }
 
 const listVerdict = z.object({
@@ -59,6 +62,10 @@ const listVerdict = z.object({
       now: z.number(),
       vanished: z.number(),
       fault: z.enum(["incomplete", "shrunk"]).nullable(),
+      /** Absent where the list ended as Steam says. */
+      end: z.enum(["broken", "absent"]).optional(),
+      /** The last app read, if the list is broken. */
+      after: z.number().optional(),
     }),
   ),
 });
@@ -110,8 +117,14 @@ export interface GameDetails extends GameNumbers {
   tags_json: Record<string, number>;
 }
 
+/** A game of a page of all games. */
+export interface PageGame extends GameNumbers {
+  /** Whether it has a name or a developer. Of a game without both, SteamSpy knows nothing. */
+  named: boolean;
+}
+
 export interface PagePart {
-  games: readonly GameNumbers[];
+  games: readonly PageGame[];
   /** Cursor of the crawl, and the pages to retry. */
   page: number;
   missed: readonly number[];
@@ -126,10 +139,12 @@ export interface DueRequest {
   staleFirst: boolean;
 }
 const dueGames = z.object({
-  games: z.array(z.object({ appid: z.number(), attempts: z.number() })),
+  games: z.array(z.object({ appid: z.number(), attempts: z.number(), listed: z.boolean() })),
   due: z.number(),
 });
 export type DueGames = z.infer<typeof dueGames>;
+/** A game to fetch: how often that failed, and whether SteamSpy's pages of all games have it. */
+export type DueGame = DueGames["games"][number];
 
 export type DetailsResult =
   | ({ status: "success" } & GameDetails)
@@ -139,6 +154,7 @@ export type DetailsResult =
 
 const collectorCounts = z.object({
   games: z.object({ pending: z.number(), success: z.number(), failed: z.number(), not_found: z.number() }),
+  owners_doubtful: z.number(),
   list_completed_at: z.string().nullable(),
   pass_completed_at: z.string().nullable(),
 });
@@ -163,9 +179,9 @@ export function createCollectorStore(
 
   return {
     beginList: ({ kinds, fresh }) => asLeader(listRun, "collector_begin_list", { kinds, fresh }),
-    saveList: async ({ run, kind, apps, after, complete }) => {
-      const pairs = apps.map((app) => [app.appid, app.name]);
-      await asLeader(nothing, "collector_save_list", { run, kind, apps: pairs, after, complete });
+    saveList: async ({ apps, ...part }) => {
+      const rows = apps.map((app) => [app.appid, app.name, app.last_modified, app.price_change_number]);
+      await asLeader(nothing, "collector_save_list", { ...part, apps: rows });
     },
     acceptList: ({ run, maxShrink }) => asLeader(listVerdict, "collector_accept_list", { run, max_shrink: maxShrink }),
     applyList: (request) => asLeader(listCounts, "collector_apply_list", request),

@@ -110,7 +110,7 @@ function failureOf(
   if (status >= 500) return new FailedAttempt("unreachable", message, passing);
   if (status === 429) return new FailedAttempt("limited", message, passing);
   if (status === 401) return new FailedAttempt("denied", message, { status });
-  if (status === 403) return new FailedAttempt(forbidden, message, { status });
+  if (status === 403) return new FailedAttempt(forbidden, message, { status, retryAfterMs: retryAfterMs(headers) });
   return new FailedAttempt("refused", `${message}${excerpt(text, secrets)}`, { status });
 }
 

@@ -9,6 +9,7 @@ import { type Endpoint, endpoints, type WebLimits } from "./endpoints.ts";
 import type { ReserveQuota } from "./quota.ts";
 import { createRateLimiter } from "./rate-limiter.ts";
 import { requestOf, secretsOf, type WebRequest } from "./request.ts";
+import { noThrottleMemory, type ThrottleMemory } from "./throttle.ts";
 
 export type { EndpointStatus } from "./endpoint-state.ts";
 export type { Endpoint, WebLimits } from "./endpoints.ts";
@@ -43,6 +44,8 @@ export interface WebClientOptions {
   /** Of one attempt, from its start to the last byte of the answer. */
   timeoutMs?: number;
   reserve: ReserveQuota;
+  /** Default: none beyond the process. */
+  throttles?: ThrottleMemory;
   logger: Logger;
   /** Default: the global one. */
   fetch?: typeof globalThis.fetch;
@@ -54,9 +57,16 @@ const backoff: Backoff = { firstMs: 1_000, maxMs: 30_000 };
 const blockedForMs = 15 * 60_000;
 
 export function createWebClient(options: WebClientOptions): WebClient {
-  const { limits, retryAttempts, timeoutMs = defaultTimeoutMs, reserve, logger } = options;
+  const {
+    limits,
+    retryAttempts,
+    timeoutMs = defaultTimeoutMs,
+    reserve,
+    throttles = noThrottleMemory,
+    logger,
+  } = options;
   const rateLimiter = createRateLimiter();
-  const states = createEndpointStates({ limits, rateLimiter, reserve, logger });
+  const states = createEndpointStates({ limits, rateLimiter, reserve, throttles, logger });
 
   /** Waits for the rate limit. A retry waits like a first attempt, and the wait does not count against the time limit. */
   async function acquire(state: EndpointState, signal: AbortSignal): Promise<void> {
@@ -69,21 +79,33 @@ export function createWebClient(options: WebClientOptions): WebClient {
     state.requests += 1;
   }
 
+  /** A 403 after a 429 is a block of this address, whatever a 403 means otherwise. */
+  async function recognizeBlock({ throttle }: EndpointState, failed: FailedAttempt): Promise<FailedAttempt> {
+    const { status, retryAfterMs } = failed;
+    if (throttle === null || (status !== 429 && status !== 403)) return failed;
+    if (status === 403 && !(await throttle.isBlocking())) return failed;
+    await throttle.note();
+    return status === 429 ? failed : new FailedAttempt("blocked", "answered 403 after 429", { status, retryAfterMs });
+  }
+
   /** Pauses all endpoints of the server if the answer asks for it, even after the last attempt. */
-  function pauseServer({ endpoint, pause }: EndpointState, { fault, status, retryAfterMs }: FailedAttempt): void {
-    if (retryAfterMs) pause.wait(retryAfterMs, `answered ${status} with Retry-After`);
+  function pauseServer(state: EndpointState, { fault, status, message, retryAfterMs }: FailedAttempt): void {
+    const { endpoint, pause } = state;
+    if (retryAfterMs && fault !== "blocked") pause.wait(retryAfterMs, `answered ${status} with Retry-After`);
     if (fault !== "blocked" || status === null) return;
-    const until = pause.block(blockedForMs, "answered 403, this address is blocked");
+    const until = pause.block(Math.max(blockedForMs, retryAfterMs ?? 0), `${message}, this address is blocked`);
+    state.lastError += `: this address is blocked; nothing is sent until ${until ?? pause.paused?.()?.until}`;
     if (until === null) return;
     logger.warn({ endpoint, until }, `${endpoint}: this address is blocked (403); nothing is sent until ${until}`);
   }
 
   /** Classifies a failed attempt: returns the delay before the retry, or throws what ends the call. */
-  function retryDelayMs(state: EndpointState, error: unknown, attempts: number): number {
+  function retryDelayMs(state: EndpointState, error: unknown, attempts: number, maxRetries: number): number {
     if (!(error instanceof FailedAttempt)) throw error;
     pauseServer(state, error);
     const { endpoint } = state;
-    if (!error.isRetryable || attempts > retryAttempts) {
+    const retries = error.fault === "limited" ? retryAttempts : maxRetries;
+    if (!error.isRetryable || attempts > retries) {
       const count = attempts === 1 ? "1 attempt" : `${attempts} attempts`;
       throw new WebError(error.fault, `${endpoint}: ${state.lastError} (${count})`, error.status);
     }
@@ -95,12 +117,13 @@ export function createWebClient(options: WebClientOptions): WebClient {
   }
 
   /** The retry loop: acquire, attempt, classify, sleep. */
-  async function send(state: EndpointState, { signal, ...given }: WebRequest): Promise<unknown> {
+  async function send(state: EndpointState, { signal, maxRetries, ...given }: WebRequest): Promise<unknown> {
     const { endpoint } = state;
     const request = requestOf(endpoint, given);
     const { host, pathname } = new URL(request.url);
     const secrets = secretsOf(request, given.body);
     const { forbidden } = endpoints[endpoint];
+    const retries = Math.min(retryAttempts, maxRetries ?? retryAttempts);
 
     for (let attempts = 0; ; ) {
       let delayMs: number;
@@ -109,11 +132,14 @@ export function createWebClient(options: WebClientOptions): WebClient {
         attempts += 1;
         logger.debug({ endpoint, attempt: attempts }, `${endpoint}: ${host}${pathname}`);
         const { fetch = globalThis.fetch } = options;
-        return await attempt(request, { fetch, timeoutMs, forbidden, secrets, signal });
-      } catch (error) {
+        const answer = await attempt(request, { fetch, timeoutMs, forbidden, secrets, signal });
+        await state.throttle?.clear();
+        return answer;
+      } catch (caught) {
         signal.throwIfAborted();
+        const error = caught instanceof FailedAttempt ? await recognizeBlock(state, caught) : caught;
         if (error instanceof FailedAttempt) state.lastError = `${host}${pathname} ${error.message}`;
-        delayMs = retryDelayMs(state, error, attempts);
+        delayMs = retryDelayMs(state, error, attempts, retries);
       }
       await sleep(delayMs, signal);
     }

@@ -4,6 +4,7 @@ import { type Endpoint, endpoints, limitRules, type WebLimits } from "./endpoint
 import { createPause, createSlidingWindow, type Pause, paced } from "./limits.ts";
 import { createQuota, dayMs, type ReserveQuota } from "./quota.ts";
 import type { Limit, RateLimiter } from "./rate-limiter.ts";
+import { createThrottle, type Throttle, type ThrottleMemory } from "./throttle.ts";
 
 /** Counters and limits of an endpoint in use. */
 export interface EndpointState {
@@ -11,6 +12,8 @@ export interface EndpointState {
   /** Everything that delays its requests, the server's pause included. */
   readonly limits: readonly Limit[];
   readonly pause: Pause;
+  /** Of its server. Null where a 403 is a block in any case. */
+  readonly throttle: Throttle | null;
   /** Bounds the concurrent requests; null if unlimited. */
   readonly queue: PQueue | null;
   requests: number;
@@ -38,17 +41,20 @@ export interface EndpointStatesOptions {
   limits: Readonly<WebLimits>;
   rateLimiter: RateLimiter;
   reserve: ReserveQuota;
+  throttles: ThrottleMemory;
   logger: Logger;
 }
 
-/** The states of all endpoints, made at first use. Endpoints share limits by name, and pauses by server. */
+/** The states of all endpoints, made at first use. Endpoints share limits by name, pauses and throttles by server. */
 export interface EndpointStates {
   of(endpoint: Endpoint): EndpointState;
   status(): EndpointStatus[];
 }
 
-export function createEndpointStates({ limits, rateLimiter, reserve, logger }: EndpointStatesOptions): EndpointStates {
+export function createEndpointStates(options: EndpointStatesOptions): EndpointStates {
+  const { limits, rateLimiter, reserve, throttles, logger } = options;
   const pauseOf = memoize((_server: string) => createPause(rateLimiter.recheck));
+  const throttleOf = memoize((server: string) => createThrottle(server, throttles));
   const limitsOf = memoize(createLimits);
   const states = new Map<Endpoint, EndpointState>();
 
@@ -64,11 +70,12 @@ export function createEndpointStates({ limits, rateLimiter, reserve, logger }: E
   }
 
   function createState(endpoint: Endpoint): EndpointState {
-    const { limits: names, server, maxOpen } = endpoints[endpoint];
+    const { limits: names, server, forbidden, maxOpen } = endpoints[endpoint];
     const pause = pauseOf(server);
+    const throttle = forbidden === "denied" ? throttleOf(server) : null;
     const queue = maxOpen === undefined ? null : new PQueue({ concurrency: maxOpen });
     const counters = { requests: 0, waiting: 0, retries: 0, lastError: null };
-    return { endpoint, limits: [pause, ...names.flatMap(limitsOf)], pause, queue, ...counters };
+    return { endpoint, limits: [pause, ...names.flatMap(limitsOf)], pause, throttle, queue, ...counters };
   }
 
   return {

@@ -21,7 +21,7 @@ export interface EndpointRules {
   limits: readonly (keyof WebLimits)[];
   /** Endpoints of one server are paused together. */
   server: "steam" | "store" | "steamspy" | "igdb" | "twitch";
-  /** The meaning of a 403: this address is blocked, or the key is rejected. */
+  /** The meaning of a 403 that no 429 preceded: this address is blocked, or the key is rejected. */
   forbidden: "blocked" | "denied";
   /** Maximum of concurrent requests; unlimited if absent. */
   maxOpen?: number;

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { WebError } from "../process/errors.ts";
+import { ExpectedError, WebError } from "../process/errors.ts";
 import type { WebClient } from "./client.ts";
 
 /** Cache of access tokens, shared by processes and kept across restarts: in production a table of the database. */
@@ -32,7 +32,7 @@ export interface IgdbTokenDeps {
  * The credentials of the Twitch application are missing or refused. A retry does not help; the message names the
  * settings.
  */
-export class IgdbCredentialsError extends Error {
+export class IgdbCredentialsError extends ExpectedError {
   override readonly name = "IgdbCredentialsError";
 }
 
@@ -49,7 +49,7 @@ export function createIgdbToken({ web, cache, clientId, clientSecret, signal }: 
   async function fetchToken(): Promise<string> {
     if (clientId === null || clientSecret === null) {
       throw new IgdbCredentialsError(
-        "IGDB needs the credentials of a Twitch application; set IGDB_CLIENT_ID and IGDB_CLIENT_SECRET.",
+        "IGDB needs the credentials of a Twitch application; set IGDB_CLIENT_ID and IGDB_CLIENT_SECRET (https://dev.twitch.tv/console/apps).",
       );
     }
     const form = { client_id: clientId, client_secret: clientSecret, grant_type: "client_credentials" };
@@ -58,7 +58,9 @@ export function createIgdbToken({ web, cache, clientId, clientSecret, signal }: 
     const request = { url: tokenUrl, method: "POST", headers, body, signal } as const;
     const reply = await web.json("twitch", request, tokenReply).catch((error: unknown) => {
       if (!(error instanceof WebError) || (error.fault !== "denied" && error.fault !== "refused")) throw error;
-      throw new IgdbCredentialsError(`Twitch refuses IGDB_CLIENT_ID and IGDB_CLIENT_SECRET (${error.status}).`);
+      throw new IgdbCredentialsError(
+        `Twitch refuses IGDB_CLIENT_ID and IGDB_CLIENT_SECRET (${error.status}); copy both from https://dev.twitch.tv/console/apps.`,
+      );
     });
     await cache.put(cacheKey, reply.access_token, reply.expires_in);
     return reply.access_token;
@@ -77,7 +79,13 @@ export function createIgdbToken({ web, cache, clientId, clientSecret, signal }: 
           if (!(error instanceof WebError) || error.fault !== "denied") throw error;
         }
       }
-      return send(headersOf(await fetchToken()));
+      return send(headersOf(await fetchToken())).catch((error: unknown) => {
+        if (!(error instanceof WebError) || error.fault !== "denied") throw error;
+        // Still an error of the request: the application may be new, and IGDB may know it a little later.
+        const remedy =
+          "IGDB refuses a new token of IGDB_CLIENT_ID; look at the application in https://dev.twitch.tv/console/apps";
+        throw new WebError("denied", `${remedy} (${error.message})`, error.status);
+      });
     },
   };
 }

@@ -7,6 +7,8 @@ export interface WebRequest {
   searchParams?: Record<string, string>;
   headers?: Record<string, string>;
   body?: string;
+  /** Retries after the first attempt, if fewer than the client's; after 429 the client's count. */
+  maxRetries?: number;
   signal: AbortSignal;
 }
 
@@ -18,7 +20,10 @@ const minSecretLength = 6;
  *
  * @throws {WebError} `refused` for a malformed address or header.
  */
-export function requestOf(endpoint: Endpoint, { url, searchParams, ...init }: Omit<WebRequest, "signal">): Request {
+export function requestOf(
+  endpoint: Endpoint,
+  { url, searchParams, ...init }: Omit<WebRequest, "signal" | "maxRetries">,
+): Request {
   try {
     const address = new URL(url);
     for (const [name, value] of Object.entries(searchParams ?? {})) address.searchParams.set(name, value);

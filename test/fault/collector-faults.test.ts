@@ -4,7 +4,16 @@
  */
 import { describe, expect, it } from "vitest";
 import { age, simulateWeb, stored, withFullPages } from "../support/collector.ts";
-import { lists, newAppid, onCall, secondDay, secondListPage, useTwoDays } from "../support/collector-days.ts";
+import {
+  gameCount,
+  lists,
+  newAppid,
+  onCall,
+  secondDay,
+  secondListPage,
+  useTwoDays,
+} from "../support/collector-days.ts";
+import { isFull, onlyFull } from "../support/full.ts";
 import type { AppListEntry } from "../support/web/app-list.ts";
 import { type WebFault, withoutShare } from "../support/web/faults.ts";
 
@@ -21,7 +30,7 @@ const classes: [name: string, fault: WebFault, attempts: number, error: { fault:
   ["404", { status: 404, html: true }, 1, { fault: "refused", message: /answered 404/ }],
 ];
 
-describe.each(classes)("%s", (_, fault, attempts, error) => {
+describe.each(isFull ? classes : classes.slice(0, 1))("%s", (_, fault, attempts, error) => {
   it("in every phase leaves only the failed requests to the next run", async () => {
     const { web, before } = await days.second();
     const struck = (await days.stillPending()).slice(0, 2);
@@ -77,6 +86,31 @@ describe("403", () => {
     expect(await stored(sql)).toEqual(days.undisturbed);
   });
 
+  it("of the app list after a 429 means a blocked address, in later processes too; SteamSpy's part goes on", async () => {
+    const { web, before } = await days.second(0);
+    const onSecond = { lastAppid: secondListPage(web) };
+    web.list.faults.add({ on: onSecond, fault: { status: 429 } });
+    web.list.faults.add({ on: onSecond, times: 2, fault: { status: 403, html: true } });
+    for (const maxDetails of [20, 200]) {
+      const { outcome, details } = await days.collect(web, { maxDetails });
+      expect(outcome).toMatchObject({
+        ...{ name: "WebError", fault: "blocked", status: 403 },
+        message: expect.stringMatching(
+          /answered 403 after 429: this address is blocked; nothing is sent until 20\d\d-/,
+        ),
+      });
+      expect(details).toHaveLength(maxDetails === 20 ? 20 : gameCount - 20);
+      await days.expectNothingWrong(before);
+      expect((await stored(sql)).apps).toEqual(before.apps);
+    }
+    expect((await days.collect(web)).outcome).not.toBeInstanceOf(Error);
+    expect(await stored(sql)).toEqual(days.undisturbed);
+    expect(await sql("select from web_api_throttles")).toEqual([]);
+    // The last answer was usable: now a 403 is a rejected key.
+    web.list.faults.add({ fault: { status: 403 } });
+    expect((await days.collect(web)).outcome).toMatchObject({ fault: "denied" });
+  });
+
   it.each(["page", "details"])(
     "of SteamSpy's %s means a blocked address; the answers so far are kept",
     async (part) => {
@@ -104,8 +138,15 @@ describe("403", () => {
 });
 
 describe("an implausible app list", () => {
+  const broken =
+    /refused.*the list of games has 60 apps, \d+ of its 99 are gone \(Steam announced more after app \d+ and sent none\)/;
+  const otherLists: [WebFault, string, object][] = [
+    ["null_entry", "WebError", { fault: "invalid", message: expect.stringContaining("response.apps.0") }],
+    ["no_apps", "CollectorError", { message: expect.stringMatching(broken) }],
+  ];
   it.each<[WebFault, string, object]>([
-    ["no_apps", "WebError", { fault: "invalid", message: expect.stringContaining("response.apps: ") }],
+    ["none_of_more", "CollectorError", { message: expect.stringMatching(broken) }],
+    ...(isFull ? otherLists : []),
     [
       "missing_page",
       "CollectorError",
@@ -132,7 +173,46 @@ describe("an implausible app list", () => {
     expect(await stored(sql)).toEqual(days.undisturbed);
   });
 
-  it("with a tenth fewer apps is accepted with a higher MAX_SHRINK", async () => {
+  it("of a kind without any list is rejected with the reason", async () => {
+    const { web, before } = await days.second();
+    web.list.faults.add({ on: { lastAppid: 0 }, times: 5, fault: "no_apps" });
+    const { outcome, lists: asked } = await days.collect(web, { maxShrink: 1, maxDetails: 0 });
+    expect(asked).toEqual([0, 0, 0, 0, 0]);
+    expect(outcome).toMatchObject({
+      name: "CollectorError",
+      message: expect.stringMatching(
+        /the list of games has 0 apps, 99 of its 99 are gone \(Steam answered without a list\)/,
+      ),
+    });
+    expect(await stored(sql)).toMatchObject({ apps: before.apps, members: before.members });
+  });
+
+  it("that breaks off within MAX_SHRINK is accepted, delists nothing beyond its end and adds the new apps before it", async () => {
+    const { web, before } = await days.second();
+    web.list.faults.add({ on: { lastAppid: secondListPage(web) }, fault: "none_of_more" });
+    const { outcome } = await days.collect(web, { maxShrink: 0.5, maxDetails: 0 });
+    // The DLC that vanished is not in the list that breaks off.
+    expect(outcome).toMatchObject({ list: { delisted: 1, inserted: 1 } });
+    const { apps, members } = await stored(sql);
+    const [delisted] = before.members.filter(({ kind }) => kind === "dlc");
+    expect(apps.filter(({ is_listed }) => !is_listed)).toMatchObject([{ appid: delisted?.appid }]);
+    const games = (all: typeof members) => all.filter(({ kind }) => kind === "games").map(({ appid }) => Number(appid));
+    expect(games(members)).toEqual(expect.arrayContaining(games(before.members)));
+    await days.collect(web);
+    expect(await stored(sql)).toEqual(days.undisturbed);
+  });
+
+  it("whose pages repeat themselves ends, and delists nothing", async () => {
+    const { web, before } = await days.second();
+    web.list.faults.add({ on: { kind: "app_list" }, times: Number.POSITIVE_INFINITY, fault: "no_progress" });
+    const { outcome } = await days.collect(web, { maxDetails: 0 });
+    // The cursor of each page stands still; its highest appid moves on.
+    expect(outcome).toMatchObject({ list: { delisted: 1 } });
+    expect((await stored(sql)).members).toEqual(days.undisturbed.members);
+    expect(before.apps.length).toBeGreaterThan(100);
+  });
+
+  it.skipIf(!isFull)(`with a tenth fewer apps is accepted with a higher MAX_SHRINK${onlyFull}`, async () => {
     const { web, before } = await days.second();
     const fault = { fewer: 0.1 };
     web.list.faults.add({ fault });
@@ -156,7 +236,7 @@ describe("crawlPages", () => {
     expect(await stored(sql)).toEqual(days.undisturbed);
   });
 
-  it("does not take a short page in the middle for the end", async () => {
+  it.skipIf(!isFull)(`does not take a short page in the middle for the end${onlyFull}`, async () => {
     const { web, before } = await days.second();
     const remove = web.spy.faults.add({ on: { page: 1 }, fault: { fewer: 0.1 } });
     expect((await days.collect(web)).pages).toEqual([0, 1, 2, 3]);
@@ -167,7 +247,7 @@ describe("crawlPages", () => {
     expect(await stored(sql)).toEqual(days.undisturbed);
   });
 
-  it("keeps the games of a page that stays missing, until the next crawl", async () => {
+  it.skipIf(!isFull)(`keeps the games of a page that stays missing, until the next crawl${onlyFull}`, async () => {
     const { web, before } = await days.second(200);
     web.spy.faults.add({ on: { page: 1 }, times: 2, fault: "page_empty" });
     const { outcome } = await days.collect(web);
@@ -196,7 +276,7 @@ describe("crawlPages", () => {
     expect(await stored(sql)).toEqual(days.undisturbed);
   });
 
-  it("rejects a crawl without any page", async () => {
+  it.skipIf(!isFull)(`rejects a crawl without any page${onlyFull}`, async () => {
     const web = simulateWeb({ ...secondDay, pages: [] }, { lists: {} });
     const { outcome, pages } = await days.collect(web);
     expect(outcome).toMatchObject({ name: "CollectorError", message: expect.stringMatching(/ended after 0 pages\. /) });
@@ -214,7 +294,7 @@ describe("crawlPages", () => {
     expect(await stored(sql)).toEqual(days.undisturbed);
   });
 
-  it("fetches an empty page and the failed page after it in the next run", async () => {
+  it.skipIf(!isFull)(`fetches an empty page and the failed page after it in the next run${onlyFull}`, async () => {
     const { web } = await days.second();
     web.spy.faults.add({ on: { page: 1 }, fault: "page_empty" });
     web.spy.faults.add({ on: { page: 2 }, times: 4, fault: "drop" });
@@ -262,10 +342,11 @@ describe("crawlPages", () => {
 });
 
 it(`stores nothing wrong under random faults, and completes in later runs (SEED=${seed})`, async () => {
-  const faults: WebFault[] = ["drop", "hang", "html200", "truncated", "empty200", "page_empty"];
+  const faults: WebFault[] = ["drop", "hang", "html200", "truncated", "empty200", "page_empty", "blank"];
   for (const status of [403, 404, 429, 500] as const) faults.push({ status });
   faults.push({ status: 429, retryAfter: "90" });
-  const listFaults: WebFault[] = [...faults, "no_apps", "null_entry", "missing_page", "no_progress", { fewer: 0.2 }];
+  const listFaults: WebFault[] = [...faults, "no_apps", "none_of_more", "null_entry", "missing_page", "no_progress"];
+  listFaults.push({ fewer: 0.2 });
   const { web, before } = await days.second(0);
   web.spy.faults.random({ seed, rate: 0.4, faults });
   web.list.faults.random({ seed, rate: 0.4, faults: listFaults });

@@ -18,6 +18,7 @@ import {
 } from "../support/collector.ts";
 import { openTestDatabase, type TestDatabase } from "../support/databases.ts";
 import { type FakeClock, startFakeClock } from "../support/fake-clock.ts";
+import { isFull, onlyFull } from "../support/full.ts";
 import { silent } from "../support/templates.ts";
 import { compareMetadata } from "../support/web/compare-metadata.ts";
 import { generateSteamSpy } from "../support/web/generate-steamspy.ts";
@@ -83,7 +84,7 @@ describe("SteamSpy's limits", () => {
     expect(clock.elapsedMs()).toBe(minuteMs + 300 * 1_000);
   });
 
-  it(`also apply to retries (SEED=${seed})`, async () => {
+  it.skipIf(!isFull)(`also apply to retries (SEED=${seed})${onlyFull}`, async () => {
     const clock = startClock();
     const dump = generateSteamSpy({ seed, games: 1_100 });
     const web = simulateWeb(dump);
@@ -152,7 +153,7 @@ describe("the daily quota of the Steam Web API", () => {
     ]);
   });
 
-  it("is not exceeded when a process stops with a partly used block", async () => {
+  it.skipIf(!isFull)(`is not exceeded when a process stops with a partly used block${onlyFull}`, async () => {
     const clock = startClock("2025-06-01T23:00:00Z");
     const [one, other] = [countCalls(clock), countCalls(clock)];
     let beforeMidnight = 0;

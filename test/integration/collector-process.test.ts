@@ -2,6 +2,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect } from "vitest";
 import type { CollectorProgress } from "../../src/collector/progress.ts";
+import { isFull, onlyFull } from "../support/full.ts";
 import { it as given } from "../support/given.ts";
 import {
   type Asked,
@@ -204,74 +205,84 @@ describe.concurrent("collect", () => {
     expect(again.toSorted()).toEqual(appids.filter((appid) => !answered.includes(appid)).toSorted());
   });
 
-  it("waits while another collector holds the lease, and logs it", async ({ open, serve, start, expect }) => {
-    const [database, web] = [await open("postgres"), await serve()];
-    const details = hold(web, "appdetails", 10);
-    const env = { LEASE_SECONDS: "1.5" };
-    const first = start({ args: ["collect"], steam: web, database, env });
-    await details.held;
-    await database.sql("create table first_lease as select lease_until from leader_leases");
-    const second = start({ args: ["collect"], steam: web, database, env });
-    await second.logged(/another worker collects/);
-    expect(collectorOf((await second.get("/status")).body)?.phase).toBe("waiting");
-    expect(await second.get("/ready")).toMatchObject({ status: 200 });
-    // The first one keeps its lease for longer than that lasts.
-    const renewed =
-      "select min(lease_until) > (select lease_until + interval '1.5 s' from first_lease) as renewed from leader_leases";
-    await expect.poll(() => database.sql(renewed), { timeout: 20_000 }).toEqual([{ renewed: true }]);
-    expect(collectorOf((await second.get("/status")).body)?.phase).toBe("waiting");
+  it.skipIf(!isFull)(
+    `waits while another collector holds the lease, and logs it${onlyFull}`,
+    async ({ open, serve, start, expect }) => {
+      const [database, web] = [await open("postgres"), await serve()];
+      const details = hold(web, "appdetails", 10);
+      const env = { LEASE_SECONDS: "1.5" };
+      const first = start({ args: ["collect"], steam: web, database, env });
+      await details.held;
+      await database.sql("create table first_lease as select lease_until from leader_leases");
+      const second = start({ args: ["collect"], steam: web, database, env });
+      await second.logged(/another worker collects/);
+      expect(collectorOf((await second.get("/status")).body)?.phase).toBe("waiting");
+      expect(await second.get("/ready")).toMatchObject({ status: 200 });
+      // The first one keeps its lease for longer than that lasts.
+      const renewed =
+        "select min(lease_until) > (select lease_until + interval '1.5 s' from first_lease) as renewed from leader_leases";
+      await expect.poll(() => database.sql(renewed), { timeout: 20_000 }).toEqual([{ renewed: true }]);
+      expect(collectorOf((await second.get("/status")).body)?.phase).toBe("waiting");
 
-    first.kill("SIGKILL");
-    details.letGo();
-    expect(await second.exited).toEqual({ code: 0, signal: null });
-    expect(await compareMetadata(database.sql, readSteamSpyIndependently(dump, { details: appids }))).toEqual([]);
-  });
+      first.kill("SIGKILL");
+      details.letGo();
+      expect(await second.exited).toEqual({ code: 0, signal: null });
+      expect(await compareMetadata(database.sql, readSteamSpyIndependently(dump, { details: appids }))).toEqual([]);
+    },
+  );
 
-  it("follows --batch-size, --max-details, --update-metadata and --full-refresh", async ({ open, serve, start }) => {
-    const [database, web] = [await open("postgres"), await serve()];
-    const collect = async (...args: string[]) => {
-      web.taken();
-      const service = start({ args: ["collect", ...args], steam: web, database, env: { MAX_WORKERS: "1" } });
-      expect(await service.exited).toEqual({ code: 0, signal: null });
+  it.skipIf(!isFull)(
+    `follows --batch-size, --max-details, --update-metadata and --full-refresh${onlyFull}`,
+    async ({ open, serve, start }) => {
+      const [database, web] = [await open("postgres"), await serve()];
+      const collect = async (...args: string[]) => {
+        web.taken();
+        const service = start({ args: ["collect", ...args], steam: web, database, env: { MAX_WORKERS: "1" } });
+        expect(await service.exited).toEqual({ code: 0, signal: null });
+        const asked = web.taken();
+        const details = asked.flatMap((request) => (request.kind === "appdetails" ? [request.appid] : []));
+        return { lists: countOf(asked, "app_list"), pages: countOf(asked, "all"), details };
+      };
+      const bySize = (table: string, having: string) =>
+        database.sql(`select count(*) as rows from ${table} where ${having} group by xmin::text order by 1`);
+
+      const { details: first } = await collect("--batch-size", "10", "--max-details", "25");
+      expect(first).toHaveLength(25);
+      expect(await bySize("game_metadata", "fetched_at is not null")).toEqual([
+        { rows: 5 },
+        { rows: 10 },
+        { rows: 10 },
+      ]);
+      expect(await bySize("apps", "is_listed")).toEqual(Array.from({ length: 6 }, () => ({ rows: 10 })));
+
+      // The highest appid becomes the one asked longest ago.
+      await database.sql(
+        "update game_metadata set fetched_at = timestamptz '2026-01-01' - make_interval(mins => appid) where fetched_at is not null",
+      );
+      const stale = await collect("--update-metadata", "--max-details", "10");
+      const oldest = first.toSorted((a, b) => b - a);
+      expect(stale).toEqual({ lists: 0, pages: 0, details: oldest.slice(0, 10) });
+
+      // Games never fetched come before games that are due again.
+      const { details: rest } = await collect();
+      expect(rest.slice(0, 35).toSorted()).toEqual(appids.filter((appid) => !first.includes(appid)).toSorted());
+      expect(rest.slice(35).toSorted()).toEqual(oldest.slice(10).toSorted());
+
+      await database.sql("create table kept as select * from game_metadata");
+      const all = hold(web, "appdetails", 0);
+      const refresh = start({ args: ["collect", "--full-refresh"], steam: web, database });
+      await all.held;
+      const lost = await database.sql(
+        "select appid from kept k left join game_metadata m using (appid) where m is null or m.tags_json is distinct from k.tags_json",
+      );
+      expect(lost).toEqual([]);
+      all.letGo();
+      expect((await refresh.exited).code).toBe(0);
       const asked = web.taken();
-      const details = asked.flatMap((request) => (request.kind === "appdetails" ? [request.appid] : []));
-      return { lists: countOf(asked, "app_list"), pages: countOf(asked, "all"), details };
-    };
-    const bySize = (table: string, having: string) =>
-      database.sql(`select count(*) as rows from ${table} where ${having} group by xmin::text order by 1`);
-
-    const { details: first } = await collect("--batch-size", "10", "--max-details", "25");
-    expect(first).toHaveLength(25);
-    expect(await bySize("game_metadata", "fetched_at is not null")).toEqual([{ rows: 5 }, { rows: 10 }, { rows: 10 }]);
-    expect(await bySize("apps", "is_listed")).toEqual(Array.from({ length: 6 }, () => ({ rows: 10 })));
-
-    // The highest appid becomes the one asked longest ago.
-    await database.sql(
-      "update game_metadata set fetched_at = timestamptz '2026-01-01' - make_interval(mins => appid) where fetched_at is not null",
-    );
-    const stale = await collect("--update-metadata", "--max-details", "10");
-    const oldest = first.toSorted((a, b) => b - a);
-    expect(stale).toEqual({ lists: 0, pages: 0, details: oldest.slice(0, 10) });
-
-    // Games never fetched come before games that are due again.
-    const { details: rest } = await collect();
-    expect(rest.slice(0, 35).toSorted()).toEqual(appids.filter((appid) => !first.includes(appid)).toSorted());
-    expect(rest.slice(35).toSorted()).toEqual(oldest.slice(10).toSorted());
-
-    await database.sql("create table kept as select * from game_metadata");
-    const all = hold(web, "appdetails", 0);
-    const refresh = start({ args: ["collect", "--full-refresh"], steam: web, database });
-    await all.held;
-    const lost = await database.sql(
-      "select appid from kept k left join game_metadata m using (appid) where m is null or m.tags_json is distinct from k.tags_json",
-    );
-    expect(lost).toEqual([]);
-    all.letGo();
-    expect((await refresh.exited).code).toBe(0);
-    const asked = web.taken();
-    expect([countOf(asked, "app_list"), countOf(asked, "all"), countOf(asked, "appdetails")]).toEqual([5, 1, 60]);
-    expect(await database.sql("select refresh_since from collector_state")).toEqual([{ refresh_since: null }]);
-  });
+      expect([countOf(asked, "app_list"), countOf(asked, "all"), countOf(asked, "appdetails")]).toEqual([5, 1, 60]);
+      expect(await database.sql("select refresh_since from collector_state")).toEqual([{ refresh_since: null }]);
+    },
+  );
 
   it("exits with 2 for an invalid option", async ({ start }) => {
     const service = start({ args: ["collect", "--max-details", "many"] });
@@ -287,7 +298,7 @@ describe.concurrent("collect with COLLECT_INTERVAL", () => {
     start,
   }) => {
     const [database, web] = [await open("postgres"), await serve()];
-    web.list.faults.add({ fault: "no_apps" });
+    web.list.faults.add({ fault: "null_entry" });
     const page = hold(web, "all", 0);
     const service = start({ args: ["collect"], steam: web, database, env: { COLLECT_INTERVAL: "1" } });
     await page.held;

@@ -13,7 +13,7 @@ import {
 import { forEachDatabase, openTestDatabase, type TestDatabase } from "../support/databases.ts";
 import { generateCatalog } from "../support/steam/generate.ts";
 import { type SimulatedSteam, startSimulatedSteam } from "../support/steam/simulated-steam.ts";
-import { createSimulatedAppList } from "../support/web/app-list.ts";
+import { type AppListEntry, createSimulatedAppList } from "../support/web/app-list.ts";
 import { compareMetadata } from "../support/web/compare-metadata.ts";
 import { generateSteamSpy } from "../support/web/generate-steamspy.ts";
 import { type ExpectedMetadata, emptyMetadata, readSteamSpyIndependently } from "../support/web/read-steamspy.ts";
@@ -110,6 +110,10 @@ describe("createCollector on Postgres", () => {
     it("stores all pages", async () => {
       const { summary } = await collect(simulateWeb(dump, { lists: {} }), { maxDetails: 0 });
       expect(summary.pass).toEqual({ pages: 3, games: 2_811, missed: [] });
+      // House Party, Cassette Beasts, Moonstone Island, Golden Light: "0 .. 20,000" owners with 2,498 to 14,735 reviews.
+      expect(summary.owners_doubtful).toBe(4);
+      const doubtful = await sql("select appid from game_metadata where owners_doubtful order by appid");
+      expect(doubtful.map(({ appid }) => appid)).toEqual([611_790, 1_245_430, 1_321_440, 1_658_150]);
       expect(await compareMetadata(sql, readSteamSpyIndependently(dump))).toEqual([]);
     });
 
@@ -132,6 +136,9 @@ describe("createCollector on Postgres", () => {
       const web = simulateWeb(small(5), { lists: {} });
       const listed = new Map<number, boolean>();
       const outcomes: string[] = [];
+      const read = new Map<number, AppListEntry>();
+      const changed = { price_change_number: 0, store_modified_at: 0 };
+      await sql("delete from app_changes");
       for (const { apps } of days) {
         web.list.lists = { software: apps };
         const before = [...listed].flatMap(([appid, is]) => (is ? [appid] : []));
@@ -145,6 +152,12 @@ describe("createCollector on Postgres", () => {
           const { summary } = await collect(web, { maxShrink, maxDetails: 0 });
           for (const appid of vanished) listed.set(appid, false);
           for (const appid of now) listed.set(appid, true);
+          for (const app of apps) {
+            const { last_modified, price_change_number } = read.get(app.appid) ?? app;
+            if (last_modified !== app.last_modified) changed.store_modified_at += 1;
+            if (price_change_number !== app.price_change_number) changed.price_change_number += 1;
+            read.set(app.appid, app);
+          }
           expect(summary.list).toMatchObject({ applied: now.size, delisted: vanished.length });
         } else {
           const error = await fails(web, { maxShrink, maxDetails: 0 });
@@ -153,6 +166,19 @@ describe("createCollector on Postgres", () => {
         }
         expect(await isListed()).toEqual(Object.fromEntries(listed));
       }
+      const told =
+        "select appid, extract(epoch from store_modified_at)::int as at, price_change_number from apps order by 1";
+      expect(await sql(told)).toEqual(
+        [...read.values()]
+          .map(({ appid, last_modified: at, price_change_number }) => ({ appid, at, price_change_number }))
+          .sort((a, b) => a.appid - b.appid),
+      );
+      const rows = await sql(
+        "select field, count(*)::int as rows from app_changes where field <> 'is_listed' group by 1",
+      );
+      expect(Object.fromEntries(rows.map(({ field, rows }) => [field, rows]))).toEqual(
+        maxShrink === 0.05 ? changed : { price_change_number: 3, store_modified_at: 5 },
+      );
       expect(outcomes).toEqual(
         maxShrink === 0.05 ? Array(4).fill("accepted") : ["accepted", "accepted", "refused", "refused"],
       );
@@ -178,7 +204,7 @@ describe("createCollector on Postgres", () => {
     const metadata = async (appid: number) =>
       (await sql("select * from game_metadata where appid = $1", [appid]))[0] ?? expect.fail("no row");
 
-    it("are retried by five runs, then skipped until a full refresh", async () => {
+    it("are retried by five runs, then after 30 days or by a full refresh", async () => {
       const dump = small(10);
       const web = simulateWeb(dump);
       const [, broken = 0] = numbers(dump.details.keys());

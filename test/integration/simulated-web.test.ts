@@ -14,8 +14,8 @@ const dump = generateSteamSpy({ seed: 4, games: 400, pageSize: 150 });
 const pageUrl = "https://steamspy.com/api.php?request=all&page=1";
 const tables = `
   create type fetch_status as enum ('pending', 'success', 'failed', 'not_found');
-  create table game_metadata (appid int primary key, developer text, publisher text, owners_estimate text, positive_reviews int,
-    negative_reviews int, score_rank int, average_playtime_forever int, average_playtime_2weeks int, price int, genre text,
+  create table game_metadata (appid int primary key, developer text, publisher text, owners_estimate text,
+    owners_doubtful bool, positive_reviews int, negative_reviews int, score_rank int, average_playtime_forever int, average_playtime_2weeks int, price int, genre text,
     languages text, tags_json jsonb, last_updated timestamptz, fetch_attempts int not null, fetch_status fetch_status not null);
   create table visits (page int primary key);
   create function visit(page int) returns jsonb language sql as 'insert into visits values (page) returning to_jsonb(page)';

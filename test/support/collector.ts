@@ -12,6 +12,7 @@ import { createCollectorStore } from "../../src/collector/store.ts";
 import type { Database } from "../../src/db/database.ts";
 import { createLeaderLease } from "../../src/db/leader-lease.ts";
 import { createDatabaseRetry } from "../../src/db/retry.ts";
+import { createThrottles } from "../../src/db/throttles.ts";
 import type { WebClientOptions, WebLimits } from "../../src/web/client.ts";
 import { openWebClient } from "./sync.ts";
 import { silent } from "./templates.ts";
@@ -56,6 +57,7 @@ export function startCollector(db: Database, overrides: CollectorOverrides = {})
   const store = createCollectorStore(db, retry, workerId);
   const web = openWebClient({
     reserve: store.reserve,
+    throttles: createThrottles(db, retry),
     ...(fetch && { fetch }),
     ...(limits && { limits }),
     ...(retryAttempts !== undefined && { retryAttempts }),
@@ -86,7 +88,7 @@ type Sql = (query: string, params?: unknown[]) => Promise<Record<string, unknown
 
 /** Resets the database to the state before the first run. */
 export async function forgetEverything(sql: Sql): Promise<void> {
-  await sql("truncate game_metadata, app_list_entries, web_api_usage, apps, sync_status cascade");
+  await sql("truncate game_metadata, app_list_entries, web_api_usage, web_api_throttles, apps, sync_status cascade");
   await sql("delete from leader_leases");
   await sql("delete from collector_state");
   await sql("insert into collector_state (id) values (1)");
@@ -94,17 +96,19 @@ export async function forgetEverything(sql: Sql): Promise<void> {
 
 /** Moves all that was collected back in time by `interval`. */
 export async function age(sql: Sql, interval: string): Promise<void> {
-  await sql(`update game_metadata set fetched_at = fetched_at - interval '${interval}'`);
+  await sql(`update game_metadata set fetched_at = fetched_at - interval '${interval}',
+    last_listed_at = last_listed_at - interval '${interval}'`);
   await sql(`update collector_state set list_started_at = list_started_at - interval '${interval}',
     pass_started_at = pass_started_at - interval '${interval}', pass_completed_at = pass_completed_at - interval '${interval}',
-    refresh_since = refresh_since - interval '${interval}'`);
+    pass_complete_since = pass_complete_since - interval '${interval}', refresh_since = refresh_since - interval '${interval}'`);
 }
 
 /** Everything that the collector stores, without times: equal if nothing was changed. */
 export async function stored(sql: Sql) {
   const apps = await sql("select appid, name, type, is_known, is_listed, is_active from apps order by appid");
   const games = await sql(
-    "select to_jsonb(m) - 'last_updated' - 'fetched_at' - 'last_error' as row from game_metadata m order by appid",
+    `select to_jsonb(m) - array['last_updated', 'last_listed_at', 'fetched_at', 'last_error'] as row
+     from game_metadata m order by appid`,
   );
   const rows = games.map(({ row }) => row as ExpectedMetadata & { appid: number });
   const members = await sql("select kind, appid from app_list_entries where is_member order by kind, appid");

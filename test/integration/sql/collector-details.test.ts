@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { DueRequest, GameDetails, GameNumbers } from "../../../src/collector/store.ts";
+import type { DueRequest, GameDetails, GameNumbers, PageGame } from "../../../src/collector/store.ts";
 import { forEachSqlDatabase, record, useCatalog } from "./catalog.ts";
 import { useCollecting } from "./collector.ts";
 
@@ -44,8 +44,9 @@ forEachSqlDatabase("the collector's SteamSpy functions", (open) => {
   const collecting = useCollecting(catalog);
   const { takeOver, rows, collect } = collecting;
   const beginCrawl = (fullRefresh = false) => collecting.worker.beginCrawl({ fullRefresh });
-  const savePage = (page: number, games: GameNumbers[], missed: number[] = [], complete = false) =>
-    collecting.worker.savePage({ games, page, missed, complete });
+  /** Games are named unless they say otherwise. */
+  const savePage = (page: number, games: (GameNumbers | PageGame)[], missed: number[] = [], complete = false) =>
+    collecting.worker.savePage({ games: games.map((game) => ({ named: true, ...game })), page, missed, complete });
   const saveDetails = (...games: Parameters<typeof collecting.worker.saveDetails>[0]) =>
     collecting.worker.saveDetails(games);
   const metadata = async (appid: number) =>
@@ -156,15 +157,17 @@ forEachSqlDatabase("the collector's SteamSpy functions", (open) => {
       const before = { 10: await metadata(10), 20: await metadata(20) };
       const written = numbers(10, { developer: "New", owners_estimate: "0 .. 20,000", price: 0, score_rank: null });
       await savePage(1, [written, numbers(20), numbers(30)]);
-      expect(await metadata(10)).toEqual({ ...before[10], ...written, last_updated: expect.anything() });
+      const now = { last_updated: expect.anything(), last_listed_at: expect.anything() };
+      expect(await metadata(10)).toEqual({ ...before[10], ...written, ...now });
       expect(await metadata(10)).not.toMatchObject({ last_updated: before[10]?.last_updated });
-      expect(await metadata(20)).toEqual({ ...before[20], ...numbers(20), last_updated: expect.anything() });
+      expect(await metadata(20)).toEqual({ ...before[20], ...numbers(20), owners_doubtful: false, ...now });
       expect(await metadata(30)).toEqual({
         ...numbers(30),
+        ...now,
+        owners_doubtful: false,
         genre: null,
         languages: null,
         tags_json: null,
-        last_updated: expect.anything(),
         fetch_attempts: 0,
         fetch_status: "pending",
         fetched_at: null,
@@ -173,6 +176,38 @@ forEachSqlDatabase("the collector's SteamSpy functions", (open) => {
       await savePage(1, [empty(10)]);
       expect(await metadata(10)).toMatchObject({ ...empty(10), genre: "Action, Indie", fetch_status: "success" });
       expect(await sql("select from sync_status where appid = 30")).toEqual([]);
+    });
+
+    test("do not overwrite a game that a page has named with a blank entry, nor count that as named", async () => {
+      await savePage(1, [numbers(10), { ...empty(20), named: false }]);
+      const before = [await metadata(10), await metadata(20)];
+      expect(before).toMatchObject([{ last_listed_at: expect.anything() }, { ...empty(20), last_listed_at: null }]);
+      const blank = { positive_reviews: 0, owners_estimate: "0 .. 20,000", named: false };
+      await savePage(
+        2,
+        [10, 20].map((appid) => ({ ...empty(appid), ...blank })),
+      );
+      expect(await metadata(10)).toEqual(before[0]);
+      expect(await metadata(20)).toMatchObject({ positive_reviews: 0, last_listed_at: null });
+      // Details of a blank game are no page.
+      await saveDetails(details(20));
+      expect(await metadata(20)).toMatchObject({ developer: "Developer 20", last_listed_at: null });
+    });
+
+    test.each<[owners: string | null, positive: number | null, negative: number | null, doubtful: boolean | null]>([
+      ["0 .. 20,000", 380_000, 10_000, true],
+      ["0 .. 20,000", 2_001, null, true],
+      ["0 .. 20,000", 1_990, 10, false],
+      ["200,000,000 .. 500,000,000", 2_147_483_647, 2_147_483_647, true],
+      ["2,000,000 .. 5,000,000", 340_000, 701, false],
+      ["0 .. 20,000", null, null, false],
+      [null, 380_000, 10_000, null],
+      ["many", 380_000, 10_000, null],
+    ])("mark owners %j as doubtful with %j and %j reviews: %j", async (owners, positive, negative, doubtful) => {
+      const game = { owners_estimate: owners, positive_reviews: positive, negative_reviews: negative };
+      await savePage(1, [numbers(10, game), numbers(20)]);
+      expect(await metadata(10)).toMatchObject({ ...game, owners_doubtful: doubtful });
+      expect(await collecting.worker.counts()).toMatchObject({ owners_doubtful: doubtful ? 1 : 0 });
     });
   });
 
@@ -183,13 +218,19 @@ forEachSqlDatabase("the collector's SteamSpy functions", (open) => {
       ago?: string;
       attempts?: number;
       owners?: string | null;
+      reviews?: number;
     }
     async function know(all: Record<number, Known>) {
-      const given = Object.entries(all).map(([appid, each]) => ({ appid: Number(appid), attempts: 0, ...each }));
+      const given = Object.entries(all).map(([appid, each]) => ({
+        appid: Number(appid),
+        attempts: 0,
+        ...each,
+      }));
       await sql(
-        `insert into game_metadata (appid, fetch_status, fetched_at, fetch_attempts, owners_estimate)
-         select appid, status, now() - ago, attempts, owners
-         from jsonb_to_recordset($1::jsonb) as g(appid int, status fetch_status, ago interval, attempts int, owners text)`,
+        `insert into game_metadata (appid, fetch_status, fetched_at, fetch_attempts, owners_estimate, positive_reviews, negative_reviews)
+         select appid, status, now() - ago, attempts, owners, reviews, 0 * reviews
+         from jsonb_to_recordset($1::jsonb)
+           as g(appid int, status fetch_status, ago interval, attempts int, owners text, reviews int)`,
         [JSON.stringify(given)],
       );
     }
@@ -207,7 +248,8 @@ forEachSqlDatabase("the collector's SteamSpy functions", (open) => {
       { known: { status: "not_found", ago: "30 days 1 hour" }, usually: true, staleFirst: true },
       { known: { status: "failed", ago: "1 minute", attempts: 1 }, usually: true, staleFirst: true },
       { known: { status: "failed", ago: "1 minute", attempts: 2 }, usually: true, staleFirst: true },
-      { known: { status: "failed", ago: "40 days", attempts: 3 }, usually: false, staleFirst: true },
+      { known: { status: "failed", ago: "29 days 23 hours", attempts: 3 }, usually: false, staleFirst: true },
+      { known: { status: "failed", ago: "30 days 1 hour", attempts: 3 }, usually: true, staleFirst: true },
     ];
     test("depends on status and age of the last attempt", async () => {
       const all = states.map((each, index) => ({ appid: 10 + index, ...each }));
@@ -219,7 +261,7 @@ forEachSqlDatabase("the collector's SteamSpy functions", (open) => {
         const sorted = [...reply.games].sort(order);
         expect({ mode, games: sorted, due: reply.due }).toEqual({
           mode,
-          games: expected.map(({ appid, known }) => ({ appid, attempts: known.attempts ?? 0 })),
+          games: expected.map(({ appid, known }) => ({ appid, attempts: known.attempts ?? 0, listed: false })),
           due: expected.length,
         });
       }
@@ -232,13 +274,37 @@ forEachSqlDatabase("the collector's SteamSpy functions", (open) => {
         expect(await dueAppids({ runStartedAt, staleFirst })).toHaveLength(3);
         await saveDetails({ status: "failed", appid: 10, attempts: 1, error: "broken" });
         await saveDetails({ status: "not_found", appid: 20 });
-        expect(await due({ runStartedAt, staleFirst })).toEqual({ games: [{ appid: 30, attempts: 0 }], due: 1 });
+        expect(await due({ runStartedAt, staleFirst })).toMatchObject({ games: [{ appid: 30, attempts: 0 }], due: 1 });
         await saveDetails(details(30));
         expect(await due({ runStartedAt, staleFirst })).toEqual({ games: [], due: 0 });
         await age();
       }
       // The next run retries the failed one.
-      expect(await due()).toEqual({ games: [{ appid: 10, attempts: 1 }], due: 1 });
+      expect(await due()).toMatchObject({ games: [{ appid: 10, attempts: 1 }], due: 1 });
+    });
+
+    test("says of which games a page has spoken since a week before the last complete pass", async () => {
+      await savePage(1, [numbers(10), { ...empty(20), named: false }]);
+      await saveDetails({ status: "not_found", appid: 30 });
+      await age("40 days");
+      const listed = async () => Object.fromEntries((await due()).games.map((game) => [game.appid, game.listed]));
+      expect(await listed()).toEqual({ 10: true, 20: false, 30: false });
+
+      /** A pass that has game 40 alone and misses these pages. */
+      const pass = async (missed: number[]) => {
+        await age("1 day");
+        await beginCrawl();
+        await savePage(1, [numbers(40)], missed);
+        await savePage(1, [], missed, true);
+        return await listed();
+      };
+      await sql("update game_metadata set last_listed_at = now() - interval '5 days' where appid = 10");
+      expect(await pass([])).toEqual({ 10: true, 20: false, 30: false, 40: true });
+      await sql("update game_metadata set last_listed_at = now() - interval '8 days' where appid = 10");
+      // What a pass with a missing page does not name may be on that page.
+      await sql("update collector_state set pass_complete_since = now() - interval '2 days'");
+      expect(await pass([7])).toMatchObject({ 10: true });
+      expect(await pass([])).toMatchObject({ 10: false, 40: true });
     });
 
     test("excludes inactive apps, includes games that only SteamSpy knows", async () => {
@@ -253,7 +319,7 @@ forEachSqlDatabase("the collector's SteamSpy functions", (open) => {
       expect(await dueAppids()).toEqual([40, 10]);
     });
 
-    test("orders by never fetched, most owned, fetched longest ago", async () => {
+    test("orders by never fetched, failed, fetched longest ago; those never fetched by owners, then reviews", async () => {
       await know({
         1: { status: "pending", owners: null },
         2: { status: "pending", owners: "0 .. 20,000" },
@@ -261,6 +327,7 @@ forEachSqlDatabase("the collector's SteamSpy functions", (open) => {
         4: { status: "pending", owners: "20,000 .. 50,000" },
         5: { status: "pending", owners: "100,000 .. 200,000" },
         6: { status: "pending", owners: "20,000 .. 50,000" },
+        7: { status: "pending", owners: "0 .. 20,000", reviews: 390_000 },
         11: { status: "success", ago: "40 days", owners: "0 .. 20,000" },
         12: { status: "success", ago: "31 days", owners: "1,000,000 .. 2,000,000" },
         13: { status: "not_found", ago: "32 days", owners: "1,000,000 .. 2,000,000" },
@@ -268,12 +335,43 @@ forEachSqlDatabase("the collector's SteamSpy functions", (open) => {
         15: { status: "success", ago: "90 days", owners: null },
         16: { status: "success", ago: "1 day", owners: "1,000,000 .. 2,000,000" },
       });
-      const inOrder = [3, 5, 4, 6, 2, 1, 14, 13, 12, 11, 15];
+      const inOrder = [3, 7, 5, 4, 6, 2, 1, 14, 15, 11, 13, 12];
       expect(await dueAppids()).toEqual(inOrder);
-      expect(await due({ max: 2 })).toEqual({ games: [3, 5].map((appid) => ({ appid, attempts: 0 })), due: 11 });
+      expect(await due({ max: 2 })).toMatchObject({ games: [3, 7].map((appid) => ({ appid, attempts: 0 })), due: 12 });
       expect(await dueAppids({ max: 8 })).toEqual(inOrder.slice(0, 8));
       // stale_first: fetched longest ago first, never fetched last.
-      expect(await dueAppids({ staleFirst: true })).toEqual([15, 11, 14, 13, 12, 16, 3, 5, 4, 6, 2, 1]);
+      expect(await dueAppids({ staleFirst: true })).toEqual([15, 11, 14, 13, 12, 16, 3, 7, 5, 4, 6, 2, 1]);
+    });
+
+    test("asks for every game within (games + retries) / max runs, whatever it owns", async () => {
+      // One game a day, of 40 and then 44: a round takes longer than the 30 days after which a game is due again.
+      const owners = ["20,000,000 .. 50,000,000", "20,000 .. 50,000", "0 .. 20,000", null];
+      const ownersOf = (appid: number) => owners[appid % 4] ?? null;
+      const first = Array.from({ length: 40 }, (_, index) => index + 1);
+      await know(Object.fromEntries(first.map((appid) => [appid, { status: "pending", owners: ownersOf(appid) }])));
+      const asked = new Map<number, number[]>();
+      const arrivals: Record<number, number> = { 10: 101, 45: 102, 60: 103, 75: 104 };
+      for (let day = 0; day < 110; day++) {
+        const arrived = arrivals[day];
+        if (arrived !== undefined) await know({ [arrived]: { status: "pending", owners: "0 .. 20,000" } });
+        for (const { appid, attempts } of (await due({ max: 1, maxAttempts: 5 })).games) {
+          asked.set(appid, [...(asked.get(appid) ?? []), day]);
+          // Two games always fail.
+          await saveDetails(
+            appid <= 2
+              ? { status: "failed", appid, attempts: attempts + 1, error: "x" }
+              : details(appid, { owners_estimate: ownersOf(appid) }),
+          );
+        }
+        await age("1 day");
+      }
+      expect(asked.size).toBe(44);
+      const bound = 44 + 2 * 4;
+      for (const [appid, runs] of asked) {
+        const since = appid > 100 ? Number(Object.entries(arrivals).find(([, arrived]) => arrived === appid)?.[0]) : 0;
+        const gaps = [...runs, 110].map((run, index, all) => run - (all[index - 1] ?? since));
+        expect({ appid, longest: Math.max(...gaps) <= bound }).toEqual({ appid, longest: true });
+      }
     });
 
     test("returns every game during a full refresh, which ends when all were fetched", async () => {
@@ -301,7 +399,7 @@ forEachSqlDatabase("the collector's SteamSpy functions", (open) => {
       expect(await due({ runStartedAt: second.now })).toEqual({ games: [], due: 0 });
       expect(await lasts()).toBe(false);
       await age();
-      expect(await due()).toEqual({ games: [{ appid: 30, attempts: 1 }], due: 1 });
+      expect(await due()).toMatchObject({ games: [{ appid: 30, attempts: 1 }], due: 1 });
       expect(await beginCrawl(true)).toMatchObject({ page: 0 });
       expect(await due()).toMatchObject({ due: 5 });
     });
@@ -311,7 +409,7 @@ forEachSqlDatabase("the collector's SteamSpy functions", (open) => {
       await beginCrawl(true);
       await saveDetails(details(10), { status: "failed", appid: 20, attempts: 2, error: "broken" });
       await age();
-      expect(await due()).toEqual({ games: [{ appid: 20, attempts: 2 }], due: 1 });
+      expect(await due()).toMatchObject({ games: [{ appid: 20, attempts: 2 }], due: 1 });
       expect(await state()).toMatchObject({ refresh_since: null });
     });
   });
@@ -327,9 +425,25 @@ forEachSqlDatabase("the collector's SteamSpy functions", (open) => {
           fetch_attempts: 0,
           last_error: null,
           last_updated: expect.anything(),
+          last_listed_at: null,
+          owners_doubtful: false,
           fetched_at: expect.anything(),
         });
       }
+    });
+
+    test("keeps stored words when an answer has no languages, genre and tags at all", async () => {
+      const none = { genre: null, languages: null, tags_json: {} };
+      await saveDetails(
+        details(10),
+        details(20, none),
+        details(30, { genre: "Indie", languages: null, tags_json: {} }),
+      );
+      await saveDetails(details(10, { ...none, price: 99 }), details(30, none));
+      const { genre, languages, tags_json } = details(10);
+      expect(await metadata(10)).toMatchObject({ genre, languages, tags_json, price: 99, fetch_status: "success" });
+      expect(await metadata(20)).toMatchObject(none);
+      expect(await metadata(30)).toMatchObject({ genre: "Indie", languages: null, tags_json: {} });
     });
 
     test("keeps stored details of not_found and failed games", async () => {

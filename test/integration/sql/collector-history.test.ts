@@ -1,6 +1,6 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { forEachSqlDatabase, record, useCatalog } from "./catalog.ts";
-import { type Lists, useCollecting } from "./collector.ts";
+import { type Lists, listedApp, useCollecting } from "./collector.ts";
 
 interface Change {
   appid: number;
@@ -100,6 +100,62 @@ forEachSqlDatabase("the history of the collector's app lists", (open) => {
       ]);
     },
   );
+
+  describe("of store pages and prices", () => {
+    const paged = (appid: number, last_modified: number | null, price_change_number: number | null) => ({
+      ...listedApp(appid),
+      last_modified,
+      price_change_number,
+    });
+    const first = { games: [paged(10, 1_700_000_000, 500), paged(20, 1_700_000_000, null), paged(30, null, 700)] };
+    const second = { games: [paged(10, 1_700_086_400, 501), paged(20, 1_700_000_000, 600), paged(30, null, null)] };
+    const time = (seconds: number) => new Date(seconds * 1_000).toISOString().replace(".000Z", "+00:00");
+    const pages = async () =>
+      Object.fromEntries(
+        (await sql("select appid, store_modified_at, price_change_number from apps")).map((row) => {
+          const modified = row.store_modified_at as Date | null;
+          return [row.appid, [modified && modified.getTime() / 1_000, row.price_change_number]];
+        }),
+      );
+    const written = async () =>
+      (await sql<Change>("select appid, field, old, new, change_number from app_changes order by id")).map((row) =>
+        Object.values({ ...row, change_number: Number(row.change_number) }),
+      );
+
+    test("has a row for each value that a later list changes, and none for a first value", async () => {
+      await store(record(10, 500));
+      await collect(first);
+      expect(await pages()).toEqual({ 10: [1_700_000_000, 500], 20: [1_700_000_000, null], 30: [null, 700] });
+      const writes = await collecting.rows("apps");
+      await collect(first);
+      expect(await collecting.rows("apps")).toEqual(writes);
+      expect(await written()).toEqual([]);
+
+      await sql("update apps set updated_at = now() - interval '1 day'");
+      await collect(second, { max: 1 });
+      // What a list leaves out stays as it is stored.
+      expect(await pages()).toEqual({ 10: [1_700_086_400, 501], 20: [1_700_000_000, 600], 30: [null, 700] });
+      const updated = "select appid from apps where updated_at > now() - interval '1 hour' order by appid";
+      expect(await sql(updated)).toEqual([{ appid: 10 }]);
+      expect(await written()).toEqual([
+        [10, "price_change_number", 500, 501, 500],
+        [10, "store_modified_at", time(1_700_000_000), time(1_700_086_400), 500],
+      ]);
+      // PICS neither overwrites the columns nor writes their history.
+      await store(record(10, 501, { name: "PICS 10" }));
+      expect(await pages()).toMatchObject({ 10: [1_700_086_400, 501] });
+      expect((await written()).slice(2)).toEqual([[10, "name", "App 10", "PICS 10", 501]]);
+    });
+
+    test("has no row without history, nor of a rejected run", async () => {
+      await collect(first);
+      await collect({ games: [paged(10, 1_800_000_000, 900)] });
+      expect(await pages()).toMatchObject({ 10: [1_700_000_000, 500] });
+      await collect(second, { history: false });
+      expect(await pages()).toMatchObject({ 10: [1_700_086_400, 501] });
+      expect(await written()).toEqual([]);
+    });
+  });
 
   test("reaches readers of the change feed", async () => {
     await collect({ games: [10, 20] });

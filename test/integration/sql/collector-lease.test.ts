@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { LeaseLostError } from "../../../src/db/leader-lease.ts";
 import { forEachSqlDatabase, useCatalog } from "./catalog.ts";
-import { useCollecting, type Worker } from "./collector.ts";
+import { listedApp, useCollecting, type Worker } from "./collector.ts";
 
 forEachSqlDatabase("the collector's lease and quotas", (open, kind) => {
   const catalog = useCatalog(open);
@@ -15,7 +15,7 @@ forEachSqlDatabase("the collector's lease and quotas", (open, kind) => {
     const calls: Record<string, (worker: Worker, run: number) => Promise<unknown>> = {
       beginList: (worker) => worker.beginList({ kinds: ["games"], fresh: true }),
       saveList: (worker, run) =>
-        worker.saveList({ run, kind: "games", apps: [{ appid: 77, name: "New" }], after: 77, complete: true }),
+        worker.saveList({ run, kind: "games", apps: [listedApp(77, "New")], after: 77, complete: true }),
       acceptList: (worker, run) => worker.acceptList({ run, maxShrink: 0.05 }),
       applyList: (worker, run) => worker.applyList({ run, max: 10, history: true }),
       enqueue: (worker) => worker.enqueue(0, 10),

@@ -2,7 +2,7 @@ import pg from "pg";
 import { describe, expect, test } from "vitest";
 import { LeaseLostError } from "../../../src/db/leader-lease.ts";
 import { forEachSqlDatabase, record, useCatalog } from "./catalog.ts";
-import { type Lists, useCollecting } from "./collector.ts";
+import { type Lists, listedApp, useCollecting } from "./collector.ts";
 
 const range = (first: number, count: number) => Array.from({ length: count }, (_, index) => first + index);
 
@@ -13,7 +13,7 @@ forEachSqlDatabase("the collector's app lists", (open, kind) => {
   const { takeOver, collect, read, rows, apps } = collecting;
   const begin = (fresh = false, kinds = ["games", "dlc"]) => collecting.worker.beginList({ kinds, fresh });
   const save = (run: number, appids: number[], complete = false, kind = "games") => {
-    const listed = appids.map((appid) => ({ appid, name: `List ${appid}` }));
+    const listed = appids.map((appid) => listedApp(appid));
     return collecting.worker.saveList({ run, kind, apps: listed, after: appids.at(-1) ?? 0, complete });
   };
   const accept = (run: number, maxShrink = 0.05) => collecting.worker.acceptList({ run, maxShrink });
@@ -132,6 +132,32 @@ forEachSqlDatabase("the collector's app lists", (open, kind) => {
       { had: 0, has: 0, from: 0 },
       { had: 0, has: 0, fresh: 5, from: 0 },
     ];
+
+    test("judges a list with an odd end as a short one, and keeps the apps beyond the end of a broken one", async () => {
+      await collect({ games: range(1, 10), dlc: range(20, 4) });
+      const broken = { games: [1, 2, 4, 5, 6, 7, 8], dlc: range(20, 4) };
+      const ends = { games: "broken" } as const;
+      const { verdict: refused } = await collect(broken, { ends, maxShrink: 0.2 });
+      const games = { kind: "games", before: 10, now: 7, vanished: 3, end: "broken", after: 8 };
+      expect(refused).toMatchObject({ accepted: false, lists: [{ fault: null }, { ...games, fault: "shrunk" }] });
+      expect(refused.lists[0]).not.toHaveProperty("end");
+
+      const { verdict, counts } = await collect(broken, { ends, maxShrink: 0.3 });
+      expect(verdict).toMatchObject({ accepted: true, lists: [{}, { ...games, fault: null }] });
+      expect(counts).toMatchObject({ delisted: 1 });
+      expect(await apps()).toMatchObject({ 3: unlisted(3), 9: listed(9), 10: listed(10) });
+      // They are still members, so that a later list that ends as Steam says delists them.
+      await collect({ games: [1, 2, 4, 5, 6, 7, 8, 10], dlc: range(20, 4) });
+      expect(await apps()).toMatchObject({ 9: unlisted(9), 10: listed(10) });
+
+      const { verdict: absent } = await collect(
+        { games: [], dlc: range(20, 4) },
+        { ends: { games: "absent" }, maxShrink: 1 },
+      );
+      expect(absent).toMatchObject({ accepted: false, lists: [{}, { now: 0, fault: "shrunk", end: "absent" }] });
+      const none = { games: [1, 2, 4, 5, 6, 7, 8, 10], dlc: range(20, 4), videos: [] };
+      expect((await collect(none, { ends: { videos: "absent" } })).verdict).toMatchObject({ accepted: true });
+    });
 
     test("accepts a list that lost one app or max_shrink, never all of them", async () => {
       const kinds = lengths.map((given) => ({ fresh: 0, ...given, kind: JSON.stringify(given) }));

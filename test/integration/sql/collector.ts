@@ -8,6 +8,7 @@ import {
 } from "../../../src/collector/store.ts";
 import { createLeaderLease, type LeaderLease } from "../../../src/db/leader-lease.ts";
 import { createDatabaseRetry } from "../../../src/db/retry.ts";
+import type { ListEnd, ListedApp } from "../../../src/web/app-list.ts";
 import { silent } from "../../support/templates.ts";
 import type { Catalog } from "./catalog.ts";
 
@@ -36,12 +37,14 @@ export type Worker = CollectorStore & {
   release(): Promise<void>;
 };
 /** Apps by kind, ascending; `List 10` is the name of a bare 10. */
-export type Lists = Record<string, readonly (number | [appid: number, name: string])[]>;
+export type Lists = Record<string, readonly (number | [appid: number, name: string] | ListedApp)[]>;
 export interface ReadOptions {
   worker?: Worker;
   fresh?: boolean;
   /** Apps per page. */
   part?: number;
+  /** How the lists of some kinds end. Default: as Steam says. */
+  ends?: Record<string, ListEnd>;
 }
 export interface CollectOptions extends ReadOptions {
   maxShrink?: number;
@@ -92,18 +95,17 @@ export function useCollecting(catalog: Catalog): Collecting {
       await worker.acquire(leaseMs);
       return worker;
     },
-    async read(lists, { worker: reader = leader(), fresh = false, part = 1_000 } = {}) {
+    async read(lists, { worker: reader = leader(), fresh = false, part = 1_000, ends = {} } = {}) {
       const { run, phase, cursor } = await reader.beginList({ kinds: Object.keys(lists), fresh });
       if (phase === "applying") return { run };
       for (const [kind, { after, complete }] of Object.entries(cursor)) {
         if (complete) continue;
-        const apps = (lists[kind] ?? [])
-          .map((entry) => (typeof entry === "number" ? { appid: entry, name: `List ${entry}` } : named(entry)))
-          .filter(({ appid }) => appid > after);
+        const apps = (lists[kind] ?? []).map(listedAppOf).filter(({ appid }) => appid > after);
         for (let start = 0; start === 0 || start < apps.length; start += part) {
           const saved = apps.slice(start, start + part);
           const isLast = start + part >= apps.length;
-          await reader.saveList({ run, kind, apps: saved, after: saved.at(-1)?.appid ?? after, complete: isLast });
+          const last = saved.at(-1)?.appid ?? after;
+          await reader.saveList({ run, kind, apps: saved, after: last, complete: isLast, end: ends[kind] ?? null });
         }
       }
       return { run };
@@ -135,4 +137,12 @@ export function useCollecting(catalog: Catalog): Collecting {
   return collecting;
 }
 
-const named = ([appid, name]: [number, string]) => ({ appid, name });
+/** An app as a list has it; without a name `List 10`. */
+export function listedApp(appid: number, name = `List ${appid}`): ListedApp {
+  return { appid, name, last_modified: null, price_change_number: null };
+}
+
+function listedAppOf(entry: Lists[string][number]): ListedApp {
+  if (typeof entry === "number") return listedApp(entry);
+  return "appid" in entry ? entry : listedApp(...entry);
+}

@@ -66,6 +66,7 @@ function isKeyRight(apiKey: string | undefined, { url, headers }: WebRequest): b
 function response(lists: SimulatedAppList["lists"], query: URLSearchParams, pageSize: number, fault: WebFault | null) {
   if (fault === "no_apps") return {};
   if (fault === "null_entry") return { apps: [null] };
+  if (fault === "none_of_more") return { apps: [], have_more_results: true };
   const isOn = (kind: AppListKind) => {
     const value = query.get(`include_${kind}`);
     return value === null ? kind === "games" : ["1", "true"].includes(value);

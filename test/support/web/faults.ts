@@ -24,6 +24,10 @@ export type WebFault =
   | "null_entry"
   /** App list: announces more, with the `last_appid` of the request. */
   | "no_progress"
+  /** App list: announces more, and has no app. */
+  | "none_of_more"
+  /** `appdetails`: the appid without name and developer, as for unknown apps. */
+  | "blank"
   /** App list and `all`: this share of the apps (0 to 1) is missing, the same ones on every page. */
   | { fewer: number };
 
@@ -66,6 +70,8 @@ const kindsOf: Record<string, string[]> = {
   missing_page: ["app_list"],
   null_entry: ["app_list"],
   no_progress: ["app_list"],
+  none_of_more: ["app_list"],
+  blank: ["appdetails"],
 };
 
 function fits(fault: WebFault, call: WebCall): boolean {

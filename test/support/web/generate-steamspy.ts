@@ -102,6 +102,8 @@ export function generateSteamSpy(options: GenerateSteamSpyOptions): SteamSpyDump
 
   const shareOf = random.sample(apps, Math.ceil(games * unknownShare));
   const unknown = new Map(shareOf.map((app, i) => [app.appid, unknownStyles[i % 4] as UnknownStyle]));
+  // As in real dumps: what the details do not know is blank in `all`, too.
+  for (const app of shareOf) if (unknown.get(app.appid) !== "hidden") Object.assign(app, { name: "", developer: "" });
   const known = new Map(apps.flatMap((app, i) => (unknown.has(app.appid) ? [] : [[app.appid, { app, i }]])));
   const details = lazyDetails(known, ({ app, i }) => makeDetails(createRandom(seed, app.appid), app, i));
 

@@ -9,6 +9,7 @@ export interface ExpectedMetadata {
   developer: string | null;
   publisher: string | null;
   owners_estimate: string | null;
+  owners_doubtful: boolean | null;
   positive_reviews: number | null;
   negative_reviews: number | null;
   score_rank: number | null;
@@ -75,6 +76,7 @@ function common(sent: Record<string, unknown>): Partial<ExpectedMetadata> {
     developer: trimmed(sent.developer),
     publisher: trimmed(sent.publisher),
     owners_estimate: typeof sent.owners === "string" ? withoutNul(sent.owners) || null : null,
+    owners_doubtful: isDoubtful(sent),
     positive_reviews: whole(sent.positive),
     negative_reviews: whole(sent.negative),
     score_rank: whole(sent.score_rank),
@@ -82,6 +84,14 @@ function common(sent: Record<string, unknown>): Partial<ExpectedMetadata> {
     average_playtime_2weeks: whole(sent.average_2weeks),
     price: whole(sent.price),
   };
+}
+
+/** More reviews than a tenth of the upper end of the owners; null without that. */
+function isDoubtful(sent: Record<string, unknown>): boolean | null {
+  const end = /\.\.\s*([\d,]+)/.exec(String(sent.owners ?? ""))?.[1];
+  if (end === undefined) return null;
+  const reviews = (whole(sent.positive) ?? 0) + (whole(sent.negative) ?? 0);
+  return reviews > Number(end.replaceAll(",", "")) / 10;
 }
 
 function rowOf(rows: Map<number, ExpectedMetadata>, appid: number): ExpectedMetadata {
@@ -96,6 +106,7 @@ export function emptyMetadata(): ExpectedMetadata {
     developer: null,
     publisher: null,
     owners_estimate: null,
+    owners_doubtful: null,
     positive_reviews: null,
     negative_reviews: null,
     score_rank: null,

@@ -102,7 +102,7 @@ function callOf(query: URLSearchParams): WebCall {
 
 function rightAnswer(dump: SteamSpyDump, { page, appid }: WebCall, fault: WebFault | null): Answer {
   if (page !== undefined) return textAnswer(fault === "page_empty" ? "{}" : pageText(dump.pages, page, fault));
-  if (appid !== undefined) return jsonAnswer(detailsAnswer(dump, appid));
+  if (appid !== undefined) return jsonAnswer(fault === "blank" ? blankDetails(appid) : detailsAnswer(dump, appid));
   return { status: 400, body: "" };
 }
 

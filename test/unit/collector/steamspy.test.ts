@@ -22,7 +22,7 @@ function answering(reply: unknown) {
 }
 
 const page = (reply: unknown) => gamesPage(answering(reply).web, 0, signal);
-const details = (reply: unknown, appid = 10) => gameDetails(answering(reply).web, appid, signal);
+const details = (reply: unknown, listed = false) => gameDetails(answering(reply).web, { appid: 10, listed }, signal);
 
 /** An entry as SteamSpy sends it, and its parsed values. */
 const sent = {
@@ -56,6 +56,7 @@ const numbers = {
   average_playtime_2weeks: 0,
   price: 999,
 };
+const named = { ...numbers, named: true };
 const sentDetails = {
   ...sent,
   languages: "English, French",
@@ -113,25 +114,41 @@ describe("gamesPage", () => {
 
   it("reads the fields of pages, and no others", async () => {
     expect(await page({ 10: sentDetails, 20: { ...sent, appid: 20 } })).toEqual({
-      games: [numbers, { ...numbers, appid: 20 }],
+      games: [named, { ...named, appid: 20 }],
       entries: 2,
     });
   });
 
   it.each(oddValues)("reads %s of %j as %s %j", async (field, value, column, expected) => {
-    expect((await page({ 10: { ...sent, [field]: value } })).games).toEqual([{ ...numbers, [column]: expected }]);
+    expect((await page({ 10: { ...sent, [field]: value } })).games).toEqual([{ ...named, [column]: expected }]);
   });
 
   it.each([[{}], [[]]])("reads %j as a page past the end", async (reply) => {
     expect(await page(reply)).toEqual({ games: [], entries: 0 });
   });
 
-  it("keeps a game without a name", async () => {
-    expect((await page({ 10: { ...sent, name: "", developer: "" } })).games).toEqual([{ ...numbers, developer: null }]);
+  it.each([
+    ["a name", { developer: "" }, { developer: null }, true],
+    ["a developer", { name: null }, {}, true],
+    ["neither", { name: " ", developer: "" }, { developer: null }, false],
+  ])("keeps a game with %s, and says whether it is named", async (_name, change, expected, isNamed) => {
+    const { games } = await page({ 10: { ...sent, ...change } });
+    expect(games).toEqual([{ ...numbers, ...expected, named: isNamed }]);
+  });
+
+  it.each([
+    [20, 20, false],
+    [21, 42, false],
+    [21, 41, true],
+  ])("with %i blank of %i games, rejects it as an outage: %j", async (blank, games, isRejected) => {
+    const entry = (appid: number) => ({ ...sent, appid, ...(appid <= blank && { name: "", developer: null }) });
+    const reply = Object.fromEntries(Array.from({ length: games }, (_, index) => [index + 1, entry(index + 1)]));
+    if (isRejected) await expect(page(reply)).rejects.toMatchObject({ fault: "unreachable", status: 200 });
+    else expect((await page(reply)).games).toHaveLength(games);
   });
 
   it("reads an appid that is a string", async () => {
-    expect((await page({ 10: { ...sent, appid: "10" } })).games).toEqual([numbers]);
+    expect((await page({ 10: { ...sent, appid: "10" } })).games).toEqual([named]);
   });
 
   it("skips entries that are not games, but counts them", async () => {
@@ -152,7 +169,7 @@ describe("gamesPage", () => {
       length: 12,
       error: "a warning of PHP",
     };
-    expect(await page(reply)).toEqual({ games: [numbers], entries: 14 });
+    expect(await page(reply)).toEqual({ games: [named], entries: 14 });
   });
 
   it.each([
@@ -177,7 +194,7 @@ describe("gamesPage", () => {
 describe("gameDetails", () => {
   it("requests one game and reads every field", async () => {
     const { web, asked } = answering(sentDetails);
-    expect(await gameDetails(web, 10, signal)).toEqual({
+    expect(await gameDetails(web, { appid: 10, listed: true }, signal)).toEqual({
       ...numbers,
       genre: "Action",
       languages: "English, French",
@@ -226,20 +243,26 @@ describe("gameDetails", () => {
   it.each([
     ["an empty object", {}],
     ["an empty list", []],
-    ["a hidden game", { ...sentDetails, appid: 999_999 }],
-    ["a hidden game, sent as a text", { ...sentDetails, appid: "999999" }],
     ["an echo with nulls", { ...sentDetails, name: null, developer: null }],
     ["an echo with blanks", { ...sentDetails, name: " ", developer: "\u0000" }],
     ["an echo of the appid alone", { appid: 10 }],
-  ])("returns null for a game that SteamSpy does not know: %s", async (_name, reply) => {
+  ])("reads a blank answer as unknown, and as an outage for a listed game: %s", async (_name, reply) => {
     expect(await details(reply)).toBeNull();
+    await expect(details(reply, true)).rejects.toMatchObject({
+      ...{ name: "WebError", fault: "unreachable", status: 200 },
+      message: expect.stringContaining("app 10"),
+    });
+  });
+
+  it.each([999_999, "999999"])("returns null for a game that SteamSpy hides under %j", async (appid) => {
+    expect(await details({ ...sentDetails, appid }, true)).toBeNull();
   });
 
   it.each([
     ["name", { name: "", developer: "Valve" }, { developer: "Valve" }],
     ["developer", { name: "Counter-Strike", developer: null }, { developer: null }],
   ])("returns a game that lacks only its %s", async (_name, change, expected) => {
-    expect(await details({ ...sentDetails, ...change })).toMatchObject({ appid: 10, ...expected });
+    expect(await details({ ...sentDetails, ...change }, true)).toMatchObject({ appid: 10, ...expected });
   });
 
   it("accepts an appid that is a string", async () => {

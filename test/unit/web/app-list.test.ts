@@ -20,11 +20,18 @@ function listOf(response: unknown) {
 
 describe("appListPage", () => {
   it.each(listKinds)("requests only the kind %s", async (kind) => {
-    const { api, web } = listOf({ apps: [{ appid: 20, name: "Team Fortress Classic", last_modified: 1 }] });
+    const app = {
+      appid: 20,
+      name: "Team Fortress Classic",
+      last_modified: 1_579_634_708,
+      price_change_number: 30_374_644,
+    };
+    const { api, web } = listOf({ apps: [app] });
     expect(await appListPage(web, key, kind, 10, never)).toEqual({
       kind,
-      apps: [{ appid: 20, name: "Team Fortress Classic" }],
+      apps: [app],
       next: null,
+      end: "complete",
     });
     const request = api.sent[0]?.request as Request;
     const { origin, pathname, searchParams } = new URL(request.url);
@@ -44,21 +51,72 @@ describe("appListPage", () => {
     expect(await page({ have_more_results: true, last_appid: 25 })).toBe(25);
     expect(await page({ have_more_results: true })).toBe(20);
     expect(await page({ have_more_results: false, last_appid: 25 })).toBe(null);
+    // The cursor stands still, or goes back: the highest appid moves on.
+    expect(await page({ have_more_results: true, last_appid: 10 })).toBe(20);
+    expect(await page({ have_more_results: true, last_appid: 0 })).toBe(20);
   });
 
   it("accepts an empty page and odd names", async () => {
     expect(await appListPage(listOf({ apps: [] }).web, key, "hardware", 0, never)).toMatchObject({
       apps: [],
       next: null,
+      end: "complete",
     });
     const apps = [{ appid: 1 }, { appid: 2, name: null }, { appid: 3, name: 3 }, { appid: 2 ** 31 - 1, name: " x " }];
     const names = (await appListPage(listOf({ apps }).web, key, "games", 0, never)).apps.map(({ name }) => name);
     expect(names).toEqual(["", "", "", " x "]);
   });
 
+  it.each<[unknown, unknown, number | null, number | null]>([
+    [1, 0, 1, 0],
+    [0, -1, null, null],
+    [1.5, "7", null, null],
+    [undefined, null, null, null],
+    [253_402_300_800, 2 ** 31, null, null],
+  ])(
+    "reads last_modified %j and price_change_number %j as %j, %j",
+    async (modified, price, modifiedRead, priceRead) => {
+      const app = { appid: 20, name: "", last_modified: modified, price_change_number: price };
+      const { apps } = await appListPage(listOf({ apps: [app] }).web, key, "games", 10, never);
+      expect(apps).toEqual([{ appid: 20, name: "", last_modified: modifiedRead, price_change_number: priceRead }]);
+    },
+  );
+
+  it("sorts a page, and leaves out apps up to the cursor", async () => {
+    const apps = [40, 10, 30, 5].map((appid) => ({ appid }));
+    const page = await appListPage(
+      listOf({ apps, have_more_results: true, last_appid: 30 }).web,
+      key,
+      "games",
+      10,
+      never,
+    );
+    expect([page.apps.map(({ appid }) => appid), page.next, page.end]).toEqual([[30, 40], 30, null]);
+  });
+
+  const repeated = [{ appid: 5 }, { appid: 10 }];
+  it.each([
+    ["no list", undefined, "absent"],
+    ["an empty object", {}, "absent"],
+    ["an empty list", { apps: [] }, "complete"],
+    ["more and nothing", { have_more_results: true }, "broken"],
+    ["more and no apps", { apps: [], have_more_results: true, last_appid: 30 }, "broken"],
+  ])("ends the list at a first page with %s", async (_, response, end) => {
+    const page = await appListPage(listOf(response).web, key, "games", 0, never);
+    expect(page).toEqual({ kind: "games", apps: [], next: null, end });
+  });
+  it.each([
+    ["no list", undefined],
+    ["no apps", {}],
+    ["no apps and more", { apps: [], have_more_results: true, last_appid: 30 }],
+    ["the page before once more", { apps: repeated, have_more_results: true, last_appid: 10 }],
+  ])("calls a list broken when an announced page has %s", async (_, response) => {
+    const page = await appListPage(listOf(response).web, key, "games", 10, never);
+    expect(page).toEqual({ kind: "games", apps: [], next: null, end: "broken" });
+  });
+
   const entries = (...apps: unknown[]) => ({ apps });
   it.each([
-    ["no apps", {}],
     ["apps that are null", { apps: null }],
     ["an entry that is null", entries({ appid: 20, name: "a" }, null)],
     ["an entry that is a number", entries(20)],
@@ -67,10 +125,6 @@ describe("appListPage", () => {
     ["a broken appid", entries({ appid: 20.5, name: "a" })],
     ["appid 0", entries({ appid: 0, name: "a" })],
     ["an appid beyond int4", entries({ appid: 2 ** 31, name: "a" })],
-    ["an appid of the page before", entries({ appid: 20, name: "a" }, { appid: 10, name: "b" })],
-    ["more without moving", { ...entries({ appid: 20, name: "a" }), have_more_results: true, last_appid: 10 }],
-    ["more and no apps", { apps: [], have_more_results: true, last_appid: 30 }],
-    ["more and nothing", { apps: [], have_more_results: true }],
   ])("rejects a page with %s after one request", async (_, response) => {
     const { api, web } = listOf(response);
     const error = await failure(appListPage(web, key, "games", 10, never));
@@ -97,7 +151,7 @@ describe("storeAppids", () => {
 
   it("ends with the error of the page that failed", async () => {
     const api = createApi((index) =>
-      index < 2 ? Response.json({ response: { apps: [] } }) : Response.json({ response: {} }),
+      index < 2 ? Response.json({ response: { apps: [] } }) : Response.json({ response: { apps: [null] } }),
     );
     const pages = storeAppids(createClient({ fetch: api.fetch }), key, never);
     expect(await failure(all(pages))).toMatchObject({ fault: "invalid" });

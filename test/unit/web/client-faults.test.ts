@@ -127,6 +127,23 @@ describe.each(retryable)("retries after %s", (_, answer, fault) => {
   });
 });
 
+describe("maxRetries of a request", () => {
+  const retriesAfter = async (answer: () => Response, maxRetries: number) => {
+    startClock();
+    const api = createApi(answer);
+    await failure(ask(createClient({ fetch: api.fetch, retryAttempts: 2 }), { maxRetries }));
+    return api.sent.length - 1;
+  };
+
+  it("lowers the number of retries, but not after 429, and never raises it", async () => {
+    const broken = () => new Response("", { status: 500 });
+    expect(await retriesAfter(broken, 0)).toBe(0);
+    expect(await retriesAfter(broken, 1)).toBe(1);
+    expect(await retriesAfter(broken, 9)).toBe(2);
+    expect(await retriesAfter(() => new Response("", { status: 429 }), 0)).toBe(2);
+  });
+});
+
 describe("faults that are not retryable", () => {
   const cases: [string, () => Response, Partial<WebError>][] = [
     [

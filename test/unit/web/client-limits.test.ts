@@ -155,7 +155,10 @@ describe("a 403 that blocks the address", () => {
     const { logger, at } = createLog();
     const api = createApi((index) => (index === 0 ? forbidden() : Response.json({})));
     const web = createClient({ fetch: api.fetch, logger });
-    expect(await failure(ask(web, endpoint))).toMatchObject({ name: "WebError", fault: "blocked", status: 403 });
+    expect(await failure(ask(web, endpoint))).toMatchObject({
+      ...{ name: "WebError", fault: "blocked", status: 403 },
+      message: expect.stringContaining("this address is blocked; nothing is sent until 2026-03-01T12:15:00.000Z"),
+    });
     for (const each of paused) {
       const error = await failure(ask(web, each));
       expect(error).toMatchObject({ fault: "blocked", message: expect.stringContaining("2026-03-01T12:15:00.000Z") });
@@ -197,6 +200,45 @@ describe("a 403 that blocks the address", () => {
     expect(web.status()).toMatchObject([{ paused_until: null, paused_because: null }]);
     await drive(ask(web, endpoint));
     expect(api.sent).toHaveLength(2);
+  });
+
+  const status = (code: number, headers = {}) => new Response("", { status: code, headers });
+  describe.each<Endpoint>(["steam_web_api", "igdb", "twitch"])("at %s", (endpoint) => {
+    it("means a blocked address after a 429, within a call and in a later one, until an answer is usable", async () => {
+      startClock();
+      const answers = [
+        status(429),
+        status(403),
+        ...[status(403, { "retry-after": "7200" }), status(200)],
+        ...[status(403), status(429), status(429), status(429), status(429), status(403)],
+      ];
+      const api = createApi((index) =>
+        answers[index]?.ok ? Response.json({}) : (answers[index] ?? Response.json({})),
+      );
+      const web = createClient({ fetch: api.fetch });
+      const fault = async () => (await failure(ask(web, endpoint))) as Error & { fault: string };
+      expect(await fault()).toMatchObject({
+        fault: "blocked",
+        message: expect.stringMatching(/403 after 429.*until 2026/),
+      });
+      vi.advanceTimersByTime(15 * minuteMs);
+      expect(await fault()).toMatchObject({ fault: "blocked", status: 403 });
+      // For as long as Retry-After asks.
+      vi.advanceTimersByTime(120 * minuteMs - 1);
+      expect(await fault()).toMatchObject({ fault: "blocked", message: expect.stringContaining("is paused until") });
+      vi.advanceTimersByTime(1);
+      await drive(ask(web, endpoint));
+      expect(await fault()).toMatchObject({ fault: "denied", status: 403 });
+      expect(await fault()).toMatchObject({ fault: "limited", status: 429 });
+      expect(await fault()).toMatchObject({ fault: "blocked", status: 403 });
+      expect(api.sent).toHaveLength(answers.length);
+    });
+
+    it("a 401 means a rejected key, also after a 429", async () => {
+      startClock();
+      const api = createApi((index) => status(index === 0 ? 429 : 401));
+      expect(await failure(ask(createClient({ fetch: api.fetch }), endpoint))).toMatchObject({ fault: "denied" });
+    });
   });
 });
 

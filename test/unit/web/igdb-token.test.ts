@@ -74,7 +74,8 @@ describe("createIgdbToken", () => {
 
   it("does not renew a token that was refused although it is new", async () => {
     igdb = createSimulatedIgdb({ tokenSeconds: 0 });
-    expect(await failure(authorize())).toMatchObject({ name: "WebError", fault: "denied", status: 401 });
+    const message = expect.stringMatching(/^IGDB refuses a new token of IGDB_CLIENT_ID; look at .*\(401\)$/);
+    expect(await failure(authorize())).toMatchObject({ name: "WebError", fault: "denied", status: 401, message });
     expect(igdb.log.counts).toEqual({ token: 1 });
   });
 
@@ -94,7 +95,9 @@ describe("createIgdbToken", () => {
   ])("throws IgdbCredentialsError for a wrong client %s, after one request", async (_, status, given) => {
     const error = await failure(authorize(given));
     expect(error).toEqual(
-      new IgdbCredentialsError(`Twitch refuses IGDB_CLIENT_ID and IGDB_CLIENT_SECRET (${status}).`),
+      new IgdbCredentialsError(
+        `Twitch refuses IGDB_CLIENT_ID and IGDB_CLIENT_SECRET (${status}); copy both from https://dev.twitch.tv/console/apps.`,
+      ),
     );
     expect(log.lines.join("\n")).not.toContain("wrongwrong");
     expect(igdb.log.counts).toEqual({ token: 1 });
