@@ -160,11 +160,12 @@ export interface LanguageSupport {
 export const deckCategories = ["unknown", "unsupported", "playable", "verified"] as const;
 export type DeckCategory = (typeof deckCategories)[number];
 export const steamosCategories = ["unknown", "unsupported", "compatible"] as const;
+export type SteamosCategory = (typeof steamosCategories)[number];
 
 export interface SteamDeckRecord {
   category: DeckCategory;
   /** Null when Steam has no verdict for SteamOS. */
-  steamos_category: (typeof steamosCategories)[number] | null;
+  steamos_category: SteamosCategory | null;
   /** Steam Machine; null when Steam has no verdict. */
   machine_category: DeckCategory | null;
   /** Steam Frame; null when Steam has no verdict. */
@@ -181,7 +182,7 @@ export interface SteamDeckRecord {
 }
 
 export interface SteamDeckTest {
-  /** Steam's code for the icon beside the line (1 unsupported … 4 passed); null when it is not a number. */
+  /** Steam's code for how the result is shown (`deckTestResults`); null when it is not a number. */
   display: number | null;
   token: string;
 }

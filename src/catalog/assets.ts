@@ -13,7 +13,12 @@ export function assetUrls(appid: number, assets: Assets | null): Assets | null {
   return assets && mapValues(assets, (paths, kind) => mapValues(paths, (path) => assetUrl(appid, kind, path)));
 }
 
-const storeBase = "https://shared.akamai.steamstatic.com/store_item_assets/steam/apps";
+/** The address of an app's header, the wide image of its store page, from its path. */
+export const headerUrl = (appid: number, path: string): string => assetUrl(appid, "header", path);
+
+/** The host of the art of store and library; icons have another. */
+export const artOrigin = "https://shared.akamai.steamstatic.com";
+const storeBase = `${artOrigin}/store_item_assets/steam/apps`;
 const iconBase = "https://cdn.akamai.steamstatic.com/steamcommunity/public/images/apps";
 
 function assetUrl(appid: number, kind: string, path: string): string {

@@ -25,6 +25,14 @@ export const activityMinute = z.object({ minute: time, apps: count, changes: cou
 });
 export type ActivityMinute = z.infer<typeof activityMinute>;
 
+/** Of the last 24 hours; the current hour is not over. */
+export const activityDay = z.object({
+  apps: count,
+  added: count,
+  hours: z.array(z.object({ hour: time, apps: count })),
+});
+export type ActivityDay = z.infer<typeof activityDay>;
+
 const named = z.object({ name: z.string(), count }).meta({ id: "NamedCount", examples: [examples.namedCount] });
 export const catalogSummary = z
   .object({

@@ -26,6 +26,17 @@ export const steamDeckReport = {
   configuration: { supported_input: "gamepad", small_text: "0", recommended_runtime: "proton-stable" },
 };
 
+export const steamSpy = {
+  owners_estimate: "50,000 .. 100,000",
+  owners_doubtful: false,
+  positive_reviews: 2_912,
+  negative_reviews: 187,
+  average_playtime_forever: 0,
+  average_playtime_2weeks: 0,
+  price: 799,
+  last_updated: "2026-11-28T04:12:00+00:00",
+};
+
 const head = {
   appid: 900_270,
   name: "Reventure",
@@ -101,6 +112,9 @@ export const app = {
     icons: { icon: `${images}/57c6002a51d19bf33511c39d9efdaf8503951080.jpg` },
     library_capsule: { english: `${storeItems}/library_600x900.jpg` },
   },
+  store_modified_at: "2026-09-14T13:20:11+00:00",
+  price_change_number: 32_341_306,
+  steamspy: steamSpy,
   missing_token: false,
   created_at: "2026-10-01T06:00:00+00:00",
 };
@@ -114,6 +128,21 @@ export const change = {
   field: "current_build_id",
   old: "6342108",
   new: "6517070",
+  detected_at: "2026-11-02T09:30:00+00:00",
+};
+
+export const event = {
+  id: 3_155_623_936,
+  event: "build",
+  appid: 900_270,
+  name: "Reventure",
+  type: "game",
+  image: `${storeItems}/header.jpg`,
+  subject: "public",
+  old: "6342108",
+  new: "6517070",
+  change_number: 34_841_056,
+  change_ids: [48_151],
   detected_at: "2026-11-02T09:30:00+00:00",
 };
 

@@ -1,5 +1,13 @@
 import { z } from "zod";
 import { aiContents, deckCategories, steamosCategories, vrSupports } from "./app-record.ts";
+import {
+  appTypes,
+  codesInWords,
+  contentDescriptors,
+  deckTestResults,
+  releaseStates,
+  reviewScores,
+} from "./code-names.ts";
 import { maxId } from "./values.ts";
 import * as examples from "./view-examples.ts";
 
@@ -45,7 +53,10 @@ const steamDeck = z
 
 const deckTest = z
   .object({
-    display: z.int().nullable().meta({ description: "1 unsupported, 2 information, 3 with limits, 4 passed" }),
+    display: z
+      .int()
+      .nullable()
+      .meta({ description: `how Steam shows it: ${codesInWords(deckTestResults)}; on SteamOS 3 is compatible` }),
     token: z.string().meta({ description: "Steam's name of the text" }),
   })
   .meta({ id: "DeckTest", examples: [examples.deckTest] });
@@ -68,7 +79,28 @@ const steamDeckReport = steamDeck
     examples: [examples.steamDeckReport],
   });
 
-const score = z.number().nullable().meta({ description: "1 overwhelmingly negative … 9 overwhelmingly positive" });
+const steamSpy = z
+  .object({
+    owners_estimate: z.string().nullable().meta({ description: "a range such as 20,000 .. 50,000" }),
+    owners_doubtful: z
+      .boolean()
+      .nullable()
+      .meta({ description: "there are more reviews than a tenth of the range's upper end; null: no estimate" }),
+    positive_reviews: count.nullable(),
+    negative_reviews: count.nullable(),
+    average_playtime_forever: count.nullable().meta({ description: "minutes; 0 also where SteamSpy reports none" }),
+    average_playtime_2weeks: count.nullable().meta({ description: "minutes; 0 also where SteamSpy reports none" }),
+    price: count.nullable().meta({ description: "US cents at the time" }),
+    last_updated: time,
+  })
+  .meta({ id: "SteamSpy", description: "SteamSpy's estimates, by the collector", examples: [examples.steamSpy] });
+
+const score = z
+  .number()
+  .nullable()
+  .meta({
+    description: `${codesInWords(reviewScores)}; 0 none. Since when: the newest event review_verdict of the app`,
+  });
 const percentage = z.number().nullable().meta({ description: "share of positive reviews, 0–100" });
 
 /** An app with all its fields. */
@@ -79,7 +111,7 @@ export const appView = z
     type: z
       .string()
       .nullable()
-      .meta({ description: "lower-cased: game, dlc, demo, beta, tool, music, …; an open set" }),
+      .meta({ description: `lower-cased: ${[...appTypes.keys()].join(", ")}, …; an open set` }),
     name_localized: z
       .record(z.string(), z.string())
       .nullable()
@@ -88,7 +120,10 @@ export const appView = z
     is_known: z.boolean().meta({ description: "false once Steam answers that the app is unknown" }),
     is_listed: z.boolean().nullable().meta({ description: "null until an app list contains it; false: delisted" }),
     is_free: z.boolean().nullable().meta({ description: "Steam marks it as free; demos and playtests are" }),
-    release_state: z.string().nullable(),
+    release_state: z
+      .string()
+      .nullable()
+      .meta({ description: `lower-cased: ${[...releaseStates.keys()].join(", ")}, …; an open set` }),
     steam_release_date: time.nullable(),
     original_release_date: time.nullable(),
     parent: appReference
@@ -109,7 +144,7 @@ export const appView = z
     content_descriptors: z
       .array(z.int())
       .nullable()
-      .meta({ description: "1 some nudity, 2 violence, 3 adult only, 4 frequent nudity, 5 general mature" }),
+      .meta({ description: codesInWords(contentDescriptors) }),
     ai_content: z.array(z.enum(aiContents)).nullable().meta({
       description: "made with generative AI, as the developer declares: before release, or live; null: nothing",
     }),
@@ -144,6 +179,13 @@ export const appView = z
       .record(z.string(), z.record(z.string(), z.string()))
       .nullable()
       .meta({ description: "addresses of the art, by kind, then by language; those of `icons` by name" }),
+    store_modified_at: time.nullable().meta({
+      description: "when the store page was last changed, by the store's app list; null: no list told",
+    }),
+    price_change_number: count.nullable().meta({
+      description: "rises with each change of a price, by the store's app list; null: no list told",
+    }),
+    steamspy: steamSpy.nullable().meta({ description: "null for an app that SteamSpy was not seen to know" }),
     change_number: count.nullable().meta({ description: "of the stored app info; null before the first sync" }),
     synced_at: time.nullable().meta({
       description:

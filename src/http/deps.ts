@@ -1,9 +1,11 @@
+import type { ChangeView } from "../catalog/views.ts";
 import type { CatalogReader } from "../db/catalog-reader.ts";
 import type { Logger } from "../process/logger.ts";
 import type { assessHealth } from "../status/health.ts";
 import type { Metrics } from "../status/metrics.ts";
 import type { ServiceSnapshot } from "../status/snapshot.ts";
 import type { ApiKeyGuard } from "./authentication.ts";
+import type { EventFeeds } from "./event-feeds.ts";
 import type { Feed } from "./feed.ts";
 import type { HttpLimits } from "./limits.ts";
 import type { TrustedProxies } from "./proxies.ts";
@@ -28,11 +30,15 @@ export interface ServerOptions {
   limits?: Partial<HttpLimits>;
 }
 
-/** `config.http`, and `config.keep`: replies without a text or depots say whether any are kept. */
+/** `config.http`, and what is kept: replies without a text, depots or events say whether any are. */
 export interface HttpSettings {
   keep: { appInfo: boolean; depots: boolean };
+  history: boolean;
+  historyDays: number | null;
   api: boolean;
   dashboard: boolean;
+  /** Art of apps on the dashboard, from Steam's image host. */
+  art: boolean;
   apiKey: string | null;
   rateLimit: { count: number; periodMs: number };
   corsOrigins: readonly string[];
@@ -44,7 +50,9 @@ export interface HttpSettings {
 
 /** Dependencies of the routes, shared by the API and the dashboard. */
 export interface ServerDeps extends ServerOptions {
-  feed: Feed;
+  /** Of changes. */
+  feed: Feed<ChangeView>;
+  eventFeeds: EventFeeds;
   streams: Streams;
   keys: ApiKeyGuard;
   /** The document served at `/status`. */

@@ -1,5 +1,6 @@
-import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from "fastify";
+import { type FastifyInstance, fastify, LogController } from "fastify";
 import type { Logger } from "../process/logger.ts";
+import { sleep } from "../process/time.ts";
 import { assessHealth, assessReady } from "../status/health.ts";
 import type { ServiceSnapshot } from "../status/snapshot.ts";
 import { checkHosts } from "./allowed-hosts.ts";
@@ -14,6 +15,7 @@ import {
 import { registerDashboard } from "./dashboard/routes.ts";
 import { endpointsOf, type ServerDeps, type ServerOptions, type ServiceStatus } from "./deps.ts";
 import { createErrorLog, type ErrorLog, requestLogger } from "./error-log.ts";
+import { createEventFeeds } from "./event-feeds.ts";
 import { createFeed } from "./feed.ts";
 import { defaultLimits } from "./limits.ts";
 import { Problem, sendProblem } from "./problem.ts";
@@ -44,10 +46,10 @@ export function buildServer(options: ServerOptions): FastifyInstance {
   const limits = { ...defaultLimits, ...options.limits };
   const onDrop = metrics.connectionDropped;
   const logError = createErrorLog(logger);
+  // Also of the framework's own lines: what the server is asked to do is logged by its caller.
   const quiet = requestLogger(logError);
-  const loggerInstance: FastifyBaseLogger = logger;
   const server = fastify({
-    loggerInstance,
+    loggerInstance: quiet,
     // Probes arrive every few seconds, so single requests are not logged.
     logController: new LogController({ disableRequestLogging: true }),
     childLoggerFactory: () => quiet,
@@ -79,10 +81,19 @@ export function buildServer(options: ServerOptions): FastifyInstance {
   const streams = createStreams(server, { limits: { ...limits, streams: maxStreams }, logError, onDrop });
   metrics.observeHttp(server, streams.open);
 
+  const news = (ms: number) => reader()?.news(ms) ?? sleep(ms);
   const deps: ServerDeps = {
     ...options,
     status: () => statusOf(snapshot()),
-    feed: createFeed({ reader, logger }),
+    feed: createFeed({
+      read(query, client) {
+        const catalog = reader();
+        return catalog && (client ? catalog.for(client) : catalog).changes(query);
+      },
+      news,
+      logger,
+    }),
+    eventFeeds: createEventFeeds({ reader, news, logger }),
     streams,
     keys: createApiKeyGuard({ apiKey: settings.apiKey, logger, onWrongKey: metrics.wrongApiKey }),
   };

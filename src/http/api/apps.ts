@@ -66,7 +66,7 @@ export function notStored(appid: number, skippedType: string | null = null): nev
 }
 
 /** @throws {Problem} 400 when there are more than {@link maxRelations}. */
-function relationsOf(query: z.output<typeof appFilters>): [AppRelation, string][] {
+export function relationsOf(query: Partial<Record<AppRelation, string[] | undefined>>): [AppRelation, string][] {
   const relations = appRelations.flatMap((relation) =>
     [...new Set(query[relation])].map((value): [AppRelation, string] => [relation, value]),
   );

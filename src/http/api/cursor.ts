@@ -9,7 +9,7 @@ import { Problem } from "../problem.ts";
 export type CursorKey = readonly (string | number | boolean | null)[];
 
 const appid = z.int().min(0).max(int32Max);
-const changeId = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
+const feedId = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 /** A timestamp in UTC as Postgres writes it. */
 const time = z.string().regex(/^\d{4,6}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?\+00$/);
 const score = z.string().regex(/^\d{1,5}(\.\d{1,5})?$/);
@@ -26,8 +26,8 @@ export const appKeys = {
 };
 /** The name. */
 export const companyKey = z.tuple([z.string()]);
-/** Id of the last change, and `last_id` of the first page. */
-export const changeKey = z.tuple([changeId, changeId]);
+/** Of changes and of events: id of the last one, and `last_id` of the first page. */
+export const feedKey = z.tuple([feedId, feedId]);
 /** Whether the app shares the depot, and its appid. */
 export const depotAppKey = z.tuple([z.boolean(), appid]);
 

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { aiContents, deckCategories, vrSupports } from "../../catalog/app-record.ts";
+import { eventKinds } from "../../catalog/event-views.ts";
 import { appSorts } from "../../catalog/list-views.ts";
 import { int32Max } from "../../process/limits.ts";
 import { flag, int, joinedList, line, list, oneOf, time } from "./parameter-types.ts";
@@ -102,6 +103,39 @@ export const changesOfAll = z.strictObject({
   limit: limit(500),
   cursor,
 });
+
+/** Of events: about themselves, and about their apps. */
+const eventFilters = {
+  event: joinedList(oneOf(eventKinds), eventKinds.length)
+    .optional()
+    .meta({ description: "any of these kinds, joined by commas" }),
+  branch: line(200).optional().meta({ description: "of builds and branches: this one, such as public" }),
+  appid: appFilters.shape.appid,
+  type: appFilters.shape.type,
+  tag: labels,
+  genre: labels,
+  category: labels,
+  franchise: companies,
+  developer: companies,
+  publisher: companies,
+  min_reviews: int(1, int32Max).optional().meta({
+    description: "of apps with at least so many reviews, positive and negative ones, as SteamSpy counts them",
+  }),
+};
+
+export const eventsOfAll = z.strictObject({
+  ...eventFilters,
+  after: changeId.optional().meta({ description: "events after this id, oldest first; without it, newest first" }),
+  limit: limit(500),
+  cursor,
+});
+
+export const eventStreamStart = z.strictObject({
+  ...eventFilters,
+  after: changeId.optional().meta({ description: "starts after this id; without it, with the next new event" }),
+});
+
+export const feedOfEvents = z.strictObject({ ...eventFilters, limit: limit(200) });
 
 export const streamStart = z.strictObject({
   after: changeId.optional().meta({ description: "starts after this id; without it, with the next new change" }),

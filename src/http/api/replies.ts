@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { branchView, depotAppView, depotView } from "../../catalog/content-views.ts";
+import { eventView } from "../../catalog/event-views.ts";
 import { activityMinute, companyCount, labelCount } from "../../catalog/list-views.ts";
 import { appSummary, changeView } from "../../catalog/views.ts";
 import { problem } from "../problem.ts";
@@ -19,6 +20,15 @@ export const changePage = z
     }),
   })
   .meta({ id: "ChangePage" });
+export const eventPage = z
+  .object({
+    data: z.array(eventView).meta({ description: "may be empty although `next` is not null" }),
+    next,
+    last_id: z.int().meta({
+      description: "pass it as `after` to read on from here; a consumer that does so misses no event",
+    }),
+  })
+  .meta({ id: "EventPage" });
 export const companyPage = z.object({ data: z.array(companyCount), next }).meta({ id: "CompanyPage" });
 export const labelList = z.object({ data: z.array(labelCount), next: unpaged }).meta({ id: "LabelList" });
 export const activity = z.object({ data: z.array(activityMinute), next: unpaged }).meta({ id: "Activity" });
@@ -53,6 +63,12 @@ export const eventStream = {
   description: "server-sent events; the stream does not end",
   content: { "text/event-stream": { schema: z.string() } },
 };
+
+/** A document for feed readers. */
+export const syndicated = (contentType: string) => ({
+  description: "the document",
+  content: { [contentType.split(";")[0] ?? contentType]: { schema: z.string() } },
+});
 
 const fault = (description: string) => ({
   description,

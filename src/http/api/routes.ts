@@ -12,6 +12,7 @@ import { registerChanges } from "./changes.ts";
 import { registerContent } from "./content.ts";
 import { registerDocumentation } from "./documentation.ts";
 import { registerEndpoints } from "./endpoints.ts";
+import { registerEvents } from "./events.ts";
 import { serveHotAnswers } from "./hot-answers.ts";
 import { registerLists } from "./lists.ts";
 import type { ApiDeps, ApiScope } from "./scope.ts";
@@ -44,6 +45,7 @@ export async function registerApi(server: FastifyInstance, deps: ServerDeps): Pr
       registerEndpoints(v1);
       registerApps(v1, apiDeps);
       registerChanges(v1, apiDeps);
+      registerEvents(v1, apiDeps);
       registerContent(v1, apiDeps);
       registerLists(v1, apiDeps);
     },

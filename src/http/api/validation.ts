@@ -19,6 +19,18 @@ export const validatorCompiler: FastifySchemaCompiler<z.ZodType> = ({ schema }) 
   };
 };
 
+/**
+ * Parameters given as texts, as `validatorCompiler` parses those of a request.
+ *
+ * @throws {Problem} 400 with a sentence for each fault.
+ */
+export function parseParameters<T extends z.ZodObject>(schema: T, given: Record<string, unknown>): z.output<T> {
+  const values = parseTexts(schema.shape, given);
+  const result = schema.safeParse(values);
+  if (result.success) return result.data;
+  throw problemOf(faultsOf(result.error, values, schema.shape));
+}
+
 /** A problem document with a sentence for each fault. */
 export function problemOf(faults: ParameterFault[]): Problem {
   const sentences = faults.map(({ detail }) => (detail.endsWith("?") ? detail : `${detail}.`));

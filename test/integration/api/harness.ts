@@ -29,6 +29,8 @@ export async function serve(
     settings: {
       ...loadConfig({}).http,
       keep: loadConfig({}).keep,
+      history: true,
+      historyDays: null,
       rateLimit: { count: 1_000_000, periodMs: 60_000 },
       ...settings,
     },

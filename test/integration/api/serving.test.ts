@@ -1,6 +1,8 @@
 import { connect } from "node:net";
+import { XMLParser, XMLValidator } from "fast-xml-parser";
 import pg from "pg";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
+import type { EventView } from "../../../src/catalog/event-views.ts";
 import type { AppView, ChangeView } from "../../../src/catalog/views.ts";
 import { createCatalogReader } from "../../../src/db/catalog-reader.ts";
 import { openPostgres } from "../../../src/db/postgres.ts";
@@ -9,6 +11,11 @@ import { freePort } from "../../support/free-port.ts";
 import { silent } from "../../support/templates.ts";
 import { record, useCatalog } from "../sql/catalog.ts";
 import { eventsOf, serve } from "./harness.ts";
+
+interface EventPage {
+  data: EventView[];
+  last_id: number;
+}
 
 /** Caching, streams, authentication, CORS, rate limit and errors of the API. */
 
@@ -179,6 +186,85 @@ forEachDatabase(
         if (resumed.at(-1)?.field === "type") break;
       }
       expect(resumed).toEqual(seen.slice(1));
+    });
+
+    test("streams the events that fit the filters, woken by the commit, and pages have the same", async () => {
+      const { get, json } = await started();
+      await store(record(10, 500), record(20, 500, { type: "dlc" }));
+      const filters = "type=game&event=renamed,released";
+      const { last_id } = await json<EventPage>(`/v1/events?${filters}`);
+      const live = eventsOf(await get(`/v1/events/stream?${filters}&after=${last_id}`));
+      await live.next();
+      await store(
+        record(10, 501, { name: "New", metacritic_score: 90 }),
+        record(20, 501, { name: "DLC", type: "dlc" }),
+      );
+      const { value: message } = await live.next();
+      const { data } = await json<EventPage>(`/v1/events?${filters}&after=${last_id}`);
+      expect(data).toMatchObject([{ event: "renamed", appid: 10, old: "App 10", new: "New" }]);
+      expect([message?.event, message?.id, JSON.parse(message?.data ?? "")]).toEqual([
+        "renamed",
+        String(data[0]?.id),
+        data[0],
+      ]);
+      // Half a second is the pace without a notification.
+      const waiting = live.next();
+      const { db } = catalog.database;
+      await createCatalogReader(db).news(50);
+      await store(record(10, 502, { name: "Newer" }));
+      expect(JSON.parse((await waiting).value?.data ?? "")).toMatchObject({ new: "Newer" });
+      expect((await get("/v1/events?tag=nothing")).status).toBe(400);
+      expect((await get(`/v1/events/stream?event=build`, { "last-event-id": "1" })).status).toBe(200);
+    });
+
+    test("serves events as Atom and JSON Feed, whatever a name contains", async () => {
+      const { get } = await started();
+      const name = '<b>&\u0007 "Quote" ]]> 汉字';
+      const assets = { header: { english: "a b.jpg" } };
+      await store(record(10, 500, { assets }));
+      await store(record(10, 501, { name, is_free: true, assets }));
+      const atom = await get("/v1/events.atom?event=renamed,became_free&limit=5");
+      const text = await atom.text();
+      expect(atom.headers.get("content-type")).toBe("application/atom+xml; charset=utf-8");
+      expect(XMLValidator.validate(text)).toBe(true);
+      const { feed } = new XMLParser({ ignoreAttributes: false }).parse(text);
+      // What RFC 4287 demands: of the feed id, title, updated, an author and a link to itself; of an entry id, title, updated and a link.
+      const self = `${atom.url}`;
+      expect(feed).toMatchObject({
+        id: self,
+        title: expect.any(String),
+        updated: expect.any(String),
+        author: { name: "steam-pics-sync" },
+      });
+      expect([feed.link].flat()).toContainEqual({ "@_rel": "self", "@_href": self });
+      expect(new Set(feed.entry.map((entry: { id: string }) => entry.id)).size).toBe(2);
+      for (const entry of feed.entry) {
+        expect(entry).toMatchObject({
+          id: expect.stringMatching(/^urn:/),
+          updated: expect.stringMatching(/Z$/),
+          link: expect.arrayContaining([{ "@_href": "https://store.steampowered.com/app/10/" }]),
+        });
+        expect(entry.title["#text"]).toMatch(
+          /^<b>& {2}"Quote" \]\]> 汉字 (has another name; it was App 10|is free now)$/,
+        );
+        expect(entry.content["#text"]).toContain("/10/a%20b.jpg");
+      }
+      const answer = await get("/v1/events.json?event=became_free&developer=Valve");
+      expect(answer.status).toBe(400);
+      const json = await get("/v1/events.json?event=became_free");
+      expect(json.headers.get("content-type")).toBe("application/feed+json; charset=utf-8");
+      expect(await json.json()).toMatchObject({
+        version: expect.stringMatching(/^https:\/\/jsonfeed\.org\/version\/1/),
+        items: [
+          {
+            id: expect.stringMatching(/^urn:/),
+            url: "https://store.steampowered.com/app/10/",
+            content_html: expect.any(String),
+            image: expect.stringContaining("a%20b.jpg"),
+          },
+        ],
+      });
+      expect((await get("/v1/events.atom?appid=999")).status).toBe(200);
     });
 
     test("the stream holds back changes that an open transaction could still precede", async () => {

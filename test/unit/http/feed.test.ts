@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { ChangeView } from "../../../src/catalog/views.ts";
 import type { ChangePage, ChangeQuery } from "../../../src/db/catalog-queries.ts";
 import type { ClientRequest } from "../../../src/db/catalog-reader.ts";
-import { createFeed } from "../../../src/http/feed.ts";
+import { createFeed, type Feed } from "../../../src/http/feed.ts";
 import { DatabaseError } from "../../../src/process/errors.ts";
 import { silent } from "../../support/templates.ts";
 
@@ -33,14 +33,18 @@ function history() {
       const ids = Array.from({ length: Math.max(0, Math.min(max, length - after)) }, (_, index) => after + 1 + index);
       const has_more = after + ids.length < length;
       return {
-        changes: ids.map(change),
+        items: ids.map(change),
         last_id: has_more ? (ids.at(-1) ?? after) : Math.max(after, length),
-        has_more,
+        next: has_more ? (ids.at(-1) ?? after) : null,
       };
     },
   };
   return source;
 }
+
+/** Reads as the client, where there is one. */
+const readerOf = (source: ReturnType<typeof history>) => (query: ChangeQuery, client?: ClientRequest) =>
+  (client ? source.for(client) : source).changes(query);
 
 describe("createFeed", () => {
   const subscribers: AbortController[] = [];
@@ -51,7 +55,7 @@ describe("createFeed", () => {
     vi.useRealTimers();
   });
 
-  function subscribe(feed: ReturnType<typeof createFeed>, after: number | null, client?: string) {
+  function subscribe(feed: Feed<ChangeView>, after: number | null, client?: string) {
     const ids: number[] = [];
     const leave = new AbortController();
     subscribers.push(leave);
@@ -65,7 +69,7 @@ describe("createFeed", () => {
 
   it("polls only while there are subscribers, once for all of them", async () => {
     const source = history();
-    const feed = createFeed({ reader: () => source, logger: silent });
+    const feed = createFeed({ read: readerOf(source), logger: silent });
     await advance(5_000);
     expect(source.queries).toEqual([]);
     const subscriptions = Array.from({ length: 5 }, () => subscribe(feed, null));
@@ -89,7 +93,7 @@ describe("createFeed", () => {
   it("starts with the next new change, or resumes exactly after the given id", async () => {
     const source = history();
     source.grow(10);
-    const feed = createFeed({ reader: () => source, logger: silent });
+    const feed = createFeed({ read: readerOf(source), logger: silent });
     const [fresh, resumed, old] = [subscribe(feed, null), subscribe(feed, 7), subscribe(feed, 0)];
     await advance(600);
     source.grow(2);
@@ -105,7 +109,7 @@ describe("createFeed", () => {
   it("skips no change when more arrive than are kept in memory, and catches up by the reads of the client", async () => {
     const source = history();
     source.grow(2_000);
-    const feed = createFeed({ reader: () => source, logger: silent, kept: 50 });
+    const feed = createFeed({ read: readerOf(source), logger: silent, kept: 50 });
     const [one, other] = [subscribe(feed, 2_000, "10.0.0.1"), subscribe(feed, 0, "10.0.0.2")];
     await advance(600);
     for (const burst of [700, 1, 49, 5_000, 51]) {
@@ -121,7 +125,7 @@ describe("createFeed", () => {
   it("waits while the database is not open yet or unreachable, polling at its usual interval", async () => {
     const source = history();
     let isOpen = false;
-    const feed = createFeed({ reader: () => (isOpen ? source : null), logger: silent });
+    const feed = createFeed({ read: (query) => (isOpen ? source.changes(query) : null), logger: silent });
     const [fresh, resumed] = [subscribe(feed, null), subscribe(feed, 0)];
     await advance(2_000);
     isOpen = true;
@@ -139,7 +143,7 @@ describe("createFeed", () => {
 
   it("starts a new window at the newest change after a time without subscribers", async () => {
     const source = history();
-    const feed = createFeed({ reader: () => source, logger: silent });
+    const feed = createFeed({ read: readerOf(source), logger: silent });
     const first = subscribe(feed, null);
     await advance(600);
     first.leave.abort();
