@@ -1,3 +1,4 @@
+import type { EventView } from "../catalog/event-views.ts";
 import type { AppSort, CompanyKind } from "../catalog/list-views.ts";
 import type { AppSummary, ChangeView } from "../catalog/views.ts";
 
@@ -39,8 +40,11 @@ export interface AppQuery {
   changed_since?: string | undefined;
   /** All must occur in the name or in one of its translations; else names that resemble them are found (catalog_search). */
   words?: readonly string[] | undefined;
-  /** Rows up to which a filter drives, a sort order is walked, a common filter drives after all. For tests. */
-  limits?: { gather: number; walk: number; most: number } | undefined;
+  /**
+   * Rows up to which a sort order is walked at first, a filter drives, the indexes of apps may find, the order is walked then, a common
+   * filter drives after all. For tests.
+   */
+  limits?: { first: number; gather: number; found: number; walk: number; most: number } | undefined;
 }
 
 /** Cursor of keyset pagination: sort value, as text, and appid of the last row of a page. */
@@ -61,14 +65,25 @@ export interface ChangeQuery {
   before?: number | undefined;
 }
 
-export interface ChangePage {
-  changes: ChangeView[];
-  /** A consumer that resumes after this id misses no change, not even one that commits late. */
+/** A page of a feed: of changes, or of events. */
+export interface FeedPage<Item> {
+  items: Item[];
+  /** A consumer that resumes after this id misses nothing, not even what commits late. */
   last_id: number;
-  /** More rows follow in the direction of the query. */
-  has_more: boolean;
-  /** Absent unless changes between the query's start and this page are deleted for their age: all up to this id. */
+  /** Where the following page begins, in the direction of the query; null on the last. */
+  next: number | null;
+  /** Absent unless items between the query's start and this page are deleted for their age: all up to this id. */
   deleted_up_to?: number;
+}
+export type ChangePage = FeedPage<ChangeView>;
+export type EventPage = FeedPage<EventView>;
+
+/** Filters other than those of the event itself are about the app as it is now. Absent ones do not restrict the result. */
+export interface EventQuery extends ChangeQuery, Pick<AppQuery, "relations" | "types" | "required" | "appids"> {
+  events?: readonly string[] | undefined;
+  branch?: string | undefined;
+  /** Positive and negative ones together, as SteamSpy counts them. */
+  min_reviews?: number | undefined;
 }
 
 export interface CompanyQuery {

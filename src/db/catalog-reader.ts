@@ -1,7 +1,7 @@
 import { promisify } from "node:util";
 import { inflate } from "node:zlib";
 import { z } from "zod";
-import { assetUrls } from "../catalog/assets.ts";
+import { assetUrls, headerUrl } from "../catalog/assets.ts";
 import {
   type BranchView,
   branchView,
@@ -10,9 +10,12 @@ import {
   depotAppView,
   depotView,
 } from "../catalog/content-views.ts";
+import { type EventView, eventView } from "../catalog/event-views.ts";
 import { inOrder } from "../catalog/in-order.ts";
 import {
+  type ActivityDay,
   type ActivityMinute,
+  activityDay,
   activityMinute,
   type CatalogSummary,
   type CompanyCount,
@@ -22,7 +25,7 @@ import {
   type LabelKind,
   labelCount,
 } from "../catalog/list-views.ts";
-import { type AppView, appView, changeView } from "../catalog/views.ts";
+import { type AppSummary, type AppView, appView, type ChangeView, changeView } from "../catalog/views.ts";
 import { DatabaseError } from "../process/errors.ts";
 import type {
   AppPage,
@@ -32,11 +35,14 @@ import type {
   ChangeQuery,
   CompanyQuery,
   DepotQuery,
+  EventPage,
+  EventQuery,
   KeptInfo,
   UnknownValue,
 } from "./catalog-queries.ts";
 import { type Backlog, type CatalogState, catalogState, type WorkerReport } from "./catalog-store.ts";
 import type { Database } from "./database.ts";
+import { createNews } from "./news.ts";
 import { createReadQueue, type ReadClient } from "./read-queue.ts";
 import { withTimeout } from "./timeout.ts";
 
@@ -68,19 +74,23 @@ export interface CatalogReader {
   /** Names of the catalog that resemble the value of a filter, nearest length first: candidates for "did you mean". */
   similar(relation: AppRelation | "type", value: string, edits: number): Promise<string[]>;
   changes(query: ChangeQuery): Promise<ChangePage>;
-  /** Null when no such app is stored; so are the next three. */
+  /** Null when no such app is stored; so are the ones of its content. */
   changesOf(appid: number, query: ChangeQuery): Promise<ChangePage | null>;
+  /** As `apps` does for a filter whose value does not exist. */
+  events(query: EventQuery): Promise<EventPage | { unknown: UnknownValue }>;
   /** App info as Steam sent it, where it is kept. */
   info(appid: number): Promise<{ kept: KeptInfo | null } | null>;
   branches(appid: number): Promise<BranchView[] | null>;
   depots(appid: number): Promise<DepotView[] | null>;
   /** Apps that have a depot: those that own it before those that share it. Without any when none is stored. */
   appsOfDepot(query: DepotQuery): Promise<{ apps: DepotAppView[]; has_more: boolean }>;
-  /** Most used first. Cached, since counting is slow; so are `activity`, `summary` and `state`. */
+  /** Most used first. Cached, since counting is slow; so are `activity`, `day`, `summary` and `state`. */
   labels(kind: LabelKind): Promise<LabelCount[]>;
   companies(query: CompanyQuery): Promise<{ companies: CompanyCount[]; has_more: boolean }>;
   /** Activity per minute over the last 60 minutes. */
   activity(): Promise<ActivityMinute[]>;
+  /** Activity per hour over the last 24 hours. */
+  day(): Promise<ActivityDay>;
   summary(): Promise<CatalogSummary>;
   /**
    * Version of everything that is committed in the database server: two equal ones have no commit between them. Null on the embedded
@@ -92,6 +102,8 @@ export interface CatalogReader {
   backlog(): Promise<Backlog>;
   /** Reports of all workers seen in the last minute. */
   workers(): Promise<WorkerReport[]>;
+  /** Waits for a commit that changes the catalog, at most about `ms` (news.ts). */
+  news(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
 /**
@@ -152,11 +164,13 @@ export function createCatalogReader(db: Database, options: ReaderOptions = {}): 
     return result as T;
   }
 
+  const news = createNews(db);
   const ofService = (ms: number): Reading => ({ client: service, deadline: now() + ms });
   const count = createCounts(now, (name, request) => call(ofService(countBudgetMs), name, request));
   function readerFor(reading: () => Reading): CatalogReader {
     return {
       ...readsOf((name, request) => call(reading(), name, request), count),
+      news,
       version: () =>
         db.driver === "pglite" ? Promise.resolve(null) : call<string>(ofService(versionBudgetMs), "catalog_version"),
       for({ client, signal }) {
@@ -205,23 +219,44 @@ function createCounts(now: () => number, read: Read): Count {
   };
 }
 
-function readsOf(read: Read, count: Count): Omit<CatalogReader, "for" | "version"> {
+/** A page as `catalog_apps` has it: the name of each tag once. */
+interface AppsReply {
+  apps: (Omit<AppSummary, "tags"> & { tags: number[] })[];
+  tag_names: Record<string, string>;
+  next: AppPage["next"];
+}
+
+/** Keys are in order already, and stay so. */
+function appPageOf({ apps, tag_names: names, next }: AppsReply): AppPage {
+  const named = (id: number) => ({ id, name: names[id] ?? null });
+  return { apps: apps.map((app) => ({ ...app, tags: app.tags.map(named) })), next };
+}
+
+function readsOf(read: Read, count: Count): Omit<CatalogReader, "for" | "version" | "news"> {
   return {
     async app(appid) {
       const app = await read<AppView | null>("catalog_app", { appid });
       return app && inOrder(appView, { ...app, assets: assetUrls(appid, app.assets) });
     },
     skippedType: (appid) => read<string | null>("pics_skipped_type", { appid }),
-    // In order already: large pages are not copied.
-    apps: (query) => read<AppPage | { unknown: UnknownValue }>("catalog_apps", query),
+    async apps(query) {
+      const reply = await read<AppsReply | { unknown: UnknownValue }>("catalog_apps", query);
+      return "unknown" in reply ? reply : appPageOf(reply);
+    },
     similar: (relation, value, edits) => read("catalog_similar", { relation, value, edits }),
     async changes(query) {
-      const page = await read<ChangePage>("catalog_changes", query);
-      return { ...page, changes: inOrder(changeViews, page.changes) };
+      return changePageOf(await read<ChangesReply>("catalog_changes", query));
     },
     async changesOf(appid, query) {
-      const page = await read<ChangePage | null>("catalog_changes", { ...query, appid });
-      return page && { ...page, changes: inOrder(changeViews, page.changes) };
+      const reply = await read<ChangesReply | null>("catalog_changes", { ...query, appid });
+      return reply && changePageOf(reply);
+    },
+    async events(query) {
+      const reply = await read<EventsReply | { unknown: UnknownValue }>("catalog_events", query);
+      if ("unknown" in reply) return reply;
+      const { events, ...page } = reply;
+      const items = events.map((event) => ({ ...event, image: event.image && headerUrl(event.appid, event.image) }));
+      return { ...page, items: inOrder(eventViews, items) };
     },
     async info(appid) {
       const found = await read<{ kept: (Omit<KeptInfo, "text"> & { data: string }) | null } | null>("catalog_info", {
@@ -249,6 +284,7 @@ function readsOf(read: Read, count: Count): Omit<CatalogReader, "for" | "version
       return { ...page, companies: inOrder(companyCounts, page.companies) };
     },
     activity: () => count(activityMinutes, "catalog_activity"),
+    day: () => count(activityDay, "catalog_day"),
     summary: () => count(catalogSummary, "catalog_summary"),
     state: () => count(catalogState, "pics_state"),
     backlog: () => read("pics_backlog"),
@@ -256,7 +292,21 @@ function readsOf(read: Read, count: Count): Omit<CatalogReader, "for" | "version
   };
 }
 
+interface ChangesReply extends Omit<ChangePage, "items" | "next"> {
+  changes: ChangeView[];
+  has_more: boolean;
+}
+interface EventsReply extends Omit<EventPage, "items"> {
+  events: EventView[];
+}
+
+function changePageOf({ changes, has_more, ...page }: ChangesReply): ChangePage {
+  const next = has_more ? (changes.at(-1)?.id ?? null) : null;
+  return { ...page, items: inOrder(changeViews, changes), next };
+}
+
 const changeViews = z.array(changeView);
+const eventViews = z.array(eventView);
 const branchViews = z.array(branchView);
 const depotViews = z.array(depotView);
 const depotAppViews = z.array(depotAppView);

@@ -129,8 +129,18 @@ export type BulkEnd = z.infer<typeof bulkEnd>;
 /** The only types of which new apps are stored, in lower case; null or absent for all. */
 export type AppTypes = readonly string[] | null | undefined;
 
+/** What Steam says of an app without its text, when it lists what changed or is asked for metadata. */
+interface Announcement {
+  appid: number;
+  changeNumber: number;
+  /** Its whole app info needs an access token. */
+  needsToken?: boolean;
+}
+
+const announcement = ({ appid, changeNumber, needsToken = false }: Announcement) => [appid, changeNumber, needsToken];
+
 export interface MarkRequest {
-  apps: readonly { appid: number; changeNumber: number }[];
+  apps: readonly Announcement[];
   unknown: readonly number[];
   /** Mark every listed app, also those that are current. */
   full: boolean;
@@ -286,7 +296,7 @@ export interface PollRequest {
   since: number;
   /** Steam's current one. */
   changeNumber: number;
-  apps: readonly { appid: number; changeNumber: number; needsToken: boolean }[];
+  apps: readonly Announcement[];
 }
 const pollReply = z.object({ accepted: z.boolean(), last_change_number: z.number().nullable(), marked: z.number() });
 export type PollReply = z.infer<typeof pollReply>;
@@ -322,6 +332,19 @@ export const failingApps = z.array(
 );
 export type FailingApp = z.infer<typeof failingApps>[number];
 
+export const webhookCounts = z.object({
+  total: z.number(),
+  /** Live ones whose last delivery failed. */
+  failing: z.number(),
+  /** Given up after days of failures. */
+  dead: z.number(),
+  /** Their receiver answered 410 Gone. */
+  disabled: z.number(),
+  /** Age of the oldest event that a live one has not passed; null without a live one. */
+  lag_seconds: z.number().nullable(),
+});
+export type WebhookCounts = z.infer<typeof webhookCounts>;
+
 const backlog = z.object({
   pending: z.number(),
   failing: z.number(),
@@ -331,6 +354,7 @@ const backlog = z.object({
   /** Until the first pending app may be claimed, 0 for now; null when none is pending. */
   due_in_seconds: z.number().nullable(),
   failing_apps: failingApps,
+  webhooks: webhookCounts,
 });
 export type Backlog = z.infer<typeof backlog>;
 
@@ -357,7 +381,7 @@ export interface ReportRequest {
 }
 
 export interface LeaseRequest {
-  role: "monitor" | "collector";
+  role: "monitor" | "collector" | "webhooks";
   leaseMs: number;
 }
 
@@ -402,7 +426,7 @@ export function createCatalogStore(db: Database | SqlDatabase, retry: Pick<Datab
     beginBulk: ({ changeNumber, appids }) => rpc(bulkBegin, "pics_begin_bulk", { change_number: changeNumber, appids }),
     finishBulk: ({ startedAt }) => rpc(bulkEnd, "pics_finish_bulk", { started_at: startedAt }),
     mark: ({ apps, unknown, full, types }) =>
-      rpc(markReply, "pics_mark", { apps: apps.map((app) => [app.appid, app.changeNumber]), unknown, full, types }),
+      rpc(markReply, "pics_mark", { apps: apps.map(announcement), unknown, full, types }),
     markSkipped: (request) => rpc(skippedReply, "pics_mark_skipped", request),
     storedAppids: (after, max) => rpc(ids, "pics_stored_appids", { after, max }),
     knownAmong: (appids) => rpc(ids, "pics_known_among", { appids }),
@@ -468,7 +492,7 @@ export function createCatalogStore(db: Database | SqlDatabase, retry: Pick<Datab
         worker_id: workerId,
         since,
         change_number: changeNumber,
-        apps: apps.map((app) => [app.appid, app.changeNumber, app.needsToken]),
+        apps: apps.map(announcement),
       }),
     openGap: ({ workerId, from, to }) =>
       rpc(nothing, "pics_open_gap", { worker_id: workerId, from_change: from, to_change: to }),

@@ -24,8 +24,23 @@ export interface Database {
    */
   fault?(): string | null;
 
+  /**
+   * Calls `onNotice` after each commit that changes the catalog (news.ts), from `onListening` on until `signal` aborts, the
+   * connection is lost or the database is closed; then it resolves, with true. False at once where the connection
+   * cannot listen, as behind a pooler. Absent where there is no connection of one's own.
+   *
+   * @throws {DatabaseError} when it cannot connect.
+   */
+  listen?(options: ListenOptions): Promise<boolean>;
+
   /** Closes connections, ends the worker thread and releases the lock on the data folder. Idempotent. */
   close(): Promise<void>;
+}
+
+export interface ListenOptions {
+  onListening: () => void;
+  onNotice: () => void;
+  signal: AbortSignal;
 }
 
 export interface RpcOptions {
@@ -42,9 +57,34 @@ export interface SqlDatabase extends Database {
   /** Runs a script of several statements in one transaction. Throws {@link DatabaseError}. */
   transaction(script: string): Promise<void>;
   /**
+   * Runs `work` in one transaction, for hours if need be: it is committed when `work` resolves, and rolled back when it
+   * rejects. Other calls of the embedded database wait meanwhile.
+   *
+   * @param mode `snapshot`: reads only, and sees the database as of its first statement, whatever others commit since.
+   * @throws {DatabaseError} of a statement; what `work` throws.
+   */
+  inTransaction<T>(mode: TransactionMode, work: (transaction: Transaction) => Promise<T>): Promise<T>;
+  /**
+   * Copies the database, as of now, into another data folder, which must not exist. Only of the embedded one, whose
+   * files this process owns: calls wait for as long as copying the files takes. The copy can be opened like any other.
+   *
+   * @throws {DatabaseError} such as for a full disk.
+   */
+  copyTo?(dataDir: string): Promise<void>;
+  /**
    * Makes the space of dead rows reusable, without waiting for a table that is being vacuumed already.
    *
    * @throws {DatabaseError} as `query`.
    */
   vacuum(tables: readonly string[]): Promise<void>;
+}
+
+export type TransactionMode = "snapshot" | "write";
+
+/** One statement at a time. Times are read and shown as UTC. */
+export interface Transaction {
+  /** Rows as objects. Throws {@link DatabaseError}. */
+  query<Row extends object = Record<string, unknown>>(sql: string, params?: unknown[]): Promise<Row[]>;
+  /** Rows as arrays, in the order of the columns. Throws {@link DatabaseError}. */
+  rows(sql: string, params?: unknown[]): Promise<unknown[][]>;
 }

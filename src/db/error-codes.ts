@@ -38,6 +38,11 @@ const checkHost = {
   supabase: "check the host in SUPABASE_URL",
 };
 
+const startServer = {
+  postgres: "start Postgres there, or correct host and port in DATABASE_URL",
+  supabase: "correct SUPABASE_URL, or start the project",
+};
+
 /** Rows that need a token come before those of the same code without, and codes before their class. */
 export const errorCodes: readonly ErrorCode[] = [
   // Supavisor.
@@ -326,8 +331,13 @@ export const errorCodes: readonly ErrorCode[] = [
     meaning: "the host's name cannot be resolved",
     remedy: checkHost,
   })),
+  {
+    code: "ECONNREFUSED",
+    fault: "unreachable",
+    meaning: "no server listens at this host and port",
+    remedy: startServer,
+  },
   ...[
-    "ECONNREFUSED",
     "ECONNRESET",
     "ECONNABORTED",
     "ETIMEDOUT",

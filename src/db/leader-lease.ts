@@ -1,14 +1,15 @@
 import type { Logger } from "pino";
 import { z } from "zod";
 import { linkedAbort } from "../process/abort.ts";
+import { ExpectedError, isExpected } from "../process/errors.ts";
 import { sleep } from "../process/time.ts";
 import type { Heard, LeaseRequest, MonitorState } from "./catalog-store.ts";
 import type { Database } from "./database.ts";
 import type { DatabaseRetry } from "./retry.ts";
 
 /**
- * Leader election by a lease in the database: of several workers, one at a time polls Steam (`monitor`) and one collects
- * (`collector`). The database's clock decides, see `leader_acquire` in SQL.
+ * Leader election by a lease in the database: of several workers, one at a time polls Steam (`monitor`), one collects
+ * (`collector`) and one delivers events (`webhooks`). The database's clock decides, see `leader_acquire` in SQL.
  */
 export interface LeaderLease {
   readonly leaseMs: number;
@@ -26,7 +27,7 @@ export interface MonitorLease extends Omit<LeaderLease, "acquire"> {
 export type LeaderRole = LeaseRequest["role"];
 
 /** Another worker has acquired the lease after it lapsed. */
-export class LeaseLostError extends Error {
+export class LeaseLostError extends ExpectedError {
   override readonly name = "LeaseLostError";
 }
 
@@ -82,13 +83,15 @@ const minWaitMs = 100;
  * Runs `work` as the leader: waits for the lease, renews it every third of its length, and releases it at the end. The signal handed to
  * `work` aborts with {@link LeaseLostError} when another worker has taken over, which happens only when this one could not reach the
  * database for a whole lease.
+ *
+ * @param options.task what the leader does, for the log: "another worker collects".
  */
 export async function whileLeading<T>(
   lease: LeaderLease,
-  { logger, signal }: { logger: Logger; signal: AbortSignal },
+  { logger, signal, task = "collects" }: { logger: Logger; signal: AbortSignal; task?: string },
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  await waitForLease(lease, logger, signal);
+  await waitForLease(lease, { logger, signal, task });
   const { controller: leading, unlink } = linkedAbort(signal);
   const renewing = new AbortController();
 
@@ -110,16 +113,24 @@ export async function whileLeading<T>(
     await renewal;
     await lease
       .release()
-      .catch((error: unknown) => logger.warn({ err: error }, "the leader lease could not be released; it lapses"));
+      .catch((error: unknown) =>
+        logger[isExpected(error) ? "debug" : "warn"](
+          { err: error },
+          "the leader lease could not be released; it lapses",
+        ),
+      );
   }
 }
 
-async function waitForLease(lease: LeaderLease, logger: Logger, signal: AbortSignal): Promise<void> {
+async function waitForLease(
+  lease: LeaderLease,
+  { logger, signal, task }: { logger: Logger; signal: AbortSignal; task: string },
+): Promise<void> {
   for (let logged = false; ; logged = true) {
     signal.throwIfAborted();
     const { leading, freeInMs } = await lease.acquire();
     if (leading) return;
-    if (!logged) logger.info({ freeInMs }, "another worker collects, or its lease has not lapsed yet; waiting");
+    if (!logged) logger.info({ freeInMs }, `another worker ${task}, or its lease has not lapsed yet; waiting`);
     await sleep(Math.min(Math.max(freeInMs ?? 0, minWaitMs), lease.leaseMs / 3), signal);
   }
 }

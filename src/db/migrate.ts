@@ -42,7 +42,7 @@ export async function readMigrations(dir: string = migrationsDir): Promise<Migra
 
 /**
  * Applies the migrations that the database's history table does not list yet, each file in one transaction together with its row there.
- * May run in several processes at once: one applies, the others wait.
+ * May run in several processes at once: one applies, the others wait. `onPending` is called before the first file is applied, if any is to be.
  *
  * @returns The files that were applied now, and those that had been before.
  * @throws {ConfigError} for a history of another version of this program; nothing is changed then.
@@ -50,13 +50,15 @@ export async function readMigrations(dir: string = migrationsDir): Promise<Migra
  */
 export async function migrate(
   db: SqlDatabase,
-  { dir = migrationsDir }: { dir?: string } = {},
+  { dir = migrationsDir, onPending }: { dir?: string; onPending?: (files: string[]) => void } = {},
 ): Promise<{ applied: string[]; already: string[] }> {
   const migrations = await readMigrations(dir);
   if (!(await hasHistory(db))) await db.transaction(takeTurns + historyTable);
 
   const history = await readHistory(db);
   checkHistory(history, migrations);
+  const pending = migrations.filter(({ version }) => !history.has(version)).map(({ file }) => file);
+  if (pending.length > 0) onPending?.(pending);
   const applied: string[] = [];
   const already: string[] = [];
   for (const migration of migrations) {

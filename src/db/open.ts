@@ -58,7 +58,9 @@ export async function prepareSchema(
     await warnOfOpenTables(db, retry, logger);
     return [];
   }
-  const { applied } = await retry.call(() => migrate(db));
+  const onPending = (files: string[]) =>
+    logger.info(files.length === 1 ? "applying a migration" : `applying ${files.length} migrations`);
+  const { applied } = await retry.call(() => migrate(db, { onPending }));
   if (applied.length > 0) logger.info({ applied }, "database migrated");
   await warnOfOpenTables(db, retry, logger);
   return applied;

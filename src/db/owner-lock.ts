@@ -4,7 +4,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
-import { errorCode } from "../process/errors.ts";
+import { ExpectedError, errorCode } from "../process/errors.ts";
 
 /**
  * Exclusive lock on the data folder: a file that names the owner, with a heartbeat (its modification time).
@@ -35,7 +35,7 @@ const ownerSchema = z.object({
 
 export type DataDirOwner = z.infer<typeof ownerSchema>;
 
-export class DataDirInUseError extends Error {
+export class DataDirInUseError extends ExpectedError {
   override readonly name = "DataDirInUseError";
   /** Null when the owner has not written its name yet. */
   readonly owner: DataDirOwner | null;

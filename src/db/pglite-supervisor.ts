@@ -17,7 +17,7 @@ export interface SupervisorOptions {
   start: () => Promise<PgliteThread>;
   /** A job without an answer for this long, in milliseconds during which this process ran, means that the thread hangs. */
   hangLimitMs: number;
-  /** The same for a script: a migration may rewrite tables. */
+  /** The same for a script, since a migration may rewrite tables, and for a copy of the files. */
   scriptLimitMs: number;
   logger: Logger;
   /** The replacement does not answer, either: only a new process may help. */
@@ -66,7 +66,8 @@ export async function superviseThread(options: SupervisorOptions): Promise<Super
   async function request(what: string, job: WorkerJob | null): Promise<unknown[]> {
     await restarting;
     if (endReason) throw endReason;
-    const limitMs = job?.kind === "script" ? options.scriptLimitMs : options.hangLimitMs;
+    const isLong = job?.kind === "script" || job?.kind === "copy";
+    const limitMs = isLong ? options.scriptLimitMs : options.hangLimitMs;
     const running = startRunningTime();
     watch = running;
     try {

@@ -18,7 +18,8 @@ export interface PgliteThread {
   stop(reason: DatabaseError): Promise<void>;
 }
 
-export function startPgliteThread(setup: WorkerSetup): PgliteThread {
+/** @param onNotice called after each commit that changes the catalog. */
+export function startPgliteThread(setup: WorkerSetup, onNotice: () => void): PgliteThread {
   const worker = new Worker(new URL("./pglite-worker.ts", import.meta.url), { workerData: setup });
   let pending: PromiseWithResolvers<WorkerAnswer> | null = null;
   let endReason: DatabaseError | null = null;
@@ -29,6 +30,7 @@ export function startPgliteThread(setup: WorkerSetup): PgliteThread {
     pending = null;
   }
   worker.on("message", (message: WorkerMessage) => {
+    if ("notice" in message) return onNotice();
     if ("panic" in message) return end(lost(`the embedded database has failed: ${message.panic}`));
     pending?.resolve(message);
     pending = null;

@@ -2,11 +2,14 @@
  * Worker thread that runs the embedded database. It answers each message; `pglite-thread.ts` sends the next one only
  * after the answer to the last.
  */
+import { constants } from "node:fs";
+import { cp } from "node:fs/promises";
 import { inspect } from "node:util";
 import { parentPort, workerData } from "node:worker_threads";
 import { PGlite } from "@electric-sql/pglite";
 import { pg_trgm } from "@electric-sql/pglite/contrib/pg_trgm";
 import type { SqlParam } from "./call.ts";
+import { newsChannel } from "./news.ts";
 import { applyProfile, type MemoryProfile } from "./pglite-memory.ts";
 
 export interface WorkerSetup {
@@ -17,14 +20,15 @@ export interface WorkerSetup {
 
 export type WorkerJob =
   | { kind: "call"; sql: string; params: SqlParam[] }
-  | { kind: "query"; sql: string; params: unknown[] }
+  | { kind: "query"; sql: string; params: unknown[]; rowMode?: "array" | "object" }
   | { kind: "script"; sql: string }
+  | { kind: "copy"; to: string }
   | { kind: "close" };
 
 export type WorkerAnswer = { rows: unknown[] } | { error: WorkerError };
 
-/** A panic is reported unasked: the server then never answers the job in hand. */
-export type WorkerMessage = WorkerAnswer | { panic: string };
+/** A panic is reported unasked: the server then never answers the job in hand. So is a notification. */
+export type WorkerMessage = WorkerAnswer | { panic: string } | { notice: string };
 
 /** The fields of a Postgres error that are passed between threads, where an Error would lose them. */
 export interface WorkerError {
@@ -50,6 +54,7 @@ const database = new PGlite({
   startParams: [...PGlite.defaultStartParams, ...applyProfile(profile)],
 });
 
+const post = (message: WorkerMessage) => port.postMessage(message);
 port.on("message", async (job: WorkerJob) => port.postMessage(await answer(job)));
 port.postMessage(await answer(null));
 
@@ -60,7 +65,7 @@ port.postMessage(await answer(null));
 function readServerLog(line: string): boolean {
   const [, severity, text] = /(PANIC|FATAL|ERROR): +(.*)/.exec(line) ?? [];
   if (text !== undefined) lastServerError = text;
-  if (severity === "PANIC" && text !== undefined) port.postMessage({ panic: text } satisfies WorkerMessage);
+  if (severity === "PANIC" && text !== undefined) post({ panic: text });
   return true;
 }
 
@@ -76,11 +81,28 @@ async function answer(job: WorkerJob | null): Promise<WorkerAnswer> {
 }
 
 async function run(job: WorkerJob | null): Promise<unknown[]> {
-  if (job?.kind === "call" || job?.kind === "query") return (await database.query(job.sql, job.params)).rows;
+  if (job?.kind === "call") return (await database.query(job.sql, job.params)).rows;
+  if (job?.kind === "query") {
+    return (await database.query(job.sql, job.params, { rowMode: job.rowMode ?? "object" })).rows;
+  }
   if (job?.kind === "script") await database.exec(job.sql);
+  else if (job?.kind === "copy") await copy(job.to);
   else if (job?.kind === "close") await database.close();
-  else await database.waitReady;
+  else {
+    await database.waitReady;
+    await database.listen(newsChannel, () => post({ notice: newsChannel }));
+  }
   return [];
+}
+
+/**
+ * Copies the files of the database. Nothing is written meanwhile, since this thread runs one job at a time, and after a checkpoint they are
+ * complete. Where the file system can share blocks between files (Btrfs, XFS, APFS), it takes no time and no space.
+ */
+async function copy(to: string): Promise<void> {
+  if (!folder) throw new Error("a database in memory cannot be copied");
+  await database.exec("checkpoint");
+  await cp(folder, to, { recursive: true, force: false, errorOnExist: true, mode: constants.COPYFILE_FICLONE });
 }
 
 function transferable(error: unknown): WorkerError {

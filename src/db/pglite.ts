@@ -1,3 +1,4 @@
+import { EventEmitter, once } from "node:events";
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "pino";
@@ -13,6 +14,7 @@ import { type SupervisedThread, superviseThread } from "./pglite-supervisor.ts";
 import { lost, type PgliteThread, startPgliteThread } from "./pglite-thread.ts";
 import type { WorkerJob, WorkerSetup } from "./pglite-worker.ts";
 import { withTimeout } from "./timeout.ts";
+import { runTransaction } from "./transaction.ts";
 import { vacuumStatement } from "./vacuum.ts";
 
 export interface PgliteOptions {
@@ -50,7 +52,9 @@ const closeTimeoutMs = 10_000;
  */
 export async function openPglite(options: PgliteOptions): Promise<SqlDatabase> {
   const { dataDir, logger } = options;
-  if (dataDir === "memory") return createDatabase(await supervise(null, options), async () => {});
+  const notices = new EventEmitter();
+  const onNotice = () => notices.emit("notice");
+  if (dataDir === "memory") return createDatabase(await supervise(null, options, onNotice), notices, async () => {});
 
   await prepareDataFolder(dataDir);
   const taken = Promise.withResolvers<void>();
@@ -63,11 +67,11 @@ export async function openPglite(options: PgliteOptions): Promise<SqlDatabase> {
   });
   try {
     await checkDatabase(dataDir);
-    const thread = await supervise(join(dataDir, databaseFolder), options);
+    const thread = await supervise(join(dataDir, databaseFolder), options, onNotice);
     void taken.promise.then(() =>
       thread.stop(new DatabaseError("fatal", "lock_lost", "another process took over the data folder")),
     );
-    return createDatabase(thread, () => lock.release());
+    return createDatabase(thread, notices, () => lock.release());
   } catch (error) {
     await lock.release();
     throw await explainOpening(dataDir, error);
@@ -83,12 +87,13 @@ function supervise(
     onHopeless = () => {},
     profile = profileFor(memoryLimit()),
   }: PgliteOptions,
+  onNotice: () => void,
 ) {
   let starts = 0;
   return superviseThread({
     async start() {
       if (folder === null && starts++ > 0) throw lost("a database in memory ends with its thread");
-      return await startThread(folder, profile);
+      return await startThread(folder, { profile, onNotice, logger });
     },
     hangLimitMs,
     scriptLimitMs: Math.max(hangLimitMs, scriptTimeoutMs),
@@ -97,20 +102,29 @@ function supervise(
   });
 }
 
+interface StartOptions {
+  profile: MemoryProfile;
+  onNotice: () => void;
+  logger: Logger;
+}
+
 /** Starts the thread and waits until the database is open. Creates the database first if the folder has none. */
-async function startThread(folder: string | null, profile: MemoryProfile): Promise<PgliteThread> {
-  if (folder === null) return await openFolder({ folder, profile });
+async function startThread(folder: string | null, { profile, onNotice, logger }: StartOptions): Promise<PgliteThread> {
+  if (folder === null) return await openFolder({ folder, profile }, onNotice);
   try {
-    if (await isEmpty(folder)) await createFolder(folder);
-    return await openFolder({ folder, profile });
+    if (await isEmpty(folder)) {
+      logger.info("creating the embedded database, which takes some seconds");
+      await createFolder(folder);
+    } else logger.info("opening the embedded database");
+    return await openFolder({ folder, profile }, onNotice);
   } catch (error) {
     const message = `cannot open the embedded database in ${folder}: ${error instanceof Error ? error.message : error}`;
     throw new DatabaseError("fatal", errorCode(error) ?? "unknown", message, { cause: error });
   }
 }
 
-async function openFolder(setup: WorkerSetup): Promise<PgliteThread> {
-  const thread = startPgliteThread(setup);
+async function openFolder(setup: WorkerSetup, onNotice = () => {}): Promise<PgliteThread> {
+  const thread = startPgliteThread(setup, onNotice);
   try {
     await withTimeout("start", { timeoutMs: startTimeoutMs }, "timeout", () => thread.request("start", null));
     return thread;
@@ -146,7 +160,7 @@ async function isEmpty(folder: string): Promise<boolean> {
 }
 
 /** The database on a thread that has started. `release` is called once the thread has ended by `close`. */
-function createDatabase(thread: SupervisedThread, release: () => Promise<void>): SqlDatabase {
+function createDatabase(thread: SupervisedThread, notices: EventEmitter, release: () => Promise<void>): SqlDatabase {
   const lanes = createLanes();
 
   /** Queues here and not in the thread, so that a call that timed out or was aborted meanwhile is never sent. */
@@ -167,6 +181,7 @@ function createDatabase(thread: SupervisedThread, release: () => Promise<void>):
     }
   }
 
+  const closed = Promise.withResolvers<void>();
   let closing: Promise<void> | null = null;
   return {
     driver: "pglite",
@@ -182,11 +197,34 @@ function createDatabase(thread: SupervisedThread, release: () => Promise<void>):
       // Several statements in one message are one transaction to Postgres.
       await enqueue("transaction", { kind: "script", sql: script }, { timeoutMs: scriptTimeoutMs });
     },
+    async inTransaction(mode, work) {
+      // One job: no other call may come between its statements, since all share the one session.
+      return await lanes.add("work", () =>
+        runTransaction(
+          mode,
+          (sql, params, rowMode) => thread.request(mode, { kind: "query", sql, params, rowMode }),
+          work,
+        ),
+      );
+    },
+    async copyTo(dataDir) {
+      await prepareDataFolder(dataDir);
+      const to = join(dataDir, databaseFolder);
+      await enqueue("copy", { kind: "copy", to }, { timeoutMs: scriptTimeoutMs });
+    },
     async vacuum(tables) {
       await enqueue("vacuum", { kind: "query", sql: vacuumStatement(tables), params: [] }, {});
     },
     fault: () => thread.fault(),
+    async listen({ onListening, onNotice, signal }) {
+      notices.on("notice", onNotice);
+      onListening();
+      await Promise.race([once(signal, "abort"), closed.promise]);
+      notices.off("notice", onNotice);
+      return true;
+    },
     close() {
+      closed.resolve();
       closing ??= close();
       return closing;
     },

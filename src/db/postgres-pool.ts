@@ -17,6 +17,8 @@ export interface PostgresOptions {
 
 /** Connections to one Postgres server. They are opened when needed, and again after an outage. */
 export interface PostgresPool {
+  /** Most connections. */
+  readonly size: number;
   /**
    * Waits for a free connection, or opens one.
    *
@@ -63,6 +65,7 @@ export function createPostgresPool({ url, maxConnections = 4, logger }: Postgres
   const connect = createConnect(pool, tls);
   const slots = createSlots(maxConnections);
   return {
+    size: maxConnections,
     async acquire(what, options) {
       await waitForSlot(what, options, (signal) => slots.acquire(signal));
       try {

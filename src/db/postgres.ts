@@ -1,13 +1,19 @@
+import { once } from "node:events";
 import pg from "pg";
+import type { DatabaseError } from "../process/errors.ts";
 import { sqlCall } from "./call.ts";
-import type { RpcOptions, SqlDatabase } from "./database.ts";
+import type { ListenOptions, RpcOptions, SqlDatabase } from "./database.ts";
+import { newsChannel } from "./news.ts";
 import { createPostgresPool, type PostgresOptions, type PostgresPool } from "./postgres-pool.ts";
 import { toDatabaseError } from "./sqlstate.ts";
 import { defaultTimeoutMs, withTimeout } from "./timeout.ts";
+import { runTransaction } from "./transaction.ts";
 import { vacuumStatement } from "./vacuum.ts";
 
 /** A migration may build indexes over a whole catalog. */
 const scriptTimeoutMs = 600_000;
+/** Longer than the server's limit of a statement of a transaction: its passing means that the server is unreachable. */
+const statementTimeoutMs = 1_860_000;
 
 /**
  * Transport to Postgres 15 or newer through a connection pool. Connects at the first call, so a server that is down
@@ -21,6 +27,7 @@ const scriptTimeoutMs = 600_000;
  */
 export async function openPostgres(options: PostgresOptions): Promise<SqlDatabase> {
   const pool = createPostgresPool(options);
+  const closed = new AbortController();
   let closing: Promise<void> | null = null;
   return {
     driver: "postgres",
@@ -40,11 +47,33 @@ export async function openPostgres(options: PostgresOptions): Promise<SqlDatabas
         runScript(client, timeoutMs, script),
       );
     },
+    async inTransaction(mode, work) {
+      const client = await pool.acquire(mode, {});
+      let isUsable = true;
+      const runStatement = async (sql: string, params: unknown[], rowMode: "array" | "object") => {
+        try {
+          const config = rowMode === "array" ? { text: sql, values: params, rowMode } : { text: sql, values: params };
+          const limit = { timeoutMs: statementTimeoutMs };
+          return (await withTimeout(mode, limit, "unreachable", () => client.query(config as pg.QueryConfig))).rows;
+        } catch (error) {
+          const fault = faultOf(mode, error);
+          isUsable = isUsable && fault.isUsable;
+          throw fault.error;
+        }
+      };
+      try {
+        return await runTransaction(mode, runStatement, work);
+      } finally {
+        pool.release(client, isUsable);
+      }
+    },
     async vacuum(tables) {
       // Without a limit in the server: setting one makes a transaction, in which VACUUM is refused.
       await run(pool, "vacuum", {}, (client) => client.query(vacuumStatement(tables)));
     },
+    listen: (options) => listen(pool, { ...options, signal: AbortSignal.any([options.signal, closed.signal]) }),
     close() {
+      closed.abort();
       closing ??= pool.close();
       return closing;
     },
@@ -71,14 +100,56 @@ async function run<T>(
     return result;
   } catch (error) {
     if (signal?.aborted) throw signal.reason;
-    const isAnswer = error instanceof pg.DatabaseError;
-    // An error that the server answered leaves the connection usable, unless it ends the session.
-    isUsable = isAnswer && error.severity !== "FATAL";
-    const defaultFault = isConnectionLoss(error) ? "unreachable" : "fatal";
-    throw toDatabaseError("postgres", what, error, { defaultFault, atConnection: isAnswer && !isUsable });
+    const fault = faultOf(what, error);
+    isUsable = fault.isUsable;
+    throw fault.error;
   } finally {
     pool.release(client, isUsable);
   }
+}
+
+/**
+ * Listens on a connection of the pool, which it keeps meanwhile: not where that would leave one for the work alone, nor
+ * behind a pooler, where the session is not this client's. There the process id that the server sent at the start is
+ * the pooler's own.
+ */
+async function listen(pool: PostgresPool, { onListening, onNotice, signal }: ListenOptions): Promise<boolean> {
+  if (pool.size < minPoolToListen) return false;
+  const client = await pool.acquire("listen", { signal });
+  let isUsable = false;
+  try {
+    const [session] = (await client.query<{ pid: number }>("select pg_backend_pid() as pid")).rows;
+    if (session?.pid !== client.processID) {
+      isUsable = true;
+      return false;
+    }
+    client.on("notification", onNotice);
+    await client.query(`listen ${newsChannel}`);
+    onListening();
+    if (!signal.aborted) await Promise.race([once(signal, "abort"), once(client, "end")]);
+    return true;
+  } finally {
+    client.off("notification", onNotice);
+    pool.release(client, isUsable);
+  }
+}
+
+const minPoolToListen = 3;
+
+declare module "pg" {
+  interface ClientBase {
+    /** Of the session, as the server sent it at the start; the types leave it out. */
+    readonly processID: number | null;
+  }
+}
+
+/** Classifies an error, and says whether the connection can be used again: after an error that the server answered, unless that ends the session. */
+function faultOf(what: string, error: unknown): { error: DatabaseError; isUsable: boolean } {
+  const isAnswer = error instanceof pg.DatabaseError;
+  const isUsable = isAnswer && error.severity !== "FATAL";
+  const defaultFault = isConnectionLoss(error) ? "unreachable" : "fatal";
+  const atConnection = isAnswer && !isUsable;
+  return { error: toDatabaseError("postgres", what, error, { defaultFault, atConnection }), isUsable };
 }
 
 /** The server's limit, a little below the caller's, so that the caller's passes only when the server is unreachable. */

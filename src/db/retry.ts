@@ -32,21 +32,35 @@ export interface DatabaseStatus {
    * is unreachable.
    */
   reachable_since: string | null;
+  /** It stays when the next call succeeds. */
   last_error: string | null;
+  /** ISO 8601. Absent in the reports of older workers, as are the next two. */
+  last_error_at?: string | null;
+  /** First failure since it last answered; null while it answers, and before any failure. */
+  away_since?: string | null;
+  /** Of a call that waits for it; null while it answers. */
+  next_attempt_at?: string | null;
   /** Why it does not do its work although it is reachable, with the remedy; null or absent while it works. */
   fault?: string | null;
 }
 
 const backoff: Backoff = { firstMs: 250, maxMs: 15_000 };
 
+const repeatMs = 60_000;
+
 export function createDatabaseRetry(
   driver: Database["driver"],
   { logger, signal, random = Math.random }: { logger: Logger; signal?: AbortSignal; random?: () => number },
 ): DatabaseRetry {
-  const status: DatabaseStatus = { driver, reachable: false, reachable_since: null, last_error: null };
+  const status: DatabaseStatus = {
+    ...{ driver, reachable: false, reachable_since: null },
+    ...{ last_error: null, last_error_at: null, away_since: null, next_attempt_at: null },
+  };
   const refusals = createRefusals();
 
   let hasWorked = false;
+  /** An outage is logged when it begins and then every {@link repeatMs}, not with every attempt of every call. */
+  let logged: { code: string; until: number } | null = null;
   const isOutage = (error: DatabaseError) => error.fault === "unreachable" || (hasWorked && error.atConnection);
 
   function recordSuccess(call: object) {
@@ -60,22 +74,32 @@ export function createDatabaseRetry(
 
   function recordAnswer() {
     if (status.reachable) return;
+    logged = null;
     if (status.last_error !== null) logger.info({ driver }, "the database answers again");
     status.reachable_since = new Date().toISOString();
     status.reachable = true;
+    status.away_since = null;
+    status.next_attempt_at = null;
   }
 
   function recordFailure(call: object, error: DatabaseError, delayMs: number) {
     refusals.failed(call, error);
     // A refusal is an answer, too.
     if (refusals.reason() !== null && !isOutage(error)) recordAnswer();
+    const now = Date.now();
     status.last_error = `${error.code}: ${error.message}`;
+    status.last_error_at = new Date(now).toISOString();
     if (isOutage(error)) {
       status.reachable = false;
       status.reachable_since = null;
+      status.away_since ??= status.last_error_at;
+      status.next_attempt_at = new Date(now + delayMs).toISOString();
     }
     const retryInSeconds = Math.round(delayMs / 100) / 10;
-    logger.warn({ driver, fault: error.fault, code: error.code, retryInSeconds }, `database: ${error.message}`);
+    const isRepeated = logged?.code === error.code && performance.now() < logged.until;
+    if (!isRepeated) logged = { code: error.code, until: performance.now() + repeatMs };
+    const fields = { driver, fault: error.fault, code: error.code, retryInSeconds };
+    logger[isRepeated ? "debug" : "warn"](fields, `database: ${error.message}`);
   }
 
   return {

@@ -53,9 +53,10 @@ export function toDatabaseError(
   const row = code === null ? null : findErrorCode(code, message, atConnection);
   const known = row?.fault ?? defaultFault;
   const fault = atConnection && !connectionFaults.includes(known) ? "unreachable" : known;
-  const text = errorMessage(driver, what, fault, causeMessage(error, message), remedyOf(row, driver));
+  const remedy = remedyOf(row, driver);
+  const text = errorMessage(driver, what, fault, causeMessage(error, message), remedy);
   const isConnection = atConnection || fault === "misconfigured";
-  return new DatabaseError(fault, code ?? "unknown", text, { cause: error, atConnection: isConnection });
+  return new DatabaseError(fault, code ?? "unknown", text, { cause: error, atConnection: isConnection, remedy });
 }
 
 /** Node's fetch says only "fetch failed"; what failed stands in the cause. */
@@ -90,6 +91,6 @@ export function errorMessage(
 /** How to fix a schema that is missing or too old. */
 export function schemaRemedy(driver: Database["driver"]): string {
   return driver === "supabase"
-    ? "the project's schema is missing or older than this program: run `supabase db push`"
+    ? "the project's schema is missing or older than this program: run `npx supabase db push --remote`"
     : "the schema is missing or older than this program: run `npm start -- migrate`";
 }

@@ -8,6 +8,7 @@ import { lockDataDir } from "../../../src/db/owner-lock.ts";
 import { openPglite } from "../../../src/db/pglite.ts";
 import { ConfigError } from "../../../src/process/errors.ts";
 import { runCommand } from "../../support/command.ts";
+import { isFull } from "../../support/full.ts";
 import { it } from "../../support/given.ts";
 import { copyPgliteTemplate, silent } from "../../support/templates.ts";
 
@@ -41,19 +42,23 @@ describe("the embedded database", () => {
     expect((await readFile(join(dataDir, "pglite/PG_VERSION"), "utf8")).trim()).toBe(postgresMajor);
   });
 
-  it.for<[string, (database: string) => Promise<unknown>, RegExp]>([
-    ["of another Postgres", (at) => writeFile(join(at, "PG_VERSION"), "15\n"), /is of Postgres 15; .* Postgres 18/],
-    ["with an empty pg_control", (at) => truncate(join(at, "global/pg_control"), 0), /damaged \(global\/pg_control/],
+  type Damage = [string, (database: string) => Promise<unknown>, RegExp];
+  const rarer: Damage[] = [
     ["with half a pg_control", (at) => truncate(join(at, "global/pg_control"), 4_096), /damaged \(global\/pg_control/],
-    ["without pg_control", remove("global/pg_control"), /damaged \(global\/pg_control is missing/],
     ["without PG_VERSION", remove("PG_VERSION"), /damaged \(.*PG_VERSION is missing/],
     ["without its log", remove("pg_wal"), /damaged \(.*pg_wal is missing/],
+    ["without commit states", remove("pg_xact"), /damaged \(/],
+  ];
+  it.for<Damage>([
+    ["of another Postgres", (at) => writeFile(join(at, "PG_VERSION"), "15\n"), /is of Postgres 15; .* Postgres 18/],
+    ["with an empty pg_control", (at) => truncate(join(at, "global/pg_control"), 0), /damaged \(global\/pg_control/],
+    ["without pg_control", remove("global/pg_control"), /damaged \(global\/pg_control is missing/],
     [
       "with noise in pg_control",
       (at) => writeFile(join(at, "global/pg_control"), Buffer.alloc(8_192, 7)),
       /damaged \(/,
     ],
-    ["without commit states", remove("pg_xact"), /damaged \(/],
+    ...(isFull ? rarer : []),
   ])(
     "is not opened %s; the message has the command that begins anew, and the lock is released",
     async ([, spoil, words], { folder }) => {

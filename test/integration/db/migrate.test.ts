@@ -8,6 +8,7 @@ import { openPostgres } from "../../../src/db/postgres.ts";
 import { ConfigError, DatabaseError } from "../../../src/process/errors.ts";
 import type { TestDatabase } from "../../support/databases.ts";
 import { forEachDatabase, openTestDatabase } from "../../support/databases.ts";
+import { isFull, onlyFull } from "../../support/full.ts";
 import type { CliProject } from "../../support/supabase-cli.ts";
 import { createCliProject } from "../../support/supabase-cli.ts";
 import { silent } from "../../support/templates.ts";
@@ -159,7 +160,7 @@ describe("migrate and the Supabase CLI's db push", () => {
   });
   const push = () => project.push(database.url ?? "");
 
-  test("agree when migrate runs first", async () => {
+  test.skipIf(!isFull)(`agree when migrate runs first${onlyFull}`, async () => {
     await migrate(sql, { dir: project.migrationsDir });
     expect(await push()).toContain("up to date");
     await project.write("20260101000003_three.sql", "alter table public.one add column b int;");
@@ -177,7 +178,7 @@ describe("migrate and the Supabase CLI's db push", () => {
     expect(await push()).toContain("up to date");
   });
 
-  test("create the same history table", async () => {
+  test.skipIf(!isFull)(`create the same history table${onlyFull}`, async () => {
     const columns = `select column_name, data_type, is_nullable, column_default from information_schema.columns
       where table_schema = 'supabase_migrations' and table_name = 'schema_migrations' order by column_name`;
     await push();

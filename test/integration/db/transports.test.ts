@@ -1,4 +1,5 @@
 import { beforeAll, expect, test } from "vitest";
+import { createNews } from "../../../src/db/news.ts";
 import { DatabaseError } from "../../../src/process/errors.ts";
 import type { TestDatabase } from "../../support/databases.ts";
 import { forEachTransport } from "../../support/databases.ts";
@@ -17,6 +18,7 @@ const functions = `
     begin raise exception 'failed on purpose' using errcode = state; end $$;
   create function public.wide(rows int) returns jsonb language sql as
     'select jsonb_agg(jsonb_build_object(''appid'', i, ''name'', repeat(''x'', 100))) from generate_series(1, rows) i';
+  create function public.tell() returns void language sql as $$ select pg_notify('pics_changes', '') $$;
   create table public.marks (id int primary key);
   create function public.mark(id int) returns jsonb language sql as
     'insert into public.marks values (mark.id) returning to_jsonb(marks.id)';
@@ -124,6 +126,26 @@ forEachTransport("rpc", (open, kind) => {
     const counts = Array.from({ length: 40 }, (_, count) => count);
     const results = await Promise.all(counts.map((count) => rpc("echo", { batch: [], count })));
     expect(results.map((result) => (result as { count: number }).count)).toEqual(counts);
+  });
+
+  test("a wait for news ends with a commit where the session is one's own, else with its time", async () => {
+    const news = createNews(database.db);
+    const end = new AbortController();
+    // The first wait begins to listen.
+    await news(1, end.signal);
+    if (kind === "supabase") return expect(database.db.listen).toBeUndefined();
+    await expect
+      .poll(async () => {
+        const started = performance.now();
+        const waiting = news(10_000, end.signal);
+        await rpc("tell");
+        await waiting;
+        return performance.now() - started;
+      })
+      .toBeLessThan(5_000);
+    const aborted = news(10_000, end.signal);
+    end.abort(new Error("enough"));
+    await expect(aborted).rejects.toThrow();
   });
 
   test("close is idempotent, and calls after it are rejected", async () => {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
-import { checksumLine, makeMigration, readRoutines, wholeMigration } from "../../../.ci/make-migration.ts";
+import { checksumLine, homes, makeMigration, readRoutines, wholeMigration } from "../../../.ci/make-migration.ts";
 import { readMigrations } from "../../../src/db/migrate.ts";
 
 const supabaseDir = fileURLToPath(new URL("../../../supabase", import.meta.url));
@@ -54,7 +54,7 @@ describe("makeMigration", () => {
     onTestFinished(() => rm(dir, { recursive: true }));
     await mkdir(join(dir, "migrations"));
     await mkdir(join(dir, "routines"));
-    for (const home of ["pics", "collector", "library", "read", "lists"]) await writeRoutines(home, "");
+    for (const home of homes) await writeRoutines(home, "");
     await writeRoutines("security", "select public.pics_secure_functions();\n");
     await writeFile(join(dir, "migrations", "20260101000001_tables.sql"), "create table public.t (a int);\n");
     await writeFile(join(dir, "migrations", "20260101000002_routines.sql"), "");
@@ -120,6 +120,17 @@ describe("makeMigration", () => {
       expect(checksums.startsWith(before)).toBe(true);
       expect(checksums).toBe((await readMigrations(join(dir, "migrations"))).map(checksumLine).join(""));
       expect(await makeMigration(dir, "third", now)).toBeNull();
+    });
+
+    it("drops a function whose output parameters change", async () => {
+      const parts = (args: string) =>
+        `create or replace function public.parts(${args})\nlanguage sql\nas $$\n  select 1, 2;\n$$;\n`;
+      await writeRoutines("read", parts("a int, out b int"));
+      expect(await readMigration(await makeMigration(dir, "first", now))).toContain(parts("a int, out b int"));
+      expect(await makeMigration(dir, "nothing", now)).toBeNull();
+      await writeRoutines("read", parts("a int, out b int, out c int"));
+      const sql = await readMigration(await makeMigration(dir, "second", now));
+      expect(sql).toContain("drop function if exists public.parts(a int, out b int);");
     });
 
     it("sets the schema's version after a migration of tables alone", async () => {

@@ -1,3 +1,4 @@
+import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createDatabaseRetry } from "../../../src/db/retry.ts";
 import { DatabaseError, type DatabaseFault } from "../../../src/process/errors.ts";
@@ -20,6 +21,19 @@ const setUp = (signal?: AbortSignal) =>
   createDatabaseRetry("postgres", { logger: silent, random: () => 1, ...(signal && { signal }) });
 
 describe("createDatabaseRetry", () => {
+  it("logs an outage when it begins and once a minute, not with every attempt", async () => {
+    const levels: number[] = [];
+    const write = (line: string) => void levels.push((JSON.parse(line) as { level: number }).level);
+    const retry = createDatabaseRetry("postgres", { logger: pino({}, { write }), random: () => 1 });
+    const results = [1, 2, 3].map(() => retry.call(failing(12, "unreachable").work));
+    await vi.advanceTimersByTimeAsync(59_000);
+    expect(levels.filter((level) => level === 40)).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(59_000);
+    expect(levels.filter((level) => level === 40)).toHaveLength(2);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(await Promise.all(results)).toEqual(["answer", "answer", "answer"]);
+  });
+
   it.each(["unreachable", "retryable", "timeout"] as const)(
     "retries a call that fails as %s, with exponential backoff",
     async (fault) => {
@@ -77,6 +91,7 @@ describe("createDatabaseRetry", () => {
     const retry = setUp();
     await retry.call(async () => "first");
     expect(retry.status()).toMatchObject({ reachable: true, last_error: null });
+    const awaySince = new Date().toISOString();
     const backAt = Date.now() + 600_000;
     const result = retry.call(async () => {
       if (Date.now() < backAt) throw new DatabaseError("unreachable", "ECONNREFUSED", "away");
@@ -87,10 +102,12 @@ describe("createDatabaseRetry", () => {
       reachable: false,
       reachable_since: null,
       last_error: "ECONNREFUSED: away",
+      away_since: awaySince,
     });
+    expect(Date.parse(retry.status().next_attempt_at ?? "")).toBeGreaterThanOrEqual(Date.now());
     await vi.advanceTimersByTimeAsync(315_000);
     expect(await result).toBe("back");
-    expect(retry.status().reachable).toBe(true);
+    expect(retry.status()).toMatchObject({ reachable: true, away_since: null, next_attempt_at: null });
   });
 
   it("throws the last error when its signal aborts", async () => {
