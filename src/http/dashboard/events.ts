@@ -1,28 +1,29 @@
-import { labelKinds } from "../../catalog/list-views.ts";
-import type { ChangeView } from "../../catalog/views.ts";
+import type { EventView } from "../../catalog/event-views.ts";
 import { DatabaseError } from "../../process/errors.ts";
 import { sleep } from "../../process/time.ts";
 import type { ServerDeps } from "../deps.ts";
 import { formatEvent } from "../event-stream.ts";
 import { createMessageQueue, type MessageQueue } from "./message-queue.ts";
+import type { DashboardMessages, ServiceFacts } from "./messages.ts";
 import type { Throughput } from "./throughput.ts";
 
 const statusIntervalMs = 1_000;
 const countsIntervalMs = 5_000;
-/** Tags, genres and categories rarely change. */
-const namesIntervalMs = 300_000;
-const initialChanges = 40;
-/** A client with more unread events is disconnected; its browser reconnects. */
+const storedIntervalMs = 2_000;
+/** Newest events that a page is sent when it opens. */
+const initialEvents = 100;
+const storedApps = 12;
+/** A client with more unread messages is disconnected; its browser reconnects. */
 const maxQueued = 300;
 
-type EventDeps = Pick<ServerDeps, "status" | "reader" | "feed"> & { throughput: Throughput };
+type EventDeps = Pick<ServerDeps, "status" | "reader" | "eventFeeds"> & {
+  throughput: Throughput;
+  service: ServiceFacts;
+};
 
-/** The events of all open pages: produced and formatted once, and sent to each, so that many pages cost the database no more than one. */
+/** The event stream of all open pages: produced and formatted once, and sent to each, so that many pages cost the database no more than one. */
 export interface DashboardEvents {
-  /**
-   * First the latest event of each kind, then new ones: `status` every second with the new samples of `throughput`; `names` (tags, genres
-   * and categories by id) before `changes` as they are stored; `activity` and `catalog`, which the database counts, every 5 seconds.
-   */
+  /** First the latest message of each kind, then new ones; {@link DashboardMessages} has the kinds. */
   follow(signal: AbortSignal): AsyncGenerator<string>;
 }
 
@@ -58,15 +59,15 @@ export function createDashboardEvents(deps: EventDeps): DashboardEvents {
   };
 }
 
-/** What the producers of events share. */
+/** What the producers of messages share. */
 interface Broadcast extends EventDeps {
   signal: AbortSignal;
   /** Sends to all open pages. */
-  send(event: string, data: unknown): void;
-  /** The same, and to each page that opens later, until the next event with this key. */
-  keep(event: string, data: unknown, key?: string): void;
-  /** The newest changes, oldest first. */
-  changes: ChangeView[];
+  send<Name extends keyof DashboardMessages>(name: Name, data: DashboardMessages[Name]): void;
+  /** The same, and to each page that opens later, until the next message of this name. */
+  keep<Name extends keyof DashboardMessages>(name: Name, data: DashboardMessages[Name]): void;
+  /** The newest events, oldest first. */
+  events: EventView[];
   /** Time of the last sample of `throughput` that was sent. */
   sampledUntil: number;
 }
@@ -82,17 +83,18 @@ function startProducer(deps: EventDeps): Producer {
   const broadcast: Broadcast = {
     ...deps,
     signal: stopped.signal,
-    changes: [],
+    events: [],
     sampledUntil: 0,
     send: (event, data) => sendText(formatEvent({ event, data })),
-    keep(event, data, key = event) {
+    keep(event, data) {
       const text = formatEvent({ event, data });
-      if (kept.get(key) === text) return;
-      kept.set(key, text);
+      if (kept.get(event) === text) return;
+      kept.set(event, text);
       sendText(text);
     },
   };
-  const producers = [sendStatus(broadcast), sendCounts(broadcast), sendChanges(broadcast), renewNames(broadcast)];
+  broadcast.keep("service", deps.service);
+  const producers = [sendStatus(broadcast), sendCounts(broadcast), sendEvents(broadcast), sendStored(broadcast)];
   Promise.all(producers).catch((error: unknown) => {
     stopped.abort();
     for (const page of pages) page.close(error);
@@ -101,12 +103,12 @@ function startProducer(deps: EventDeps): Producer {
     pages,
     signal: stopped.signal,
     latest() {
-      const { changes, throughput, sampledUntil } = broadcast;
+      const { events, throughput, sampledUntil } = broadcast;
       const samples = throughput.after(0).filter(([at]) => at <= sampledUntil);
       return [
         ...kept.values(),
         ...(samples.length > 0 ? [formatEvent({ event: "throughput", data: samples })] : []),
-        ...(changes.length > 0 ? [formatEvent({ event: "changes", data: changes })] : []),
+        ...(events.length > 0 ? [formatEvent({ event: "events", data: events })] : []),
       ];
     },
     stop: () => stopped.abort(),
@@ -116,64 +118,67 @@ function startProducer(deps: EventDeps): Producer {
 async function sendStatus(broadcast: Broadcast): Promise<void> {
   const { status, throughput, signal, send, keep } = broadcast;
   for (; !signal.aborted; await pause(statusIntervalMs, signal)) {
-    keep("status", status());
+    keep("status", { ...status(), now: new Date().toISOString() });
     const samples = throughput.after(broadcast.sampledUntil);
     broadcast.sampledUntil = samples.at(-1)?.[0] ?? broadcast.sampledUntil;
     if (samples.length > 0) send("throughput", samples);
   }
 }
 
-async function sendCounts({ reader, signal, keep }: Broadcast): Promise<void> {
+async function sendCounts({ reader, service, signal, keep }: Broadcast): Promise<void> {
   for (; !signal.aborted; await pause(countsIntervalMs, signal)) {
     const open = reader();
     if (open === null) continue;
-    await ignoreDatabaseErrors(async () => keep("activity", await open.activity()));
+    if (service.history) {
+      await ignoreDatabaseErrors(async () => keep("activity", await open.activity()));
+      await ignoreDatabaseErrors(async () => keep("day", await open.day()));
+    }
     await ignoreDatabaseErrors(async () => keep("catalog", await open.summary()));
   }
 }
 
-async function sendChanges(broadcast: Broadcast): Promise<void> {
-  const { feed, signal } = broadcast;
+/** What is stored has no events while a catalog is loaded, nor without a history. */
+async function sendStored({ reader, status, service, signal, keep }: Broadcast): Promise<void> {
+  let stored = -1;
+  for (; !signal.aborted; await pause(storedIntervalMs, signal)) {
+    const { bulk, apps_stored } = status();
+    const isLoading = bulk !== null && bulk.phase !== "done";
+    const open = reader();
+    if (open === null || apps_stored === stored || (service.history && !isLoading)) continue;
+    await ignoreDatabaseErrors(async () => {
+      const page = await open.apps({ sort: "updated", descending: true, max: storedApps });
+      if (!("unknown" in page)) keep("stored", page.apps);
+      stored = apps_stored;
+    });
+  }
+}
+
+async function sendEvents(broadcast: Broadcast): Promise<void> {
+  const { eventFeeds, service, signal } = broadcast;
+  if (!service.history) return;
   let lastId: number | null = null;
   while (lastId === null && !signal.aborted) {
     await ignoreDatabaseErrors(async () => {
-      lastId = await sendLatestChanges(broadcast);
+      lastId = await sendLatestEvents(broadcast);
     });
     if (lastId === null) await pause(statusIntervalMs, signal);
   }
-  for await (const changes of feed.follow(lastId, signal)) addChanges(broadcast, changes);
+  for await (const events of eventFeeds.follow({}, lastId, signal)) addEvents(broadcast, events);
 }
 
-/** @returns the id of the newest change; null while the database is not open. */
-async function sendLatestChanges(broadcast: Broadcast): Promise<number | null> {
+/** @returns the id of the newest event; null while the database is not open. */
+async function sendLatestEvents(broadcast: Broadcast): Promise<number | null> {
   const open = broadcast.reader();
   if (open === null) return null;
-  const latest = await open.changes({ max: initialChanges });
-  await ignoreDatabaseErrors(() => sendNames(broadcast));
-  addChanges(broadcast, latest.changes.toReversed());
+  const latest = await open.events({ max: initialEvents });
+  if ("unknown" in latest) return null;
+  addEvents(broadcast, latest.items.toReversed());
   return latest.last_id;
 }
 
-function addChanges(broadcast: Broadcast, changes: ChangeView[]): void {
-  broadcast.changes = [...broadcast.changes, ...changes].slice(-initialChanges);
-  broadcast.send("changes", changes);
-}
-
-async function sendNames({ reader, keep }: Broadcast): Promise<void> {
-  for (const kind of labelKinds) {
-    const labels = await reader()?.labels(kind);
-    if (labels === undefined) return;
-    keep("names", { kind, names: Object.fromEntries(labels.map(({ id, name }) => [id, name])) }, `names of ${kind}`);
-  }
-}
-
-async function renewNames(broadcast: Broadcast): Promise<void> {
-  const { signal } = broadcast;
-  for (;;) {
-    await pause(namesIntervalMs, signal);
-    if (signal.aborted) return;
-    await ignoreDatabaseErrors(() => sendNames(broadcast));
-  }
+function addEvents(broadcast: Broadcast, events: EventView[]): void {
+  broadcast.events = [...broadcast.events, ...events].slice(-initialEvents);
+  broadcast.send("events", events);
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {

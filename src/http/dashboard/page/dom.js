@@ -1,6 +1,8 @@
 // @ts-check
 /** DOM helpers. Elements are never created from markup: app names and error messages are untrusted text. */
 
+/** @typedef {Node | string | null | undefined | false} Child nothing is rendered for null, undefined and false */
+
 /** @param {string} id @returns {HTMLElement} */
 export function byId(id) {
   const found = document.getElementById(id);
@@ -9,32 +11,74 @@ export function byId(id) {
 }
 
 /**
- * @param {string} tag @param {Record<string, string | number>} attributes @param {...(Node | string)} children
- * @returns {HTMLElement}
+ * Creates an element. An attribute that is null, undefined or false is left out; one that is true is empty.
+ *
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag @param {Record<string, string | number | boolean | null | undefined>} attributes @param {...Child} children
+ * @returns {HTMLElementTagNameMap[Tag]}
  */
 export function el(tag, attributes, ...children) {
   const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
-  element.append(...children);
+  setAttributes(element, attributes);
+  element.append(...present(children));
   return element;
 }
 
-/** Renders a list of labels and values; a long value gets a line of its own. @param {string} id @param {[string, string][]} pairs */
-export function figures(id, pairs) {
-  byId(id).replaceChildren(
-    ...pairs.map(([name, value]) =>
-      el("div", {}, el("dt", {}, name), el("dd", value.length > 26 ? { class: "long" } : {}, value)),
-    ),
-  );
+/**
+ * Creates an element of SVG.
+ *
+ * @template {keyof SVGElementTagNameMap} Tag
+ * @param {Tag} tag @param {Record<string, string | number | boolean | null | undefined>} attributes @param {...Child} children
+ * @returns {SVGElementTagNameMap[Tag]}
+ */
+export function svg(tag, attributes, ...children) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  setAttributes(element, attributes);
+  element.append(...present(children));
+  return element;
 }
 
-/** @param {string} id @param {boolean} isShown */
-export function show(id, isShown) {
-  byId(id).hidden = !isShown;
+/** Replaces what an element contains. @param {Element} element @param {...Child} children */
+export function fill(element, ...children) {
+  element.replaceChildren(...present(children));
 }
 
-/** The app's name, linked to its store page. @param {number} appid @param {string | null} name */
-export function storeLink(appid, name) {
-  const link = { href: `https://store.steampowered.com/app/${appid}/`, target: "_blank", rel: "noreferrer" };
-  return el("strong", {}, el("a", link, name?.trim() || `App ${appid}`));
+/** A titled box: `<section class="panel">` with a heading, and `side` at the right of it. @param {string} title @param {Child} side @param {...Child} children */
+export function panel(title, side, ...children) {
+  const head = el("div", { class: "panel-head" }, el("h2", {}, title), side);
+  return el("section", { class: "panel", "aria-label": title }, head, ...children);
 }
+
+/**
+ * A panel of something that is wrong or runs besides: it can be folded away, and begins so on a phone.
+ *
+ * @param {string} title @param {Child} side @param {...Child} children
+ */
+export function foldable(title, side, ...children) {
+  const isOpen = !matchMedia("(max-width: 600px)").matches;
+  const head = el("summary", { class: "panel-head" }, el("h2", {}, title), side);
+  return el("details", { class: "panel", open: isOpen }, head, ...children);
+}
+
+/** Names and values, one pair a line; pairs without a value are left out. @param {[name: string, value: Child][]} pairs */
+export function facts(pairs) {
+  const lines = pairs.filter(([, value]) => value !== null && value !== undefined && value !== false && value !== "");
+  return el("dl", { class: "facts" }, ...lines.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
+}
+
+/** A small coloured label. @param {"info" | "good" | "warn" | "neutral"} tone @param {string} text */
+export const tag = (tone, text) => el("span", { class: "tag", "data-tone": tone }, text);
+
+/** The app's name, linked to its page. @param {number} appid @param {string | null} name */
+export const appLink = (appid, name) => el("a", { href: `/app/${appid}` }, name?.trim() || `App ${appid}`);
+
+/** @param {Element} element @param {Record<string, string | number | boolean | null | undefined>} attributes */
+function setAttributes(element, attributes) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    element.setAttribute(name, value === true ? "" : String(value));
+  }
+}
+
+/** @param {Child[]} children @returns {(Node | string)[]} */
+const present = (children) => children.flatMap((child) => (child || child === "" ? [child] : []));
