@@ -13,9 +13,12 @@ import {
 } from "../db/leader-lease.ts";
 import { runMaintenance } from "../db/maintenance.ts";
 import { withErrorMetrics } from "../db/observe.ts";
-import { openDatabase, prepareSchema } from "../db/open.ts";
+import { type OpenOptions, openDatabase, prepareSchema } from "../db/open.ts";
+import { DataDirInUseError } from "../db/owner-lock.ts";
+import { openThroughOwner, serveOwnerSocket } from "../db/owner-socket.ts";
 import { createReserve } from "../db/quota.ts";
 import { createDatabaseRetry, type DatabaseRetry } from "../db/retry.ts";
+import { createThrottles } from "../db/throttles.ts";
 import type { ServerOptions } from "../http/deps.ts";
 import { buildServer } from "../http/server.ts";
 import type { LibraryProgress } from "../library/progress.ts";
@@ -26,6 +29,7 @@ import { growHeapSlowlyIfTight } from "../process/memory.ts";
 import { applyProxySettings } from "../process/proxy.ts";
 import { createRedactor, redactTexts } from "../process/redactor.ts";
 import { detectSuspensions, type SuspensionDetector } from "../process/suspensions.ts";
+import { sleep } from "../process/time.ts";
 import { createHeartbeat, type Heartbeat } from "../status/heartbeat.ts";
 import { createMetrics, type Metrics } from "../status/metrics.ts";
 import type { LoopSnapshot, MonitorSnapshot, ServiceSnapshot } from "../status/snapshot.ts";
@@ -34,13 +38,14 @@ import type { SteamStatus } from "../steam/port.ts";
 import type { BulkProgress } from "../sync/progress.ts";
 import { createWebClient, type WebClient } from "../web/client.ts";
 import type { Context } from "./context.ts";
-import { httpAddress, startLine } from "./start-line.ts";
+import { httpAddress } from "./start-line.ts";
 
 /** What the commands that work on the catalog share: one database, one web client, one snapshot for HTTP and metrics. */
 export interface App extends Context {
   readonly db: Database | SqlDatabase;
   readonly retry: DatabaseRetry;
   readonly store: CatalogStore;
+  readonly reader: CatalogReader;
   readonly web: WebClient;
   readonly metrics: Metrics;
   /** Identifies this process among the workers on one database. */
@@ -51,6 +56,8 @@ export interface App extends Context {
   leaderLease(role: LeaderRole, leaseMs: number): LeaderLease;
   /** Acquired by heartbeats of this worker. */
   monitorLease(leaseMs: number): MonitorLease;
+  /** As of the last heartbeat; null before the first. */
+  backlog(): Backlog | null;
   /** Calls `listener` with the backlog at each heartbeat. */
   onBacklog(listener: (backlog: Backlog) => void): void;
 }
@@ -75,6 +82,13 @@ export interface AppOptions {
   isService: boolean;
   /** Serves HTTP and reports to the other workers; `migrate` does neither. */
   isWorker: boolean;
+  /** Where another process owns the embedded database, uses it through that one. */
+  runsBesideOwner?: boolean;
+  /**
+   * Loads modules that the command needs. It blocks the event loop for seconds, so it runs before the process holds a lease or
+   * sends a heartbeat, and after the database is open: a start that fails there needs none of them.
+   */
+  load?: (() => Promise<unknown>) | undefined;
 }
 
 /**
@@ -85,20 +99,16 @@ export interface AppOptions {
  */
 export async function openApp(context: Context, options: AppOptions): Promise<App> {
   const { config, logger, lifecycle } = context;
-  logger.info(...startLine(config, options));
   applyProxySettings();
   growHeapSlowlyIfTight();
   const metrics = createMetrics();
   const retry = createDatabaseRetry(config.database.driver, { logger, signal: lifecycle.signal });
   const sources = emptySources();
-  const open: Open = { db: null, reader: null, heartbeat: null };
-  const suspensions = detectSuspensions(({ from, until }) =>
-    logger.warn({ from, until }, "the process did not run for a while: the machine slept, or the container was paused"),
-  );
+  const open: Open = { db: null, reader: null, heartbeat: null, suspensions: null };
   // What is served and stored is redacted here, as the log is by its logger: errors quote what gateways and servers say. The
   // reports of other workers are redacted where they are stored.
   const redact = createRedactor(secretsOf(config));
-  const readSnapshot = snapshotOf(options.mode, { sources, retry, open, suspensions });
+  const readSnapshot = snapshotOf(options.mode, { sources, retry, open });
   const ownSnapshot = () => redactTexts(readSnapshot(), redact);
   const others = () => ({
     catalog: open.heartbeat?.catalog() ?? null,
@@ -108,21 +118,22 @@ export async function openApp(context: Context, options: AppOptions): Promise<Ap
   // Without texts; the numbers are read one by one.
   metrics.watch(() => ({ ...readSnapshot(), ...others() }));
   const address = options.isWorker
-    ? await serve(context, { snapshot, reader: () => open.reader, metrics }, options.isService)
+    ? await serve(context, { snapshot, reader: () => open.reader, metrics }, options)
     : null;
 
   const maxConnections = config.databasePoolSize ?? config.bulk.concurrency + 3 + readConcurrency;
   // Half of the time to notice that the embedded database hangs, the other half for its second attempt.
   const hangLimitMs = Math.max(minHangLimitMs, config.watchdogMs / 2);
   const onHopeless = (reason: string) => void lifecycle.exitWith(exitCodes.unhealthy, reason);
-  const db = withErrorMetrics(
-    await openDatabase(config.database, { logger, maxConnections, address, supervision: { hangLimitMs, onHopeless } }),
-    metrics.databaseFailed,
-  );
+  const openOptions = { logger, maxConnections, address, supervision: { hangLimitMs, onHopeless } };
+  const db = withErrorMetrics(await openOwnOrShared(context, options, openOptions), metrics.databaseFailed);
   open.db = db;
-  lifecycle.onShutdown("database", () => db.close());
   lifecycle.onShutdown("watchdog", watch(context, ownSnapshot, options.isService));
   const appliedMigrations = await prepareSchema(db, retry, logger);
+  await options.load?.();
+  open.suspensions = detectSuspensions(({ from, until }) =>
+    logger.warn({ from, until }, "the process did not run for a while: the machine slept, or the container was paused"),
+  );
 
   const workerId = randomUUID();
   const store = createCatalogStore(db, retry);
@@ -149,15 +160,67 @@ export async function openApp(context: Context, options: AppOptions): Promise<Ap
     db,
     retry,
     store,
-    web: createWebClient({ ...config.web, reserve: createReserve(db, retry), logger }),
+    reader,
+    web: createWebClient({
+      ...config.web,
+      reserve: createReserve(db, retry),
+      throttles: createThrottles(db, retry),
+      logger,
+    }),
     metrics,
     workerId,
     appliedMigrations,
     sources,
     leaderLease,
     monitorLease: (leaseMs) => createMonitorLease(leaderLease("monitor", leaseMs), heartbeat.beat),
+    backlog: heartbeat.backlog,
     onBacklog: heartbeat.onBacklog,
   };
+}
+
+/** How long an owner of the embedded database may take to answer on its socket: it may be creating the database. */
+const ownerWaitMs = 30_000;
+const ownerPollMs = 100;
+
+/**
+ * Opens the database. A command that may run beside the owner of the embedded one works through that, and waits for one
+ * that is starting, or reads and is soon done.
+ */
+async function openOwnOrShared(
+  context: Context,
+  options: AppOptions,
+  openOptions: OpenOptions,
+): Promise<Database | SqlDatabase> {
+  const { config, logger, lifecycle } = context;
+  const { database } = config;
+  for (const deadline = performance.now() + ownerWaitMs; ; await sleep(ownerPollMs, lifecycle.signal)) {
+    try {
+      return await openOwn(context, options, openOptions);
+    } catch (error) {
+      if (!(error instanceof DataDirInUseError) || database.driver !== "pglite" || !options.runsBesideOwner)
+        throw error;
+      const db = await openThroughOwner(database.dataDir, lifecycle.signal);
+      if (db !== null) {
+        logger.info({ owner: error.owner }, "the embedded database is in use; this command works through its owner");
+        return db;
+      }
+      if (performance.now() > deadline) throw error;
+    }
+  }
+}
+
+/** Opens the database, and serves the embedded one to other processes. The lifecycle closes both. */
+async function openOwn(
+  { config: { database }, logger, lifecycle }: Context,
+  { isWorker }: AppOptions,
+  openOptions: OpenOptions,
+): Promise<Database | SqlDatabase> {
+  const db = await openDatabase(database, openOptions);
+  lifecycle.onShutdown("database", () => db.close());
+  if (database.driver === "pglite" && isWorker) {
+    lifecycle.onShutdown("database socket", await serveOwnerSocket(db, database.dataDir, logger));
+  }
+  return db;
 }
 
 /** What the snapshot reads once it is open. */
@@ -165,6 +228,8 @@ interface Open {
   db: Database | null;
   reader: CatalogReader | null;
   heartbeat: Heartbeat | null;
+  /** From when modules are loaded: on a slow machine that blocks the event loop as a suspension would. */
+  suspensions: SuspensionDetector | null;
 }
 
 /** A statement over a large catalog on a slow machine may take as long. */
@@ -186,10 +251,10 @@ function emptySources(): SnapshotSources {
 /** The snapshot of this process alone, without what other workers say. */
 function snapshotOf(
   mode: string,
-  from: { sources: SnapshotSources; retry: DatabaseRetry; open: Open; suspensions: SuspensionDetector },
+  from: { sources: SnapshotSources; retry: DatabaseRetry; open: Open },
 ): () => ServiceSnapshot {
   const startedAt = new Date().toISOString();
-  const { sources, retry, open, suspensions } = from;
+  const { sources, retry, open } = from;
   return () => {
     const backlog = open.heartbeat?.backlog() ?? null;
     const database = retry.status();
@@ -202,10 +267,11 @@ function snapshotOf(
       monitor: sources.monitor(backlog),
       collector: sources.collector(),
       library: sources.library(),
+      webhooks: backlog?.webhooks ?? null,
       apps_stored: sources.appsStored(),
       failing_apps: backlog?.failing_apps ?? [],
       loops: [...sources.loops.values()].flatMap((loops) => loops()),
-      suspensions: suspensions.recent(),
+      suspensions: open.suspensions?.recent() ?? [],
     };
   };
 }
@@ -229,12 +295,13 @@ function watch({ config, logger, lifecycle }: Context, snapshot: () => ServiceSn
  * @returns the address as seen from this machine; null when the port cannot be used.
  */
 async function serve(
-  { config, logger, lifecycle }: Context,
+  { config, output, logger, lifecycle }: Context,
   parts: Pick<ServerOptions, "snapshot" | "reader" | "metrics">,
-  isService: boolean,
+  { isService, runsBesideOwner }: AppOptions,
 ): Promise<string | null> {
   const { host, port } = config;
-  const server = buildServer({ ...parts, settings: { ...config.http, keep: config.keep }, logger });
+  const settings = { ...config.http, keep: config.keep, history: config.history, historyDays: config.historyDays };
+  const server = buildServer({ ...parts, settings, logger });
   try {
     await server.listen({ host, port });
   } catch (error) {
@@ -242,11 +309,16 @@ async function serve(
     if (reason === null) throw error;
     // A service that cannot be probed is of no use; a one-off command goes on without.
     if (isService) throw new ConfigError(reason, { cause: error });
-    logger.warn({ host, port }, `HTTP is off: ${reason}`);
+    if (runsBesideOwner && errorCode(error) === "EADDRINUSE") {
+      logger.info({ host, port }, "HTTP is off: another process, such as the service, listens on this port");
+    } else logger.warn({ host, port }, `HTTP is off: ${reason}`);
     return null;
   }
   lifecycle.onShutdown("HTTP", () => server.close());
-  return localAddress(host, server.server.address());
+  const address = localAddress(host, server.server.address());
+  // A terminal has read it in the first line, unless the system chose the port.
+  if (!output.isTerminal || port === 0) logger.info(`Server listening at ${address}`);
+  return address;
 }
 
 /** Why the server cannot listen, and what to do; null for what no setting mends. */

@@ -2,7 +2,7 @@ import { getProxyForUrl } from "proxy-from-env";
 import { openSource } from "../catalog-source/open.ts";
 import { type Blame, type CheckGroup, failed, type Outcome, runChecks } from "../doctor/check.ts";
 import { databaseChecks } from "../doctor/database.ts";
-import { formatCounts, formatOutcome, formatReport, type Subject } from "../doctor/report.ts";
+import { createPrinter, formatClosing, formatReport, type Subject } from "../doctor/report.ts";
 import { servicesChecks } from "../doctor/services.ts";
 import { type Settings, settingsChecks } from "../doctor/settings.ts";
 import { steamChecks } from "../doctor/steam-facts.ts";
@@ -15,7 +15,7 @@ import { applyProxySettings } from "../process/proxy.ts";
 import { createRedactor } from "../process/redactor.ts";
 import { visibleText } from "../process/visible.ts";
 import type { ProductInfoReply } from "../steam/pics.ts";
-import { paint, terminalOf } from "../terminal/layout.ts";
+import { terminalOf } from "../terminal/layout.ts";
 import { packageVersion } from "./args.ts";
 import { createQuietLogger } from "./read.ts";
 import { openSteam, type Steam, steamApiUrl } from "./steam.ts";
@@ -26,6 +26,8 @@ import { openSteam, type Steam, steamApiUrl } from "./steam.ts";
 const requestLimitMs = 10_000;
 /** Time limit of the logon, which may need a second server. */
 const logonLimitMs = 20_000;
+/** Time limit of a request to Steam; the service itself waits for `BULK_TIMEOUT`. */
+const steamRequestLimitMs = 20_000;
 /** Time limit of a Steam check, in addition to those of its requests. */
 const extraLimitMs = 15_000;
 
@@ -37,8 +39,15 @@ interface Deps {
   lifecycle: Lifecycle;
 }
 
+export interface DoctorOptions {
+  /** Print one JSON document and nothing else. */
+  json: boolean;
+  /** End with a report to paste into an issue. */
+  report: boolean;
+}
+
 /** Runs all checks, prints each outcome as soon as it is known, and ends the process. */
-export async function runDoctor({ json }: { json: boolean }, output: Output): Promise<void> {
+export async function runDoctor({ json, report }: DoctorOptions, output: Output): Promise<void> {
   const given = readEnv();
   const { environment } = given;
   const settings = readSettings(given);
@@ -56,27 +65,29 @@ export async function runDoctor({ json }: { json: boolean }, output: Output): Pr
     checked_at: new Date().toISOString(),
   };
 
-  let title = "";
-  function print(outcome: Outcome): void {
-    if (json) return;
-    if (outcome.group !== title) output.write(`\n${paint(terminal, "bold", outcome.group)}\n`);
-    title = outcome.group;
-    output.write(formatOutcome(clear(outcome), terminal));
-  }
-  const clear = (outcome: Outcome) => ({ ...outcome, summary: visibleText(redact(outcome.summary)) });
+  const printer = createPrinter((text) => json || output.write(text), terminal);
+  const clear = (outcome: Outcome) => ({
+    ...outcome,
+    summary: visibleText(redact(outcome.summary)),
+    remedy: outcome.remedy === null ? null : visibleText(redact(outcome.remedy)),
+  });
 
   // The log of connection attempts is silenced: what it says is among the findings.
   const groups = groupsOf({ settings, config, logger: createQuietLogger(config, "silent"), lifecycle });
   let outcomes: Outcome[];
   try {
-    outcomes = (await runChecks(groups, { signal: lifecycle.signal, onOutcome: print })).map(clear);
+    const { signal } = lifecycle;
+    const onOutcome = (outcome: Outcome) => printer.outcome(clear(outcome));
+    outcomes = (await runChecks(groups, { signal, onGroup: printer.group, onOutcome })).map(clear);
+    printer.end();
   } catch (error) {
     if (!lifecycle.signal.aborted) throw error;
     return await lifecycle.exitWith(exitCodes.fault);
   }
   const exitCode = exitCodeFor(outcomes);
   if (json) output.write(`${JSON.stringify({ ...subject, exit_code: exitCode, checks: outcomes }, null, 2)}\n`);
-  else output.write(`\n${formatCounts(outcomes)}\n\nTo paste into an issue:\n\n${formatReport(subject, outcomes)}`);
+  else output.write(formatClosing(outcomes, { terminal, report }));
+  if (report && !json) output.write(`\nTo paste into an issue:\n\n${formatReport(subject, outcomes)}`);
   await output.flushed();
   await lifecycle.exitWith(exitCode);
 }
@@ -120,10 +131,11 @@ function groupsOf(parts: Deps): CheckGroup[] {
 function networkGroups({ settings, config, logger, lifecycle }: Deps): CheckGroup[] {
   let reply: readonly ProductInfoReply[] = [];
   let steam: Steam;
+  const timeoutMs = Math.min(config.bulk.timeoutMs, steamRequestLimitMs);
   try {
     applyProxySettings();
     steam = openSteam(
-      { config, logger, lifecycle },
+      { config: { ...config, bulk: { ...config.bulk, timeoutMs } }, logger, lifecycle },
       {
         concurrency: 1,
         onReply(kind, messages) {
@@ -132,7 +144,8 @@ function networkGroups({ settings, config, logger, lifecycle }: Deps): CheckGrou
       },
     );
   } catch {
-    const unusable = failed("HTTPS_PROXY cannot be used, so nothing else can be reached.", "configuration");
+    const remedy = "Correct HTTPS_PROXY, such as http://proxy.example:3128; without a proxy, remove it.";
+    const unusable = failed("HTTPS_PROXY cannot be used, so nothing else can be reached.", "configuration", remedy);
     return [{ title: "Services", checks: [{ name: "proxy", run: async () => unusable }] }];
   }
   const { session, pics } = steam;
@@ -140,10 +153,10 @@ function networkGroups({ settings, config, logger, lifecycle }: Deps): CheckGrou
   let isLoggedOn = false;
   const logonMs = Math.min(logonLimitMs, config.giveUpAfterMs);
 
-  async function logOnToSteam(): Promise<string | null> {
+  async function logOnToSteam(hopeless: AbortSignal): Promise<string | null> {
     session.start();
     try {
-      await session.ready(AbortSignal.any([signal, AbortSignal.timeout(logonMs)]));
+      await session.ready(AbortSignal.any([signal, hopeless, AbortSignal.timeout(logonMs)]));
       isLoggedOn = true;
       return null;
     } catch (error) {
@@ -153,12 +166,13 @@ function networkGroups({ settings, config, logger, lifecycle }: Deps): CheckGrou
   }
 
   const limitMs = Math.min(requestLimitMs, config.giveUpAfterMs);
-  const services = { config: settings.config, limitMs, logOnToSteam, now: Date.now };
+  const { proxyUrl } = settings;
+  const services = { config: settings.config, proxyUrl, limitMs, logOnToSteam, now: Date.now };
   const probe = {
     pics,
     lastReply: () => reply,
     isLoggedOn: () => isLoggedOn,
-    limitMs: config.bulk.timeoutMs + extraLimitMs,
+    limitMs: timeoutMs + extraLimitMs,
     signal,
   };
   return [

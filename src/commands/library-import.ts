@@ -2,36 +2,44 @@ import { SettingRejectedError } from "../library/errors.ts";
 import { createFolderStore } from "../library/folder-store.ts";
 import { createIgdb } from "../library/igdb.ts";
 import { createLibraryImport } from "../library/pipeline.ts";
+import { type ReportedGame, writeReport } from "../library/report.ts";
 import { createS3Store } from "../library/s3-store.ts";
 import { createLibraryStore } from "../library/store.ts";
 import { ConfigError } from "../process/errors.ts";
+import { createOutput } from "../process/logger.ts";
 import { formatLibraryLine } from "../terminal/bars.ts";
 import { reportLibrarySummary } from "../terminal/library-summary.ts";
 import { createProgress } from "../terminal/progress-bar.ts";
 import type { App } from "./app.ts";
+import { type ImportRequest, writeReportFile } from "./library-request.ts";
+import { createSteamLookup } from "./steam-lookup.ts";
 
 const stopLimitMs = 7_000;
 const logEveryMs = 5_000;
 /** Several time-outs and retries may pass before anything moves. */
 const progressLimitMs = 900_000;
 
-/** The import of one library: its three stages in this process. */
-export async function runLibraryImport(
-  app: App,
-  { userId, steamId64 }: { userId: string; steamId64: string },
-): Promise<void> {
+/** The import of one library: its three stages in this process, the summary, and the report on every game. */
+export async function runLibraryImport(app: App, { userId, steamId, report }: ImportRequest): Promise<void> {
   const { config, output, logger, lifecycle, db, retry, web, sources } = app;
   const { signal } = lifecycle;
-  const { igdbClientId: clientId, igdbClientSecret: clientSecret, s3Bucket } = config.library;
+  const { igdbClientId: clientId, igdbClientSecret: clientSecret, s3Bucket, tables } = config.library;
   const store = createLibraryStore(db, retry);
+  let games: readonly ReportedGame[] = [];
   const library = createLibraryImport({
     userId,
-    steamId64,
+    steamId,
+    onGames: (all) => {
+      games = all;
+    },
     web,
     store,
+    tables,
     apiKey: config.steamApiKey,
     objects: s3Bucket === null ? createFolderStore(config.dataDir) : createS3Store(s3Bucket),
     igdb: createIgdb({ web, store, clientId, clientSecret, signal }),
+    askSteam: createSteamLookup(app),
+    logger,
     signal,
   });
   sources.library = () => library.status();
@@ -59,9 +67,17 @@ export async function runLibraryImport(
   lifecycle.onShutdown("library import", () => running.catch(() => {}), stopLimitMs);
   try {
     reportLibrarySummary(await running, output, logger);
+    if (report !== null) await putReport(report, writeReport(games));
   } catch (error) {
     throw error instanceof SettingRejectedError ? new ConfigError(error.message) : error;
   } finally {
     progress.stop();
   }
+}
+
+async function putReport(path: string, text: string): Promise<void> {
+  if (path !== "-") return await writeReportFile(path, text);
+  const stdout = createOutput(process.stdout);
+  stdout.write(text);
+  await stdout.flushed();
 }

@@ -11,9 +11,11 @@ import { type ChangeMonitor, createChangeMonitor } from "../sync/change-monitor.
 import { maxRounds } from "../sync/metadata-window.ts";
 import { formatBulkLine } from "../terminal/bars.ts";
 import { reportBulkSummary } from "../terminal/bulk-summary.ts";
+import { type Following, formatFollowing, formatNextSteps } from "../terminal/following.ts";
 import { createProgress } from "../terminal/progress-bar.ts";
 import { storeAppids } from "../web/app-list.ts";
 import type { App } from "./app.ts";
+import { shownAddress } from "./start-line.ts";
 import { poolSettings, startKeyCensus, writeDeps } from "./write-deps.ts";
 
 /** PICS sync as a worker runs it: one Steam session, then a bulk sync, the change monitor, or one after the other. */
@@ -52,6 +54,7 @@ export async function startPicsWorker(app: App): Promise<PicsWorker> {
     concurrency: config.bulk.concurrency,
     onAnswer: metrics.steamAnswered,
   });
+  app.logger.info("connecting to Steam");
   session.start();
   sources.steam = () => pics.status();
   return {
@@ -61,9 +64,12 @@ export async function startPicsWorker(app: App): Promise<PicsWorker> {
   };
 }
 
+const afterPass = "The catalog is complete as of now; `sync` (what `npm start` runs) keeps it up to date.\n";
+
 async function runBulkSync(app: App, pics: Pics, scope: BulkScope): Promise<void> {
   try {
     await createBulkPasses(app, pics, scope).run();
+    if (app.output.isTerminal && scope.appids === null) app.output.write(afterPass);
   } catch (error) {
     if (!(error instanceof SteamError)) throw error;
     const text = `bulk sync is not complete: ${error.message}. Start it again later: it resumes`;
@@ -136,6 +142,8 @@ function createBulkPasses(app: App, pics: Pics, scope: BulkScope) {
         progress.stop();
         await census.stop();
       }
+      // Elsewhere the summary stays the last line of a pass.
+      if (output.isTerminal) logger.info("vacuuming the tables");
       await vacuum(app.db);
     },
     /** For the snapshot: no pass runs, and the next one starts after this time. */
@@ -177,7 +185,46 @@ async function runMonitor(app: App, pics: Pics): Promise<void> {
     drain_only: drainOnly,
   });
   sources.loops.set("pics", () => monitorLoops(config, monitor));
+  if (app.output.isTerminal) startLiveLine(app);
   await monitor.run();
+}
+
+/** Says on a terminal what the reader can do, and shows what happens in one line below the log. */
+function startLiveLine({ config, output, logger, lifecycle, sources, retry, backlog }: App): void {
+  const { database, host, port, http } = config;
+  const isElsewhere = database.driver === "pglite" && database.dataDir !== "./data";
+  output.write(
+    formatNextSteps({
+      address: http.dashboard ? shownAddress(host, port) : null,
+      prefix: isElsewhere ? `DATA_DIR='${config.dataDir}' ` : "",
+    }),
+  );
+  const storedBefore = sources.appsStored();
+  const line = createProgress({
+    line(width) {
+      const monitor = sources.monitor(backlog());
+      const state: Following = {
+        change: monitor?.last_change_number ?? null,
+        changed: sources.appsStored() - storedBefore,
+        pending: monitor?.pending ?? 0,
+        failing: monitor?.failing ?? 0,
+        polledAt: monitor?.last_poll_at ?? null,
+        isLeading: monitor?.leading ?? false,
+        isSweeping: monitor?.sweeping ?? false,
+        isSteamConnected: sources.steam()?.connected ?? false,
+        isDatabaseReachable: retry.status().reachable,
+      };
+      return formatFollowing(state, Date.now(), width);
+    },
+    fields: () => ({}),
+    message: "",
+    linesEveryMs: null,
+    framesPerSecond: 1,
+    output,
+    logger,
+  });
+  lifecycle.onShutdown("live line", () => line.stop());
+  line.start();
 }
 
 function batchDeps(app: App, pics: Pics, rule: { acceptUnknown: boolean }): Omit<BatchDeps, "appBackoff"> {

@@ -1,9 +1,8 @@
-import { assetUrls } from "../catalog/assets.ts";
 import { openSource } from "../catalog-source/open.ts";
 import type { CatalogSource } from "../catalog-source/port.ts";
 import { DataDirInUseError } from "../db/owner-lock.ts";
 import { type Config, secretsOf } from "../process/config.ts";
-import { ConfigError, DatabaseError, NotFoundError, SteamError } from "../process/errors.ts";
+import { ConfigError, DatabaseError, isExpected, NotFoundError, SteamError } from "../process/errors.ts";
 import { createLifecycle, exitCodeOf, exitCodes, type Lifecycle } from "../process/lifecycle.ts";
 import { createLogger, createOutput, type Logger, type Output } from "../process/logger.ts";
 import { applyProxySettings } from "../process/proxy.ts";
@@ -14,6 +13,7 @@ import { fetchedDocument, formatFetched, type StoredSide } from "../terminal/fet
 import { type Terminal, terminalOf } from "../terminal/layout.ts";
 import { formatStatus } from "../terminal/status.ts";
 import type { ReadCommand } from "./args.ts";
+import { askLimitSeconds, askSteam, loadSteam } from "./ask-steam.ts";
 
 /** The read-only commands: status, app and fetch. */
 
@@ -29,7 +29,8 @@ interface Context {
  * error.
  */
 export async function runReadCommand(command: ReadCommand, config: Config, output: Output): Promise<void> {
-  const logger = createQuietLogger(config);
+  // `fetch` reports why Steam cannot be reached at its end, not once an attempt.
+  const logger = createQuietLogger(config, command.kind === "fetch" ? "silent" : "warn");
   const lifecycle = createLifecycle({ kind: "one-off", logger });
   applyProxySettings();
   try {
@@ -48,13 +49,12 @@ export function createQuietLogger(config: Config, quiet: "warn" | "silent" = "wa
   return createLogger({ level, output: createOutput(process.stderr), secrets: secretsOf(config) });
 }
 
-/** Prints expected errors as their message, any other with its stack. */
-function printError(error: unknown, config: Config, logger: Logger): void {
-  const isExpected = [ConfigError, DatabaseError, DataDirInUseError, NotFoundError, SteamError].some(
-    (kind) => error instanceof kind,
-  );
-  if (isExpected) process.stderr.write(`${visibleText(createRedactor(secretsOf(config))((error as Error).message))}\n`);
-  else logger.fatal({ err: error }, error instanceof Error ? error.message : String(error));
+/** Prints expected errors as their message, any other with its stack. With LOG_LEVEL=debug every error has one. */
+export function printError(error: unknown, config: Config, logger: Logger): void {
+  if (isExpected(error)) {
+    process.stderr.write(`${visibleText(createRedactor(secretsOf(config))(error.message))}\n`);
+    logger.debug({ err: error }, "where the fault comes from");
+  } else logger.fatal({ err: error }, error instanceof Error ? error.message : String(error));
 }
 
 async function resultOf(command: ReadCommand, context: Context): Promise<string> {
@@ -90,12 +90,20 @@ async function app({ appid, json }: { appid: number; json: boolean }, context: C
 }
 
 async function fetchApp({ appid, json }: { appid: number; json: boolean }, context: Context): Promise<string> {
-  // Before any time limit runs: loading steam-user blocks the event loop for seconds.
+  if (process.stderr.isTTY) process.stderr.write(`Asking Steam for app ${appid}, for ${askLimitSeconds} s at most\n`);
+  // Before any time limit runs, the database's too: loading steam-user blocks the event loop for seconds.
   await loadSteam();
-  const [stored, steam] = await Promise.all([storedSide(appid, context), askSteam(appid, context)]);
-  if (steam === null) {
-    const kept = stored.stored === null ? "" : ` It is stored: \`app ${appid}\` shows it.`;
-    throw new NotFoundError(`Steam does not know app ${appid}.${kept}`);
+  const [stored, steam] = await Promise.all([
+    storedSide(appid, context),
+    askSteam(appid, context).catch((error: unknown) => {
+      if (error instanceof SteamError) return error;
+      throw error;
+    }),
+  ]);
+  const kept = stored.stored === null ? "" : ` It is stored: \`app ${appid}\` shows it.`;
+  if (steam === null) throw new NotFoundError(`Steam does not know app ${appid}.${kept}`);
+  if (steam instanceof SteamError) {
+    throw new SteamError(steam.fault, `${steam.message}.${kept}`, steam.eresult, { cause: steam });
   }
   return json ? asJson(fetchedDocument(stored, steam)) : formatFetched(stored, steam, context.terminal, Date.now());
 }
@@ -118,27 +126,6 @@ async function storedSide(appid: number, context: Context): Promise<StoredSide> 
     const kinds = [ConfigError, DatabaseError, DataDirInUseError, NotFoundError];
     if (!kinds.some((kind) => error instanceof kind)) throw error;
     return { stored: null, note: (error as Error).message };
-  }
-}
-
-/** Lazily: the other commands do without steam-user. */
-const loadSteam = () => Promise.all([import("./steam.ts"), import("../sync/fetch-single-app.ts")]);
-
-async function askSteam(appid: number, { config, logger, lifecycle }: Context) {
-  const [{ openSteam }, { fetchSingleApp }] = await loadSteam();
-  const { session, pics } = openSteam({ config, logger, lifecycle }, { concurrency: 1 });
-  session.start();
-  const limit = AbortSignal.timeout(config.giveUpAfterMs);
-  try {
-    const app = await fetchSingleApp(pics, appid, AbortSignal.any([lifecycle.signal, limit]));
-    // Art as addresses, as a stored app is read.
-    const assets = app?.record.assets;
-    return app && assets ? { ...app, record: { ...app.record, assets: assetUrls(appid, assets) } } : app;
-  } catch (error) {
-    if (!limit.aborted || lifecycle.signal.aborted) throw error;
-    const why = session.status().last_error;
-    const text = `giving up: Steam could not be reached for ${Math.round(config.giveUpAfterMs / 1_000)} s`;
-    throw new SteamError("disconnected", why === null ? text : `${text}; ${why}`);
   }
 }
 

@@ -1,17 +1,25 @@
 import { type Config, loadConfig, secretsOf } from "../process/config.ts";
 import { readEnv } from "../process/environment.ts";
 import { ConfigError, DatabaseError, SteamError } from "../process/errors.ts";
-import { createLifecycle, exitCodeOf, exitCodes } from "../process/lifecycle.ts";
-import { createLogger, createOutput, type Logger } from "../process/logger.ts";
+import { createLifecycle, exitCodeOf, exitCodes, type Lifecycle } from "../process/lifecycle.ts";
+import { createLogger, createOutput, type Output } from "../process/logger.ts";
 import { nextTurn } from "../process/time.ts";
 import { visibleText } from "../process/visible.ts";
-import { commandOfMode, parseCommand, type ReadCommand, type Work } from "./args.ts";
+import {
+  commandOfMode,
+  packageVersion,
+  parseCommand,
+  type ReadCommand,
+  type WebhookCommand,
+  type Work,
+} from "./args.ts";
+import { startLine } from "./start-line.ts";
 
 /** Runs a command, or what MODE says without one, and turns its end into an exit code. */
 export async function run(argv: readonly string[]): Promise<void> {
-  const output = createOutput();
+  let output = createOutput();
   let config: Config;
-  let command: Work | ReadCommand;
+  let command: Work | ReadCommand | WebhookCommand;
   try {
     const parsed = parseCommand(argv);
     if (parsed?.kind === "text") {
@@ -19,6 +27,8 @@ export async function run(argv: readonly string[]): Promise<void> {
       return;
     }
     if (parsed?.kind === "doctor") {
+      // Before its modules are loaded, which takes seconds.
+      if (!parsed.json) output.write(`steam-pics-sync ${packageVersion()}, Node ${process.version}: checking\n`);
       const { runDoctor } = await import("./doctor.ts");
       return await runDoctor(parsed, output);
     }
@@ -35,34 +45,43 @@ export async function run(argv: readonly string[]): Promise<void> {
     const { runReadCommand } = await import("./read.ts");
     return await runReadCommand(command, config, output);
   }
+  if (command.kind === "webhook") {
+    const { runWebhookCommand } = await import("./webhook.ts");
+    return await runWebhookCommand(command, config, output);
+  }
 
+  if (command.kind === "library_import" && command.report === "-") output = createOutput(process.stderr);
+  const logger = createLogger({ level: config.logLevel, output, secrets: secretsOf(config) });
+  const [fields, line] = startLine(config, command.kind);
+  // Its words say what the fields do.
+  logger.info(output.isTerminal ? {} : fields, line);
+  for (const warning of config.warnings) logger.warn(warning);
   const { isService, runCommand } = await import("./commands.ts");
   // A signal that arrived meanwhile is delivered once the event loop has polled: in the second turn at the latest.
   await nextTurn();
   await nextTurn();
-  const logger = createLogger({ level: config.logLevel, output, secrets: secretsOf(config) });
-  const lifecycle = createLifecycle({ kind: isService(command, config) ? "service" : "one-off", logger });
-  for (const warning of config.warnings) logger.warn(warning);
+  const kind = isService(command, config) ? "service" : "one-off";
+  const lifecycle = createLifecycle({ kind, logger });
+  // The first step that is added is the last one to run.
+  if (kind === "service" && output.isTerminal) lifecycle.onShutdown("farewell", () => sayFarewell(lifecycle, output));
   try {
     await runCommand(command, { config, output, logger, lifecycle });
     await lifecycle.exitWith(exitCodes.done);
   } catch (error) {
     // What fails because the process is stopping has been logged already.
-    if (!lifecycle.signal.aborted) logFatal(logger, error);
+    if (!lifecycle.signal.aborted) logger.fatal({ err: error, ...faultOf(error) }, messageOf(error));
     await lifecycle.exitWith(exitCodeOf(error), "a fault");
   }
 }
 
-/** Where an operator can mend the fault, or Steam left it, the stack stays for LOG_LEVEL=debug. */
-function logFatal(logger: Logger, error: unknown): void {
-  const isBug = error instanceof DatabaseError && (error.fault === "fatal" || error.fault === "data");
-  if ((error instanceof SteamError || error instanceof DatabaseError) && !isBug) {
-    logger.fatal({ fault: error.fault }, error.message);
-    logger.debug({ err: error }, "where the fault came from");
-  } else if (error instanceof ConfigError) {
-    logger.fatal(error.message);
-    logger.debug({ err: error }, "where the fault came from");
-  } else {
-    logger.fatal({ err: error }, error instanceof Error ? error.message : String(error));
-  }
+/** Once everything is closed after a signal. What is announced and not fetched yet is in the database. */
+function sayFarewell({ signal }: Lifecycle, output: Output): void {
+  const wasSignal = signal.reason instanceof Error && signal.reason.message.startsWith("stopped by ");
+  if (wasSignal) output.write("Stopped; nothing is lost. The next start goes on from here.\n");
 }
+
+const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
+
+/** The class of the error, where there are classes. */
+const faultOf = (error: unknown) =>
+  error instanceof SteamError || error instanceof DatabaseError ? { fault: error.fault } : {};

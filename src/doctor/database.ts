@@ -9,7 +9,7 @@ import type { Config } from "../process/config.ts";
 import { ConfigError, DatabaseError, NotFoundError } from "../process/errors.ts";
 import { formatCount } from "../terminal/format.ts";
 import { clean, formatAge } from "../terminal/layout.ts";
-import { type Check, type Finding, failed, ok, skipped, warning } from "./check.ts";
+import { adviceOf, blocked, type Check, causes, type Finding, failed, ok, skipped, warning } from "./check.ts";
 
 /** A longer lag is a warning. */
 const maxLagSeconds = 900;
@@ -22,18 +22,25 @@ export function databaseChecks(config: Config | null, open: () => Promise<Catalo
   let source: CatalogSource | null = null;
   let status: StatusDocument | null = null;
   let hasSchema = false;
-  const unopened = skipped("The database is not open.");
+  let unopened = blocked(causes.database);
 
   return [
     {
       name: "connection",
       async run() {
-        if (config === null) return skipped("The configuration is invalid.");
+        if (config === null) {
+          unopened = blocked(causes.configuration);
+          return unopened;
+        }
         try {
           source = await open();
           return ok(await connectionSummary(source));
         } catch (error) {
           source = null;
+          if (error instanceof NotFoundError) {
+            unopened = blocked(causes.noCatalog);
+            return skipped(error.message);
+          }
           return openingFailure(error);
         }
       },
@@ -48,7 +55,7 @@ export function databaseChecks(config: Config | null, open: () => Promise<Catalo
         const missing = await missingMigrations(db);
         if (missing.length === 0) return ok("none missing");
         hasSchema = false;
-        return failed(`${missing.join(", ")} missing; ${schemaRemedy(db.driver)}`, "other");
+        return failed(`${missing.join(", ")} missing`, "other", `${capital(schemaRemedy(db.driver))}.`);
       },
     },
     {
@@ -56,7 +63,7 @@ export function databaseChecks(config: Config | null, open: () => Promise<Catalo
       async run() {
         if (source === null) return unopened;
         if (source.db === null) return skipped("The embedded database has no other users.");
-        if (!hasSchema) return skipped(noSchema);
+        if (!hasSchema) return blocked(causes.schema);
         return rowSecurity(await findOpenTables(source.db));
       },
     },
@@ -64,7 +71,7 @@ export function databaseChecks(config: Config | null, open: () => Promise<Catalo
       name: "catalog",
       async run() {
         if (source === null) return unopened;
-        if (!hasSchema) return skipped(noSchema);
+        if (!hasSchema) return blocked(causes.schema);
         status = await source.status();
         return catalog(status);
       },
@@ -73,7 +80,7 @@ export function databaseChecks(config: Config | null, open: () => Promise<Catalo
       name: "search",
       async run() {
         if (source === null) return unopened;
-        if (!hasSchema) return skipped("The schema is missing or outdated.");
+        if (!hasSchema) return blocked(causes.schema);
         const { db } = source;
         if (db === null) return skipped("The process that owns the database answers searches.");
         return search((await db.rpc("catalog_search_index")) as { trigrams: boolean });
@@ -84,6 +91,7 @@ export function databaseChecks(config: Config | null, open: () => Promise<Catalo
       async run() {
         if (source === null) return unopened;
         try {
+          if (!hasSchema) return blocked(causes.schema);
           return status?.catalog ? unreadKeys(status.catalog) : skipped("The catalog was not read.");
         } finally {
           await source.close();
@@ -93,13 +101,13 @@ export function databaseChecks(config: Config | null, open: () => Promise<Catalo
   ];
 }
 
-const noSchema = "The schema is missing or outdated.";
+const capital = (text: string) => `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
 
 /** Statements to paste into Supabase's SQL editor; the older application may need other policies. */
 function rowSecurity(tables: readonly OpenTable[]): Finding {
   if (tables.length === 0) return ok("no table is open beyond the contract");
   const statements = tables.flatMap((table) => table.statements).join("\n");
-  return failed(`${describeOpenTables(tables)}. Run:\n${statements}`, "other");
+  return failed(describeOpenTables(tables), "other", `Run:\n${statements}`);
 }
 
 /** The server's name and response time. */
@@ -130,20 +138,29 @@ async function measureMs(work: () => Promise<unknown>): Promise<number> {
 function search({ trigrams }: { trigrams: boolean }): Finding {
   if (trigrams) return ok("by trigrams (pg_trgm), close misses included");
   return warning(
-    "The extension pg_trgm is missing: a search finds names by the beginnings of their words, and no close misses. " +
-      "Have it installed (create extension pg_trgm) and the indexes made as the migration of the catalog's tables does.",
+    "The extension pg_trgm is missing: a search finds names by the beginnings of their words, and no close misses",
+    "Have it installed (create extension pg_trgm) and the indexes made as the migration of the catalog's tables does.",
   );
 }
 
 function openingFailure(error: unknown): Finding {
-  if (error instanceof NotFoundError) return skipped(error.message);
-  if (error instanceof ConfigError) return failed(error.message, "configuration");
-  if (error instanceof DataDirInUseError) return failed(error.message, "other");
+  if (error instanceof ConfigError) return failed(...adviceOf(error.message, "configuration"));
+  if (error instanceof DataDirInUseError) return failed(...adviceOf(error.message, "other"));
   if (!(error instanceof DatabaseError)) throw error;
-  if (error.fault === "denied" || error.fault === "misconfigured") return failed(error.message, "configuration");
-  const isAway = error.fault === "unreachable" || error.fault === "timeout";
-  return failed(`${error.message} (${error.code})`, isAway ? "unreachable" : "other");
+  const { fault, code, remedy } = error;
+  const what =
+    remedy === null ? `${error.message} (${code})` : `${error.message.replace(` (${remedy})`, "")} (${code})`;
+  const isSetting = fault === "denied" || fault === "misconfigured";
+  const isAway = fault === "unreachable" || fault === "timeout";
+  const blame = isSetting ? "configuration" : isAway ? "unreachable" : "other";
+  return failed(what, blame, remedy === null ? remedies[blame] : `${capital(remedy)}.`);
 }
+
+const remedies = {
+  configuration: "Correct the settings of the database (DATABASE_URL, or SUPABASE_URL and SUPABASE_SERVICE_KEY).",
+  unreachable: "Start the database, or correct its address (DATABASE_URL, or SUPABASE_URL).",
+  other: "Look at the log of the database; `LOG_LEVEL=debug npm start` shows where the error comes from.",
+} as const;
 
 function catalog({ catalog, failing_apps, workers }: StatusDocument): Finding {
   if (catalog === null) return skipped("Not counted by the owner yet.");

@@ -1,3 +1,4 @@
+import { connect } from "node:net";
 import { errorCode } from "../process/errors.ts";
 
 /** Result of one request: the response, or the error code of a failed connection. */
@@ -52,6 +53,7 @@ const causes: Record<string, string> = {
   EHOSTUNREACH: "no route to host",
   ENETUNREACH: "no route to host",
 };
+const dnsCodes = new Set(["ENOTFOUND", "EAI_AGAIN"]);
 const tlsCodes = /^(CERT_|ERR_TLS_|ERR_SSL_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|EPROTO$)/;
 /** undici's code when a proxy refuses the CONNECT request. */
 const tunnelRefused = "UND_ERR_ABORTED";
@@ -59,13 +61,36 @@ const tunnelRefused = "UND_ERR_ABORTED";
 /** Describes a network error. Behind a proxy every connection is made to the proxy, so the error is the proxy's. */
 export function describeNetworkError(code: string, proxyUrl: string): string {
   const end = `(${code})`;
-  if (tlsCodes.test(code)) {
-    return `the certificate is not trusted ${end}; if a proxy inspects TLS, set NODE_EXTRA_CA_CERTS to its certificate`;
-  }
+  if (tlsCodes.test(code)) return `the certificate is not trusted ${end}`;
   const proxy = proxyUrl === "" ? null : `the proxy ${withoutPassword(proxyUrl)}`;
   if (code === tunnelRefused && proxy) return `${proxy} refuses the tunnel ${end}`;
   const cause = causes[code] ?? "no response";
   return `${proxy ? `${proxy}: ` : ""}${cause} ${end}`;
+}
+
+/** What to do about a network error on the way to `host`. */
+export function remedyOfNetworkError(code: string, host: string, proxyUrl: string): string {
+  if (tlsCodes.test(code)) return "If a proxy inspects TLS, set NODE_EXTRA_CA_CERTS to the file of its certificate.";
+  if (proxyUrl !== "") return `Check HTTPS_PROXY, and that the proxy runs and lets this machine reach ${host}.`;
+  const behindProxy = "Where only a proxy leads out, set HTTPS_PROXY.";
+  if (dnsCodes.has(code)) return `Check the network and the name servers of this machine. ${behindProxy}`;
+  return `Check the network and the firewall: this machine must reach ${host} on port 443. ${behindProxy}`;
+}
+
+/** Whether the proxy accepts connections: null, or the error code. Never throws. */
+export function connectTo(url: string, limitMs: number): Promise<string | null> {
+  const { hostname, port, protocol } = new URL(url);
+  return new Promise((resolve) => {
+    const host = hostname.replace(/^\[|\]$/g, "");
+    const socket = connect({ host, port: Number(port) || (protocol === "https:" ? 443 : 80) });
+    const end = (code: string | null) => {
+      socket.destroy();
+      resolve(code);
+    };
+    socket.setTimeout(limitMs, () => end("ETIMEDOUT"));
+    socket.once("connect", () => end(null));
+    socket.once("error", (error) => end(networkErrorCode(error)));
+  });
 }
 
 /** Scheme and host of a URL, without credentials. */

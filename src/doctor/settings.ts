@@ -2,14 +2,14 @@ import { constants } from "node:fs";
 import { access, stat, statfs } from "node:fs/promises";
 import { isIP } from "node:net";
 import { dirname, resolve } from "node:path";
-import { nameOf } from "../catalog-source/open.ts";
+import { nameOf } from "../db/database-name.ts";
 import { readOwner } from "../db/owner-lock.ts";
 import { minPgliteMemory, profileFor } from "../db/pglite-memory.ts";
 import type { Config } from "../process/config.ts";
 import type { ConfigError } from "../process/errors.ts";
 import { hostOf } from "../process/host-name.ts";
 import { memoryLimit } from "../process/memory.ts";
-import { type Check, type Finding, failed, ok, skipped, warning } from "./check.ts";
+import { blocked, type Check, causes, type Finding, failed, ok, warning } from "./check.ts";
 import { withoutPassword } from "./probe.ts";
 
 /** Checks of the configuration and of this machine. */
@@ -32,7 +32,9 @@ export function settingsChecks({ config, fault, proxyUrl }: Settings): Check[] {
     {
       name: "settings",
       async run() {
-        if (config === null) return failed(fault?.message ?? "The configuration is invalid.", "configuration");
+        if (config === null) {
+          return failed(fault?.message ?? "The configuration is invalid.", "configuration", correctVariables);
+        }
         const proxy = proxyUrl ? `proxy ${withoutPassword(proxyUrl)}` : "no proxy";
         const words = [describeDatabase(config), proxy, describeKeys(config)].join("; ");
         return config.warnings.length > 0 ? warning([words, ...config.warnings].join("; ")) : ok(words);
@@ -40,15 +42,17 @@ export function settingsChecks({ config, fault, proxyUrl }: Settings): Check[] {
     },
     {
       name: "data folder",
-      run: async () => (config === null ? skipped("The configuration is invalid.") : await dataFolder(config)),
+      run: async () => (config === null ? blocked(causes.configuration) : await dataFolder(config)),
     },
     { name: "memory", run: async () => checkMemory(config, memoryLimit()) },
     {
       name: "access",
-      run: async () => (config === null ? skipped("The configuration is invalid.") : checkAccess(config)),
+      run: async () => (config === null ? blocked(causes.configuration) : checkAccess(config)),
     },
   ];
 }
+
+const correctVariables = "Correct them in the environment or in .env; .env.example describes every variable.";
 
 /**
  * Compares what this process may use (its cgroup's limit, else the machine's memory) with what the configured database needs. The kernel
@@ -58,13 +62,16 @@ export function checkMemory(config: Config | null, limitBytes: number): Finding 
   const words = `${megabytes(limitBytes)} MB in all, ${megabytes(process.availableMemory())} MB free`;
   if (config?.database.driver !== "pglite") {
     return limitBytes < minServerMemory
-      ? warning(`${words}; the service needs ${megabytes(minServerMemory)} MB`)
+      ? warning(words, `Raise the limit: the service needs ${megabytes(minServerMemory)} MB.`)
       : ok(words);
   }
   const { first, later } = minPgliteMemory;
   if (limitBytes < first) {
     const needs = `the embedded database needs ${megabytes(first)} MB for its first start and ${megabytes(later)} MB from then on`;
-    return warning(`${words}; ${needs}; with a Postgres elsewhere ${megabytes(minServerMemory)} MB are enough`);
+    return warning(
+      `${words}; ${needs}`,
+      `Raise the limit, or use a Postgres elsewhere: ${megabytes(minServerMemory)} MB are enough then.`,
+    );
   }
   const isSmall = profileFor(limitBytes) === "small";
   return ok(isSmall ? `${words}; the embedded database runs in its slower mode for small machines` : words);
@@ -75,7 +82,7 @@ function checkAccess({ host, port, http }: Config): Finding {
   if (http.apiKey !== null) return ok(`API_KEY guards everything but /health and /ready on port ${port}`);
   if (!isLoopback(host)) {
     const who = `every client that reaches port ${port} of this machine (HOST=${host}) may read everything, since API_KEY is not set`;
-    return warning(`${who}: set API_KEY, or HOST=127.0.0.1 if only this machine reads it`);
+    return warning(who, "Set API_KEY, or HOST=127.0.0.1 if only this machine reads it.");
   }
   if (http.allowedHosts.length > 0) return ok(`only this machine reaches port ${port}, by the names of ALLOWED_HOSTS`);
   const hint = `ALLOWED_HOSTS=localhost,${host === "localhost" ? "127.0.0.1" : (hostOf(host) ?? `[${host}]`)} also keeps out pages of other sites in a browser here`;
@@ -107,14 +114,21 @@ async function dataFolder({ dataDir, database }: Config) {
   const isNeeded = database.driver === "pglite";
   const found = await stat(dataDir).catch(() => null);
   const exists = found !== null;
-  if (found?.isDirectory() === false) return failed(`DATA_DIR is ${dataDir}, which is not a folder`, "configuration");
+  if (found?.isDirectory() === false) {
+    return failed(
+      `DATA_DIR is ${dataDir}, which is not a folder`,
+      "configuration",
+      "Remove that file, or name another.",
+    );
+  }
   const folder = exists ? dataDir : dirname(resolve(dataDir));
   try {
     await access(folder, constants.W_OK);
   } catch (error) {
     const code = error instanceof Error && "code" in error ? error.code : error;
     const words = `${folder} is not writable (${code})`;
-    return isNeeded ? failed(words, "configuration") : warning(words);
+    const remedy = "Change its owner or permissions, or set DATA_DIR to another folder.";
+    return isNeeded ? failed(words, "configuration", remedy) : warning(words, remedy);
   }
   const { bavail, bsize } = await statfs(folder);
   const room = `${megabytes(bavail * bsize)} MB of disk free`;
@@ -122,7 +136,7 @@ async function dataFolder({ dataDir, database }: Config) {
   const owned = owner ? `, owned by process ${owner.pid} on ${owner.host} since ${owner.since}` : "";
   const words = `${dataDir} ${exists ? `is writable${owned}` : "does not exist yet"}; ${room}`;
   return isNeeded && bavail * bsize < minDiskBytes
-    ? warning(`${words}; a complete catalog needs ${megabytes(minDiskBytes)} MB`)
+    ? warning(words, `Free some space: a complete catalog needs ${megabytes(minDiskBytes)} MB.`)
     : ok(words);
 }
 

@@ -7,7 +7,7 @@ import { changeWindow } from "../sync/poll.ts";
 import { idsPerRequest } from "../sync/sweep.ts";
 import { formatCount } from "../terminal/format.ts";
 import { clean } from "../terminal/layout.ts";
-import { type Check, type Finding, failed, ok, skipped, warning } from "./check.ts";
+import { blocked, type Check, causes, type Finding, failed, ok, skipped, warning } from "./check.ts";
 
 /**
  * Checks of undocumented behaviour of Steam that the service relies on, measured with about 15 requests of one session. A deviation is a
@@ -21,6 +21,8 @@ export interface SteamProbe {
   isLoggedOn: () => boolean;
   /** Time limit of one check. */
   limitMs: number;
+  /** Time limit of the request that shows, after a check without an answer, whether Steam answers at all. 5 s by default. */
+  pingMs?: number;
   signal: AbortSignal;
 }
 
@@ -72,16 +74,29 @@ export function steamChecks(probe: SteamProbe): Check[] {
 }
 
 async function run(measure: Measure, session: Session): Promise<Finding> {
-  if (session.isUnreachable || !session.isLoggedOn()) return skipped("Steam is unreachable.");
+  if (session.isUnreachable || !session.isLoggedOn()) return blocked(causes.steam);
   const limit = AbortSignal.timeout(session.limitMs);
   try {
     return await measure(session, AbortSignal.any([session.signal, limit]));
   } catch (error) {
     if (session.signal.aborted) throw error;
-    if (error instanceof SteamError) return warning(`no usable reply: ${error.message}`);
-    if (!limit.aborted) throw error;
-    session.isUnreachable = true;
-    return failed(`no reply within ${session.limitMs / 1_000} s`, "unreachable");
+    if (!limit.aborted && !(error instanceof SteamError)) throw error;
+    session.isUnreachable = !(await isAnswering(session));
+    if (!limit.aborted) return warning(`no usable reply: ${(error as SteamError).message}`);
+    return failed(`no reply within ${session.limitMs / 1_000} s`, "unreachable", tryLater);
+  }
+}
+
+const tryLater = "Run `doctor` again later; a running service asks again by itself.";
+
+/** After a request without an answer: whether Steam answers at all, so that the next checks need not wait for their limits. */
+async function isAnswering({ pics, pingMs = 5_000, signal }: Session): Promise<boolean> {
+  try {
+    await pics.changesSince(0, AbortSignal.any([signal, AbortSignal.timeout(pingMs)]));
+    return true;
+  } catch (error) {
+    if (signal.aborted) throw error;
+    return false;
   }
 }
 

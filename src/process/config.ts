@@ -54,6 +54,7 @@ const variables = {
 
   API: flag().prefault("on"),
   DASHBOARD: flag().prefault("on"),
+  DASHBOARD_ART: flag().prefault("off"),
   API_KEY: apiKey().optional(),
   API_RATE_LIMIT: rateLimit().prefault("600/minute"),
   CORS_ORIGIN: origins().optional(),
@@ -81,6 +82,7 @@ const variables = {
   APP_TYPES: words("game,dlc,demo").optional(),
   HISTORY: flag().prefault("on"),
   HISTORY_DAYS: int(1, 36_500).optional(),
+  WEBHOOK_ALLOW_PRIVATE: flag().prefault("off"),
   KEEP_APP_INFO: flag().optional(),
   KEEP_DEPOTS: flag().optional(),
 
@@ -108,9 +110,12 @@ const variables = {
   STEAMSPY_API_LIMIT: rateLimit().prefault("60/minute"),
   STEAMSPY_ALL_LIMIT: rateLimit().prefault("1/minute"),
   IGDB_API_LIMIT: rateLimit().prefault("4/second"),
+  LIBRARY_USER: text().optional(),
+  LIBRARY_STEAM_ID: text().optional(),
   IGDB_CLIENT_ID: key().optional(),
   IGDB_CLIENT_SECRET: key().optional(),
   S3_BUCKET: text().optional(),
+  LIBRARY_TABLES: choice(["own", "shared"]).optional(),
 };
 
 /** Values that are never printed, not even faulty ones: a URL that cannot be parsed may hold its password anywhere. */
@@ -234,6 +239,8 @@ function toConfig(env: z.output<typeof schema>, warnings: readonly string[], tru
     http: {
       api: env.API,
       dashboard: env.DASHBOARD,
+      /** Whether the dashboard shows art, which the browser loads from Steam's image host. */
+      art: env.DASHBOARD_ART,
       /** Key that the API, the dashboard, `/status` and `/metrics` require; null leaves them open. */
       apiKey: env.API_KEY ?? null,
       /** Per client address. */
@@ -262,6 +269,10 @@ function toConfig(env: z.output<typeof schema>, warnings: readonly string[], tru
     history: env.HISTORY,
     /** Changes older than this are deleted; null to keep all. */
     historyDays: env.HISTORY_DAYS ?? null,
+    webhooks: {
+      /** Whether webhooks may be in private networks, and be reached over plain HTTP there. */
+      allowPrivate: env.WEBHOOK_ALLOW_PRIVATE,
+    },
     /** Kept by default, except on a hosted Supabase project: its free plan ends at 500 MB. */
     keep: {
       /** The texts of app info. */
@@ -307,9 +318,14 @@ function toConfig(env: z.output<typeof schema>, warnings: readonly string[], tru
       maxWorkers: env.MAX_WORKERS,
     },
     library: {
+      /** Whose library `library-import` imports, and for which user, where its options do not say so. */
+      userId: env.LIBRARY_USER ?? null,
+      steamId: env.LIBRARY_STEAM_ID ?? null,
       igdbClientId: env.IGDB_CLIENT_ID ?? null,
       igdbClientSecret: env.IGDB_CLIENT_SECRET ?? null,
       s3Bucket: env.S3_BUCKET ?? null,
+      /** Who owns the library's tables; null where they are used as they are found. */
+      tables: env.LIBRARY_TABLES ?? (databaseOf(env).driver === "pglite" ? "own" : null),
     },
     web: {
       retryAttempts: env.RETRY_ATTEMPTS,

@@ -2,13 +2,16 @@
  * Errors that the service distinguishes, each classified by a code (SQLSTATE, EResult, HTTP status), never by its text.
  */
 
+/** A fault of the world and not of this program: its message says what happened and, where it is known, what to do. See {@link isExpected}. */
+export class ExpectedError extends Error {}
+
 /** Bad configuration or command line: exit code 2. The message lists every fault. */
-export class ConfigError extends Error {
+export class ConfigError extends ExpectedError {
   override readonly name = "ConfigError";
 }
 
 /** What a read command asks for does not exist: exit code 1. The message says what to do. */
-export class NotFoundError extends Error {
+export class NotFoundError extends ExpectedError {
   override readonly name = "NotFoundError";
 }
 
@@ -41,17 +44,24 @@ export class DatabaseError extends Error {
    * has worked, that is an outage, whatever the fault.
    */
   readonly atConnection: boolean;
+  /** What an operator can do; the message ends with it, in brackets. Null where nothing is known. */
+  readonly remedy: string | null;
 
   constructor(
     fault: DatabaseFault,
     code: string,
     message: string,
-    { atConnection = false, ...options }: ErrorOptions & { atConnection?: boolean } = {},
+    {
+      atConnection = false,
+      remedy = null,
+      ...options
+    }: ErrorOptions & { atConnection?: boolean; remedy?: string | null } = {},
   ) {
     super(message, options);
     this.fault = fault;
     this.code = code;
     this.atConnection = atConnection;
+    this.remedy = remedy;
   }
 }
 
@@ -66,7 +76,7 @@ export type SteamFault =
   /** Replies that answer nothing of what was requested, so often that the work was given up; no single request. */
   | "silent";
 
-export class SteamError extends Error {
+export class SteamError extends ExpectedError {
   override readonly name = "SteamError";
   readonly fault: SteamFault;
   /** Steam's EResult where it gave one. */
@@ -94,7 +104,7 @@ export type WebFault =
   /** An answer that is no JSON, or JSON of another shape. */
   | "invalid";
 
-export class WebError extends Error {
+export class WebError extends ExpectedError {
   override readonly name = "WebError";
   readonly fault: WebFault;
   /** HTTP status of the last answer; null without any. */
@@ -118,4 +128,21 @@ export function errorCode(error: unknown): string | null {
     if ("code" in at && typeof at.code === "string" && at.code !== "") return at.code;
   }
   return null;
+}
+
+/**
+ * Whether an error needs no stack trace: an operator can mend it, or it mends itself. Database errors of a bug (`fatal`, `data`) do, and every
+ * error that no class here describes, except what the system or the network reports.
+ */
+export function isExpected(error: unknown): error is Error {
+  if (error instanceof DatabaseError) return error.fault !== "fatal" && error.fault !== "data";
+  return error instanceof ExpectedError || isSystemError(error);
+}
+
+function isSystemError(error: unknown): boolean {
+  for (let depth = 0, at = error; depth < maxCauseDepth && at instanceof Error; depth++, at = at.cause) {
+    if (at.name === "AbortError" || at.name === "TimeoutError" || "syscall" in at) return true;
+    if ("code" in at && String(at.code).startsWith("UND_ERR_")) return true;
+  }
+  return false;
 }

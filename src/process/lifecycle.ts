@@ -1,5 +1,5 @@
 import { type StopSignal, takeEarlySignal } from "./early-signals.ts";
-import { ConfigError, DatabaseError, SteamError, WebError, type WebFault } from "./errors.ts";
+import { ConfigError, DatabaseError, isExpected, SteamError, WebError, type WebFault } from "./errors.ts";
 import type { Logger } from "./logger.ts";
 
 /** Exit codes. A signal that interrupts a one-off command ends it with 128 plus the signal's number. */
@@ -100,6 +100,8 @@ export function createLifecycle({ kind, logger, process: host = process }: Lifec
   }
 
   function onFault(error: unknown) {
+    // What was in flight when its connection was closed.
+    if (ending && isExpected(error)) return logger.debug({ err: error }, "fault while stopping");
     logger.fatal({ err: error }, "unexpected fault");
     if (ending) exitCode ||= exitCodes.fault;
     else void exitWith(exitCodes.fault, "unexpected fault");
@@ -155,7 +157,9 @@ async function runStep({ name, run }: Step, limitMs: number, logger: Logger): Pr
     const outcome = await Promise.race([Promise.resolve().then(run), limit]);
     if (outcome === "late") logger.warn({ step: name }, `shutdown: ${name} did not finish in time`);
   } catch (error) {
-    logger.error({ err: error, step: name }, `shutdown: ${name} failed`);
+    // Such as a database that is away: what the step would have done, a lease that lapses or the next start does.
+    const level = isExpected(error) ? "debug" : "error";
+    logger[level]({ err: error, step: name }, `shutdown: ${name} failed`);
   } finally {
     clearTimeout(timer);
   }

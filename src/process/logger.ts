@@ -1,5 +1,6 @@
 import { pino } from "pino";
 import { prettyFactory } from "pino-pretty";
+import { errorCode, isExpected } from "./errors.ts";
 import { createRedactor } from "./redactor.ts";
 import { visibleTexts } from "./visible.ts";
 
@@ -59,13 +60,25 @@ function forTerminal(line: string, messageKey: string): object {
   return typeof message === "string" ? { ...fields, [messageKey]: message.replaceAll("\n", "\n    ") } : fields;
 }
 
+/** An expected error becomes a part of the sentence, without its stack, which LOG_LEVEL=debug shows. */
+function inOneSentence(args: readonly unknown[]): readonly unknown[] {
+  const [fields, message, ...rest] = args;
+  if (typeof fields !== "object" || fields === null || !("err" in fields) || !isExpected(fields.err)) return args;
+  const { err, ...others } = fields;
+  const text = err.message || err.name;
+  const sentence = typeof message !== "string" ? text : message.includes(text) ? message : `${message}: ${text}`;
+  const code = errorCode(err);
+  return [{ ...others, ...(code !== null && { code }) }, sentence, ...rest];
+}
+
 /**
  * Pretty lines on a terminal, one JSON object a line elsewhere, with `level` in words and the text under `message`, as
  * log collectors such as Railway's expect. Every line is written before the call returns, so none is lost at an exit.
  */
 export function createLogger({ level, output, secrets = [] }: LoggerOptions): Logger {
   const messageKey = "message";
-  const format = prettyFactory({ messageKey, translateTime: "SYS:HH:MM:ss", ignore: "pid,hostname" });
+  const format = prettyFactory({ messageKey, translateTime: "SYS:HH:MM:ss", ignore: "pid,hostname", singleLine: true });
+  const showsStacks = level === "debug" || level === "trace";
   const pretty = (line: string) => format(forTerminal(line, messageKey));
   return pino(
     {
@@ -74,7 +87,12 @@ export function createLogger({ level, output, secrets = [] }: LoggerOptions): Lo
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
-      hooks: { streamWrite: createRedactor(secrets) },
+      hooks: {
+        streamWrite: createRedactor(secrets),
+        logMethod(args, method) {
+          Reflect.apply(method, this, showsStacks ? args : inOneSentence(args));
+        },
+      },
     },
     { write: (line: string) => output.write(output.isTerminal ? pretty(line) : line) },
   );

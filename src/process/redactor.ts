@@ -22,6 +22,9 @@ const secretShapes: [RegExp, string][] = [
   // A JSON web token, and Supabase's newer kind of key.
   [/\beyJ[\w-]{10,}\.[\w-]+\.[\w-]+/g, hidden],
   [/\bsb_secret_[\w-]+/g, hidden],
+  // Of webhooks: the key of signatures, and the token in an address of Discord.
+  [/\bwhsec_[\w+/=-]+/g, hidden],
+  [/(\/api\/(?:v\d+\/)?webhooks\/\d+\/)[\w-]+/g, `$1${hidden}`],
 ];
 
 export type Redact = (text: string) => string;

@@ -2,6 +2,7 @@ import { Counter, collectDefaultMetrics, Histogram, Registry } from "prom-client
 import type { DatabaseError } from "../process/errors.ts";
 import { type RequestKind, type RequestResult, requestKinds, requestResults } from "../steam/port.ts";
 import type { BatchOutcome, BatchStep } from "../sync/apply-batch.ts";
+import { type DeliveryOutcome, deliveryOutcomes } from "../webhooks/outcome.ts";
 import { createHttpMetrics, type HttpMetrics } from "./http-metrics.ts";
 import type { ServiceSnapshot } from "./snapshot.ts";
 import { registerSnapshotMetrics } from "./snapshot-metrics.ts";
@@ -19,6 +20,7 @@ export interface Metrics extends HttpMetrics {
   batchStep(step: BatchStep, seconds: number): void;
   batchOutcome(outcome: BatchOutcome): void;
   databaseFailed(error: DatabaseError): void;
+  webhookAnswered(outcome: DeliveryOutcome): void;
 }
 
 /** Label values known in advance are initialized to 0, so that Prometheus sees their first increase. */
@@ -28,11 +30,13 @@ const outcomes = ["stored", "skipped", "stale", "unknown", "unconfirmed", "withh
 export function createMetrics(): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const { requests, requestSeconds, apps, failures, stepSeconds, databaseErrors } = createInstruments(registry);
+  const { requests, requestSeconds, apps, failures, stepSeconds, databaseErrors, deliveries } =
+    createInstruments(registry);
 
   for (const kind of requestKinds) for (const result of requestResults) requests.inc({ kind, result }, 0);
   for (const result of outcomes) apps.inc({ result }, 0);
   for (const step of steps) failures.inc({ step }, 0);
+  for (const outcome of deliveryOutcomes) deliveries.inc({ outcome }, 0);
 
   return {
     ...createHttpMetrics(registry),
@@ -49,6 +53,7 @@ export function createMetrics(): Metrics {
       for (const { step } of outcome.failures) failures.inc({ step });
     },
     databaseFailed: ({ code, fault }) => databaseErrors.inc({ code, fault }),
+    webhookAnswered: (outcome) => deliveries.inc({ outcome }),
   };
 }
 
@@ -93,5 +98,11 @@ function createInstruments(registry: Registry) {
     labelNames: ["code", "fault"],
     registers,
   });
-  return { requests, requestSeconds, apps, failures, stepSeconds, databaseErrors };
+  const deliveries = new Counter({
+    name: "webhook_deliveries_total",
+    help: "Requests to webhooks, by outcome; docs/webhooks.md has the outcomes",
+    labelNames: ["outcome"],
+    registers,
+  });
+  return { requests, requestSeconds, apps, failures, stepSeconds, databaseErrors, deliveries };
 }

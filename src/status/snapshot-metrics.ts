@@ -188,6 +188,25 @@ const readings: readonly Reading[] = [
     read: ofEndpoints(({ paused_until }) => one(paused_until !== null)),
   },
   {
+    name: "webhook_count",
+    help: "Webhooks in the database, by state; failing ones are live, too",
+    labels: ["state"],
+    read: ({ webhooks }) =>
+      webhooks
+        ? [
+            [{ state: "live" }, webhooks.total - webhooks.dead - webhooks.disabled],
+            [{ state: "failing" }, webhooks.failing],
+            [{ state: "dead" }, webhooks.dead],
+            [{ state: "disabled" }, webhooks.disabled],
+          ]
+        : null,
+  },
+  {
+    name: "webhook_lag_seconds",
+    help: "Age of the oldest event that some live webhook has not passed; absent without webhooks",
+    read: ({ webhooks }) => webhooks?.lag_seconds,
+  },
+  {
     name: "library_import_games",
     help: "Progress of the library import's current phase",
     labels: ["phase", "count"],

@@ -1,5 +1,5 @@
 import type { CollectorProgress } from "../collector/progress.ts";
-import type { CatalogOverview, FailingApp, WorkerReport } from "../db/catalog-store.ts";
+import type { CatalogOverview, FailingApp, WebhookCounts, WorkerReport } from "../db/catalog-store.ts";
 import type { DatabaseStatus } from "../db/retry.ts";
 import type { LibraryProgress } from "../library/progress.ts";
 import type { Suspension } from "../process/suspensions.ts";
@@ -25,6 +25,8 @@ export interface ServiceSnapshot {
   collector: CollectorProgress | null;
   /** Null for commands without a library import, and before it starts. */
   library: LibraryProgress | null;
+  /** Webhooks of the database; null before the first heartbeat, absent in the reports of older workers. */
+  webhooks?: WebhookCounts | null;
   /** Apps stored by this process since its start, by bulk sync and change monitor together. */
   apps_stored: number;
   /** The apps in backoff with the most attempts, with their last error. */

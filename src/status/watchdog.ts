@@ -48,7 +48,8 @@ export function startWatchdog(options: WatchdogOptions): () => void {
         : fault
           ? "the database did not work"
           : "the database could not be reached";
-      const why = !isSteam && fault ? `: ${fault}` : "";
+      const last = isSteam ? (snapshot.steam?.last_error ?? null) : fault || snapshot.database.last_error;
+      const why = last === null ? "" : `: ${last}`;
       exit(exitCodes.unreachable, `giving up: ${what} for ${seconds(giveUpAfterMs)}${why}`);
     }
   }, intervalMs);

@@ -2,7 +2,7 @@ import type { AppView } from "../catalog/views.ts";
 import type { StoredApp } from "../catalog-source/port.ts";
 import { namesOf, recordOf } from "./comparison.ts";
 import { fieldGroups } from "./fields.ts";
-import { clean, facts, formatMoment, paint, paragraph, type Terminal } from "./layout.ts";
+import { clean, facts, formatMoment, paint, paragraph, styled, type Terminal } from "./layout.ts";
 
 /** Formats a stored app: title, freshness and warnings, then its fields in groups. Fields without a value are omitted. */
 export function formatApp(stored: StoredApp, terminal: Terminal, now: number): string {
@@ -17,7 +17,7 @@ export function formatApp(stored: StoredApp, terminal: Terminal, now: number): s
     return lines.length === 0 ? [] : ["", paint(terminal, "bold", title), ...lines];
   });
   const lines = [
-    ...paragraph(paint(terminal, "bold", titleOf(app)), terminal),
+    ...paragraph(styled(terminal, "bold", titleOf(app)), terminal),
     ...paragraph(freshness(app, now), terminal),
     ...warnings(app),
     ...groups,

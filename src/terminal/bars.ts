@@ -1,4 +1,6 @@
 import type { CollectorPhase, CollectorProgress } from "../collector/progress.ts";
+import type { ExportProgress } from "../exchange/export.ts";
+import type { ImportProgress } from "../exchange/import.ts";
 import type { LibraryProgress } from "../library/progress.ts";
 import type { BulkProgress } from "../sync/progress.ts";
 import type { ReextractProgress } from "../sync/reextract.ts";
@@ -8,6 +10,7 @@ import { formatCount, formatDuration, formatLine } from "./format.ts";
 
 export function formatBulkLine(progress: BulkProgress, width = 80): string {
   const { phase, total, done, failed, unknown, unanswered, share, swept_ids, sweep_end } = progress;
+  if (phase === "starting") return formatLine(phase, null, ["waiting for Steam"], width);
   const pieces =
     phase === "sweeping"
       ? [
@@ -71,4 +74,14 @@ export function formatLibraryLine({ phase, done, total }: LibraryProgress, width
   const share = phase === "done" ? 1 : total === null || total === 0 ? null : done / total;
   const games = total === null ? "" : `${formatCount(done)} of ${formatCount(total)} games`;
   return formatLine(libraryPhaseNames[phase], share, [games], width);
+}
+
+export function formatExportLine({ tables, tablesTotal, table, rows }: ExportProgress, width = 80): string {
+  const share = tablesTotal === 0 ? null : tables / tablesTotal;
+  return formatLine("export", share, [table, `${formatCount(rows)} rows`], width);
+}
+
+export function formatImportLine({ phase, table, rows, rowsTotal }: ImportProgress, width = 80): string {
+  const share = rowsTotal === 0 ? null : rows / rowsTotal;
+  return formatLine(phase, share, [table, `${formatCount(rows)} of ${formatCount(rowsTotal)} rows`], width);
 }

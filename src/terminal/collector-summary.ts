@@ -14,6 +14,7 @@ export function formatCollectorSummary({
   pass,
   details,
   games,
+  owners_doubtful,
   requests,
   duration_seconds,
 }: CollectorSummary): string {
@@ -49,6 +50,9 @@ export function formatCollectorSummary({
     lines.push(
       row("In the database", `${formatCount(games.success)} with details`, `${formatCount(games.pending)} pending`),
     );
+  }
+  if (owners_doubtful) {
+    lines.push(row("Doubtful owners", `${formatCount(owners_doubtful)} games`, "contradicted by their reviews"));
   }
   const counts = Object.entries(requests).map(
     ([endpoint, count]) => `${formatCount(count)} ${endpoint.replaceAll("_", " ")}`,

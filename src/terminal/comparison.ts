@@ -8,7 +8,8 @@ import { type FieldName, fields, type Names } from "./fields.ts";
 /** Converts a stored app to a canonical record. A column with the same name and type in both needs no line here. */
 export function recordOf({ app, branches, depots }: StoredApp): AppRecord {
   const { is_active, is_known, is_listed, created_at, updated_at, ...rest } = app;
-  const { change_number, synced_at, is_pending, missing_token, ...facts } = rest;
+  const { change_number, synced_at, is_pending, missing_token, ...told } = rest;
+  const { store_modified_at, price_change_number, steamspy, ...facts } = told;
   const { platforms, parent, dlc, tags, genres, categories, is_free, has_workshop, family_sharing_excluded, ...same } =
     facts;
   return canonical({

@@ -4,7 +4,7 @@ import type { StoredApp } from "../catalog-source/port.ts";
 import { freshness, titleOf } from "./app.ts";
 import { canonical, differences, namesOf, recordOf } from "./comparison.ts";
 import { type Field, type FieldName, fields, type Names } from "./fields.ts";
-import { facts, gap, labelWidth, paint, paragraph, type Terminal, table } from "./layout.ts";
+import { facts, gap, labelWidth, paint, paragraph, styled, type Terminal, table } from "./layout.ts";
 
 /** `fetch`: Steam's current app info of an app, compared with the stored one. */
 
@@ -54,7 +54,7 @@ export function formatFetched({ stored, note }: StoredSide, steam: SteamSide, te
   const app = stored?.app ?? null;
   const names = joined(app, steam.tagNames);
   const lines = [
-    ...paragraph(paint(terminal, "bold", titleOf({ ...app, ...record })), terminal),
+    ...paragraph(styled(terminal, "bold", titleOf({ ...app, ...record })), terminal),
     `Steam now: change number ${steam.changeNumber}${steam.publicOnly ? " (public part only)" : ""}`,
     ...paragraph(`Stored: ${app ? lowered(freshness(app, now)) : (note ?? "nothing")}`, terminal),
     ...(stored
@@ -87,13 +87,13 @@ function sideBySide(
   terminal: Terminal,
 ): string[] {
   const width = Math.floor((terminal.columns - labelWidth) / 2) - gap;
-  const head = ["Differs", "Stored", "Steam now"].map((title) => paint(terminal, "bold", title));
+  const head = ["Differs", "Stored", "Steam now"].map((title) => styled(terminal, "bold", title));
   const rows = fields
     .filter(({ name }) => differs.includes(name))
     .map(({ label, format }) => [
       `≠ ${label}`,
       format(stored, names) ?? "–",
-      paint(terminal, "yellow", format(steam, names) ?? "–"),
+      styled(terminal, "yellow", format(steam, names) ?? "–"),
     ]);
   return table([head, ...rows], [labelWidth, width, width]);
 }

@@ -3,26 +3,6 @@ import { clean, formatTime } from "./layout.ts";
 
 /** Values of fields, formatted for a terminal or brought into the canonical form in which two sources can be compared. */
 
-/** Valve's codes. */
-export const contentDescriptors = new Map([
-  [1, "some nudity or sexual content"],
-  [2, "frequent violence or gore"],
-  [3, "adult only sexual content"],
-  [4, "frequent nudity or sexual content"],
-  [5, "general mature content"],
-]);
-export const reviewScores = new Map([
-  [1, "overwhelmingly negative"],
-  [2, "very negative"],
-  [3, "negative"],
-  [4, "mostly negative"],
-  [5, "mixed"],
-  [6, "mostly positive"],
-  [7, "positive"],
-  [8, "very positive"],
-  [9, "overwhelmingly positive"],
-]);
-
 /** `Puzzle (1664), 5055`: ids with their names where known. */
 export function formatIds(ids: readonly number[], names: ReadonlyMap<number, string>): string {
   return ids

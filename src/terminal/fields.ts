@@ -1,4 +1,5 @@
 import type { AppRecord } from "../catalog/app-record.ts";
+import { contentDescriptors, reviewScores } from "../catalog/code-names.ts";
 import {
   canonicalAssets,
   canonicalBranches,
@@ -14,11 +15,9 @@ import {
   canonicalDeck,
   canonicalLanguages,
   canonicalTime,
-  contentDescriptors,
   formatDeck,
   formatIds,
   formatLanguages,
-  reviewScores,
   sorted,
 } from "./field-values.ts";
 import { clean, formatTime } from "./layout.ts";

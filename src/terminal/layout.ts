@@ -1,6 +1,6 @@
-import { styleText } from "node:util";
-import Table from "cli-table3";
+import { stripVTControlCharacters, styleText } from "node:util";
 import { formatDuration } from "./format.ts";
+import { widthOf, wrap } from "./wrap.ts";
 
 /** Layout of text on a terminal: colours, columns, wrapping, times. */
 
@@ -20,8 +20,10 @@ export function terminalOf(stream: NodeJS.WriteStream): Terminal {
   return { columns, stream };
 }
 
+export type Style = Parameters<typeof styleText>[0];
+
 /** Adds a style (colour, bold) on a terminal, unless NO_COLOR is set. */
-export function paint(terminal: Terminal, style: Parameters<typeof styleText>[0], text: string): string {
+export function paint(terminal: Terminal, style: Style, text: string): string {
   return styleText(style, text, { stream: terminal.stream });
 }
 
@@ -35,40 +37,49 @@ export function clean(text: string): string {
 
 /** Columns of space between two cells. */
 export const gap = 2;
-const sides = ["top", "bottom", "left", "right", "mid"].flatMap((side) => [side, `${side}-mid`]);
-const corners = ["top-left", "top-right", "bottom-left", "bottom-right", "middle"];
-const noBorders = Object.fromEntries([...sides, ...corners].map((part) => [part, ""]));
+
+/** A text with a style, for a cell or paragraph: wrapped first and styled line by line, so that no escape code is ever cut. */
+export interface Styled {
+  text: string;
+  /** Adds the style to one line. */
+  paint(line: string): string;
+}
+export type Cell = string | Styled;
+
+/** {@link paint}, for a text that is still to be wrapped. */
+export function styled(terminal: Terminal, style: Style, text: string): Styled {
+  return { text, paint: (line) => paint(terminal, style, line) };
+}
 
 /** Lays out rows in columns of these widths with a gap between them; cells wrap between words, trailing spaces are removed. */
-export function table(rows: readonly (readonly string[])[], widths: readonly number[]): string[] {
-  if (rows.length === 0) return [];
-  const layout = new Table({
-    chars: noBorders,
-    style: { "padding-left": 0, "padding-right": gap, head: [], border: [] },
-    wordWrap: true,
-    colWidths: widths.map((width) => width + gap),
+export function table(rows: readonly (readonly Cell[])[], widths: readonly number[]): string[] {
+  return rows.flatMap((cells) => {
+    const columns = cells.map((cell, index) => wrap(textOf(cell), widths[index] ?? 1));
+    const height = Math.max(0, ...columns.map((lines) => lines.length));
+    return Array.from({ length: height }, (_, line) => rowLine(cells, columns, widths, line));
   });
-  for (const row of rows) {
-    layout.push(
-      // Only a word that is longer than its column, such as a URL, is broken.
-      row.map((content, index) => ({
-        content,
-        wrapOnWordBoundary: longestWord(content) <= (widths[index] ?? 0),
-      })),
-    );
-  }
-  return layout
-    .toString()
-    .split("\n")
-    .map((line) => line.trimEnd());
 }
 
-function longestWord(text: string): number {
-  return Math.max(...text.split(/\s+/).map((word) => word.length));
+/** One line of a row. Columns after the last one with a text are omitted. */
+function rowLine(cells: readonly Cell[], columns: string[][], widths: readonly number[], line: number): string {
+  const texts = columns.map((lines) => (lines[line] ?? "").trimEnd());
+  const last = texts.findLastIndex((text) => text !== "");
+  return texts
+    .slice(0, last + 1)
+    .map((text, index) => {
+      const cell = cells[index];
+      const shown = typeof cell === "object" && text !== "" ? cell.paint(text) : text;
+      const space = index === last ? 0 : Math.max(0, (widths[index] ?? 1) - widthOf(text)) + gap;
+      return shown + " ".repeat(space);
+    })
+    .join("");
 }
+
+/** A style that a text was given before it is wrapped would be counted and cut like letters, so it is removed. */
+const textOf = (cell: Cell) => stripVTControlCharacters(typeof cell === "string" ? cell : cell.text);
 
 /** Wraps a text at the width of the terminal. */
-export function paragraph(text: string, terminal: Terminal): string[] {
+export function paragraph(text: Cell, terminal: Terminal): string[] {
   return table([[text]], [terminal.columns]);
 }
 

@@ -7,8 +7,10 @@ export interface ProgressOptions {
   /** The progress as fields of a log line with this `message`. */
   fields: () => object;
   message: string;
-  /** Interval between two log lines. */
-  linesEveryMs: number;
+  /** Interval between two log lines; null for none. */
+  linesEveryMs: number | null;
+  /** How often a terminal is drawn anew; 5 by default. */
+  framesPerSecond?: number;
   output: Output;
   logger: Logger;
 }
@@ -19,7 +21,7 @@ export interface Progress {
   stop(): void;
 }
 
-const framesPerSecond = 5;
+const defaultFramesPerSecond = 5;
 const defaultWidth = 80;
 
 /** Shows progress: as a bar on a terminal, as periodic structured log lines elsewhere. */
@@ -31,6 +33,7 @@ function createLines({ fields, message, linesEveryMs, logger }: ProgressOptions)
   let timer: NodeJS.Timeout | undefined;
   return {
     start() {
+      if (linesEveryMs === null) return;
       timer ??= setInterval(() => logger.info(fields(), message), linesEveryMs).unref();
     },
     stop() {
@@ -40,7 +43,7 @@ function createLines({ fields, message, linesEveryMs, logger }: ProgressOptions)
   };
 }
 
-function createBar({ line, output }: ProgressOptions): Progress {
+function createBar({ line, output, framesPerSecond = defaultFramesPerSecond }: ProgressOptions): Progress {
   let bars: MultiBar | null = null;
   return {
     start() {

@@ -1,5 +1,5 @@
 import type { StatusDocument } from "../catalog-source/port.ts";
-import type { CatalogOverview, FailingApp, WorkerReport } from "../db/catalog-store.ts";
+import type { CatalogOverview, FailingApp, WebhookCounts, WorkerReport } from "../db/catalog-store.ts";
 import { formatBytes, formatCount } from "./format.ts";
 import {
   clean,
@@ -10,6 +10,7 @@ import {
   labelWidth,
   paint,
   paragraph,
+  styled,
   type Terminal,
   table,
 } from "./layout.ts";
@@ -18,8 +19,9 @@ import { workerFacts } from "./worker.ts";
 /** Formats the state of the catalog and its workers; `source` names the database that was read. */
 export function formatStatus(document: StatusDocument, source: string, terminal: Terminal, now: number): string {
   const lines = [
-    ...paragraph(paint(terminal, "bold", `The catalog in ${source}`), terminal),
+    ...paragraph(styled(terminal, "bold", `The catalog in ${source}`), terminal),
     ...catalogLines(document.catalog, terminal, now),
+    ...facts([["Webhooks", describeWebhooks(document.webhooks)]], terminal),
     "",
     paint(terminal, "bold", "Workers"),
     ...workerLines(document.workers, terminal, now),
@@ -68,6 +70,20 @@ function unconfirmed({ unconfirmed: apps, mass_unknown_at }: CatalogOverview, no
   return isMass ? `${text}; too many to believe, \`bulk-sync --accept-unknown\` confirms them` : text;
 }
 
+/** `3, 1 failing, 1 given up, 12 s behind`; null when there are none. */
+function describeWebhooks(counts: WebhookCounts | null | undefined): string | null {
+  if (!counts || counts.total === 0) return null;
+  const { total, failing, dead, disabled, lag_seconds } = counts;
+  const states = [
+    ...(failing > 0 ? [`${formatCount(failing)} failing`] : []),
+    ...(dead > 0 ? [`${formatCount(dead)} given up`] : []),
+    ...(disabled > 0 ? [`${formatCount(disabled)} disabled by the receiver`] : []),
+  ];
+  const lag = lag_seconds === null ? [] : lag_seconds < 1 ? ["up to date"] : [`${formatAge(lag_seconds)} behind`];
+  const hint = states.length > 0 ? "; `webhook list` says why" : "";
+  return `${[formatCount(total), ...states, ...lag].join(", ")}${hint}`;
+}
+
 const workerWidth = 18;
 
 /** One column per worker, in tables of as many columns as fit. Rows without any value are omitted. */
@@ -96,12 +112,19 @@ function failingLines(apps: readonly FailingApp[], failing: number, terminal: Te
   ]);
   const [appidWidth, nameWidth, attemptsWidth, retryWidth] = [12, 16, 6, 11];
   const errorWidth = terminal.columns - appidWidth - nameWidth - attemptsWidth - retryWidth - 4 * gap;
-  const head = ["  App", "", "Failed", "Retry in", "Last error"].map((title) => paint(terminal, "bold", title));
+  if (errorWidth < minErrorWidth) return narrowFailingLines(apps, failing, terminal);
+  const head = ["  App", "", "Failed", "Retry in", "Last error"].map((title) => styled(terminal, "bold", title));
   const widths = [appidWidth, nameWidth, attemptsWidth, retryWidth, errorWidth];
-  const more = failing - apps.length;
-  return [
-    "",
-    ...table([head, ...rows], widths),
-    ...(more > 0 ? [`  and ${formatCount(more)} more, see sync_status.last_error`] : []),
-  ];
+  return ["", ...table([head, ...rows], widths), ...moreFailing(failing - apps.length)];
+}
+
+const minErrorWidth = 12;
+const moreFailing = (more: number) => (more > 0 ? [`  and ${formatCount(more)} more, see sync_status.last_error`] : []);
+
+/** For terminals without room for five columns. */
+function narrowFailingLines(apps: readonly FailingApp[], failing: number, terminal: Terminal): string[] {
+  const lines = apps.flatMap(({ appid, name, error, attempts }) =>
+    paragraph(`  ${appid} ${clean(name ?? "")}: ${formatCount(attempts)} × ${clean(error ?? "")}`, terminal),
+  );
+  return ["", paint(terminal, "bold", "Failing apps"), ...lines, ...moreFailing(failing - apps.length)];
 }

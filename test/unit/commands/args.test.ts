@@ -57,13 +57,50 @@ describe("parseCommand", () => {
       ["collect", "--full-refresh", "--update-metadata", "--batch-size=1000", "--max-details", "1000000"],
       { kind: "collect", fullRefresh: true, updateMetadata: true, batchSize: 1_000, maxDetails: 1_000_000 },
     ],
+    [["library-import"], { kind: "library_import", userId: null, steamId: null, report: null }],
+    [
+      ["library-import", "--user", "u1", "--steam-id", "https://steamcommunity.com/id/name/", "--report", "-"],
+      { kind: "library_import", userId: "u1", steamId: "https://steamcommunity.com/id/name/", report: "-" },
+    ],
     [["status"], { kind: "status", json: false }],
+    [
+      [
+        "webhook",
+        "add",
+        "https://a.example",
+        "--event",
+        "build,released",
+        "--app=730",
+        "--tag",
+        "A",
+        "--tag",
+        "B",
+        "--min-reviews",
+        "9",
+      ],
+      {
+        ...{ kind: "webhook", action: "add", url: "https://a.example", format: "standard", after: null },
+        parameters: { event: "build,released", appid: "730", tag: ["A", "B"], min_reviews: "9" },
+      },
+    ],
+    [
+      ["webhook", "add", "https://a.example", "--format", "discord", "--after", "0"],
+      { kind: "webhook", action: "add", url: "https://a.example", format: "discord", after: 0, parameters: {} },
+    ],
+    [["webhook", "list"], { kind: "webhook", action: "list", json: false }],
+    [["webhook", "remove", "3f2a"], { kind: "webhook", action: "remove", id: "3f2a" }],
     [["status", "--json"], { kind: "status", json: true }],
     [["app", "620"], { kind: "app", appid: 620, json: false }],
     [["app", "--json", "2147483647"], { kind: "app", appid: 2_147_483_647, json: true }],
     [["fetch", "1", "--json"], { kind: "fetch", appid: 1, json: true }],
-    [["doctor"], { kind: "doctor", json: false }],
-    [["doctor", "--json"], { kind: "doctor", json: true }],
+    [["export", "--out", "x"], { kind: "export", format: "parquet", folder: "x", only: null, since: null }],
+    [
+      ["export", "--out=x", "--format", "csv", "--only", "apps, tags,app_dlc", "--since", "y/manifest.json"],
+      { kind: "export", format: "csv", folder: "x", only: ["apps", "tags", "app_dlc"], since: "y/manifest.json" },
+    ],
+    [["import", "x"], { kind: "import", folder: "x" }],
+    [["doctor", "--report"], { kind: "doctor", json: false, report: true }],
+    [["doctor", "--json"], { kind: "doctor", json: true, report: false }],
   ])("reads %j", (argv, command) => {
     expect(parseCommand(argv)).toEqual(command);
   });
@@ -89,10 +126,21 @@ describe("parseCommand", () => {
   });
 
   it.each([
-    [["bulk"], "unknown command 'bulk'"],
-    [["library-import"], "required option '--user <id>' not specified"],
-    [["library-import", "--user", "../u1", "--steam-id", "76561197960287930"], "Expected letters, digits"],
-    [["library-import", "--user", "u1", "--steam-id", "620"], "17 digits that begin with 7656119"],
+    [["bulk"], 'There is no command "bulk"; did you mean bulk-sync?\nCommands: sync, bulk-sync, change-monitor, '],
+    [["bulk_sync"], "did you mean bulk-sync?"],
+    [["STATUS"], "did you mean status?"],
+    [["620"], "did you mean app 620?"],
+    [["nonsense", "--help"], 'There is no command "nonsense"\nCommands: '],
+    [["help", "stauts"], "did you mean status?"],
+    [
+      ["webhook", "ad"],
+      'There is no command "webhook ad"; did you mean webhook add?\nCommands of webhook: add, list, ',
+    ],
+    [["help", "webhook", "drop"], 'There is no command "webhook drop"'],
+    [["library-import", "--user", "../u1", "--steam-id", "76561197960287930"], "It must be letters, digits"],
+    [["library-import", "--user", "u1", "--steam-id", "620"], "76561197960265729 to 76561202255233023"],
+    [["library-import", "--user", "u1", "--steam-id", "https://example.org"], "STEAM_0:0:11101 or [U:1:22202]"],
+    [["library-import", "--report"], "argument missing"],
     [["collect", "--batch-size"], "argument missing"],
     [["collect", "440"], "too many arguments"],
     [["bulk-sync", "--ful"], "unknown option '--ful'"],
@@ -102,6 +150,13 @@ describe("parseCommand", () => {
     [["app", "620", "570"], "too many arguments"],
     [["status", "620"], "too many arguments"],
     [["doctor", "--jsn"], "unknown option '--jsn'"],
+    [["export"], "required option '--out <folder>' not specified"],
+    [["export", "--out", "x", "--format", "xlsx"], "Allowed choices are parquet, ndjson, csv"],
+    [
+      ["export", "--out", "x", "--only", "apps,sync_states"],
+      "There is no sync_states to export; there are apps, tags,",
+    ],
+    [["import"], "missing required argument 'folder'"],
     [["--full"], "unknown option '--full'"],
   ])("refuses %j", (argv, message) => {
     const fault = faultOf(...argv);
@@ -132,12 +187,12 @@ describe("parseCommand", () => {
     }
   });
 
-  it("prints every command for --help, and the options of a command for its own --help", () => {
+  it("prints every command for --help and help, and the options of a command for its --help and `help COMMAND`", () => {
     const help = parseCommand(["--help"]);
     if (help?.kind !== "text") throw new Error("no help");
     const names = ["sync", "bulk-sync", "change-monitor", "collect", "library-import", "migrate"];
-    names.push("status", "app", "fetch", "doctor");
-    for (const word of [...names, "MODE", ".env.example", "Exit codes:", "npm start --silent"]) {
+    names.push("export", "import", "status", "app", "fetch", "doctor");
+    for (const word of [...names, "MODE", ".env.example", "Exit codes:", "npx steam-pics-sync"]) {
       expect(help.text).toContain(word);
     }
     for (const line of help.text.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
@@ -158,9 +213,13 @@ describe("parseCommand", () => {
     for (const name of names) {
       const one = parseCommand([name, "--help"]);
       if (one?.kind !== "text") throw new Error("no help");
-      expect(one.text).toMatch(new RegExp(`Example:\\n {2}npm start .*-- ${name}`));
+      expect(one.text).toMatch(new RegExp(`Example:\\n {2}npx steam-pics-sync ${name}`));
       for (const line of one.text.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
     }
+    expect(parseCommand(["help"])).toEqual(help);
+    expect(parseCommand(["help", "help"])).toEqual(help);
+    expect(parseCommand(["help", "collect"])).toEqual(collect);
+    expect(parseCommand(["help", "webhook", "add"])).toEqual(parseCommand(["webhook", "add", "--help"]));
     expect(parseCommand(["--version"])).toMatchObject({
       kind: "text",
       text: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
@@ -174,11 +233,12 @@ describe("commandOfMode", () => {
     expect(commandOfMode("bulk_sync")).toEqual({ kind: "bulk_sync", appids: null, full: false, acceptUnknown: false });
     expect(commandOfMode("change_monitor")).toEqual({ kind: "change_monitor" });
     expect(commandOfMode("collect")).toEqual(asConfigured);
+    expect(commandOfMode("library_import")).toEqual({
+      kind: "library_import",
+      userId: null,
+      steamId: null,
+      report: null,
+    });
     expect(commandOfMode("migrate")).toEqual({ kind: "migrate" });
-  });
-
-  it("rejects a MODE whose command needs options", () => {
-    expect(() => commandOfMode("library_import")).toThrow(ConfigError);
-    expect(() => commandOfMode("library_import")).toThrow("MODE=library_import cannot run by itself");
   });
 });

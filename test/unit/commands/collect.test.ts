@@ -39,7 +39,7 @@ function setUp(change: Partial<CollectorStore> = {}, leading: boolean = true) {
   const store: CollectorStore = {
     enqueue: async () => null,
     beginCrawl: async () => ({ page: null, missed: [], expected_pages: 80, now: "2025-06-01T12:00:00Z" }),
-    counts: async () => ({ games, list_completed_at: null, pass_completed_at: null }),
+    counts: async () => ({ games, owners_doubtful: 0, list_completed_at: null, pass_completed_at: null }),
     due: async (due) => {
       asked.push({ due, atMs: Date.now() - startedAt });
       return { games: [], due: 0 };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { failed, type Outcome, ok, runChecks, skipped, warning } from "../../../src/doctor/check.ts";
+import { adviceOf, failed, type Outcome, ok, runChecks, skipped, warning } from "../../../src/doctor/check.ts";
 
 const { signal } = new AbortController();
 
@@ -22,16 +22,17 @@ describe("runChecks", () => {
           { name: "fast", run: async () => skipped("not run") },
         ],
       },
-      { title: "C", checks: [{ name: "last", run: async () => failed("refused", "configuration") }] },
+      { title: "C", checks: [{ name: "last", run: async () => failed("refused", "configuration", "Ask again.") }] },
     ];
     const outcomes = await runChecks(groups, {
       signal,
+      onGroup: (title) => reported.push(title),
       onOutcome({ group, name }) {
         reported.push(`${group} ${name}`);
         if (name === "fast") slow.resolve();
       },
     });
-    expect(reported).toEqual(["A one", "B fast", "B slow", "C last"]);
+    expect(reported).toEqual(["A", "A one", "B", "B fast", "B slow", "C", "C last"]);
     expect(outcomes.map(({ name, result, blame }) => [name, result, blame])).toEqual([
       ["one", "ok", null],
       ["slow", "warning", null],
@@ -47,7 +48,15 @@ describe("runChecks", () => {
       { name: "next", run: async () => ok("fine") },
     ];
     const outcomes = await runChecks([{ title: "A", checks }], { signal, onOutcome: () => {} });
-    expect(outcomes).toMatchObject([{ result: "failed", summary: "no such thing", blame: "other" }, { result: "ok" }]);
+    expect(outcomes).toMatchObject([
+      {
+        result: "failed",
+        summary: "no such thing",
+        blame: "other",
+        remedy: expect.stringContaining("doctor --report"),
+      },
+      { result: "ok", remedy: null },
+    ]);
   });
 
   it("rejects with the signal's reason and reports nothing further", async () => {
@@ -69,5 +78,16 @@ describe("runChecks", () => {
     });
     await expect(running).rejects.toThrow("interrupted");
     expect(reported).toEqual([]);
+  });
+});
+
+describe("adviceOf", () => {
+  it.each([
+    ["The folder is in use by process 7. Stop it.", "The folder is in use by process 7", "Stop it."],
+    ["The data folder ./a is a file: remove it.", "The data folder ./a is a file", "Remove it."],
+    ["S3 denies it (403): check: the key.", "S3 denies it (403): check", "The key."],
+    ["No advice", "No advice", "Correct what it names."],
+  ])("splits %j into what happened and what to do", (message, what, remedy) => {
+    expect(adviceOf(message, "other")).toEqual([what, "other", remedy]);
   });
 });

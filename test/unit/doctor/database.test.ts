@@ -35,7 +35,7 @@ async function examine(status: Partial<StatusDocument>, broken?: () => Promise<n
     app: async () => null,
     whyNotStored: async () => null,
     status: async () =>
-      asked++ > 0 && broken ? await broken() : { catalog, failing_apps: [], workers: [], ...status },
+      asked++ > 0 && broken ? await broken() : { catalog, failing_apps: [], workers: [], webhooks: null, ...status },
     async close() {
       closed += 1;
     },
@@ -110,6 +110,12 @@ describe("databaseChecks", () => {
     [fault("denied"), "failed", "configuration", "its message"],
     [fault("misconfigured"), "failed", "configuration", "its message"],
     [fault("fatal"), "failed", "other", "its message (CODE)"],
+    [
+      new DatabaseError("denied", "28P01", "connecting: no such user (check the user)", { remedy: "check the user" }),
+      "failed",
+      "configuration",
+      "connecting: no such user (28P01)",
+    ],
     [new ConfigError("no URL"), "failed", "configuration", "no URL"],
     [new DataDirInUseError("./data", null), "failed", "other", "the data folder ./data is in use"],
     [new NotFoundError("There is no catalog yet."), "skipped", null, "There is no catalog yet."],
@@ -117,8 +123,9 @@ describe("databaseChecks", () => {
   ])("classifies the error of opening the database: %s", async (error, result, blame, words) => {
     const [connection, ...others] = await run(() => Promise.reject(error));
     expect(connection).toMatchObject({ result, blame, summary: expect.stringContaining(words) });
-    for (const other of others)
-      expect(other).toMatchObject({ result: "skipped", summary: "The database is not open." });
+    if (result === "failed") expect(connection?.remedy).toMatch(/^[A-Z].*[.]$/);
+    const cause = result === "failed" ? "the database cannot be opened" : "there is no catalog yet";
+    for (const other of others) expect(other).toMatchObject({ result: "skipped", cause });
   });
 
   it("does not open the database without a valid configuration", async () => {

@@ -25,6 +25,7 @@ describe("loadConfig", () => {
       http: {
         api: true,
         dashboard: true,
+        art: false,
         apiKey: null,
         rateLimit: { count: 600, periodMs: 60_000 },
         corsOrigins: [],
@@ -43,6 +44,7 @@ describe("loadConfig", () => {
       appTypes: null,
       history: true,
       historyDays: null,
+      webhooks: { allowPrivate: false },
       keep: { appInfo: true, depots: true },
       unknownConfirmMs: 600_000,
       maxShrink: 0.05,
@@ -73,9 +75,12 @@ describe("loadConfig", () => {
         maxWorkers: 3,
       },
       library: {
+        userId: null,
+        steamId: null,
         igdbClientId: null,
         igdbClientSecret: null,
         s3Bucket: null,
+        tables: "own",
       },
       web: {
         retryAttempts: 3,

@@ -1,6 +1,7 @@
 import { PassThrough, Writable } from "node:stream";
 import { stripVTControlCharacters } from "node:util";
 import { describe, expect, it } from "vitest";
+import { ConfigError, DatabaseError } from "../../../src/process/errors.ts";
 import { createLogger, createOutput } from "../../../src/process/logger.ts";
 
 function createStream(isTTY: boolean) {
@@ -28,7 +29,7 @@ describe("createLogger", () => {
   it("writes readable lines on a terminal, synchronously", () => {
     const { logger, text } = createTestLogger({ isTTY: true });
     logger.warn({ apps: 3 }, "stored");
-    expect(stripVTControlCharacters(text())).toMatch(/^\[\d\d:\d\d:\d\d\] WARN: stored\n {4}apps: 3\n$/);
+    expect(stripVTControlCharacters(text())).toMatch(/^\[\d\d:\d\d:\d\d\] WARN: stored {"apps":3}\n$/);
   });
 
   it("shows control characters of outside texts on a terminal, and forges no line", () => {
@@ -50,6 +51,34 @@ describe("createLogger", () => {
     const { logger, text } = createTestLogger({ level: "warn" });
     logger.info("no");
     expect(text()).toBe("");
+  });
+
+  it("logs an expected error as one sentence, with its stack at debug only, and any other with its stack", () => {
+    const linesAt = (level: string) => {
+      const stream = new PassThrough();
+      const logger = createLogger({ level, output: createOutput(stream as unknown as NodeJS.WriteStream) });
+      logger.error(
+        { err: new DatabaseError("unreachable", "ECONNREFUSED", "nothing listens"), attempt: 2 },
+        "no lease",
+      );
+      logger.error({ err: new ConfigError("PORT is wrong") }, "PORT is wrong");
+      logger.error({ err: Object.assign(new Error("EACCES: denied"), { code: "EACCES", syscall: "open" }) });
+      logger.error({ err: new DatabaseError("fatal", "42601", "a bug") }, "odd");
+      return String(stream.read())
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line) as { message: string; err?: { stack: string } });
+    };
+    const lines = linesAt("info");
+    expect(lines.map(({ message }) => message)).toEqual([
+      "no lease: nothing listens",
+      "PORT is wrong",
+      "EACCES: denied",
+      "odd",
+    ]);
+    expect(lines[0]).toMatchObject({ attempt: 2, code: "ECONNREFUSED" });
+    expect(lines.map(({ err }) => err !== undefined)).toEqual([false, false, false, true]);
+    for (const { err } of linesAt("debug")) expect(err?.stack).toContain("logger.test.ts");
   });
 
   it("redacts secrets in objects, errors, child loggers and messages", () => {

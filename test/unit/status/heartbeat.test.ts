@@ -27,6 +27,7 @@ function setUp() {
           lag_seconds: null,
           due_in_seconds: database.dueInSeconds,
           failing_apps: [],
+          webhooks: { total: 0, failing: 0, dead: 0, disabled: 0, lag_seconds: null },
         },
         monitor: {
           last_change_number: 7,

@@ -128,8 +128,9 @@ describe("createMetrics", () => {
       expressions
         .flatMap(
           (expression) =>
-            expression.match(/\b(service|steam|pics|database|collector|web_api|library|http|nodejs|process)_\w+/g) ??
-            [],
+            expression.match(
+              /\b(service|steam|pics|database|collector|web_api|webhook|library|http|nodejs|process)_\w+/g,
+            ) ?? [],
         )
         .map((name) => (types.has(name) ? name : name.replace(/_(bucket|count|sum)$/, ""))),
     );

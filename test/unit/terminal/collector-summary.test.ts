@@ -24,6 +24,7 @@ const summary: CollectorSummary = {
   pass: { pages: 79, games: 78_811, missed: [7, 12] },
   details: { success: 2_950, not_found: 45, failed: 5 },
   games: { pending: 60_412, success: 24_310, failed: 7, not_found: 45 },
+  owners_doubtful: 1_204,
   requests: { steam_web_api: 9, steamspy_all: 82, steamspy: 3_020 },
   duration_seconds: 8_225.2,
 };
@@ -41,6 +42,7 @@ Apps                              1,412 new   1,025 delisted, 3 back
 All games                      78,811 games   79 pages, 2 missing
 Details                         2,950 games   45 unknown, 5 failed
 In the database         24,310 with details   60,412 pending
+Doubtful owners                 1,204 games   contradicted by their reviews
 
 Requests: 9 steam web api, 82 steamspy all, 3,020 steamspy
 
@@ -49,7 +51,7 @@ Requests: 9 steam web api, 82 steamspy all, 3,020 steamspy
 
   it("omits phases that did not run", () => {
     const details = { success: 0, not_found: 0, failed: 0 };
-    const nothing = { list: null, pass: null, details, games: null, requests: {} };
+    const nothing = { list: null, pass: null, details, games: null, owners_doubtful: null, requests: {} };
     expect(formatCollectorSummary({ ...nothing, duration_seconds: 0.4 })).toBe(`
 Collector run finished in 0.4 s
 
@@ -71,6 +73,7 @@ Requests: none
       pass: { pages: 1_000, games: million, missed: Array.from({ length: 500 }, (_, page) => page) },
       details: { success: million, not_found: quarter, failed: quarter },
       games: { pending: million, success: million, failed: 0, not_found: 0 },
+      owners_doubtful: million,
       requests: { steam_web_api: 100_000, steamspy_all: 1_000, steamspy: million },
       duration_seconds: 1_000_000,
     });

@@ -6,9 +6,16 @@ import { formatLibraryLine } from "../../../src/terminal/bars.ts";
 import { reportLibrarySummary } from "../../../src/terminal/library-summary.ts";
 
 const summary: LibrarySummary = {
+  steam_id64: "76561197960287930",
   s3_location: "file:///data/imports/u1/run-raw.csv",
   s3_enriched_location: "file:///data/imports/u1/run-enriched.csv",
   game_count: 12_345,
+  skipped: { count: 1, first: ["app 2147483648: its appid is out of range"] },
+  unmatched: {
+    count: 300,
+    first: ["A \u001b[31mred\u001b[0m\ngame (7): no game of IGDB has its name", `${"x".repeat(200)} (8)`],
+  },
+  ignored: { count: 1, first: ["Portal 2 Soundtrack (323180): Steam calls it music"] },
   enrichment: { processed: 12_345, matched: 12_000, unmatched: 300, filtered: 45 },
   import: {
     imported_games_created: 12_344,
@@ -48,8 +55,11 @@ describe("reportLibrarySummary", () => {
     expect(logs).toEqual([]);
     expect(text).toMatch(/12,345 games/);
     expect(text).toMatch(/Not matched +300\n/);
-    expect(text).toMatch(/Imported games +12,344 +new, 1 changed/);
-    expect(text).toMatch(/Library items +10,999 +new/);
+    expect(text).toMatch(/New in the library +12,344 +and 1 changed\n/);
+    expect(text).toMatch(/New library items +10,999\n/);
+    expect(text).toContain("\nNo games:\n  Portal 2 Soundtrack (323180): Steam calls it music\n\n");
+    expect(text).toContain("\nLeft out:\n  app 2147483648: its appid is out of range\n");
+    expect(text).toMatch(/\n {2}A \\x1b\[31mred\\x1b\[0m game \(7\): .*\n {2}x+…\n {2}and 298 more; --report FILE/);
     expect(text).toContain(summary.s3_enriched_location);
     expect(Math.max(...text.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
   });

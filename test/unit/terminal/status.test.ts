@@ -47,7 +47,7 @@ function worker(mode: string, snapshot: object, seen_seconds_ago = 3.6): StatusD
 
 const statusOf = (document: Partial<StatusDocument>, columns = 80) =>
   formatStatus(
-    { catalog, failing_apps: [], workers: [], ...document },
+    { catalog, failing_apps: [], workers: [], webhooks: null, ...document },
     "Postgres (db/app)",
     { ...plain, columns },
     now,
@@ -144,6 +144,26 @@ Workers
     expect(text).toMatch(/^ {2}440 +Team Fortress 2 +4 × +1 min 30 s +cut \[2J off$/m);
     expect(text).toMatch(/^ {2}2000000000 +4 × +cut/m);
     expect(text).toContain("  and 1 more, see sync_status.last_error\n");
+  });
+
+  it("shows state and lag of webhooks where there are any, and fits a narrow terminal", () => {
+    const none = { total: 0, failing: 0, dead: 0, disabled: 0, lag_seconds: null };
+    expect(statusOf({ webhooks: none })).not.toContain("Webhooks");
+    expect(statusOf({ webhooks: { ...none, total: 2, lag_seconds: 0 } })).toContain(
+      "  Webhooks            2, up to date\n",
+    );
+    const failing_apps = [
+      { appid: 440, name: "Team Fortress 2", error: "cut off", attempts: 4, next_attempt_at: null },
+    ];
+    const text = statusOf(
+      { webhooks: { total: 3, failing: 1, dead: 1, disabled: 0, lag_seconds: 75 }, failing_apps },
+      40,
+    );
+    expect(text.replace(/\s+/g, " ")).toContain(
+      "Webhooks 3, 1 failing, 1 given up, 1 min 15 s behind; `webhook list` says why",
+    );
+    expect(text).toContain("\n  440 Team Fortress 2: 4 × cut off\n");
+    for (const line of text.split("\n")) expect(line.length).toBeLessThanOrEqual(40);
   });
 
   it("handles an unfinished or uncounted catalog and no workers", () => {
