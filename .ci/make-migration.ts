@@ -17,7 +17,17 @@ import { type Migration, readMigrations } from "../src/db/migrate.ts";
  */
 
 /** In the order in which they are created: a function in `language sql` needs those that it calls. */
-const homes = ["pics", "collector", "library", "read", "lists", "security"];
+export const homes = [
+  "pics",
+  "events",
+  "webhooks",
+  "collector",
+  "library-tables",
+  "library",
+  "read",
+  "lists",
+  "security",
+];
 
 interface Statement {
   /** `function public.f`, `trigger t`, or the statement itself where it defines neither. */
@@ -148,11 +158,11 @@ function statementsOf(text: string): Statement[] {
 
 function definitionOf(sql: string): Pick<Statement, "key" | "signature" | "drop"> {
   const [, name, args, result] =
-    /^create or replace function (\S+?)\(([\s\S]*?)\)\s+returns ([\s\S]*?)\nlanguage /.exec(sql) ?? [];
+    /^create or replace function (\S+?)\(([\s\S]*?)\)(?:\s+returns ([\s\S]*?))?\nlanguage /.exec(sql) ?? [];
   if (name) {
     return {
       key: `function ${name}`,
-      signature: `${args} ${result}`.replace(/\s+/g, " "),
+      signature: `${args} ${result ?? ""}`.replace(/\s+/g, " "),
       drop: `drop function if exists ${name}(${args});`,
     };
   }

@@ -39,8 +39,10 @@ begin
       ('apps', 'S', 'vr_support os_arch install_dir'),
       ('apps', 'B', 'is_known is_listed is_active is_free has_workshop family_sharing_excluded'),
       ('apps', 'D', 'steam_release_date original_release_date store_asset_mtime last_content_update created_at updated_at'),
+      ('apps', 'D', 'store_modified_at'),
       ('apps', 'N', 'appid pics_review_score pics_review_percentage metacritic_score parent_appid primary_genre_id'),
       ('apps', 'N', 'pics_review_score_without_bombs pics_review_percentage_without_bombs must_own_appid playtest_type'),
+      ('apps', 'N', 'price_change_number'),
       ('apps', 'jsonb', 'content_descriptors languages name_localized assets'),
       ('apps', '_text', 'ai_content restricted_countries'),
       ('sync_status', 'S', 'last_error'),
@@ -115,6 +117,8 @@ alter table public.apps
   add column if not exists install_dir text,
   add column if not exists must_own_appid integer,
   add column if not exists playtest_type smallint,
+  add column if not exists store_modified_at timestamptz,
+  add column if not exists price_change_number integer,
   add column if not exists created_at timestamptz not null default now(),
   add column if not exists updated_at timestamptz not null default now();
 
@@ -140,7 +144,8 @@ begin
       'metacritic_score', 'metacritic_url', 'parent_appid', 'homepage_url', 'app_state', 'last_content_update',
       'current_build_id', 'content_descriptors', 'languages', 'has_workshop', 'primary_genre_id',
       'pics_review_score_without_bombs', 'pics_review_percentage_without_bombs', 'name_localized', 'assets', 'ai_content', 'vr_support',
-      'os_arch', 'restricted_countries', 'family_sharing_excluded', 'install_dir', 'must_own_appid', 'playtest_type'
+      'os_arch', 'restricted_countries', 'family_sharing_excluded', 'install_dir', 'must_own_appid', 'playtest_type', 'store_modified_at',
+      'price_change_number'
     )
   loop
     if col.is_text and col.type <> 'text' then
@@ -204,39 +209,6 @@ create index if not exists apps_with_ai on public.apps (appid) where ai_content 
 create index if not exists apps_with_live_ai on public.apps (appid) where ai_content @> array['live'];
 create index if not exists apps_inactive on public.apps (appid) where not is_active;
 
-comment on table public.apps is 'Every app Steam has or had, one row each, as PICS describes it.';
-comment on column public.apps.name is 'As Steam writes it. The collector sets it only until PICS has stored the app.';
-comment on column public.apps.type is 'Lower-cased: game, dlc, demo, beta (a playtest), tool, music, video, config, … An open set.';
-comment on column public.apps.is_known is 'False when Steam''s last answer was that it does not know the app.';
-comment on column public.apps.is_listed is 'Whether the store''s app lists have the app; null until one has had it.';
-comment on column public.apps.is_active is 'is_known and is_listed is not false.';
-comment on column public.apps.platforms is 'Comma-joined: windows, macos, linux in that order, then any other by name.';
-comment on column public.apps.is_free is 'Whether Steam marks the app as free; demos and playtests are.';
-comment on column public.apps.pics_review_score is '0 to 9; 9 is Overwhelmingly Positive.';
-comment on column public.apps.pics_review_percentage is 'Share of positive reviews, 0 to 100.';
-comment on column public.apps.parent_appid is 'The game that a DLC, demo or playtest belongs to. No foreign key: the parent may be stored later or never.';
-comment on column public.apps.last_content_update is 'When the public branch was last built.';
-comment on column public.apps.current_build_id is 'Build of the public branch.';
-comment on column public.apps.content_descriptors is 'Steam''s ids, ascending: 1 some nudity, 2 violence, 3 adult only, 4 frequent nudity, 5 general mature.';
-comment on column public.apps.languages is '{"english": {"supported": true, "full_audio": true, "subtitles": false}, …}';
-comment on column public.apps.primary_genre_id is 'Steam''s primary genre; it need not be among the genres of the app.';
-comment on column public.apps.pics_review_score_without_bombs is 'Steam''s review_score_bombs: as far as is known, pics_review_score without the reviews of review bombs. Null where Steam gives none.';
-comment on column public.apps.pics_review_percentage_without_bombs is 'Steam''s review_percentage_bombs: as pics_review_score_without_bombs.';
-comment on column public.apps.name_localized is '{"japanese": "…", …} by Steam''s language key; null where there is none.';
-comment on column public.apps.assets is 'Art: paths as Steam names them, by kind and language: {"header": {"english": "header.jpg"}, …}; under "icons" by name.';
-comment on column public.apps.ai_content is 'What the developer says was made with generative AI: pre_generated (shipped with the game), live (while it runs); null where nothing.';
-comment on column public.apps.vr_support is 'supported, or only (needs virtual reality); null where Steam names none.';
-comment on column public.apps.os_arch is 'Word size that the app needs: 64, 32; null where Steam names none.';
-comment on column public.apps.restricted_countries is 'Two-letter codes of the countries where Steam does not sell the app; null where it names none.';
-comment on column public.apps.family_sharing_excluded is 'Whether the app is excluded from family sharing (Steam''s exfgls, whose values 1 to 9 are reasons that Steam does not document).';
-comment on column public.apps.install_dir is 'Name of the folder under steamapps/common.';
-comment on column public.apps.must_own_appid is 'App that must be owned to buy this one. No foreign key, as for parent_appid.';
-comment on column public.apps.playtest_type is 'Steam''s code of a playtest (0 and 1 were seen); Steam does not document it.';
-comment on column public.apps.sort_name is 'The first 100 characters of the name, by which lists are sorted.';
-comment on column public.apps.labels is 'Ids of tags, and with 2^28 added for each next kind of genres, categories, verdicts on Deck, Machine and Frame: what lists are filtered by.';
-comment on column public.apps.search_text is 'What a search by name looks through: the name and its translations, folded.';
-comment on column public.apps.updated_at is 'When a column of this row last changed its value.';
-
 ------------------------------------------------------------------------------------------------------------- references
 
 create table if not exists public.steam_tags (
@@ -265,16 +237,6 @@ create table if not exists public.publishers (
   id integer generated by default as identity primary key,
   name text not null unique
 );
-
-comment on table public.steam_tags is 'Store tags. The name is null until it has been fetched.';
-comment on table public.steam_genres is 'Store genres. The name is null where it is unknown.';
-comment on table public.steam_categories is 'Store categories (features such as Single-player or Steam Cloud).';
-comment on column public.steam_categories.name is 'Steam''s English name; the seeded one until Steam was asked, null where neither is known.';
-comment on column public.steam_categories.description is 'In the seeds'' words; null where Steam''s name is another than the seeded one.';
-comment on column public.steam_categories.named_at is 'When Steam last gave this name; null while it is a seed or unknown.';
-comment on table public.franchises is 'Exact names; one row each.';
-comment on table public.developers is 'Exact names; one row each.';
-comment on table public.publishers is 'Exact names; one row each.';
 
 ------------------------------------------------------------------------------------------------------------- relations
 
@@ -433,30 +395,313 @@ begin
 end
 $$;
 
-comment on table public.app_steam_tags is 'Tags of an app; rank 1 is the one that most players applied.';
-comment on column public.app_genres.is_primary is 'Steam''s primary genre of the app.';
-comment on table public.app_dlc is 'DLC that Steam lists for an app, or that are depots of it. No foreign key: a DLC may be stored later or never.';
-comment on table public.app_steam_deck is 'Steam Deck compatibility by Valve''s review; no row where there is none.';
-comment on column public.app_steam_deck.configuration is 'What Valve noted for the Steam Deck: {"supported_input": "gamepad", "small_text": "0", …}.';
-comment on table public.app_branches is 'Branches of an app with their builds, as Steam lists them; public is the one that everybody gets.';
-comment on column public.app_branches.built_at is 'When the build was made; null where Steam does not say.';
-comment on column public.app_branches.updated_at is 'When the branch was last changed, which includes mere edits.';
+---------------------------------------------------------------------------------------------------------- dictionary
+-- Meaning of every table and column: "Meaning. Values: …. Unit: …. Source: …. Example: …", of which docs/data.md is made (`npm run docs`).
+-- Sources are keys of Steam's app info (PICS) and fields of web APIs. Examples are of app 730, Counter-Strike 2, where no other is named.
+
+comment on table public.apps is
+  'Every app that Steam has or had, one row each, as PICS describes it. An app that Steam no longer knows keeps its row, with is_known false.';
+comment on column public.apps.appid is 'Steam''s id of the app. Source: PICS appid. Example: 730';
+comment on column public.apps.name is
+  'Name as Steam writes it. From the store''s app list only until PICS has stored the app. Source: PICS common/name. Example: Counter-Strike 2';
+comment on column public.apps.type is
+  'Kind of app, lower-cased; Steam adds kinds. '
+  'Values: game, dlc, demo, beta (a playtest), application, tool, music, video, series, config, hardware, …. Source: PICS common/type. '
+  'Example: game';
+comment on column public.apps.is_known is
+  'Whether Steam knows the app: false once Steam has answered "unknown" and that is believed. Source: the service, by the unknown ids of PICS. '
+  'Example: true';
+comment on column public.apps.is_listed is
+  'Whether the store''s app lists name the app: true while one does, false once the lists no longer do (delisted), null until one has. Demos, '
+  'music and tools are in no list. '
+  'Source: Web API IStoreService/GetAppList. Example: true';
+comment on column public.apps.is_active is 'is_known and is_listed is not false. Source: the service. Example: true';
+comment on column public.apps.is_free is
+  'Whether Steam marks the app as free; demos and playtests are. Null while the section that would tell is withheld. '
+  'Source: PICS common/freetodownload, extended/isfreeapp or common/type. Example: true';
+comment on column public.apps.release_state is
+  'State of release, lower-cased; null where Steam names none. Values: released, prerelease, preloadonly, unavailable, disabled, …. '
+  'Source: PICS common/releasestate. Example: released (app 900270)';
+comment on column public.apps.steam_release_date is
+  'Release on Steam; may lie ahead. Source: PICS common/steam_release_date. Example: 2012-08-21T17:00:00Z';
+comment on column public.apps.original_release_date is
+  'Release before or outside of Steam; null where Steam names none. Source: PICS common/original_release_date. '
+  'Example: 2007-10-10T07:00:00Z (app 440)';
+comment on column public.apps.store_asset_mtime is
+  'When the art of the store page was last changed. Source: PICS common/store_asset_mtime. Example: 2025-06-04T16:17:38Z';
+comment on column public.apps.platforms is
+  'Platforms, comma-joined: windows, macos, linux in this order, then any other by name; null where Steam names none. '
+  'Values: windows, macos, linux, android, …. Source: PICS common/oslist. Example: windows,linux';
+comment on column public.apps.controller_support is
+  'Support of game controllers; null where Steam names none. Values: full, partial. Source: PICS common/controller_support. '
+  'Example: partial (app 440)';
+comment on column public.apps.pics_review_score is
+  'Verdict of the user reviews; null without one. '
+  'Values: 1 overwhelmingly negative, 2 very negative, 3 negative, 4 mostly negative, 5 mixed, 6 mostly positive, 7 positive, 8 very positive, 9 '
+  'overwhelmingly positive. '
+  'Source: PICS common/review_score. Example: 8';
+comment on column public.apps.pics_review_percentage is
+  'Share of positive user reviews. Unit: percent, 0 to 100. Source: PICS common/review_percentage. Example: 86';
+comment on column public.apps.metacritic_score is
+  'Score at Metacritic. Unit: points, 0 to 100. Source: PICS common/metacritic_score. Example: 92 (app 440)';
+comment on column public.apps.metacritic_url is
+  'Page at Metacritic. Source: PICS common/metacritic_fullurl, else built from common/metacritic_url. '
+  'Example: https://www.metacritic.com/game/pc/team-fortress-2?ftag=MCD-06-10aaa1f (app 440)';
+comment on column public.apps.parent_appid is
+  'App that this one belongs to: the game of a DLC, demo, playtest, soundtrack or server. No foreign key, since it may be stored later or never. '
+  'Source: PICS common/parent, else extended/dlcforappid, extended/demoofappid or extended/betaforappid. Example: 730 (app 740)';
+comment on column public.apps.homepage_url is
+  'Website of the app, else that of its developer. Source: PICS extended/homepage, else extended/developer_url. '
+  'Example: http://counter-strike.net/';
+comment on column public.apps.app_state is 'Steam''s code of a state, mostly on old apps. Source: PICS extended/state. Example: eStateAvailable';
+comment on column public.apps.last_content_update is
+  'When the build of the public branch was made; where Steam does not say, when that branch was last changed. '
+  'Source: PICS depots/branches/*/timebuildupdated, else depots/branches/*/timeupdated, of public. Example: 2026-05-22T22:11:39Z';
+comment on column public.apps.current_build_id is
+  'Build of the public branch: an unsigned 64-bit number as text. Source: PICS depots/branches/*/buildid of public. Example: 23371447';
+comment on column public.apps.content_descriptors is
+  'Warnings about content, ascending; null where Steam lists none. '
+  'Values: 1 some nudity or sexual content, 2 frequent violence or gore, 3 adult only sexual content, 4 frequent nudity or sexual content, 5 '
+  'general mature content. '
+  'Source: PICS common/content_descriptors. Example: [2, 5]';
+comment on column public.apps.languages is
+  'Support of each language by Steam''s key: supported is that of the interface. Null where Steam lists none. '
+  'Source: PICS common/supported_languages, else common/languages. '
+  'Example: {"english": {"supported": true, "full_audio": true, "subtitles": false}, …}';
+comment on column public.apps.has_workshop is
+  'Whether the app has a Steam Workshop, in which players share items. Source: PICS common/category (category_30) or common/workshop_visible. '
+  'Example: true';
+comment on column public.apps.primary_genre_id is
+  'Genre that Steam calls primary (steam_genres); it need not be among those of the app. Null where Steam names none. '
+  'Source: PICS common/primary_genre. Example: 37';
+comment on column public.apps.pics_review_score_without_bombs is
+  'As pics_review_score, as far as is known without the reviews of review bombs; null on all but a few apps. '
+  'Source: PICS common/review_score_bombs. Example: 9 (app 1250, whose pics_review_score is 8)';
+comment on column public.apps.pics_review_percentage_without_bombs is
+  'As pics_review_percentage, as far as is known without the reviews of review bombs; null on all but a few apps. Unit: percent, 0 to 100. '
+  'Source: PICS common/review_percentage_bombs. Example: 95 (app 1250, whose pics_review_percentage is 94)';
+comment on column public.apps.name_localized is
+  'Names in other languages, by Steam''s key of the language; null where there are none. Source: PICS common/name_localized. '
+  'Example: {"sc_schinese": "反恐精英：全球攻势"}';
+comment on column public.apps.assets is
+  'Art: paths by kind and language; under icons by the icon''s name. The API makes addresses of them. Null where Steam names none. '
+  'Source: PICS common/header_image, common/small_capsule and common/library_assets_full; icons from common/icon, common/logo, common/logo_small, '
+  'common/clienticon, common/clienticns, common/clienttga and common/linuxclienticon. '
+  'Example: {"header": {"english": "header.jpg", …}, "icons": {"icon": "8dbc71957312bbd3baea65848b545be9eae2a355.jpg", …}, …}';
+comment on column public.apps.ai_content is
+  'What the developer says was made with generative AI; null where nothing. '
+  'Values: pre_generated (shipped with the app), live (made while it runs). Source: PICS common/aicontenttype. '
+  'Example: {pre_generated} (app 329970)';
+comment on column public.apps.vr_support is
+  'Virtual reality; null where Steam names none. Values: supported, only (needs it). '
+  'Source: PICS common/onlyvrsupport, common/openvrsupport, common/openxrsupport and common/othervrsupport. Example: supported (app 218620)';
+comment on column public.apps.os_arch is
+  'Word size that the app needs; null where Steam names none. Values: 64, 32. Unit: bit. Source: PICS common/osarch. Example: 64 (app 230410)';
+comment on column public.apps.restricted_countries is
+  'Countries in which Steam does not sell the app, as two-letter codes, ascending; null where it names none. '
+  'Source: PICS common/restricted_countries. Example: {DE} (app 324090)';
+comment on column public.apps.family_sharing_excluded is
+  'Whether the app is excluded from family sharing. Steam''s values 1 to 9 are reasons that it does not document. Source: PICS common/exfgls. '
+  'Example: true';
+comment on column public.apps.install_dir is
+  'Name of the app''s folder under steamapps/common. Source: PICS config/installdir. Example: Counter-Strike Global Offensive';
+comment on column public.apps.must_own_appid is
+  'App that must be owned to buy this one. No foreign key, as for parent_appid. Source: PICS extended/mustownapptopurchase. '
+  'Example: 1250 (app 1256)';
+comment on column public.apps.playtest_type is
+  'Steam''s code of a kind of playtest, which Steam does not document; 0 and 1 were seen. Null for other apps. '
+  'Source: PICS extended/playtest_type. Example: 0 (app 1470590)';
+comment on column public.apps.store_modified_at is
+  'When the store page was last changed; null until an app list has told. Source: Web API IStoreService/GetAppList, last_modified. '
+  'Example: 2023-02-24T19:13:17Z (app 1840)';
+comment on column public.apps.price_change_number is
+  'Number that rises with each change of a price; null until an app list has told. Which price is not told. '
+  'Source: Web API IStoreService/GetAppList, price_change_number. Example: 31509480 (app 100400)';
+comment on column public.apps.created_at is 'When this database first stored the app. Source: the service. Example: 2026-11-28T12:00:00Z';
+comment on column public.apps.updated_at is
+  'When a column of this row last changed its value; the first value of store_modified_at and price_change_number does not count. '
+  'Source: the service. Example: 2026-11-28T12:00:00Z';
+comment on column public.apps.search_text is
+  'What a search by name looks through: the name and its translations, in lower case, without accents and punctuation. '
+  'Source: generated from name and name_localized. Example:  counter strike 2 ¦ 反 恐 精 英 全 球 攻 势';
+comment on column public.apps.labels is
+  'What lists are filtered by: ids of tags, of genres + 2^28, of categories + 2 × 2^28, and verdicts (1 unknown to 4 verified) on Deck + 3 × 2^28, '
+  'Machine + 4 × 2^28 and Frame + 5 × 2^28, ascending. '
+  'Source: the service, from the relations. Example: {1663,268435457} (tag 1663 and genre 1)';
+comment on column public.apps.sort_name is
+  'The first 100 characters of the name, by which lists are sorted. Source: generated from name. Example: Counter-Strike 2';
+
+comment on table public.steam_tags is 'Tags that players give to apps in the store.';
+comment on column public.steam_tags.tag_id is 'Steam''s id of the tag. Source: PICS common/store_tags. Example: 1663';
+comment on column public.steam_tags.name is
+  'English name; null until it has been fetched. Source: Steam service method Store.GetLocalizedNameForTags. Example: FPS';
+
+comment on table public.steam_genres is 'Genres of the store.';
+comment on column public.steam_genres.genre_id is 'Steam''s id of the genre. Source: PICS common/genres. Example: 37';
+comment on column public.steam_genres.name is
+  'English name, seeded by the migration; null for an id that it does not know. Source: the migration. Example: Free to Play';
+
+comment on table public.steam_categories is 'Categories of the store: features such as Single-player or Steam Cloud.';
+comment on column public.steam_categories.category_id is 'Steam''s id of the category. Source: PICS common/category. Example: 30';
+comment on column public.steam_categories.name is
+  'English name: the seeded one until Steam has given its own; null where neither is known. '
+  'Source: Steam service method StoreBrowse.GetStoreCategories. Example: Steam Workshop';
+comment on column public.steam_categories.description is
+  'What the category means, in the words of the seed; null where Steam''s name is another than the seeded one. Source: the migration. '
+  'Example: Players share what they make.';
+comment on column public.steam_categories.named_at is
+  'When Steam last gave this name; null while it is a seed or unknown. Source: the service. Example: 2026-11-28T12:00:00Z';
+
+comment on table public.franchises is 'Names of franchises, each exact name once.';
+comment on column public.franchises.id is 'Given by this database, in the order in which names were first stored. Source: the service. Example: 1';
+comment on column public.franchises.name is
+  'As Steam writes it, trimmed. Source: PICS common/associations, type franchise. Example: Dota (app 570)';
+
+comment on table public.developers is 'Names of developers, each exact name once.';
+comment on column public.developers.id is 'Given by this database, in the order in which names were first stored. Source: the service. Example: 1';
+comment on column public.developers.name is
+  'As Steam writes it, trimmed. Source: PICS common/associations, type developer; without one extended/developer, else common/developer. '
+  'Example: Valve';
+
+comment on table public.publishers is 'Names of publishers, each exact name once.';
+comment on column public.publishers.id is 'Given by this database, in the order in which names were first stored. Source: the service. Example: 1';
+comment on column public.publishers.name is
+  'As Steam writes it, trimmed. Source: PICS common/associations, type publisher; without one extended/publisher, else common/publisher. '
+  'Example: Valve';
+
+comment on table public.app_steam_tags is 'Tags of an app.';
+comment on column public.app_steam_tags.appid is 'The app. Source: PICS appid. Example: 730';
+comment on column public.app_steam_tags.tag_id is 'The tag (steam_tags). Source: PICS common/store_tags. Example: 1663';
+comment on column public.app_steam_tags.rank is
+  'Place among the tags of the app: 1 is the one that most players gave. Source: order in PICS common/store_tags. Example: 1';
+
+comment on table public.app_genres is 'Genres of an app.';
+comment on column public.app_genres.appid is 'The app. Source: PICS appid. Example: 730';
+comment on column public.app_genres.genre_id is 'The genre (steam_genres). Source: PICS common/genres. Example: 37';
+comment on column public.app_genres.is_primary is
+  'Whether Steam calls it the primary genre of the app. Source: PICS common/primary_genre. Example: true';
+
+comment on table public.app_categories is 'Categories (features) of an app.';
+comment on column public.app_categories.appid is 'The app. Source: PICS appid. Example: 730';
+comment on column public.app_categories.category_id is 'The category (steam_categories). Source: PICS common/category. Example: 30';
+
+comment on table public.app_franchises is 'Franchises of an app.';
+comment on column public.app_franchises.appid is 'The app. Source: PICS appid. Example: 570';
+comment on column public.app_franchises.franchise_id is 'The franchise (franchises). Source: as franchises.name. Example: 1';
+
+comment on table public.app_developers is 'Developers of an app.';
+comment on column public.app_developers.appid is 'The app. Source: PICS appid. Example: 730';
+comment on column public.app_developers.developer_id is 'The developer (developers). Source: as developers.name. Example: 1';
+
+comment on table public.app_publishers is 'Publishers of an app.';
+comment on column public.app_publishers.appid is 'The app. Source: PICS appid. Example: 730';
+comment on column public.app_publishers.publisher_id is 'The publisher (publishers). Source: as publishers.name. Example: 1';
+
+comment on table public.app_dlc is 'DLC of an app. Steam cuts its list at 64, so that a DLC that fell off it stays here.';
+comment on column public.app_dlc.appid is 'The game or other app that has the DLC. Source: PICS appid. Example: 730';
+comment on column public.app_dlc.dlc_appid is
+  'The DLC. No foreign key, since it may be stored later or never. Source: PICS extended/listofdlc and depots/*/dlcappid. Example: 2279720';
+
+comment on table public.app_steam_deck is
+  'Compatibility with Steam Deck, SteamOS, Steam Machine and Steam Frame by Valve''s review; no row where Steam has none.';
+comment on column public.app_steam_deck.appid is 'The app. Source: PICS appid. Example: 730';
+comment on column public.app_steam_deck.category is
+  'Verdict for the Steam Deck. Values: unknown, unsupported, playable, verified. Source: PICS common/steam_deck_compatibility/category. '
+  'Example: playable';
+comment on column public.app_steam_deck.steamos_category is
+  'Verdict for SteamOS; null where there is none. Values: unknown, unsupported, compatible. '
+  'Source: PICS common/steam_deck_compatibility/steamos_compatibility. Example: compatible';
+comment on column public.app_steam_deck.test_timestamp is
+  'When Valve tested the app. Source: PICS common/steam_deck_compatibility/test_timestamp. Example: 2024-02-24T00:00:00Z';
+comment on column public.app_steam_deck.tested_build_id is
+  'Build that was tested: an unsigned 64-bit number as text. Source: PICS common/steam_deck_compatibility/tested_build_id. Example: 13439412';
+comment on column public.app_steam_deck.tests is
+  'Results of the tests on the Steam Deck, in Valve''s order: the token names the test, display how it is shown. '
+  'Values: display 1 informational, 2 unsupported, 3 playable, 4 verified. Source: PICS common/steam_deck_compatibility/tests. '
+  'Example: [{"display": 3, "token": "#SteamDeckVerified_TestResult_ControllerGlyphsDoNotMatchDeckDevice"}, …]';
+comment on column public.app_steam_deck.updated_at is
+  'When a column of this row last changed its value. Source: the service. Example: 2026-11-28T12:00:00Z';
+comment on column public.app_steam_deck.machine_category is
+  'Verdict for the Steam Machine; null where there is none. Values: unknown, unsupported, playable, verified. '
+  'Source: PICS common/steam_deck_compatibility/steam_machine_compatibility. Example: verified (app 48000)';
+comment on column public.app_steam_deck.frame_category is
+  'Verdict for the Steam Frame; null where there is none. Values: unknown, unsupported, playable, verified. '
+  'Source: PICS common/steam_deck_compatibility/steam_frame_compatibility. Example: null';
+comment on column public.app_steam_deck.steamos_tests is
+  'Results of the tests on SteamOS, as tests. Values: display 1 informational, 2 unsupported, 3 compatible. '
+  'Source: PICS common/steam_deck_compatibility/steamos_tests. Example: [{"display": 3, "token": "#SteamOS_TestResult_GameStartupFunctional"}]';
+comment on column public.app_steam_deck.machine_tests is
+  'Results of the tests on the Steam Machine, as tests. Source: PICS common/steam_deck_compatibility/steam_machine_tests. Example: null';
+comment on column public.app_steam_deck.frame_tests is
+  'Results of the tests on the Steam Frame, as tests. Source: PICS common/steam_deck_compatibility/steam_frame_tests. Example: null';
+comment on column public.app_steam_deck.configuration is
+  'What Valve noted for the Steam Deck; keys and values as Steam writes them, flags as 0 and 1. '
+  'Source: PICS common/steam_deck_compatibility/configuration. '
+  'Example: {"small_text": "1", "supported_input": "gamepad", "recommended_runtime": "native", …}';
+
+comment on table public.app_branches is
+  'Branches of an app with their builds, private ones included. The branch public is the one that all owners get.';
+comment on column public.app_branches.appid is 'The app. Source: PICS appid. Example: 730';
+comment on column public.app_branches.branch is 'Name of the branch. Source: PICS depots/branches. Example: public';
+comment on column public.app_branches.build_id is
+  'Build that the branch has: an unsigned 64-bit number as text; null where Steam lists none. Source: PICS depots/branches/*/buildid. '
+  'Example: 23371447';
+comment on column public.app_branches.built_at is
+  'When the build was made; null where Steam does not say. Source: PICS depots/branches/*/timebuildupdated. Example: 2026-05-22T22:11:39Z';
+comment on column public.app_branches.updated_at is
+  'When the branch was last changed, mere edits included. Source: PICS depots/branches/*/timeupdated. Example: 2026-05-22T22:31:46Z';
+comment on column public.app_branches.description is
+  'Text of the developer about the branch. Source: PICS depots/branches/*/description. '
+  'Example: Game version 1.40.8.8 (16-Jul-2025) (branch 1.40.8.8)';
+comment on column public.app_branches.password_required is
+  'Whether a password is needed to get the branch. Source: PICS depots/branches/*/pwdrequired. Example: false';
+
 comment on table public.app_depots is 'Depots (content packages) of an app; kept where KEEP_DEPOTS is on.';
-comment on column public.app_depots.os_list is 'Platforms that the depot is for, as apps.platforms; null for all.';
-comment on column public.app_depots.dlc_appid is 'DLC that the depot belongs to.';
-comment on column public.app_depots.from_appid is 'App that the depot is shared from: its owner; null where this app owns it.';
-comment on table public.app_depot_manifests is 'Manifests (versions) of a depot, one for each branch that has it. Those of branches with a password are encrypted and not listed.';
-comment on column public.app_depot_manifests.manifest_id is 'Unsigned 64-bit, as text.';
-comment on column public.app_depot_manifests.download_bytes is 'Compressed size.';
+comment on column public.app_depots.appid is 'App that lists the depot. Source: PICS appid. Example: 730';
+comment on column public.app_depots.depot_id is 'Steam''s id of the depot. Source: PICS depots. Example: 2347770';
+comment on column public.app_depots.name is
+  'Name of the depot; null where Steam gives none. Source: PICS depots/*/name. Example: Base Goldsrc Shared Content (app 20)';
+comment on column public.app_depots.os_list is
+  'Platforms that the depot is for, as apps.platforms; null for all. Source: PICS depots/*/config/oslist. Example: windows (depot 732)';
+comment on column public.app_depots.os_arch is
+  'Word size that the depot is for; null for all. Values: 64, 32. Unit: bit. Source: PICS depots/*/config/osarch. Example: 64';
+comment on column public.app_depots.language is
+  'Language that the depot is for, by Steam''s key; null for all. Source: PICS depots/*/config/language. Example: french (app 20, depot 22)';
+comment on column public.app_depots.dlc_appid is
+  'DLC that the depot belongs to; null for the app itself. Source: PICS depots/*/dlcappid. Example: 2279721 (depot 2347779)';
+comment on column public.app_depots.from_appid is
+  'App that owns the depot and shares it; null where this app owns it. Source: PICS depots/*/depotfromapp. Example: 228980 (depot 228988)';
+comment on column public.app_depots.shared_install is
+  'Whether it is installed once for all apps that share it, such as a runtime. Source: PICS depots/*/sharedinstall. Example: true (depot 228988)';
+
+comment on table public.app_depot_manifests is
+  'Manifests (versions) of a depot, one for each branch that has it; kept where KEEP_DEPOTS is on. Those of branches with a password are encrypted '
+  'and not listed.';
+comment on column public.app_depot_manifests.appid is 'App that lists the depot. Source: PICS appid. Example: 730';
+comment on column public.app_depot_manifests.depot_id is 'The depot (app_depots). Source: PICS depots. Example: 2347770';
+comment on column public.app_depot_manifests.branch is
+  'Branch that has this version of the depot. Source: PICS depots/*/manifests. Example: public';
+comment on column public.app_depot_manifests.manifest_id is
+  'Steam''s id of the manifest: an unsigned 64-bit number as text. Source: PICS depots/*/manifests/*/gid, before 2023 depots/*/manifests/*. '
+  'Example: 2228861118498014425';
+comment on column public.app_depot_manifests.size_bytes is
+  'Size when installed; null in the form of before 2023. Unit: bytes. Source: PICS depots/*/manifests/*/size. Example: 59298831523';
+comment on column public.app_depot_manifests.download_bytes is
+  'Size of the download, compressed; null in the form of before 2023. Unit: bytes. Source: PICS depots/*/manifests/*/download. '
+  'Example: 50698810592';
+
 comment on table public.app_info is 'App info exactly as Steam sent it; kept where KEEP_APP_INFO is on.';
-comment on column public.app_info.data is 'The text, deflated (zlib, RFC 1950).';
-comment on column public.app_info.sha1 is 'Of the text, in hex; Steam announces the same.';
-comment on column public.app_info.size is 'Bytes of the text.';
-comment on column public.app_info.partial is 'Steam withheld sections. A partial text never replaces a whole one, so change_number may be older than the stored one.';
-comment on column public.app_steam_deck.steamos_category is 'SteamOS compatibility: unknown, unsupported or compatible; null where there is none.';
-comment on column public.app_steam_deck.machine_category is 'Steam Machine compatibility, as category; null where there is none.';
-comment on column public.app_steam_deck.frame_category is 'Steam Frame compatibility, as category; null where there is none.';
-comment on column public.app_steam_deck.tests is 'Valve''s test results in their order: [{"display": 4, "token": "#SteamDeckVerified_…"}, …]; display is 1 unsupported, 2 information, 3 with limits, 4 passed.';
+comment on column public.app_info.appid is 'The app. Source: PICS appid. Example: 730';
+comment on column public.app_info.change_number is
+  'Steam''s change number of this text. Older than the stored one where a partial text came since, since that never replaces a whole one. '
+  'Source: PICS change_number. Example: 36053620';
+comment on column public.app_info.sha1 is
+  'SHA-1 of the text, in hex; Steam announces the same. Source: the service. Example: 6dba2efa8139da3cd61311cf8d648755d824f1e3';
+comment on column public.app_info.size is 'Size of the text. Unit: bytes. Source: the service. Example: 44025';
+comment on column public.app_info.partial is 'Whether Steam withheld sections. Source: PICS public_only and missing_token. Example: false';
+comment on column public.app_info.fetched_at is 'When the text was stored. Source: the service. Example: 2026-11-28T12:00:00Z';
+comment on column public.app_info.data is
+  'The text (KeyValues) deflated by zlib (RFC 1950); base64 over PostgREST. Source: PICS, the whole reply for the app. Example: \x789c…';
 
 ----------------------------------------------------------------------------------------------------------------- seeds
 -- Names as the store shows them. `on conflict do nothing` keeps names that exist already. Those of categories are for a database that

@@ -58,7 +58,7 @@ as $$
 $$;
 
 -- Marks apps as pending where Steam's change number differs from the stored one.
---   request  {"apps": [[appid, change_number], …], "unknown": [appid, …], "full": false, "types": as for pics_apply}
+--   request  {"apps": [[appid, change_number, needs_token], …], "unknown": [appid, …], "full": false, "types": as for pics_apply}
 --   reply    {"known": apps named, "marked": apps now pending, "now": the database's time}
 -- `full` marks every named app. An unknown app is marked when it is stored and believed known: fetching it decides. Rows that
 -- another application synced before this one was installed count as not stored. An app of which Steam withheld a part is asked for
@@ -75,13 +75,13 @@ declare
   marked integer;
 begin
   with announced as (
-    select (pair ->> 0)::integer as appid, (pair ->> 1)::bigint as change, true as is_known
-    from jsonb_array_elements(request -> 'apps') as pair
+    select (e ->> 0)::integer as appid, (e ->> 1)::bigint as change, coalesce((e ->> 2)::boolean, false) as needs_token, true as is_known
+    from jsonb_array_elements(request -> 'apps') as e
     union all
-    select id::integer, null, false
+    select id::integer, null, false, false
     from jsonb_array_elements_text(request -> 'unknown') as id
   ), differing as (
-    select announced.appid, coalesce(announced.change, s.pics_change_number, 0) as change, s.last_pics_sync
+    select announced.appid, coalesce(announced.change, s.pics_change_number, 0) as change, announced.needs_token, s.last_pics_sync
     from announced
     left join public.sync_status s on s.appid = announced.appid
     left join public.apps a on a.appid = announced.appid
@@ -96,11 +96,12 @@ begin
     end
   )
   -- A changed last_pics_sync shows that the app was stored between the comparison and this write: then only a newer number marks it.
-  insert into public.sync_status as s (appid, pics_pending_change, pending_since, last_pics_sync)
-  select appid, max(change), now(), max(last_pics_sync) from differing group by appid order by appid
+  insert into public.sync_status as s (appid, pics_pending_change, pending_since, needs_token, last_pics_sync)
+  select appid, max(change), now(), bool_or(needs_token), max(last_pics_sync) from differing group by appid order by appid
   on conflict (appid) do update set
     pics_pending_change = greatest(s.pics_pending_change, excluded.pics_pending_change),
     pending_since = coalesce(s.pending_since, excluded.pending_since),
+    needs_token = s.needs_token or excluded.needs_token,
     -- An app whose worker died keeps its attempts, so that one that kills every worker ends up alone (see pics_claim).
     attempts = case when s.lease_id is null then 0 else s.attempts end,
     next_attempt_at = case when s.lease_id is null then null else s.next_attempt_at end
@@ -538,27 +539,33 @@ as $$
   end;
 $$;
 
--- Sets the labels of apps (see catalog_labels_of) from their relations.
+-- Labels of apps (see catalog_labels_of), from their relations.
+create or replace function public.pics_labels(appids integer[]) returns table (appid integer, labels integer[])
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select app.appid, coalesce(array_agg(id + kind * 268435456 order by id + kind * 268435456) filter (where id < 268435456), '{}')
+  from unnest(appids) as app(appid)
+  left join (
+    select r.appid, 0, r.tag_id from public.app_steam_tags r where r.appid = any (appids)
+    union all select r.appid, 1, r.genre_id from public.app_genres r where r.appid = any (appids)
+    union all select r.appid, 2, r.category_id from public.app_categories r where r.appid = any (appids)
+    union all
+    select d.appid, verdict.kind, array_position(array['unknown', 'unsupported', 'playable', 'verified'], verdict.value)
+    from public.app_steam_deck d
+    cross join lateral (values (3, d.category), (4, d.machine_category), (5, d.frame_category)) as verdict(kind, value)
+    where d.appid = any (appids)
+  ) as found(appid, kind, id) on found.appid = app.appid
+  group by app.appid;
+$$;
+
+-- Sets the labels of apps.
 create or replace function public.pics_relabel(appids integer[]) returns void
 language sql volatile
 set search_path = pg_catalog, pg_temp
 as $$
   update public.apps a set labels = read.labels
-  from (
-    select app.appid, coalesce(array_agg(id + kind * 268435456 order by id + kind * 268435456) filter (where id < 268435456), '{}') as labels
-    from unnest(appids) as app(appid)
-    left join (
-      select appid, 0, tag_id from public.app_steam_tags where appid = any (appids)
-      union all select appid, 1, genre_id from public.app_genres where appid = any (appids)
-      union all select appid, 2, category_id from public.app_categories where appid = any (appids)
-      union all
-      select d.appid, verdict.kind, array_position(array['unknown', 'unsupported', 'playable', 'verified'], verdict.value)
-      from public.app_steam_deck d
-      cross join lateral (values (3, d.category), (4, d.machine_category), (5, d.frame_category)) as verdict(kind, value)
-      where d.appid = any (appids)
-    ) as found(appid, kind, id) using (appid)
-    group by app.appid
-  ) as read
+  from public.pics_labels(appids) as read
   where a.appid = read.appid and a.labels is distinct from read.labels;
 $$;
 
@@ -982,7 +989,11 @@ create or replace function public.pics_app_images(appids integer[]) returns tabl
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
-  select a.appid, to_jsonb(a) - array['appid', 'created_at', 'updated_at', 'search_text', 'sort_name', 'labels'] || jsonb_build_object(
+  select a.appid, to_jsonb(a) - array[
+    'appid', 'created_at', 'updated_at', 'search_text', 'sort_name', 'labels',
+    -- The collector writes these, with rows of their own.
+    'store_modified_at', 'price_change_number'
+  ] || jsonb_build_object(
     'tags', (select coalesce(jsonb_agg(r.tag_id order by r.tag_id), '[]') from public.app_steam_tags r where r.appid = a.appid),
     'genres', (select coalesce(jsonb_agg(r.genre_id order by r.genre_id), '[]') from public.app_genres r where r.appid = a.appid),
     'categories', (
@@ -1039,7 +1050,7 @@ as $$
   select make_interval(secs => least(max_seconds, first_seconds * 2 ^ least(attempts, 30)));
 $$;
 
--- Whether Steam says "unknown" of so many known apps that none of it is believed: of at least 20, and of more than `max_shrink` of them,
+-- Whether Steam says "unknown" of too many known apps to be believed: of at least 20, and of more than `max_shrink` of them,
 -- within an hour. Bursts of wrong answers were seen after reconnects; a real removal of that size an operator confirms.
 create or replace function public.pics_is_mass_unknown(max_shrink double precision) returns boolean
 language sql volatile
@@ -1090,8 +1101,8 @@ $$;
 -- Why an answer cannot be true as it is, or null. Steam was seen to answer with an empty block, or without a section, for apps that have
 -- all of it. A partial answer, flagged as such, may lack sections.
 --   lacks         sections that the text lacks: common, extended, depots
---   has_name      whether the stored app has what `common` tells
---   has_build     whether the stored app has what `depots` tells
+--   has_name      whether the stored app has what comes from `common`
+--   has_build     whether the stored app has what comes from `depots`
 create or replace function public.pics_implausible(is_partial boolean, lacks text[], has_name boolean, has_build boolean) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
@@ -1165,7 +1176,7 @@ begin
     ), compared as (
       select answered.*, held.attempts, held.lease_change, held.pics_change_number, held.unknown_since, held.was_stored,
         held.skipped_type is not null as was_skipped,
-        -- A payload without the section that tells the type says nothing new of an app that was left out.
+        -- A payload without the section that has the type says nothing new of an app that was left out.
         coalesce(answered.type, held.skipped_type) as known_type,
         held.appid is not null as is_held, coalesce(has.name, false) as has_name, coalesce(has.build, false) as has_build
       from answered
@@ -1514,11 +1525,11 @@ end
 $$;
 
 --------------------------------------------------------------------------------------------------------- leader lease
--- Leader election by lease, by the database's clock. Each role (monitor, collector) has one leader at a time. A leader renews its
+-- Leader election by lease, by the database's clock. Each role (monitor, collector, webhooks) has one leader at a time. A leader renews its
 -- lease by acquiring it again; a worker that died leaves a lease that lapses.
 
 -- Acquires or renews the lease of a role.
---   request  {"role": monitor | collector, "worker_id": uuid, "lease_seconds": n}
+--   request  {"role": monitor | collector | webhooks, "worker_id": uuid, "lease_seconds": n}
 --   reply    {"leading", "free_in_seconds": until another worker's lease lapses, null when leading}
 create or replace function public.leader_acquire(request jsonb) returns jsonb
 language plpgsql volatile
@@ -1717,7 +1728,7 @@ $$;
 
 ------------------------------------------------------------------------------------------------------------------- size
 
--- Names of the service's tables.
+-- Names of the service's tables. Those of the library are not among them: they may belong to another application.
 create or replace function public.pics_tables() returns text[]
 language sql immutable
 set search_path = pg_catalog, pg_temp
@@ -1726,9 +1737,9 @@ as $$
     'apps', 'steam_tags', 'steam_genres', 'steam_categories', 'franchises', 'developers', 'publishers', 'app_steam_tags',
     'app_genres', 'app_categories', 'app_franchises', 'app_developers', 'app_publishers', 'app_dlc', 'app_steam_deck',
     'app_branches', 'app_depots', 'app_depot_manifests', 'app_info', 'sync_status', 'pics_sync_state', 'pics_gaps',
-    'pics_access_tokens', 'pics_claims', 'pics_replies', 'leader_leases', 'workers', 'app_changes', 'steam_keys',
-    'game_metadata', 'collector_state', 'app_list_entries', 'web_api_usage', 'ImportedGame', 'Game', 'LibraryItem', 'Genre',
-    'Platform', 'GameGenre', 'GamePlatform', 'igdb_answers', 'web_tokens', 'pics_sizes'
+    'pics_access_tokens', 'pics_claims', 'pics_replies', 'leader_leases', 'workers', 'app_changes', 'app_events', 'webhooks', 'steam_keys',
+    'game_metadata', 'collector_state', 'app_list_entries', 'web_api_usage', 'web_api_throttles', 'library_choices', 'library_written',
+    'igdb_answers', 'web_tokens', 'pics_sizes'
   ];
 $$;
 
@@ -1818,16 +1829,19 @@ begin
     -- 0x5049 in the upper 16 bits of the key, the id in the lower 48.
     perform pg_advisory_xact_lock_shared((20553::bigint << 48) | coalesce(pg_sequence_last_value('public.app_changes_id_seq'), 0));
     perform set_config('pics.changes_announced', 'yes', true);
+    -- Delivered with the commit: wakes who waits for changes (src/db/news.ts).
+    perform pg_notify('pics_changes', '');
   end if;
   return null;
 end
 $$;
 
--- Deletes the oldest rows of app_changes, in id order, as far as they are older than some days.
+-- Deletes the oldest rows of app_changes, in id order, and the events of these, as far as they are older than some days.
 --   request  {"days": n, "max": rows}
 --   reply    {"deleted": rows, "has_more": whether more may be old enough}
 -- `pics_sync_state.changes_deleted_up_to` moves in the same transaction, so that a consumer that resumes before it is refused instead of
--- missing changes. Never past the horizon: a change with a lower id may still be committed. Of several calls at once one works.
+-- missing changes. Never past the horizon: a change with a lower id may still be committed. Never past the cursor of a live webhook: one that
+-- fails for days is given up. Of several calls at once one works.
 create or replace function public.pics_trim_changes(request jsonb) returns jsonb
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -1845,7 +1859,16 @@ begin
     select id, detected_at from public.app_changes where id <= public.pics_changes_horizon() order by id limit max_changes
   )
   select coalesce((select min(id) - 1 from oldest where detected_at >= old_before), (select max(id) from oldest)) into up_to;
+  -- The last change of which a webhook has passed all events.
+  up_to := (
+    select min(passed) from (
+      select up_to as passed
+      union all
+      select ((w.cursor + 1) >> 16) - 1 from public.webhooks w where up_to is not null and w.dead_at is null and w.disabled_at is null
+    ) as limits
+  );
 
+  delete from public.app_events where id < (up_to + 1) << 16;
   delete from public.app_changes where id <= up_to;
   get diagnostics deleted = row_count;
   update public.pics_sync_state set changes_deleted_up_to = up_to where id = 1 and deleted > 0;
@@ -1903,6 +1926,408 @@ begin
   )
   into this_reply from placed;
   return public.pics_keep_reply(this_request, this_reply);
+end
+$$;
+
+-- Events: what a change of fields means. Each row of app_changes makes the events that follow from it, in the transaction that writes it.
+-- The id of an event is that of its change, shifted by 16 bits, and its place among the events of that change: so events have the order and
+-- the horizon of the changes (pics_changes_horizon), and a consumer that resumes by id misses none. docs/events.md has the meaning of each.
+
+-- The next two have no search path of their own: so Postgres inlines them, which takes a sixth of the time. They are called by
+-- pics_derive_events alone, whose path holds for them.
+
+-- Elements of a list of texts or numbers that another list lacks, in their order; null when there is none. What is no list has none: a
+-- plan may ask before it filters.
+create or replace function public.pics_list_difference(these jsonb, those jsonb) returns jsonb
+language sql immutable
+as $$
+  select jsonb_agg(value order by place)
+  from jsonb_array_elements(case when jsonb_typeof(these) = 'array' then these else '[]' end) with ordinality as one(value, place)
+  where jsonb_typeof(those) is distinct from 'array' or not those @> value;
+$$;
+
+-- Events that follow from one change of a field; old and new as in app_changes. `subject` is the branch of a build; of lists, old is what
+-- left and new is what came. A first value is no event where Steam may merely not have told it before: of names, states and verdicts of
+-- release. Values that name no event (sizes, build times, URLs, …) are in app_changes alone.
+create or replace function public.pics_events_of(field text, old jsonb, new jsonb)
+returns table (event text, subject text, old_value jsonb, new_value jsonb)
+language sql immutable
+as $$
+  select 'added', null::text, null::jsonb, null::jsonb where field = 'added'
+
+  union all
+  select flag.event, null, null, null
+  from (values
+    ('is_known', 'false', 'removed'), ('is_known', 'true', 'returned'),
+    ('is_listed', 'false', 'delisted'), ('is_listed', 'true', 'relisted'),
+    ('is_free', 'true', 'became_free'), ('is_free', 'false', 'no_longer_free')
+  ) as flag(field, value, event)
+  where flag.field = pics_events_of.field and old is not null and new = flag.value::jsonb
+
+  union all
+  select case when new = '"released"' then 'released' else 'release_state' end, null, old, new
+  where field = 'release_state' and old is not null
+
+  union all
+  select value.event, null, old, new
+  from (values
+    ('name', 'renamed', true), ('type', 'type_changed', true), ('steam_release_date', 'release_date_moved', false),
+    ('pics_review_score', 'review_verdict', false), ('metacritic_score', 'metacritic_score', false),
+    ('controller_support', 'controller_support', false), ('vr_support', 'vr_support', false), ('ai_content', 'ai_content', false),
+    ('content_descriptors', 'content_descriptors', false), ('price_change_number', 'price_changed', true)
+  ) as value(field, event, needs_old)
+  where value.field = pics_events_of.field and (old is not null or not needs_old)
+
+  union all
+  select list.event, null, list.gone, list.come
+  from (
+    select event, public.pics_list_difference(before, after) as gone, public.pics_list_difference(after, before) as come
+    from (
+      select named.event, old as before, new as after
+      from (values
+        ('tags', 'tags'), ('genres', 'genres'), ('categories', 'categories'), ('developers', 'developer_changed'),
+        ('publishers', 'publisher_changed'), ('franchises', 'franchise_changed')
+      ) as named(field, event)
+      where named.field = pics_events_of.field
+      union all
+      select 'platforms', to_jsonb(string_to_array(old #>> '{}', ',')), to_jsonb(string_to_array(new #>> '{}', ',')) where field = 'platforms'
+      union all
+      select 'languages',
+        (select jsonb_agg(key order by key) from jsonb_object_keys(coalesce(old, '{}')) as key),
+        (select jsonb_agg(key order by key) from jsonb_object_keys(coalesce(new, '{}')) as key)
+      where field = 'languages'
+    ) as lists
+  ) as list
+  where list.gone is not null or list.come is not null
+
+  union all
+  select case when came then 'entered_early_access' else 'left_early_access' end, null, null, null
+  from (select coalesce(new, '[]') @> '70' as came, coalesce(old, '[]') @> '70' as was) as early_access
+  where field = 'genres' and came <> was
+
+  union all
+  select dlc.event, null, case when dlc.event = 'dlc_removed' then dlc.list end, case when dlc.event = 'dlc_added' then dlc.list end
+  from (values
+    ('dlc_added', case when field = 'dlc' then public.pics_list_difference(new, old) end),
+    ('dlc_removed', case when field = 'dlc' then public.pics_list_difference(old, new) end)
+  ) as dlc(event, list)
+  where dlc.list is not null
+
+  union all
+  select verdict.event, null, old -> verdict.key, new -> verdict.key
+  from (values
+    ('deck_verdict', 'category'), ('steamos_verdict', 'steamos_category'), ('machine_verdict', 'machine_category'),
+    ('frame_verdict', 'frame_category')
+  ) as verdict(event, key)
+  where field = 'steam_deck' and nullif(old -> verdict.key, 'null') is distinct from nullif(new -> verdict.key, 'null')
+
+  union all
+  select case when was.branch is null then 'branch_added' when now_is.branch is null then 'branch_removed' else 'build' end,
+    coalesce(now_is.branch, was.branch), was.build, now_is.build
+  from (
+    select row ->> 'branch' as branch, row -> 'build_id' as build from jsonb_array_elements(case when field = 'branches' then old end) as row
+  ) as was
+  full join (
+    select row ->> 'branch' as branch, row -> 'build_id' as build from jsonb_array_elements(case when field = 'branches' then new end) as row
+  ) as now_is using (branch)
+  where was.build is distinct from now_is.build or was.branch is null or now_is.branch is null
+
+  union all
+  select 'art_changed', null, null, (
+    select jsonb_agg(key order by key)
+    from (select jsonb_object_keys(coalesce(old, '{}')) union select jsonb_object_keys(coalesce(new, '{}'))) as kinds(key)
+    where old -> key is distinct from new -> key
+  )
+  where field = 'assets' and old is not null;
+$$;
+
+-- Derives the events of the changes that a statement wrote. A release takes the date that comes with it along: that date did not move.
+create or replace function public.pics_derive_events() returns trigger
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into public.app_events (id, appid, event, subject, change_number, change_ids, old, new, detected_at)
+  select (c.id << 16) | (row_number() over (partition by c.id order by e.event, e.subject) - 1),
+    c.appid, e.event, e.subject, c.change_number,
+    case when e.event = 'released' then c.id || coalesce(dated.ids, '{}') else array[c.id] end,
+    nullif(e.old_value, 'null'), nullif(e.new_value, 'null'), c.detected_at
+  from inserted c
+  cross join lateral public.pics_events_of(c.field, c.old, c.new) e
+  left join (
+    select appid, array_agg(id) as ids from inserted where field = 'steam_release_date' group by appid
+  ) dated on dated.appid = c.appid
+  left join (
+    select distinct r.appid from inserted r where r.field = 'release_state' and r.old is not null and r.new = '"released"'
+  ) released on released.appid = c.appid
+  where not (e.event = 'release_date_moved' and released.appid is not null);
+  return null;
+end
+$$;
+
+create or replace trigger pics_derive after insert on public.app_changes
+referencing new table as inserted
+for each statement execute function public.pics_derive_events();
+
+------------------------------------------------------------------------------------------------------------- reading
+
+-- A list of an event with names: of tags, genres and categories [{"id", "name"}, …], of DLC [{"appid", "name"}, …]; other values as they are.
+create or replace function public.catalog_event_value(event text, value jsonb) returns jsonb
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    when value is null then null
+    when event = 'tags' then (
+      select jsonb_agg(jsonb_build_object('id', id, 'name', t.name) order by place)
+      from jsonb_array_elements(value) with ordinality as listed(id, place) left join public.steam_tags t on t.tag_id = id::integer)
+    when event = 'genres' then (
+      select jsonb_agg(jsonb_build_object('id', id, 'name', t.name) order by place)
+      from jsonb_array_elements(value) with ordinality as listed(id, place) left join public.steam_genres t on t.genre_id = id::integer)
+    when event = 'categories' then (
+      select jsonb_agg(jsonb_build_object('id', id, 'name', t.name) order by place)
+      from jsonb_array_elements(value) with ordinality as listed(id, place) left join public.steam_categories t on t.category_id = id::integer)
+    when event in ('dlc_added', 'dlc_removed') then (
+      select jsonb_agg(jsonb_build_object('appid', id, 'name', a.name) order by place)
+      from jsonb_array_elements(value) with ordinality as listed(id, place) left join public.apps a on a.appid = id::integer)
+    else value
+  end;
+$$;
+
+-- Events, by keyset pagination. Filters other than those of the event itself are about the app as it is now.
+--   request  {"max": n, "after": id, oldest first from there on | "before": id or absent, newest first from there back,
+--             "events": [kind, …], "branch": of builds and branches, "appids": [appid, …], "min_reviews": positive and negative ones
+--             together, by SteamSpy; and "relations", "types", "required" as for catalog_apps; each may be absent,
+--             "most": events that are looked at for a page (default 5,000)}
+--   reply    {"events": [an `EventView` of src/catalog/event-views.ts, …], "last_id": a consumer that resumes after it misses no event,
+--             "next": where the following page begins, as after or before, null on the last. A page may be empty and have one}
+--            or {"unknown": [filter, value]} for a value that does not exist. With "deleted_up_to" as catalog_changes has it.
+create or replace function public.catalog_events(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+declare
+  max_events constant integer := (request ->> 'max')::integer;
+  most constant integer := greatest(coalesce((request ->> 'most')::integer, 5000), max_events + 1);
+  after constant bigint := (request ->> 'after')::bigint;
+  -- Of the last event that no running transaction can precede.
+  horizon constant bigint := (public.pics_changes_horizon() << 16) | 65535;
+  before constant bigint := least((request ->> 'before')::bigint, horizon + 1);
+  direction constant text := case when after is null then 'desc' else 'asc' end;
+  kinds constant text[] := case when request ? 'events' then array(select jsonb_array_elements_text(request -> 'events')) end;
+  appids constant integer[] := case when request ? 'appids' then array(select jsonb_array_elements_text(request -> 'appids')::integer) end;
+  filters record;
+  probes text[];
+  part text;
+  page jsonb;
+  looked_at integer;
+  found integer;
+  last_seen bigint;
+  deleted_up_to bigint;
+begin
+  select * into filters from public.catalog_conditions(request - 'appids');
+  if filters.unknown is not null then
+    return jsonb_build_object('unknown', filters.unknown);
+  end if;
+  probes := filters.probes;
+  if request ? 'min_reviews' then
+    probes := probes || format(
+      '(select m.positive_reviews + m.negative_reviews from public.game_metadata m where m.appid = e.appid) >= %L',
+      (request ->> 'min_reviews')::integer);
+  end if;
+
+  part := format('select * from public.app_events e where e.id %s and %s',
+    case when after is null then format('< %s', before) else format('> %s and e.id <= %s', after, horizon) end,
+    concat_ws(' and ', 'true',
+      case when kinds is not null and appids is not null then format('e.event = any (%L)', kinds) end,
+      case when request ? 'branch' then format('e.subject = %L', request ->> 'branch') end));
+  -- By the index of the apps or of the kinds, a bounded part of each; else by id.
+  part := case
+    when appids is not null then format(
+      'select e.* from unnest(%L::integer[]) as wanted(appid) cross join lateral (%s and e.appid = wanted.appid order by e.id %s limit %s) e',
+      appids, part, direction, most)
+    when kinds is not null then format(
+      'select e.* from unnest(%L::text[]) as wanted(event) cross join lateral (%s and e.event = wanted.event order by e.id %s limit %s) e',
+      kinds, part, direction, most)
+    else part
+  end;
+  execute format($query$
+    with seen as materialized (
+      select * from (%1$s) e order by e.id %2$s limit %3$s
+    ), fitting as materialized (
+      select e.*, a.name as app_name, a.type as app_type, a.assets -> 'header' ->> 'english' as image, row_number() over (order by e.id %2$s) as place
+      from seen e left join public.apps a on a.appid = e.appid
+      where %4$s order by e.id %2$s limit %5$s
+    )
+    select
+      (select coalesce(jsonb_agg(jsonb_build_object(
+        'id', f.id, 'event', f.event, 'appid', f.appid, 'name', f.app_name, 'type', f.app_type, 'subject', f.subject,
+        'image', f.image,
+        'old', public.catalog_event_value(f.event, f.old), 'new', public.catalog_event_value(f.event, f.new),
+        'change_number', f.change_number, 'change_ids', f.change_ids, 'detected_at', f.detected_at
+      ) order by f.place) filter (where f.place <= %6$s), '[]') from fitting f),
+      (select count(*) from fitting), (select count(*) from seen), (select %7$s(id) from seen)
+  $query$, part, direction, most, concat_ws(' and ', 'true', nullif(array_to_string(probes, ' and '), '')), max_events + 1, max_events,
+    case when after is null then 'min' else 'max' end)
+  into page, found, looked_at, last_seen;
+
+  -- After the page was read: what was deleted before that is seen here.
+  select (s.changes_deleted_up_to << 16) | 65535 into deleted_up_to from public.pics_sync_state s
+  where s.changes_deleted_up_to > 0
+    and (after < ((s.changes_deleted_up_to << 16) | 65535) or (request ->> 'before')::bigint <= (s.changes_deleted_up_to + 1) << 16);
+
+  return jsonb_build_object(
+    'events', page,
+    'last_id', case
+      when after is null then horizon
+      when found > max_events then (page -> -1 ->> 'id')::bigint
+      when looked_at = most then last_seen
+      else greatest(after, horizon)
+    end,
+    'next', case when found > max_events then (page -> -1 ->> 'id')::bigint when looked_at = most then last_seen end
+  ) || case when deleted_up_to is null then '{}' else jsonb_build_object('deleted_up_to', deleted_up_to) end;
+end
+$$;
+
+-- Webhooks: receivers of events, each with its cursor. A webhook is live unless it is dead or disabled; live ones hold back the
+-- deletion of the history (pics_trim_changes).
+
+-- A webhook as the service reads it; `lag_seconds` is the age of the oldest event that it has not passed, 0 when there is none.
+create or replace function public.webhook_row(hook public.webhooks) returns jsonb
+language sql volatile
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+  select to_jsonb(hook) - 'secret' || jsonb_build_object(
+    'state', case
+      when hook.disabled_at is not null then 'disabled' when hook.dead_at is not null then 'dead'
+      when hook.failing_since is not null then 'failing' else 'live'
+    end,
+    'next_attempt_in_seconds', greatest(0, extract(epoch from hook.next_attempt_at - clock_timestamp())),
+    'lag_seconds', coalesce(greatest(0, extract(epoch from clock_timestamp() - (
+      select e.detected_at from public.app_events e where e.id > hook.cursor order by e.id limit 1
+    ))), 0)
+  );
+$$;
+
+-- Adds a webhook.
+--   request  {"id": uuid, "url", "secret", "format": standard | discord, "filters": as catalog_events takes them,
+--             "after": id of the last event that it does not want, null for all up to now}
+--   reply    the webhook as webhook_row; or {"deleted_up_to": id} where events after `after` are deleted already, and nothing is added
+-- Idempotent by id.
+create or replace function public.webhook_add(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  this_id constant uuid := (request ->> 'id')::uuid;
+  -- As in catalog_events: of the last event that no running transaction can precede.
+  horizon constant bigint := (public.pics_changes_horizon() << 16) | 65535;
+  after constant bigint := (request ->> 'after')::bigint;
+  deleted_up_to constant bigint := (select (s.changes_deleted_up_to << 16) | 65535 from public.pics_sync_state s where s.changes_deleted_up_to > 0);
+begin
+  if after < deleted_up_to then
+    return jsonb_build_object('deleted_up_to', deleted_up_to);
+  end if;
+  insert into public.webhooks (id, url, secret, format, filters, cursor)
+  values (this_id, request ->> 'url', request ->> 'secret', request ->> 'format', coalesce(request -> 'filters', '{}'), least(after, horizon))
+  on conflict (id) do nothing;
+  return (select public.webhook_row(w) from public.webhooks w where w.id = this_id);
+end
+$$;
+
+-- Webhooks by age.
+--   request  {"prefix": of the id, or absent for all, "live": whether only those that are delivered to, "secrets": whether with them}
+--   reply    [as webhook_row, with "secret" where it is asked for, …]
+create or replace function public.webhook_list(request jsonb) returns jsonb
+language sql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(jsonb_agg(
+    public.webhook_row(w) || case when (request ->> 'secrets')::boolean then jsonb_build_object('secret', w.secret) else '{}' end
+    order by w.created_at, w.id
+  ), '[]')
+  from public.webhooks w
+  where starts_with(w.id::text, coalesce(request ->> 'prefix', ''))
+    and (not coalesce((request ->> 'live')::boolean, false) or (w.dead_at is null and w.disabled_at is null));
+$$;
+
+-- request {"id"}; reply {"removed"}
+create or replace function public.webhook_remove(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  delete from public.webhooks where id = (request ->> 'id')::uuid;
+  return jsonb_build_object('removed', found);
+end
+$$;
+
+-- Makes a webhook live again, from its cursor on. request {"id"}; reply {"revived"}
+create or replace function public.webhook_revive(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  update public.webhooks set
+    attempts = 0, failing_since = null, next_attempt_at = null, last_error = null, dead_at = null, disabled_at = null
+  where id = (request ->> 'id')::uuid;
+  return jsonb_build_object('revived', found);
+end
+$$;
+
+-- Moves cursors past what is delivered or does not fit. A cursor never moves back, so that a deliverer that has lost its lease does no harm.
+--   request  {"webhooks": [{"id", "cursor": event id, "delivered": events since the last report}, …]}
+--   reply    {"moved"}
+-- A delivery ends a streak of failures. May be repeated: only the count of deliveries would then be too high.
+create or replace function public.webhook_progress(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  moved integer;
+begin
+  update public.webhooks w set
+    cursor = greatest(w.cursor, given.cursor),
+    delivered = w.delivered + given.delivered,
+    attempts = case when given.delivered > 0 then 0 else w.attempts end,
+    failing_since = case when given.delivered > 0 then null else w.failing_since end,
+    next_attempt_at = case when given.delivered > 0 then null else w.next_attempt_at end,
+    last_error = case when given.delivered > 0 then null else w.last_error end,
+    last_success_at = case when given.delivered > 0 then now() else w.last_success_at end
+  from jsonb_to_recordset(request -> 'webhooks') as given(id uuid, cursor bigint, delivered bigint)
+  where w.id = given.id;
+  get diagnostics moved = row_count;
+  return jsonb_build_object('moved', moved);
+end
+$$;
+
+-- Records a delivery that failed.
+--   request  {"id", "error", "retry_seconds": until the next attempt, "dead_after_seconds": of failures without a success, and
+--             "dead_after_attempts", so that an outage of the service itself is not counted against the receiver, "gone": whether the receiver wants no more}
+--   reply    {"attempts": failures since the last success, "dead", "disabled"}, all null for a webhook that was removed
+create or replace function public.webhook_failed(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  hook public.webhooks;
+begin
+  update public.webhooks w set
+    attempts = w.attempts + 1,
+    failing_since = coalesce(w.failing_since, now()),
+    next_attempt_at = now() + make_interval(secs => (request ->> 'retry_seconds')::double precision),
+    last_error = left(request ->> 'error', 500),
+    disabled_at = case when (request ->> 'gone')::boolean then coalesce(w.disabled_at, now()) else w.disabled_at end,
+    dead_at = case
+      when now() - w.failing_since >= make_interval(secs => (request ->> 'dead_after_seconds')::double precision)
+        and w.attempts + 1 >= (request ->> 'dead_after_attempts')::integer then coalesce(w.dead_at, now())
+      else w.dead_at
+    end
+  where w.id = (request ->> 'id')::uuid
+  returning * into hook;
+  return jsonb_build_object('attempts', hook.attempts, 'dead', hook.dead_at is not null, 'disabled', hook.disabled_at is not null);
 end
 $$;
 
@@ -1965,8 +2390,9 @@ end
 $$;
 
 -- Stages a part of one list, ascending by appid.
---   request  {"worker_id", "run", "kind", "apps": [[appid, name], …], "after": the last appid read,
---             "complete": no page follows}
+--   request  {"worker_id", "run", "kind", "apps": [[appid, name, last_modified in Unix seconds or null, price_change_number or null], …],
+--             "after": the last appid read, "complete": no page follows,
+--             "end": "broken" when a page was announced that did not come, "absent" when there is no list}
 --   reply    {"staged": apps}
 create or replace function public.collector_save_list(request jsonb) returns jsonb
 language plpgsql volatile
@@ -1979,15 +2405,20 @@ begin
   if state.id is null or state.list_phase is distinct from 'reading' or state.list_run <> (request ->> 'run')::integer then
     return null;
   end if;
-  insert into public.app_list_entries as stored (kind, appid, name, seen_in)
-  select distinct on ((e ->> 0)::integer) request ->> 'kind', (e ->> 0)::integer, e ->> 1, state.list_run
+  insert into public.app_list_entries (kind, appid, name, seen_in, modified_at, price_change_number)
+  select distinct on ((e ->> 0)::integer)
+    request ->> 'kind', (e ->> 0)::integer, e ->> 1, state.list_run, to_timestamp((e ->> 2)::double precision), (e ->> 3)::integer
   from jsonb_array_elements(request -> 'apps') as e
   order by (e ->> 0)::integer
-  on conflict (kind, appid) do update set name = excluded.name, seen_in = excluded.seen_in;
+  on conflict (kind, appid) do update set
+    name = excluded.name, seen_in = excluded.seen_in, modified_at = excluded.modified_at,
+    price_change_number = excluded.price_change_number;
   get diagnostics staged = row_count;
   update public.collector_state
   set list_cursor = list_cursor || jsonb_build_object(
-    request ->> 'kind', jsonb_build_object('after', request -> 'after', 'complete', request -> 'complete')
+    request ->> 'kind', jsonb_strip_nulls(jsonb_build_object(
+      'after', request -> 'after', 'complete', request -> 'complete', 'end', nullif(request ->> 'end', 'complete')
+    ))
   )
   where id = 1;
   return jsonb_build_object('staged', staged);
@@ -1995,9 +2426,11 @@ end
 $$;
 
 -- Accepts or rejects a run whose lists have been read. It is rejected when a list lost more than `max_shrink` of its apps, or all of them, or
--- was not read to its end. One vanished app is always allowed.
+-- was not read to its end. One vanished app is always allowed. Of an accepted list that broke off, the apps beyond its end stay members: that
+-- they are not named says nothing.
 --   request  {"worker_id", "run", "max_shrink": share}
---   reply    {"accepted", "lists": [{"kind", "before", "now", "vanished", "fault": null, "incomplete" or "shrunk"}, …]}
+--   reply    {"accepted", "lists": [{"kind", "before", "now", "vanished", "fault": null, "incomplete" or "shrunk", and of a list with an odd
+--            end "end": "broken" or "absent", "after": the last appid read}, …]}
 create or replace function public.collector_accept_list(request jsonb) returns jsonb
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -2018,19 +2451,26 @@ begin
   select jsonb_agg(jsonb_build_object('kind', kind, 'before', before, 'now', now_has, 'vanished', vanished, 'fault', case
       when not complete then 'incomplete'
       when vanished > greatest(1, before * (request ->> 'max_shrink')::numeric) or (now_has = 0 and before > 0) then 'shrunk'
-    end) order by kind)
+    end) || odd_end order by kind)
   into lists
   from (
     select kind, (progress ->> 'complete')::boolean as complete,
+      case when progress ? 'end' then progress - 'complete' else '{}' end as odd_end,
       count(entry) filter (where is_member) as before,
       count(entry) filter (where seen_in = state.list_run) as now_has,
       count(entry) filter (where is_member and seen_in <> state.list_run) as vanished
     from jsonb_each(state.list_cursor) as list(kind, progress)
     left join public.app_list_entries entry using (kind)
-    group by 1, 2
+    group by 1, 2, 3
   ) counted;
 
   is_accepted := not lists @? '$[*].fault ? (@ != null)';
+  if is_accepted then
+    update public.app_list_entries e set seen_in = state.list_run
+    from jsonb_each(state.list_cursor) as list(kind, progress)
+    where progress ->> 'end' = 'broken' and e.kind = list.kind and e.appid > (progress ->> 'after')::integer and e.is_member
+      and e.seen_in <> state.list_run;
+  end if;
   update public.collector_state set
     list_phase = case when is_accepted then 'applying' end,
     list_cursor = case when is_accepted then '{"after": 0}'::jsonb else '{}' end,
@@ -2040,16 +2480,18 @@ begin
 end
 $$;
 
--- Applies the next batch of an accepted run: inserts new apps, sets is_listed of listed ones, clears it of vanished ones.
---   request  {"worker_id", "run", "max": entries of the lists, "history": whether app_changes gets a row for each app that it takes out or
---             in (default true)}
+-- Applies the next batch of an accepted run: inserts new apps, sets is_listed of listed ones, clears it of vanished ones, stores when their
+-- store pages and prices changed.
+--   request  {"worker_id", "run", "max": entries of the lists, "history": whether app_changes gets rows for what it changes (default true)}
 --   reply    {"done", "lists": as accepted, "applied": listed apps, "inserted", "relisted", "delisted": so far}
 -- PICS owns the name of an app that it has stored. Apps of a list that is no longer read stay listed. An app that is named for the first
 -- time makes a row of app_changes only where an earlier list of that kind did not name it: in the first list of a kind all apps are new.
+-- For the same reason the first value of store_modified_at or price_change_number makes no row and leaves updated_at as it is.
 create or replace function public.collector_apply_list(request jsonb) returns jsonb
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan
+set timezone = 'UTC'
 as $$
 declare
   state public.collector_state := public.collector_held_by((request ->> 'worker_id')::uuid);
@@ -2098,8 +2540,8 @@ begin
     and exists (select from public.app_list_entries e where e.appid = a.appid and e.seen_in = state.list_run);
   get diagnostics returned = row_count;
 
-  insert into public.apps (appid, name, is_listed)
-  select distinct on (appid) appid, nullif(name, ''), true
+  insert into public.apps (appid, name, is_listed, store_modified_at, price_change_number)
+  select distinct on (appid) appid, nullif(name, ''), true, modified_at, price_change_number
   from public.app_list_entries
   where appid > past and appid <= upto and seen_in = state.list_run
   order by appid, kind
@@ -2120,6 +2562,41 @@ begin
   ) entry
   where a.appid = entry.appid and a.appid > past and a.appid <= upto
     and (a.is_listed is not true or a.is_active is distinct from a.is_known or (entry.owns_name and a.name is distinct from entry.name));
+
+  -- What the lists say of store pages and prices, with its history. A list that does not say it leaves what is stored.
+  with listed as (
+    select appid, max(modified_at) as modified_at, max(price_change_number) as price_change_number
+    from public.app_list_entries
+    where appid > past and appid <= upto and seen_in = state.list_run
+    group by appid
+  ), changed as materialized (
+    select a.appid, a.store_modified_at, a.price_change_number,
+      coalesce(l.modified_at, a.store_modified_at) as modified_now, coalesce(l.price_change_number, a.price_change_number) as price_now
+    from public.apps a join listed l on l.appid = a.appid
+    where a.appid > past and a.appid <= upto and (
+      l.modified_at <> a.store_modified_at or l.price_change_number <> a.price_change_number
+      or (a.store_modified_at is null and l.modified_at is not null)
+      or (a.price_change_number is null and l.price_change_number is not null)
+    )
+  ), written as (
+    update public.apps a set
+      store_modified_at = c.modified_now,
+      price_change_number = c.price_now,
+      updated_at = case
+        when c.store_modified_at <> c.modified_now or c.price_change_number <> c.price_now then now() else a.updated_at
+      end
+    from changed c
+    where a.appid = c.appid and a.appid > past and a.appid <= upto
+  )
+  insert into public.app_changes (appid, change_number, field, old, new)
+  select c.appid, coalesce((select s.pics_change_number from public.sync_status s where s.appid = c.appid), 0), value.field, value.old, value.new
+  from changed c
+  cross join lateral (values
+    ('price_change_number', to_jsonb(c.price_change_number), to_jsonb(c.price_now)),
+    ('store_modified_at', to_jsonb(c.store_modified_at), to_jsonb(c.modified_now))
+  ) as value(field, old, new)
+  where has_history and value.old <> value.new
+  order by c.appid, value.field;
 
   update public.apps a set is_listed = false, is_active = false, updated_at = now()
   from (
@@ -2244,7 +2721,10 @@ begin
 end
 $$;
 
--- Upserts the numbers that pages and details share. games [{"appid", columns…}, …]; reply: number of games
+-- Upserts the numbers that pages and details share.
+--   games  [{"appid", columns…, and of a page "named": the entry has a name or a developer}, …]
+--   reply  number of games
+-- A blank entry of a page never overwrites a game that a page has named.
 create or replace function public.collector_write_numbers(games jsonb) returns integer
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -2252,15 +2732,18 @@ as $$
 declare
   written integer;
 begin
-  insert into public.game_metadata (
+  insert into public.game_metadata as stored (
     appid, developer, publisher, owners_estimate, positive_reviews, negative_reviews, score_rank, average_playtime_forever,
-    average_playtime_2weeks, price, last_updated
+    average_playtime_2weeks, price, last_updated, last_listed_at
   )
-  select g.*, now()
+  select g.appid, g.developer, g.publisher, g.owners_estimate, g.positive_reviews, g.negative_reviews, g.score_rank,
+    g.average_playtime_forever, g.average_playtime_2weeks, g.price, now(), case when g.named then now() end
   from jsonb_to_recordset(games) as g(
     appid integer, developer text, publisher text, owners_estimate text, positive_reviews integer, negative_reviews integer,
-    score_rank integer, average_playtime_forever integer, average_playtime_2weeks integer, price integer
+    score_rank integer, average_playtime_forever integer, average_playtime_2weeks integer, price integer, named boolean
   )
+  where g.named is not false
+    or not exists (select from public.game_metadata m where m.appid = g.appid and m.last_listed_at is not null)
   order by g.appid
   on conflict (appid) do update set
     developer = excluded.developer,
@@ -2272,7 +2755,8 @@ begin
     average_playtime_forever = excluded.average_playtime_forever,
     average_playtime_2weeks = excluded.average_playtime_2weeks,
     price = excluded.price,
-    last_updated = excluded.last_updated;
+    last_updated = excluded.last_updated,
+    last_listed_at = coalesce(excluded.last_listed_at, stored.last_listed_at);
   get diagnostics written = row_count;
   return written;
 end
@@ -2280,7 +2764,7 @@ $$;
 
 -- Saves one page of all games and the progress of the pass. Columns that only details have stay as they are.
 --   request  {"worker_id", "games": [{"appid", "developer", "publisher", "owners_estimate", "positive_reviews", "negative_reviews",
---             "score_rank", "average_playtime_forever", "average_playtime_2weeks", "price"}, …],
+--             "score_rank", "average_playtime_forever", "average_playtime_2weeks", "price", "named"}, …],
 --             "page": the next page, "missed": [pages], "complete": the pass is finished}
 --   reply    {"saved": games}
 create or replace function public.collector_save_page(request jsonb) returns jsonb
@@ -2296,6 +2780,9 @@ begin
   update public.collector_state set
     pass_page = (request ->> 'page')::integer,
     pass_missed = request -> 'missed',
+    pass_complete_since = case
+      when (request ->> 'complete')::boolean and request -> 'missed' = '[]' then pass_started_at else pass_complete_since
+    end,
     pass_completed_at = case when (request ->> 'complete')::boolean then now() end,
     pass_pages = case when (request ->> 'complete')::boolean then (request ->> 'page')::integer else pass_pages end
   where id = 1;
@@ -2303,13 +2790,17 @@ begin
 end
 $$;
 
--- Games whose details are due: never fetched; failed fewer than `max_attempts` times; answered more than 30 days ago, or before a full
--- refresh began. Games fetched since `run_started_at` and inactive apps are left out.
+-- Games whose details are due: never fetched; failed fewer than `max_attempts` times; fetched more than 30 days ago, or before a full refresh
+-- began. Games fetched since `run_started_at` and inactive apps are left out.
 --   request  {"worker_id", "max", "run_started_at": from collector_begin_pass, "max_attempts",
 --             "stale_first": every game ever fetched is due, the longest ago first, and those never fetched last}
---   reply    {"games": [{"appid", "attempts"}, …], "due": number of games due in all}
--- Order without stale_first: never fetched, then the most owned, then fetched longest ago. A full refresh ends once every due game
--- has been fetched since it began.
+--   reply    {"games": [{"appid", "attempts", "listed": SteamSpy's pages have the game}, …], "due": number of games due in all}
+-- Order without stale_first: never fetched, the most owned first; then failed games that are tried again; then fetched longest ago. So no game
+-- is asked for its details twice, but after a failure, before all due games have been asked once: all get their turn within
+-- (games + retries) / `max` runs, whatever they own. A full refresh ends once every due game has been fetched since it began.
+--
+-- A game counts as listed if a page named it in the week before the last complete pass, or later: pages shift while they are read, so that one
+-- pass may miss a game, and a game that SteamSpy has dropped must not fail for ever.
 create or replace function public.collector_due(request jsonb) returns jsonb
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -2318,7 +2809,9 @@ as $$
 declare
   state public.collector_state := public.collector_held_by((request ->> 'worker_id')::uuid);
   run_started_at constant timestamptz := (request ->> 'run_started_at')::timestamptz;
+  max_attempts constant integer := (request ->> 'max_attempts')::integer;
   stale_first constant boolean := (request ->> 'stale_first')::boolean;
+  listed_since constant timestamptz := coalesce(state.pass_complete_since - interval '7 days', '-infinity');
   this_reply jsonb;
   is_refreshed boolean;
 begin
@@ -2327,7 +2820,7 @@ begin
   end if;
   select jsonb_build_object(
     'games', coalesce(
-      jsonb_agg(jsonb_build_object('appid', appid, 'attempts', fetch_attempts) order by place)
+      jsonb_agg(jsonb_build_object('appid', appid, 'attempts', fetch_attempts, 'listed', is_listed) order by place)
         filter (where place <= (request ->> 'max')::integer),
       '[]'
     ),
@@ -2335,13 +2828,17 @@ begin
   ), count(*) filter (where fetched_at is null or fetched_at < state.refresh_since) = 0
   into this_reply, is_refreshed
   from (
-    select m.appid, m.fetch_attempts, m.fetched_at, row_number() over (
+    select m.appid, m.fetch_attempts, m.fetched_at, coalesce(m.last_listed_at >= listed_since, false) as is_listed, row_number() over (
       order by
         case when stale_first then m.fetched_at end nulls last,
         m.fetched_at is not null,
-        -- The lower end of the owners' range.
-        nullif(regexp_replace(split_part(m.owners_estimate, '..', 1), '\D', '', 'g'), '')::numeric desc nulls last,
+        not (m.fetch_status = 'failed' and m.fetch_attempts < max_attempts),
         m.fetched_at,
+        -- The lower end of the owners' range. A game has at least as many owners as reviews.
+        greatest(
+          nullif(regexp_replace(split_part(m.owners_estimate, '..', 1), '\D', '', 'g'), '')::numeric,
+          m.positive_reviews::bigint + m.negative_reviews
+        ) desc nulls last,
         m.appid
     ) as place
     from public.game_metadata m
@@ -2349,9 +2846,9 @@ begin
     where a.is_active is not false and (m.fetched_at is null or m.fetched_at < run_started_at) and (
       m.fetched_at is null
       or m.fetched_at < state.refresh_since
+      or m.fetched_at < now() - interval '30 days'
       or (stale_first and m.fetch_status <> 'pending')
-      or (m.fetch_status = 'failed' and m.fetch_attempts < (request ->> 'max_attempts')::integer)
-      or (m.fetch_status in ('success', 'not_found') and m.fetched_at < now() - interval '30 days')
+      or (m.fetch_status = 'failed' and m.fetch_attempts < max_attempts)
     )
   ) due;
 
@@ -2362,7 +2859,8 @@ begin
 end
 $$;
 
--- Saves the results of fetching details. A game that SteamSpy does not know, or that failed, keeps its stored details.
+-- Saves the results of fetching details. A game that SteamSpy does not know, or that failed, keeps its stored details; so does one that is
+-- answered without languages, genre and tags.
 --   request  {"worker_id", "games": [{"appid", "status": "success", columns as in collector_save_page, "genre", "languages", "tags_json"}
 --             or {"appid", "status": "not_found"} or {"appid", "status": "failed", "attempts": so far, "error"}, …]}
 --   reply    {"saved": games}
@@ -2379,16 +2877,25 @@ begin
   end if;
   perform public.collector_write_numbers(jsonb_path_query_array(request -> 'games', '$[*] ? (@.status == "success")'));
 
-  insert into public.game_metadata as stored (appid, genre, languages, tags_json, fetch_status, fetch_attempts, last_error, fetched_at)
-  select g.appid, g.genre, g.languages, g.tags_json, g.status, coalesce(g.attempts, 0), g.error, clock_timestamp()
+  insert into public.game_metadata (appid, genre, languages, tags_json, fetch_status, fetch_attempts, last_error, fetched_at)
+  select g.appid,
+    case when has_words then g.genre else stored.genre end,
+    case when has_words then g.languages else stored.languages end,
+    case when has_words then g.tags_json else stored.tags_json end,
+    g.status, coalesce(g.attempts, 0), g.error, clock_timestamp()
   from jsonb_to_recordset(request -> 'games') as g(
     appid integer, status public.fetch_status, attempts integer, error text, genre text, languages text, tags_json jsonb
   )
+  left join public.game_metadata stored on stored.appid = g.appid
+  cross join lateral (
+    select g.status = 'success'
+      and (g.genre is not null or g.languages is not null or g.tags_json <> '{}' or stored.tags_json is null) as has_words
+  ) answer
   order by g.appid
   on conflict (appid) do update set
-    genre = case when excluded.fetch_status = 'success' then excluded.genre else stored.genre end,
-    languages = case when excluded.fetch_status = 'success' then excluded.languages else stored.languages end,
-    tags_json = case when excluded.fetch_status = 'success' then excluded.tags_json else stored.tags_json end,
+    genre = excluded.genre,
+    languages = excluded.languages,
+    tags_json = excluded.tags_json,
     fetch_status = excluded.fetch_status,
     fetch_attempts = excluded.fetch_attempts,
     last_error = excluded.last_error,
@@ -2405,7 +2912,8 @@ end
 $$;
 
 -- Counts of games by the state of their details.
---   reply {"games": {"pending", "success", "failed", "not_found"}, "list_completed_at", "pass_completed_at"}
+--   reply {"games": {"pending", "success", "failed", "not_found"}, "owners_doubtful": games whose owners the reviews contradict,
+--          "list_completed_at", "pass_completed_at"}
 create or replace function public.collector_counts() returns jsonb
 language sql stable
 set search_path = pg_catalog, pg_temp
@@ -2419,6 +2927,7 @@ as $$
         'not_found', count(*) filter (where fetch_status = 'not_found')
       ) from public.game_metadata
     ),
+    'owners_doubtful', (select count(*) from public.game_metadata where owners_doubtful),
     'list_completed_at', list_completed_at,
     'pass_completed_at', pass_completed_at
   )
@@ -2448,27 +2957,445 @@ begin
 end
 $$;
 
+-- Remembers for a day that a server of web APIs answered 429, which makes a 403 of it a block of this address.
+--   request  {"server", "action": "note", "forget" or "look"}
+--   reply    {"noted": the server is remembered}
+create or replace function public.web_throttle(request jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  this_server constant text := request ->> 'server';
+begin
+  case request ->> 'action'
+    when 'note' then
+      insert into public.web_api_throttles (server, throttled_at) values (this_server, now())
+      on conflict (server) do update set throttled_at = excluded.throttled_at;
+    when 'forget' then
+      delete from public.web_api_throttles where server = this_server;
+    when 'look' then
+      null;
+  end case;
+  return jsonb_build_object('noted', exists (
+    select from public.web_api_throttles where server = this_server and throttled_at > now() - interval '1 day'
+  ));
+end
+$$;
+
+-- The library's tables, which this service owns (LIBRARY_TABLES=own) or another application (shared). Their columns and labels change with
+-- that application's releases, so they are read from the catalog and never assumed. No function needs the tables or their types to exist
+-- before it runs. (docs/decisions/0020)
+
+-- The values that an import writes into a new row, by table and column, as expressions over a source `s`, with the user as $2. Columns that
+-- a table does not have are left out, so that this is also the list of the columns that the import knows.
+create or replace function public.library_values() returns jsonb
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  select $json${
+    "ImportedGame": {
+      "id": "s.row_id",
+      "name": "coalesce(nullif(s.name, ''), (select nullif(a.name, '') from public.apps a where a.appid = s.appid), 'App ' || s.appid)",
+      "storefront": "'STEAM'",
+      "storefrontGameId": "s.appid",
+      "playtime": "s.playtime",
+      "playtimeWindows": "s.playtime_windows",
+      "playtimeMac": "s.playtime_mac",
+      "playtimeLinux": "s.playtime_linux",
+      "lastPlayedAt": "s.last_played_at at time zone 'utc'",
+      "img_icon_url": "s.img_icon_url",
+      "igdbMatchStatus": "s.decided",
+      "createdAt": "now() at time zone 'utc'",
+      "updatedAt": "now() at time zone 'utc'",
+      "userId": "$2"
+    },
+    "Game": {
+      "id": "s.row_id",
+      "igdbId": "s.igdb_id",
+      "title": "s.title",
+      "description": "s.summary",
+      "coverImage": "s.cover",
+      "releaseDate": "s.released",
+      "createdAt": "now() at time zone 'utc'",
+      "updatedAt": "now() at time zone 'utc'",
+      "steamAppId": "s.appid",
+      "slug": "s.slug || case when exists (select from public.\"Game\" other where other.slug = s.slug) or row_number() over (partition by s.slug order by s.igdb_id) > 1 then '-' || s.igdb_id else '' end"
+    },
+    "LibraryItem": {
+      "status": "s.status",
+      "createdAt": "now() at time zone 'utc'",
+      "updatedAt": "now() at time zone 'utc'",
+      "platform": "'PC (Microsoft Windows)'",
+      "userId": "$2",
+      "gameId": "s.game_id"
+    },
+    "Genre": {
+      "id": "gen_random_uuid()",
+      "igdbId": "s.id",
+      "name": "s.name",
+      "slug": "s.slug",
+      "createdAt": "now() at time zone 'utc'",
+      "updatedAt": "now() at time zone 'utc'"
+    },
+    "Platform": {
+      "id": "gen_random_uuid()",
+      "igdbId": "s.id",
+      "name": "s.name",
+      "slug": "s.slug",
+      "abbreviation": "s.abbreviation",
+      "createdAt": "now() at time zone 'utc'",
+      "updatedAt": "now() at time zone 'utc'"
+    },
+    "GameGenre": {"gameId": "s.game_id", "genreId": "s.label_id"},
+    "GamePlatform": {"gameId": "s.game_id", "platformId": "s.label_id"}
+  }$json$::jsonb;
+$$;
+
+-- Names of a table's columns; empty for a table that does not exist.
+create or replace function public.library_columns(relation text) returns text[]
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select array(
+    select attname::text from pg_attribute
+    where attrelid = to_regclass(format('public.%I', relation)) and attnum > 0 and not attisdropped
+    order by attnum
+  );
+$$;
+
+-- Labels of the enum type that `"LibraryItem".status` has; empty for a column of another type.
+create or replace function public.library_status_labels() returns text[]
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select array(
+    select e.enumlabel::text from pg_enum e
+    join pg_attribute a on a.atttypid = e.enumtypid
+    where a.attrelid = to_regclass('public."LibraryItem"') and a.attname = 'status'
+    order by e.enumsortorder
+  );
+$$;
+
+-- Whether an import can write the library's tables. request {}; reply {"missing": [names of tables that do not exist],
+--   "faults": [sentences about tables that exist and that this version cannot write]}
+create or replace function public.library_tables(request jsonb) returns jsonb
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  with tables as (
+    select key as name, value as known, to_regclass(format('public.%I', key)) as oid from jsonb_each(public.library_values())
+  ), optional(name) as (
+    values ('playtime'), ('playtimeWindows'), ('playtimeMac'), ('playtimeLinux'), ('lastPlayedAt'), ('img_icon_url'), ('igdbMatchStatus'),
+      ('description'), ('coverImage'), ('releaseDate'), ('platform'), ('abbreviation'), ('createdAt'), ('updatedAt')
+  ), faults as (
+    select format('"%s" has no column "%s"', tables.name, wanted) as fault
+    from tables, jsonb_object_keys(known) as wanted
+    where oid is not null and wanted not in (select name from optional) and not wanted = any (public.library_columns(tables.name))
+    union all
+    select format('"%s" requires a value in its column "%s", which this version does not know', tables.name, a.attname)
+    from tables join pg_attribute a on a.attrelid = oid
+    where a.attnum > 0 and not a.attisdropped and a.attnotnull and not a.atthasdef and a.attidentity = '' and not known ? a.attname::text
+    union all
+    select format('"LibraryItem".status has none of the labels SHELF, OWNED, or CURIOUS_ABOUT with EXPERIENCED, but %s', array_to_string(labels, ', '))
+    from public.library_status_labels() as labels
+    where labels <> '{}' and not (labels && '{SHELF,OWNED}' or labels @> '{CURIOUS_ABOUT,EXPERIENCED}')
+  )
+  select jsonb_build_object(
+    'missing', (select coalesce(jsonb_agg(name order by name), '[]') from tables where oid is null),
+    'faults', (select coalesce(jsonb_agg(fault order by fault), '[]') from faults)
+  );
+$$;
+
+-- The beginning of an INSERT, up to its FROM, with the columns that the table has; each value is cast to the type of its column.
+create or replace function public.library_insert(relation text) returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select format('insert into public.%I (%s) select %s ', relation,
+    string_agg(quote_ident(a.attname), ', ' order by a.attnum),
+    string_agg(format('(%s)::%s', given ->> a.attname::text, format_type(a.atttypid, a.atttypmod)), ', ' order by a.attnum)
+  )
+  from pg_attribute a, (select public.library_values() -> relation) as v(given)
+  where a.attrelid = to_regclass(format('public.%I', relation)) and a.attnum > 0 and not a.attisdropped and given ? a.attname::text;
+$$;
+
+-- An UPDATE of the rows `t` that differ from the given values, which sets "updatedAt" where the table has it.
+--   given    column → expression over t and a source s; columns that the table does not have are left out
+--   source   what follows FROM, named s
+--   matches  which row of s belongs to t
+create or replace function public.library_update(relation text, given jsonb, source text, matches text) returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select format('update public.%I t set %s%s from %s where %s and row(%s) is distinct from row(%s)', relation,
+    string_agg(format('%I = %s', name, value), ', '),
+    case when 'updatedAt' = any (public.library_columns(relation)) then ', "updatedAt" = now() at time zone ''utc''' else '' end,
+    source, matches,
+    string_agg(format('t.%I', name), ', '),
+    string_agg(value, ', ')
+  )
+  from (
+    select a.attname as name, format('(%s)::%s', given ->> a.attname::text, format_type(a.atttypid, a.atttypmod)) as value
+    from pg_attribute a
+    where a.attrelid = to_regclass(format('public.%I', relation)) and a.attnum > 0 and not a.attisdropped and given ? a.attname::text
+    order by a.attnum
+  ) columns;
+$$;
+
+-- Meaning of each of the library's tables (under "") and of their columns, in the form of the comments of the migrations; docs/data.md is made
+-- of it (`npm run docs`). Set on tables that library_create_tables creates.
+create or replace function public.library_comments() returns jsonb
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  select $json${
+    "ImportedGame": {
+      "": "Games of users' libraries, one row per app and user.",
+      "id": "Given by the import: a UUID; another application may have other forms.",
+      "name": "Name as Steam gives it, else that of the catalog. Source: Web API IPlayerService/GetOwnedGames, name.",
+      "storefront": "Store that the game is from; the import writes STEAM. Values: STEAM, PLAYSTATION, XBOX.",
+      "storefrontGameId": "The appid, as text. Source: Web API IPlayerService/GetOwnedGames, appid.",
+      "playtime": "Time played in all. Unit: minutes. Source: Web API IPlayerService/GetOwnedGames, playtime_forever.",
+      "playtimeWindows": "Time played on Windows. Unit: minutes. Source: Web API IPlayerService/GetOwnedGames, playtime_windows_forever.",
+      "playtimeMac": "Time played on macOS. Unit: minutes. Source: Web API IPlayerService/GetOwnedGames, playtime_mac_forever.",
+      "playtimeLinux": "Time played on Linux. Unit: minutes. Source: Web API IPlayerService/GetOwnedGames, playtime_linux_forever.",
+      "lastPlayedAt": "When it was last played, in UTC; null where unknown. Source: Web API IPlayerService/GetOwnedGames, rtime_last_played.",
+      "img_icon_url": "Icon of the game: a hash. Source: Web API IPlayerService/GetOwnedGames, img_icon_url.",
+      "img_logo_url": "Logo of the game. Steam no longer gives it, and the import leaves it null.",
+      "igdbMatchStatus": "Whether IGDB has the game. Values: PENDING (never compared), MATCHED, UNMATCHED, IGNORED (no game, such as a demo or DLC).",
+      "createdAt": "When the row was made, in UTC.",
+      "updatedAt": "When the row was last changed, in UTC.",
+      "deletedAt": "When the user deleted it, in UTC; null while it is there. The import never sets it.",
+      "userId": "The user."
+    },
+    "Game": {
+      "": "Games by IGDB, shared by all users.",
+      "id": "Given by the import: a UUID; another application may have other forms.",
+      "igdbId": "IGDB's id of the game. Source: IGDB game.id.",
+      "hltbId": "Id at HowLongToBeat; the import leaves it null.",
+      "title": "Name. Source: IGDB game.name.",
+      "description": "Summary. Source: IGDB game.summary.",
+      "coverImage": "Address of the cover. Source: IGDB game.cover.image_id.",
+      "releaseDate": "First release, in UTC. Source: IGDB game.first_release_date.",
+      "mainStory": "Time for the main story; the import leaves it null.",
+      "mainExtra": "Time with extras; the import leaves it null.",
+      "completionist": "Time for everything; the import leaves it null.",
+      "createdAt": "When the row was made, in UTC.",
+      "updatedAt": "When the row was last changed, in UTC.",
+      "steamAppId": "Steam's appid of the game; null where no import has linked one.",
+      "slug": "IGDB's name for addresses; with the IGDB id as suffix where another game has the same. Source: IGDB game.slug.",
+      "franchiseId": "Franchise; the import leaves it null."
+    },
+    "LibraryItem": {
+      "": "Games in users' libraries, with what the user does with each.",
+      "id": "Given by this database.",
+      "status": "What the user does with the game. The import writes CURIOUS_ABOUT for a game that was never played, else EXPERIENCED. Values: CURIOUS_ABOUT, CURRENTLY_EXPLORING, TOOK_A_BREAK, EXPERIENCED, WISHLIST, REVISITING; in tables of an application, that application's own.",
+      "createdAt": "When the row was made, in UTC.",
+      "updatedAt": "When the row was last changed, in UTC.",
+      "platform": "Platform; the import writes PC (Microsoft Windows).",
+      "userId": "The user.",
+      "acquisitionType": "How the user got the game; the import leaves the default, DIGITAL. Values: PHYSICAL, DIGITAL, SUBSCRIPTION.",
+      "gameId": "The game (\"Game\").",
+      "startedAt": "When the user began, in UTC; the import leaves it null.",
+      "completedAt": "When the user ended, in UTC; the import leaves it null."
+    },
+    "Genre": {
+      "": "Genres by IGDB.",
+      "id": "Given by the import: a UUID; another application may have other forms.",
+      "igdbId": "IGDB's id of the genre. Source: IGDB game.genres.id.",
+      "name": "Name. Source: IGDB game.genres.name.",
+      "slug": "IGDB's name for addresses. Source: IGDB game.genres.slug.",
+      "checksum": "IGDB's checksum; the import leaves it null.",
+      "createdAt": "When the row was made, in UTC.",
+      "updatedAt": "When the row was last changed, in UTC."
+    },
+    "Platform": {
+      "": "Platforms by IGDB.",
+      "id": "Given by the import: a UUID; another application may have other forms.",
+      "igdbId": "IGDB's id of the platform. Source: IGDB game.platforms.id.",
+      "name": "Name. Source: IGDB game.platforms.name.",
+      "slug": "IGDB's name for addresses. Source: IGDB game.platforms.slug.",
+      "abbreviation": "Short name. Source: IGDB game.platforms.abbreviation.",
+      "alternativeName": "Other name; the import leaves it null.",
+      "checksum": "IGDB's checksum; the import leaves it null.",
+      "generation": "Generation of consoles; the import leaves it null.",
+      "platformFamily": "IGDB's id of the family; the import leaves it null.",
+      "platformType": "IGDB's id of the type; the import leaves it null.",
+      "createdAt": "When the row was made, in UTC.",
+      "updatedAt": "When the row was last changed, in UTC."
+    },
+    "GameGenre": {
+      "": "Genres of a game.",
+      "gameId": "The game (\"Game\").",
+      "genreId": "The genre (\"Genre\")."
+    },
+    "GamePlatform": {
+      "": "Platforms of a game.",
+      "gameId": "The game (\"Game\").",
+      "platformId": "The platform (\"Platform\")."
+    }
+  }$json$::jsonb;
+$$;
+
+-- Sets the comments of one of the library's tables.
+create or replace function public.library_comment(relation text) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  meaning record;
+begin
+  for meaning in select key as name, value as text from jsonb_each_text(public.library_comments() -> relation) loop
+    if meaning.name = '' then
+      execute format('comment on table public.%I is %L', relation, meaning.text);
+    else
+      execute format('comment on column public.%I.%I is %L', relation, meaning.name, meaning.text);
+    end if;
+  end loop;
+end
+$$;
+
+-- Creates those of the library's tables and types that do not exist, with indexes, row-level security and grants; existing ones stay as they
+-- are. Where there are users (Supabase's auth.uid()), a signed-in user reads the own rows and what all users share; anonymous visitors read
+-- nothing. As the owner of the schema, which alone may do that. request {}; reply {"created": [names of tables]}
+-- Idempotent, and safe when several callers race.
+create or replace function public.library_create_tables(request jsonb) returns jsonb
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '10s'
+as $$
+declare
+  wanted record;
+  role_name name;
+  created text[] := '{}';
+  has_users constant boolean :=
+    exists (select from pg_roles where rolname = 'authenticated') and to_regprocedure('auth.uid()') is not null;
+begin
+  perform pg_advisory_xact_lock(hashtextextended('library tables', 0));
+
+  for wanted in select * from (values
+    ('Storefront', '{STEAM,PLAYSTATION,XBOX}'::text[]),
+    ('IgdbMatchStatus', '{PENDING,MATCHED,UNMATCHED,IGNORED}'),
+    ('LibraryItemStatus', '{CURIOUS_ABOUT,CURRENTLY_EXPLORING,TOOK_A_BREAK,EXPERIENCED,WISHLIST,REVISITING}'),
+    ('AcquisitionType', '{PHYSICAL,DIGITAL,SUBSCRIPTION}')
+  ) as t(name, labels) where to_regtype(format('public.%I', name)) is null loop
+    execute format('create type public.%I as enum (%s)', wanted.name,
+      (select string_agg(quote_literal(label), ', ' order by position) from unnest(wanted.labels) with ordinality as l(label, position)));
+  end loop;
+
+  for wanted in select * from (values
+    ('ImportedGame', $t$
+      id text primary key, name text not null, storefront public."Storefront" not null, "storefrontGameId" text,
+      playtime integer default 0, "playtimeWindows" integer default 0, "playtimeMac" integer default 0, "playtimeLinux" integer default 0,
+      "lastPlayedAt" timestamp(3), img_icon_url text, img_logo_url text,
+      "igdbMatchStatus" public."IgdbMatchStatus" not null default 'PENDING',
+      "createdAt" timestamp(3) not null default current_timestamp, "updatedAt" timestamp(3) not null, "deletedAt" timestamp(3),
+      "userId" text not null $t$),
+    ('Game', $t$
+      id text primary key, "igdbId" integer not null unique, "hltbId" integer unique, title text not null, description text,
+      "coverImage" text, "releaseDate" timestamp(3), "mainStory" integer, "mainExtra" integer, completionist integer,
+      "createdAt" timestamp(3) not null default current_timestamp, "updatedAt" timestamp(3) not null, "steamAppId" integer,
+      slug text not null unique, "franchiseId" integer $t$),
+    ('LibraryItem', $t$
+      id serial primary key, status public."LibraryItemStatus" not null default 'CURIOUS_ABOUT',
+      "createdAt" timestamp(3) not null default current_timestamp, "updatedAt" timestamp(3) not null, platform text,
+      "userId" text not null, "acquisitionType" public."AcquisitionType" not null default 'DIGITAL',
+      "gameId" text not null references public."Game" (id) on delete cascade on update cascade,
+      "startedAt" timestamp(3), "completedAt" timestamp(3) $t$),
+    ('Genre', $t$
+      id text primary key, "igdbId" integer not null unique, name text not null unique, slug text not null unique, checksum text,
+      "createdAt" timestamp(3) not null default current_timestamp, "updatedAt" timestamp(3) not null $t$),
+    ('Platform', $t$
+      id text primary key, "igdbId" integer not null unique, name text not null unique, slug text not null unique, abbreviation text,
+      "alternativeName" text, checksum text, generation integer, "platformFamily" integer, "platformType" integer,
+      "createdAt" timestamp(3) not null default current_timestamp, "updatedAt" timestamp(3) not null $t$),
+    ('GameGenre', $t$
+      "gameId" text not null references public."Game" (id) on delete cascade on update cascade,
+      "genreId" text not null references public."Genre" (id) on delete cascade on update cascade, primary key ("gameId", "genreId") $t$),
+    ('GamePlatform', $t$
+      "gameId" text not null references public."Game" (id) on delete cascade on update cascade,
+      "platformId" text not null references public."Platform" (id) on delete cascade on update cascade, primary key ("gameId", "platformId") $t$)
+  ) as t(name, columns) where to_regclass(format('public.%I', name)) is null loop
+    execute format('create table public.%I (%s)', wanted.name, wanted.columns);
+    execute format('alter table public.%I enable row level security', wanted.name);
+    perform public.library_comment(wanted.name);
+    created := created || wanted.name::text;
+  end loop;
+
+  for wanted in select * from (values
+    ('ImportedGame', '{userId,deletedAt}'::text[]), ('ImportedGame', '{storefrontGameId}'), ('ImportedGame', '{userId,playtime}'),
+    ('ImportedGame', '{userId,storefrontGameId}'), ('Game', '{steamAppId}'), ('LibraryItem', '{userId,gameId}')
+  ) as t(name, columns) where name = any (created) loop
+    execute format('create index %I on public.%I (%s)', array_to_string(wanted.name || wanted.columns || 'idx'::text, '_'), wanted.name,
+      (select string_agg(quote_ident(c), ', ' order by position) from unnest(wanted.columns) with ordinality as l(c, position)));
+  end loop;
+
+  for wanted in select name, name in ('ImportedGame', 'LibraryItem') as is_personal from unnest(created) as name loop
+    for role_name in select rolname from pg_roles where rolname in ('anon', 'authenticated') loop
+      execute format('revoke all on public.%I from %I', wanted.name, role_name);
+      if wanted.name = 'LibraryItem' then
+        execute format('revoke all on sequence public."LibraryItem_id_seq" from %I', role_name);
+      end if;
+    end loop;
+    if has_users then
+      execute format('grant select on public.%I to authenticated', wanted.name);
+      execute format('create policy %I on public.%I for select to authenticated using (%s)',
+        case when wanted.is_personal then 'a user reads the own rows' else 'users read the games' end, wanted.name,
+        case when wanted.is_personal then '(select auth.uid())::text = "userId"' else 'true' end);
+    end if;
+    if exists (select from pg_roles where rolname = 'service_role') then
+      execute format('grant all on public.%I to service_role', wanted.name);
+      if wanted.name = 'LibraryItem' then
+        grant usage, select on sequence public."LibraryItem_id_seq" to service_role;
+      end if;
+    end if;
+  end loop;
+  if created <> '{}' then
+    -- PostgREST, if one serves this database, does not know the tables before it reloads its schema cache.
+    notify pgrst, 'reload schema';
+  end if;
+  return jsonb_build_object('created', to_jsonb(created));
+end
+$$;
+
 -- The library import: what the catalog knows of a user's games, the cache of IGDB's answers, tokens of web APIs, and the import itself.
 
 ------------------------------------------------------------------------------------------------------------- catalog
 
 -- Type, name and release year of some apps. request {"appids": [appid, …]}
 -- reply [{"appid", "type", "name", "release_year": null where unknown}, …], only apps with a type
+-- The catalog's type, else the one that PICS told of an app that APP_TYPES leaves out, else that of the store's list which names the app,
+-- by the names of PICS. An app that left its list is still of that kind.
 create or replace function public.library_known_apps(request jsonb) returns jsonb
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
   select coalesce(jsonb_agg(jsonb_build_object(
-    'appid', appid, 'type', type, 'name', name,
-    'release_year', extract(year from coalesce(original_release_date, steam_release_date) at time zone 'utc')
+    'appid', appid, 'type', type, 'name', name, 'release_year', release_year
   ) order by appid), '[]')
-  from public.apps
-  where appid in (select jsonb_array_elements_text(request -> 'appids')::integer) and type is not null;
+  from (
+    select wanted.appid, coalesce(a.type, s.skipped_type, listed.type) as type, coalesce(a.name, nullif(listed.name, '')) as name,
+      extract(year from coalesce(a.original_release_date, a.steam_release_date) at time zone 'utc') as release_year
+    from (select distinct value::integer as appid from jsonb_array_elements_text(request -> 'appids')) wanted
+    left join public.apps a on a.appid = wanted.appid
+    left join public.sync_status s on s.appid = wanted.appid
+    left join lateral (
+      select e.name, case e.kind
+        when 'games' then 'game' when 'dlc' then 'dlc' when 'software' then 'application' when 'videos' then 'video' when 'hardware' then 'hardware'
+      end as type
+      from public.app_list_entries e
+      where e.appid = wanted.appid
+      order by e.is_member desc, e.kind = 'games' desc, e.kind
+      limit 1
+    ) listed on true
+  ) known
+  where type is not null;
 $$;
 
 ---------------------------------------------------------------------------------------------------------------- IGDB
 
--- TTL cache of IGDB's answers, an hour: reads. request {"uids": ["620", …]}; reply [{"uid", "game": object, or null for a miss}, …]
+-- TTL cache of IGDB's answers, an hour: reads. A key is a Steam appid, or `name:` and a name; an answer is the list of games found.
+-- request {"uids": ["620", "name:Portal 2", …]}; reply [{"uid", "game": [object, …], or null for a miss}, …]
 create or replace function public.library_igdb_recall(request jsonb) returns jsonb
 language sql stable
 set search_path = pg_catalog, pg_temp
@@ -2478,7 +3405,7 @@ as $$
   where uid in (select jsonb_array_elements_text(request -> 'uids')) and fetched_at > now() - interval '1 hour';
 $$;
 
--- TTL cache of IGDB's answers: writes hits and misses, deletes expired ones. request {"answers": [{"uid", "game": object or null}, …]}; reply {"kept"}
+-- TTL cache of IGDB's answers: writes hits and misses, deletes expired ones. request {"answers": [{"uid", "game": [object, …] or null}, …]}; reply {"kept"}
 create or replace function public.library_igdb_keep(request jsonb) returns jsonb
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -2524,8 +3451,12 @@ end
 $$;
 
 ----------------------------------------------------------------------------------------------------------- importing
+-- A batch passes through four functions as a jsonb array of its games; each adds what the next one needs (documented there). Statements
+-- that write are made from the catalog by library_insert and library_update.
 
 -- Finds or creates the rows of genres or platforms: by IGDB's id, else by slug, else by name, so that rows of other applications are used.
+-- A row that an import made follows IGDB's name for as long as only imports wrote it.
+--   relation 'Genre' or 'Platform'
 --   wanted   [{"id", "name", "slug", "abbreviation"}, …]
 --   reply    {"igdb id": "id of the row", …}
 create or replace function public.library_labels(relation text, wanted jsonb) returns jsonb
@@ -2533,24 +3464,40 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  -- One row per id, name and slug, since IGDB repeats each of them.
+  source constant text := $sql$(
+    select distinct on (slug) * from (
+      select distinct on (name) * from (
+        select distinct on (id) * from jsonb_to_recordset($1) as w(id integer, name text, slug text, abbreviation text) order by id, name
+      ) by_id order by name, id
+    ) by_name order by slug, id
+  ) s$sql$;
   found_ids jsonb;
 begin
   execute format($sql$
-    insert into public.%1$I (id, "igdbId", name, slug, "updatedAt" %2$s)
-    select gen_random_uuid()::text, w.id, w.name, w.slug, now() at time zone 'utc' %3$s
-    from (
-      select distinct on (slug) * from (
-        select distinct on (name) * from (
-          select distinct on (id) * from jsonb_to_recordset($1) as w(id integer, name text, slug text, abbreviation text) order by id
-        ) by_id order by name, id
-      ) by_name order by slug, id
-    ) w
-    where not exists (select from public.%1$I known where known."igdbId" = w.id or known.slug = w.slug or known.name = w.name)
-    order by w.id
-    on conflict do nothing
-  $sql$, relation,
-    case when relation = 'Platform' then ', abbreviation' else '' end,
-    case when relation = 'Platform' then ', w.abbreviation' else '' end) using wanted;
+    with made as (
+      %2$s from %3$s
+      where not exists (select from public.%1$I known where known."igdbId" = s.id or known.slug = s.slug or known.name = s.name)
+      order by s.id
+      on conflict do nothing
+      returning id, name
+    )
+    insert into public.library_written (relation, row_id, written)
+    select $2, made.id, jsonb_build_object('name', made.name) from made
+    on conflict (relation, row_id) do update set written = excluded.written
+  $sql$, relation, public.library_insert(relation), source) using wanted, relation;
+
+  execute format($sql$
+    with renamed as (
+      %1$s returning t.id, t.name
+    )
+    update public.library_written w set written = jsonb_build_object('name', renamed.name)
+    from renamed where w.relation = $2 and w.row_id = renamed.id
+  $sql$, public.library_update(relation, '{"name": "s.name"}', source, format($sql$
+    t."igdbId" = s.id
+    and exists (select from public.library_written w where w.relation = $2 and w.row_id = t.id and w.written ->> 'name' = t.name)
+    and not exists (select from public.%I other where other.name = s.name)
+  $sql$, relation))) using wanted, relation;
 
   execute format($sql$
     select coalesce(jsonb_object_agg(w.id, (
@@ -2559,20 +3506,337 @@ begin
       order by known."igdbId" = w.id desc, known.slug = w.slug desc
       limit 1
     )), '{}')
-    from (select distinct on (id) * from jsonb_to_recordset($1) as w(id integer, name text, slug text) order by id) w
+    from (select distinct on (id) * from jsonb_to_recordset($1) as w(id integer, name text, slug text) order by id, name) w
   $sql$, relation) into found_ids using wanted;
   return found_ids;
 end
 $$;
 
+-- Links games with their genres or platforms; removes no link.
+--   matched  [{"igdb"}, …]
+create or replace function public.library_link_labels(relation text, matched jsonb) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  field constant text := lower(relation) || 's';
+  ids constant jsonb := public.library_labels(relation, jsonb_path_query_array(matched, format('$[*].igdb.%s[*]', field)::jsonpath));
+begin
+  execute format($sql$
+    %s from (
+      select distinct game.id as game_id, $2 ->> (label ->> 'id') as label_id
+      from jsonb_to_recordset($1) as m(igdb jsonb)
+      join public."Game" game on game."igdbId" = (m.igdb ->> 'id')::integer
+      cross join lateral jsonb_array_elements(m.igdb -> $3) as label
+      order by 1, 2
+    ) s
+    on conflict do nothing
+  $sql$, public.library_insert('Game' || relation)) using matched, ids, field;
+end
+$$;
+
+-- Writes "ImportedGame", one row per app: the user's oldest that is not deleted. Unknown values (null, a blank name) overwrite nothing.
+-- A match status is the machine's while it is PENDING or what an import wrote (library_choices); any other is a decision and stays.
+--   given    games as library_apply takes them
+--   reply    {"created", "updated", "games": one per app, each with "row_id", "is_new", "is_ours": the import may decide, "is_deleted",
+--             "decided": the status now, "old_game", "old_item": what the import chose before, or null}
+create or replace function public.library_put_imported(this_user text, given jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  columns constant text[] := public.library_columns('ImportedGame');
+  source constant text := $sql$jsonb_to_recordset($1) as s(
+    appid integer, name text, playtime integer, playtime_windows integer, playtime_mac integer, playtime_linux integer,
+    last_played_at timestamptz, img_icon_url text, decided text, row_id text, is_new boolean
+  )$sql$;
+  games jsonb;
+  created integer;
+  updated integer;
+begin
+  execute format($sql$
+    with given as (
+      select distinct on (1) (game ->> 'appid')::integer as appid, game from jsonb_array_elements($1) as game order by 1
+    ), known as (
+      select given.*, stored.id as row_id, stored.status, coalesce(stored.is_deleted, false) as is_deleted,
+        choice.status as chosen, choice.game_id as old_game, choice.item_id as old_item
+      from given
+      left join lateral (
+        select i.id, %1$s as status, %2$s as is_deleted
+        from public."ImportedGame" i
+        where i."userId" = $2 and i.storefront::text = 'STEAM' and i."storefrontGameId" = given.appid::text
+        order by %2$s, %3$s, i.id limit 1
+      ) stored on true
+      left join public.library_choices choice on choice.user_id = $2 and choice.appid = given.appid and choice.imported_id = stored.id
+    ), judged as (
+      select *, coalesce(status is null or status = 'PENDING' or status = chosen, false) as is_ours from known
+    )
+    select coalesce(jsonb_agg(game || jsonb_build_object(
+      'row_id', coalesce(row_id, gen_random_uuid()::text), 'is_new', row_id is null, 'is_ours', is_ours, 'is_deleted', is_deleted,
+      'old_game', old_game, 'old_item', old_item,
+      -- No answer is no proof against an earlier match.
+      'decided', case when not is_ours then status when chosen = 'MATCHED' and (game ->> 'is_unanswered')::boolean then chosen
+        else game ->> 'status' end
+    ) order by appid), '[]')
+    from judged
+  $sql$,
+    case when 'igdbMatchStatus' = any (columns) then 'i."igdbMatchStatus"::text' else 'null::text' end,
+    case when 'deletedAt' = any (columns) then 'i."deletedAt" is not null' else 'false' end,
+    case when 'createdAt' = any (columns) then 'i."createdAt"' else 'null' end
+  ) into games using given, this_user;
+
+  execute public.library_update('ImportedGame', $json${
+    "name": "coalesce(nullif(s.name, ''), t.name)",
+    "playtime": "coalesce(s.playtime, t.playtime)",
+    "playtimeWindows": "coalesce(s.playtime_windows, t.\"playtimeWindows\")",
+    "playtimeMac": "coalesce(s.playtime_mac, t.\"playtimeMac\")",
+    "playtimeLinux": "coalesce(s.playtime_linux, t.\"playtimeLinux\")",
+    "lastPlayedAt": "coalesce(s.last_played_at at time zone 'utc', t.\"lastPlayedAt\")",
+    "img_icon_url": "coalesce(s.img_icon_url, t.img_icon_url)",
+    "igdbMatchStatus": "s.decided"
+  }$json$, source, 't.id = s.row_id and not s.is_new') using games;
+  get diagnostics updated = row_count;
+
+  execute public.library_insert('ImportedGame') || 'from ' || source || ' where s.is_new order by s.appid' using games, this_user;
+  get diagnostics created = row_count;
+  return jsonb_build_object('games', games, 'created', created, 'updated', updated);
+end
+$$;
+
+-- Finds or creates "Game", which all users share, with genres and platforms: by IGDB's id, then by Steam's appid where that was not an
+-- earlier import's choice. A game with another IGDB id is used as it is: that id is a person's or an application's choice.
+--   games    of library_put_imported
+--   reply    {"created", "updated", "games": with "game_id" where they arrive as MATCHED}
+create or replace function public.library_put_games(games jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  matched constant jsonb := jsonb_path_query_array(games, '$[*] ? (@.status == "MATCHED")');
+  -- {"appid": id of the game that others linked with it}
+  linked jsonb;
+  source constant text := $sql$(
+    select distinct on (m.igdb_id) gen_random_uuid()::text as row_id, m.* from (
+      select e.appid, (e.igdb ->> 'id')::integer as igdb_id, e.igdb ->> 'name' as title, e.igdb ->> 'slug' as slug,
+        e.igdb ->> 'summary' as summary, (e.igdb ->> 'release_date')::timestamptz at time zone 'utc' as released,
+        e.igdb ->> 'cover_url' as cover
+      from jsonb_to_recordset($1) as e(appid integer, igdb jsonb)
+    ) m
+    where %s
+    order by m.igdb_id, m.appid
+  ) s$sql$;
+  found_games jsonb;
+  created integer;
+  updated integer;
+begin
+  -- The appid that an import adds to a game is remembered as its choice.
+  execute format($sql$
+    insert into public.library_written (relation, row_id, written)
+    select 'Game', game.id, jsonb_build_object('steamAppId', s.appid)
+    from %s join public."Game" game on game."igdbId" = s.igdb_id
+    where game."steamAppId" is null
+    on conflict (relation, row_id) do update set written = excluded.written
+  $sql$, format(source, 'true')) using matched;
+  execute public.library_update('Game', $json${
+    "title": "s.title",
+    "description": "coalesce(s.summary, t.description)",
+    "coverImage": "coalesce(s.cover, t.\"coverImage\")",
+    "releaseDate": "coalesce(s.released, t.\"releaseDate\")",
+    "steamAppId": "coalesce(t.\"steamAppId\", s.appid)"
+  }$json$, format(source, 'true'), 't."igdbId" = s.igdb_id') using matched;
+  get diagnostics updated = row_count;
+
+  select coalesce(jsonb_object_agg(appid, id), '{}') into linked
+  from (
+    select distinct on (game."steamAppId") game."steamAppId" as appid, game.id
+    from public."Game" game
+    where game."steamAppId" in (select (e ->> 'appid')::integer from jsonb_array_elements(matched) e) and not exists (
+      select from public.library_written w
+      where w.relation = 'Game' and w.row_id = game.id and (w.written ->> 'steamAppId')::integer = game."steamAppId"
+    )
+    order by 1, 2
+  ) others;
+  execute format($sql$
+    with made as (
+      %s from %s order by s.igdb_id returning id, "steamAppId"
+    )
+    insert into public.library_written (relation, row_id, written)
+    select 'Game', made.id, jsonb_build_object('steamAppId', made."steamAppId") from made
+  $sql$, public.library_insert('Game'), format(source,
+    'not $2 ? m.appid::text and not exists (select from public."Game" known where known."igdbId" = m.igdb_id)')) using matched, linked;
+  get diagnostics created = row_count;
+
+  select coalesce(jsonb_agg(e || jsonb_build_object('game_id', coalesce(game.id, linked ->> (e ->> 'appid')))), '[]') into found_games
+  from jsonb_array_elements(games) e
+  left join public."Game" game on e ->> 'status' = 'MATCHED' and game."igdbId" = (e -> 'igdb' ->> 'id')::integer;
+
+  -- An appid that an import added to one game and now matches with another.
+  execute public.library_update('Game', '{"steamAppId": "null"}', $sql$
+    jsonb_to_recordset($1) as s(appid integer, status text, is_ours boolean, game_id text, old_game text)
+  $sql$, $sql$
+    t.id = s.old_game and s.is_ours and s.status = 'MATCHED' and s.game_id <> s.old_game and t."steamAppId" = s.appid and exists (
+      select from public.library_written w
+      where w.relation = 'Game' and w.row_id = t.id and (w.written ->> 'steamAppId')::integer = s.appid
+    )
+  $sql$) using found_games;
+
+  perform public.library_link_labels('Genre', matched);
+  perform public.library_link_labels('Platform', matched);
+  return jsonb_build_object('games', found_games, 'created', created, 'updated', updated);
+end
+$$;
+
+-- Status of a new library item, by the labels that the database has. Never PLAYED: an import knows no more than the playtime.
+create or replace function public.library_status(is_played boolean, is_recent boolean) returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    when not labels && '{SHELF,OWNED}' then case when is_played then 'EXPERIENCED' else 'CURIOUS_ABOUT' end
+    when is_recent and 'PLAYING' = any (labels) then 'PLAYING'
+    when 'SHELF' = any (labels) then 'SHELF'
+    else 'OWNED'
+  end
+  from public.library_status_labels() as labels;
+$$;
+
+-- What to do about the library items of a batch's matched games, of those that the import may decide about.
+--   games    of library_put_games
+--   reply    [{"appid", "game_id", "old_item", "has_item": the user has one for that game, "is_played", "is_recent", "verdict"}, …]
+--            "new": the app needs an item · "move": its item, which an import made and only imports wrote, belongs to another game by now ·
+--            "none": the user deleted the game's item · "keep": the app's item stays as it is, right, changed by a person, or deleted
+create or replace function public.library_item_verdicts(this_user text, games jsonb) returns jsonb
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  -- Only what concerns the batch: a user may have 20,000 games.
+  batch_games constant text[] := array(select e ->> 'game_id' from jsonb_array_elements(games) e where e ->> 'game_id' is not null);
+  batch_items constant text[] := array(select e ->> 'old_item' from jsonb_array_elements(games) e where e ->> 'old_item' is not null);
+  chosen_items constant text[] := array(
+    select c.item_id from public.library_choices c
+    where c.user_id = this_user and c.item_id is not null and (c.game_id = any (batch_games) or c.item_id = any (batch_items))
+  );
+begin
+  return (
+    with asked as (
+      select * from jsonb_to_recordset(games) as e(
+        appid integer, playtime integer, last_played_at timestamptz, status text, decided text, is_ours boolean, is_deleted boolean,
+        game_id text, old_game text, old_item text
+      )
+      where is_ours and not is_deleted and status = 'MATCHED' and decided = 'MATCHED'
+    ), items as materialized (
+      select item.id::text as id, item."gameId" as game_id, jsonb_strip_nulls(to_jsonb(item) - '{createdAt,updatedAt}'::text[]) as written
+      from public."LibraryItem" item
+      where item."userId" = this_user and (item."gameId" = any (batch_games) or item.id::text = any (chosen_items))
+    ), choices as materialized (
+      select c.appid, c.game_id, c.item_id from public.library_choices c
+      where c.user_id = this_user and c.item_id = any (chosen_items)
+    ), shared as (
+      -- Items of several apps that do not all move to the same game.
+      select c.item_id from choices c left join asked on asked.appid = c.appid
+      group by 1 having count(distinct coalesce(asked.game_id, '')) > 1
+    ), declined as (
+      select distinct c.game_id from choices c where not exists (select from items where items.id = c.item_id)
+    ), compared as (
+      select asked.*,
+        items.id is not null and items.game_id = old_game and old_game <> asked.game_id as is_elsewhere,
+        asked.old_item in (select item_id from shared) as is_shared,
+        asked.game_id in (select items.game_id from items) as has_item,
+        asked.game_id in (select declined.game_id from declined where declined.game_id is not null) as is_declined,
+        exists (
+          select from public.library_written w
+          where w.relation = 'LibraryItem' and w.row_id = items.id and jsonb_strip_nulls(w.written) = items.written
+        ) as is_untouched
+      from asked left join items on items.id = asked.old_item
+    )
+    select coalesce(jsonb_agg(jsonb_build_object(
+      'appid', appid, 'game_id', game_id, 'old_item', old_item, 'has_item', has_item,
+      'is_played', coalesce(playtime > 0, false), 'is_recent', coalesce(last_played_at > now() - interval '14 days', false),
+      'verdict', case
+        when old_item is null or is_elsewhere and is_shared then case when is_declined then 'none' else 'new' end
+        when is_elsewhere and is_untouched and not has_item and not is_declined then 'move'
+        else 'keep'
+      end
+    )), '[]')
+    from compared
+  );
+end
+$$;
+
+-- Writes "LibraryItem" and library_choices, what the import chose. An item that a person deleted is not made again.
+--   games    of library_put_games
+--   reply    number of items created
+create or replace function public.library_put_items(this_user text, games jsonb) returns integer
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  verdicts constant jsonb := public.library_item_verdicts(this_user, games);
+  moves constant jsonb := jsonb_path_query_array(verdicts, '$[*] ? (@.verdict == "move")');
+  source constant text := $sql$(
+    select distinct on (m.game_id) m.game_id, m.old_item from jsonb_to_recordset($1) as m(old_item text, game_id text)
+    order by m.game_id, m.old_item
+  ) s$sql$;
+  created integer;
+begin
+  if moves <> '[]' then
+    execute public.library_update('LibraryItem', '{"gameId": "s.game_id"}', source, 't."userId" = $2 and t.id::text = s.old_item')
+    using moves, this_user;
+    update public.library_written w set written = w.written || jsonb_build_object('gameId', m.game_id)
+    from jsonb_to_recordset(moves) as m(old_item text, game_id text)
+    where w.relation = 'LibraryItem' and w.row_id = m.old_item;
+  end if;
+
+  execute format($sql$
+    with made as (
+      %s from (
+        select v.game_id, public.library_status(bool_or(v.is_played), bool_or(v.is_recent)) as status
+        from jsonb_to_recordset($1) as v(game_id text, has_item boolean, is_played boolean, is_recent boolean, verdict text)
+        where v.verdict = 'new' and not v.has_item
+          and not exists (select from jsonb_to_recordset($3) as m(game_id text) where m.game_id = v.game_id)
+        group by v.game_id
+        order by v.game_id
+      ) s
+      returning *
+    )
+    insert into public.library_written (relation, row_id, written)
+    select 'LibraryItem', made.id::text, to_jsonb(made) - '{createdAt,updatedAt}'::text[] from made
+    on conflict (relation, row_id) do update set written = excluded.written
+  $sql$, public.library_insert('LibraryItem')) using verdicts, this_user, moves;
+  get diagnostics created = row_count;
+
+  insert into public.library_choices (user_id, appid, imported_id, status, game_id, item_id)
+  select this_user, e.appid, e.row_id, e.decided,
+    case when v.verdict in ('new', 'move') then v.game_id else e.old_game end,
+    case v.verdict when 'new' then item.id else e.old_item end
+  from jsonb_to_recordset(games) as e(
+    appid integer, row_id text, decided text, is_ours boolean, old_game text, old_item text
+  )
+  left join jsonb_to_recordset(verdicts) as v(appid integer, game_id text, verdict text) on v.appid = e.appid
+  left join (
+    select i."gameId" as game_id, min(i.id::text) as id from public."LibraryItem" i
+    where i."userId" = this_user and i."gameId" = any (array(select v ->> 'game_id' from jsonb_array_elements(verdicts) v))
+    group by 1
+  ) item on item.game_id = v.game_id
+  where e.is_ours
+  order by e.appid
+  on conflict (user_id, appid) do update set
+    imported_id = excluded.imported_id, status = excluded.status, game_id = excluded.game_id, item_id = excluded.item_id
+  where (library_choices.imported_id, library_choices.status, library_choices.game_id, library_choices.item_id)
+    is distinct from (excluded.imported_id, excluded.status, excluded.game_id, excluded.item_id);
+  return created;
+end
+$$;
+
 -- Imports a batch of rows of an enriched file into a user's library, in one transaction.
 --   request  {"request_id": uuid, "user_id", "games": [{"appid", "name": "" where Steam gave none, "playtime", "playtime_windows",
---             "playtime_mac", "playtime_linux": minutes, "last_played_at", "img_icon_url", "status": "MATCHED", "UNMATCHED" or "IGNORED",
---             "igdb": {"id", "name", "slug", "summary", "release_date", "cover_url", "genres": [{"id", "name", "slug"}],
+--             "playtime_mac", "playtime_linux": minutes or null, "last_played_at", "img_icon_url", "status": "MATCHED", "UNMATCHED" or
+--             "IGNORED", "is_unanswered": true where IGDB refused to answer about an UNMATCHED game, "igdb": {"id", "name", "slug", "summary", "release_date", "cover_url", "genres": [{"id", "name", "slug"}],
 --             "platforms": [… and "abbreviation"]} or null}, …]}
 --   reply    {"imported_games_created", "imported_games_updated", "games_created", "games_updated", "library_items_created"}
--- The tables have no unique key for most of it, so batches of one user, and the parts that all users share, run one after the other. What a
--- user or another application decided stays: a status other than PENDING or UNMATCHED, a library item, a game's IGDB id and slug.
+-- The tables have no unique key for most of it, so batches of one user, and the parts that all users share, run one after the other. A later
+-- import corrects what an earlier one chose, never what a user or another application decided.
 -- Idempotent: the same request_id again returns the first reply and does nothing.
 create or replace function public.library_apply(request jsonb) returns jsonb
 language plpgsql volatile
@@ -2582,19 +3846,8 @@ as $$
 declare
   this_request constant uuid := (request ->> 'request_id')::uuid;
   this_user constant text := request ->> 'user_id';
-  now_at constant timestamp(3) := now() at time zone 'utc';
-  matched constant jsonb := jsonb_path_query_array(request -> 'games', '$[*] ? (@.status == "MATCHED")');
-  labels constant text[] := array(
-    select e.enumlabel::text from pg_enum e where e.enumtypid = to_regtype('public."LibraryItemStatus"')
-  );
-  unplayed constant text := case when 'CURIOUS_ABOUT' = any (labels) then 'CURIOUS_ABOUT' else 'SHELF' end;
-  played constant text := case when 'EXPERIENCED' = any (labels) then 'EXPERIENCED' else 'PLAYED' end;
-  genres jsonb;
-  platforms jsonb;
-  imported_created integer;
-  imported_updated integer;
-  games_created integer;
-  games_updated integer;
+  imported jsonb;
+  games jsonb;
   items_created integer;
   this_reply jsonb := public.pics_replay(this_request);
 begin
@@ -2603,145 +3856,22 @@ begin
   end if;
 
   perform pg_advisory_xact_lock(hashtextextended('library of ' || this_user, 0));
+  -- What was removed outright (an application that starts anew) is no decision: it is imported as if for the first time.
+  delete from public.library_choices c
+  where c.user_id = this_user and not exists (select from public."ImportedGame" i where i.id = c.imported_id);
+  update public.library_choices c set game_id = null, item_id = null
+  where c.user_id = this_user and c.game_id is not null and not exists (select from public."Game" game where game.id = c.game_id);
+  imported := public.library_put_imported(this_user, request -> 'games');
 
-  -- Imported games, one row per app: the user's oldest that is not deleted.
-  with given as (
-    select distinct on (g.appid) g.*, (
-      select i.id from public."ImportedGame" i
-      where i."userId" = this_user and i.storefront = 'STEAM' and i."storefrontGameId" = g.appid::text
-      order by i."deletedAt" is not null, i."createdAt", i.id limit 1
-    ) as row_id
-    from jsonb_to_recordset(request -> 'games') as g(
-      appid integer, name text, playtime integer, playtime_windows integer, playtime_mac integer, playtime_linux integer,
-      last_played_at timestamptz, img_icon_url text, status text
-    )
-    order by g.appid
-  ), updated as (
-    update public."ImportedGame" i set
-      name = coalesce(nullif(g.name, ''), i.name),
-      playtime = g.playtime,
-      "playtimeWindows" = g.playtime_windows,
-      "playtimeMac" = g.playtime_mac,
-      "playtimeLinux" = g.playtime_linux,
-      "lastPlayedAt" = coalesce(g.last_played_at at time zone 'utc', i."lastPlayedAt"),
-      img_icon_url = coalesce(g.img_icon_url, i.img_icon_url),
-      "igdbMatchStatus" = case when i."igdbMatchStatus"::text in ('PENDING', 'UNMATCHED')
-        then g.status::public."IgdbMatchStatus" else i."igdbMatchStatus" end,
-      "updatedAt" = now_at
-    from given g
-    where i.id = g.row_id and (
-      (g.name <> '' and i.name <> g.name)
-      or (i.playtime, i."playtimeWindows", i."playtimeMac", i."playtimeLinux")
-        is distinct from (g.playtime, g.playtime_windows, g.playtime_mac, g.playtime_linux)
-      or (g.last_played_at is not null and i."lastPlayedAt" is distinct from (g.last_played_at at time zone 'utc')::timestamp(3))
-      or (g.img_icon_url is not null and i.img_icon_url is distinct from g.img_icon_url)
-      or (i."igdbMatchStatus"::text in ('PENDING', 'UNMATCHED') and i."igdbMatchStatus"::text <> g.status)
-    )
-    returning 1
-  ), created as (
-    insert into public."ImportedGame" (
-      id, name, storefront, "storefrontGameId", playtime, "playtimeWindows", "playtimeMac", "playtimeLinux", "lastPlayedAt", img_icon_url,
-      "igdbMatchStatus", "createdAt", "updatedAt", "userId"
-    )
-    select
-      gen_random_uuid()::text,
-      coalesce(nullif(g.name, ''), (select nullif(a.name, '') from public.apps a where a.appid = g.appid), 'App ' || g.appid),
-      'STEAM', g.appid::text, g.playtime, g.playtime_windows, g.playtime_mac, g.playtime_linux, g.last_played_at at time zone 'utc',
-      g.img_icon_url, g.status::public."IgdbMatchStatus", now_at, now_at, this_user
-    from given g where g.row_id is null
-    order by g.appid
-    returning 1
-  )
-  select (select count(*) from created), (select count(*) from updated) into imported_created, imported_updated;
-
-  -- Games, genres and platforms, which all users share.
   perform pg_advisory_xact_lock(hashtextextended('library games', 0));
-  genres := public.library_labels('Genre', jsonb_path_query_array(matched, '$[*].igdb.genres[*]'));
-  platforms := public.library_labels('Platform', jsonb_path_query_array(matched, '$[*].igdb.platforms[*]'));
-
-  with given as (
-    select distinct on (g.igdb_id) *
-    from (
-      select m.appid, (m.igdb ->> 'id')::integer as igdb_id, m.igdb ->> 'name' as title, m.igdb ->> 'slug' as slug,
-        m.igdb ->> 'summary' as summary,
-        ((m.igdb ->> 'release_date')::timestamptz at time zone 'utc')::timestamp(3) as released, m.igdb ->> 'cover_url' as cover
-      from jsonb_to_recordset(matched) as m(appid integer, igdb jsonb)
-    ) g
-    order by g.igdb_id, g.appid
-  ), updated as (
-    update public."Game" game set
-      title = g.title,
-      description = coalesce(g.summary, game.description),
-      "coverImage" = coalesce(g.cover, game."coverImage"),
-      "releaseDate" = coalesce(g.released, game."releaseDate"),
-      "steamAppId" = coalesce(game."steamAppId", g.appid),
-      "updatedAt" = now_at
-    from given g
-    where game."igdbId" = g.igdb_id and (
-      game.title <> g.title
-      or (g.summary is not null and game.description is distinct from g.summary)
-      or (g.cover is not null and game."coverImage" is distinct from g.cover)
-      or (g.released is not null and game."releaseDate" is distinct from g.released)
-      or game."steamAppId" is null
-    )
-    returning 1
-  ), created as (
-    insert into public."Game" (id, "igdbId", title, description, "coverImage", "releaseDate", "createdAt", "updatedAt", "steamAppId", slug)
-    select gen_random_uuid()::text, g.igdb_id, g.title, g.summary, g.cover, g.released, now_at, now_at, g.appid,
-      g.slug || case
-        when exists (select from public."Game" other where other.slug = g.slug)
-          or row_number() over (partition by g.slug order by g.igdb_id) > 1
-        then '-' || g.igdb_id else ''
-      end
-    from given g
-    where not exists (select from public."Game" known where known."igdbId" = g.igdb_id)
-    order by g.igdb_id
-    returning 1
-  )
-  select (select count(*) from created), (select count(*) from updated) into games_created, games_updated;
-
-  insert into public."GameGenre" ("gameId", "genreId")
-  select distinct game.id, genres ->> (genre ->> 'id')
-  from jsonb_to_recordset(matched) as m(igdb jsonb)
-  join public."Game" game on game."igdbId" = (m.igdb ->> 'id')::integer
-  cross join lateral jsonb_array_elements(m.igdb -> 'genres') as genre
-  order by 1, 2
-  on conflict do nothing;
-
-  insert into public."GamePlatform" ("gameId", "platformId")
-  select distinct game.id, platforms ->> (platform ->> 'id')
-  from jsonb_to_recordset(matched) as m(igdb jsonb)
-  join public."Game" game on game."igdbId" = (m.igdb ->> 'id')::integer
-  cross join lateral jsonb_array_elements(m.igdb -> 'platforms') as platform
-  order by 1, 2
-  on conflict do nothing;
-
-  -- Library items, except for games that the user ignores.
-  with given as (
-    select game.id as game_id, bool_or(m.playtime > 0) as is_played
-    from jsonb_to_recordset(matched) as m(appid integer, playtime integer, igdb jsonb)
-    join public."Game" game on game."igdbId" = (m.igdb ->> 'id')::integer
-    where exists (
-      select from public."ImportedGame" i
-      where i."userId" = this_user and i.storefront = 'STEAM' and i."storefrontGameId" = m.appid::text
-        and i."igdbMatchStatus"::text = 'MATCHED' and i."deletedAt" is null
-    )
-    group by 1
-  ), created as (
-    insert into public."LibraryItem" (status, "createdAt", "updatedAt", platform, "userId", "gameId")
-    select (case when g.is_played then played else unplayed end)::public."LibraryItemStatus", now_at, now_at, 'PC', this_user, g.game_id
-    from given g
-    where not exists (select from public."LibraryItem" item where item."userId" = this_user and item."gameId" = g.game_id)
-    order by g.game_id
-    returning 1
-  )
-  select count(*) from created into items_created;
+  games := public.library_put_games(imported -> 'games');
+  items_created := public.library_put_items(this_user, games -> 'games');
 
   return public.pics_keep_reply(this_request, jsonb_build_object(
-    'imported_games_created', imported_created,
-    'imported_games_updated', imported_updated,
-    'games_created', games_created,
-    'games_updated', games_updated,
+    'imported_games_created', imported -> 'created',
+    'imported_games_updated', imported -> 'updated',
+    'games_created', games -> 'created',
+    'games_updated', games -> 'updated',
     'library_items_created', items_created
   ));
 end
@@ -2829,10 +3959,31 @@ as $$
   ) worst;
 $$;
 
+-- Webhooks by state, and the lag of the worst that is live: seconds since the oldest event that it has not passed.
+--   reply {"total", "failing", "dead", "disabled", "lag_seconds": null without a live one}
+create or replace function public.pics_webhook_counts() returns jsonb
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select jsonb_build_object(
+    'total', count(*),
+    'failing', count(*) filter (where state.is_live and w.failing_since is not null),
+    'dead', count(*) filter (where w.dead_at is not null and w.disabled_at is null),
+    'disabled', count(*) filter (where w.disabled_at is not null),
+    'lag_seconds', max(coalesce(extract(epoch from clock_timestamp() - waiting.detected_at), 0)) filter (where state.is_live)
+  )
+  from public.webhooks w
+  cross join lateral (select w.dead_at is null and w.disabled_at is null as is_live) as state
+  left join lateral (
+    select e.detected_at from public.app_events e where e.id > w.cursor order by e.id limit 1
+  ) as waiting on state.is_live;
+$$;
+
 -- Backlog of pending apps.
 --   reply {"pending": due now, "failing": in backoff, "unconfirmed": waiting for a second "unknown",
 --          "mass_unknown_at": when "unknown" was last not believed, being said of too many apps, "lag_seconds": age of the oldest pending, null when none,
---          "due_in_seconds": until the first of all may be claimed (0: now), null when none is pending, "failing_apps": as pics_failing}
+--          "due_in_seconds": until the first of all may be claimed (0: now), null when none is pending, "failing_apps": as pics_failing,
+--          "webhooks": as pics_webhook_counts}
 create or replace function public.pics_backlog() returns jsonb
 language sql stable
 set search_path = pg_catalog, pg_temp
@@ -2844,7 +3995,8 @@ as $$
     'mass_unknown_at', (select mass_unknown_at from public.pics_sync_state where id = 1),
     'lag_seconds', extract(epoch from clock_timestamp() - min(pending_since) filter (where next_attempt_at is null)),
     'due_in_seconds', extract(epoch from min(greatest(next_attempt_at, lease_until, now())) - now()),
-    'failing_apps', public.pics_failing('{"max": 20}')
+    'failing_apps', public.pics_failing('{"max": 20}'),
+    'webhooks', public.pics_webhook_counts()
   )
   from public.sync_status where pics_pending_change is not null;
 $$;
@@ -2974,6 +4126,32 @@ as $$
   from minutes left join counted using (minute);
 $$;
 
+-- Changed apps of the last 24 hours, counted once each, and by hour; `added`: apps that are new on Steam.
+--   reply {"apps", "added", "hours": [{"hour", "apps"}, …] oldest first}
+create or replace function public.catalog_day() returns jsonb
+language sql stable
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+  with hours as (
+    select generate_series(date_trunc('hour', now()) - interval '23 hours', date_trunc('hour', now()), interval '1 hour') as hour
+  ), counted as (
+    select
+      date_trunc('hour', detected_at) as hour, grouping(date_trunc('hour', detected_at)) as is_total, count(distinct appid) as apps,
+      count(*) filter (where field = 'added') as added
+    from public.app_changes where detected_at >= date_trunc('hour', now()) - interval '23 hours'
+    group by grouping sets ((date_trunc('hour', detected_at)), ())
+  )
+  select jsonb_build_object(
+    'apps', coalesce((select apps from counted where is_total = 1), 0),
+    'added', coalesce((select added from counted where is_total = 1), 0),
+    'hours', (
+      select jsonb_agg(jsonb_build_object('hour', hour, 'apps', coalesce(apps, 0)) order by hour)
+      from hours left join counted using (hour)
+    )
+  );
+$$;
+
 --------------------------------------------------------------------------------------------------------------- apps
 
 -- Version of everything that is committed in the database server, for caches: where two are equal, nothing was committed between them, since
@@ -3061,6 +4239,15 @@ begin
         a.has_workshop, a.family_sharing_excluded, a.restricted_countries, a.pics_review_score, a.pics_review_percentage,
         a.pics_review_score_without_bombs, a.pics_review_percentage_without_bombs, a.metacritic_score, a.metacritic_url, a.homepage_url,
         a.app_state, a.current_build_id, a.last_content_update, a.install_dir, a.store_asset_mtime, a.assets,
+        a.store_modified_at, a.price_change_number,
+        (
+          select row_to_json(numbers) from (
+            select
+              m.owners_estimate, m.owners_doubtful, m.positive_reviews, m.negative_reviews, m.average_playtime_forever,
+              m.average_playtime_2weeks, m.price, m.last_updated
+            from public.game_metadata m where m.appid = wanted and m.last_updated is not null
+          ) numbers
+        ) as steamspy,
         s.pics_change_number as change_number,
         -- The later of its own last answer and the last pass that found every change number current. Null for what another application
         -- stored before this one was installed.
@@ -3246,8 +4433,8 @@ $$;
 -- Filters of a request of catalog_apps as SQL.
 --   unknown  the filter whose value does not exist, or null
 --   probes   a condition on one row `a` of apps for each filter
---   sources  for each probe: a query of the appids that fulfil it, from an index; null where most apps would
 --   indexed  those of the probes that an index of apps answers
+--   sources  for others: a query of the appids that fulfil it, from another index
 create or replace function public.catalog_conditions(request jsonb, out unknown jsonb, out probes text[], out sources text[], out indexed text[])
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -3284,8 +4471,8 @@ begin
     else
       probes := probes || format('(select true from public.%I r where r.appid = a.appid and r.%I = any (%L) limit 1)',
                                  relation.junction, relation.id_column, ids);
+      sources := sources || format('select appid from public.%I where %I = any (%L)', relation.junction, relation.id_column, ids);
     end if;
-    sources := sources || format('select appid from public.%I where %I = any (%L)', relation.junction, relation.id_column, ids);
   end loop;
   for condition in select * from jsonb_array_elements(request -> 'required') loop
     if not (case condition ->> 0
@@ -3305,13 +4492,11 @@ begin
     ));
     indexed := indexed || format('a.labels && %L', labels);
     probes := probes || format('a.labels && %L', labels);
-    sources := sources || format('select appid from public.apps a where a.labels && %L', labels);
   end loop;
   if request ? 'vr' then
     wanted := array(select jsonb_array_elements_text(request -> 'vr'));
     probes := probes || format('a.vr_support = any (%L)', wanted);
     indexed := indexed || format('a.vr_support = any (%L)', wanted);
-    sources := sources || format('select appid from public.apps where vr_support = any (%L)', wanted);
   end if;
   if request ? 'ai' then
     wanted := array(select jsonb_array_elements_text(request -> 'ai'));
@@ -3323,8 +4508,6 @@ begin
       )
       from unnest(wanted) as value
     ) || ')');
-    sources := sources || case when not 'none' = any (wanted) then
-      'select appid from public.apps where ai_content ' || case when wanted = '{live}' then '@> array[''live'']' else 'is not null' end end;
     if not 'none' = any (wanted) then
       indexed := indexed || ('a.ai_content ' || case when wanted = '{live}' then '@> array[''live'']' else 'is not null' end);
     end if;
@@ -3333,7 +4516,6 @@ begin
     wanted := array(select jsonb_array_elements_text(request -> 'types'));
     probes := probes || format('a.type = any (%L)', wanted);
     indexed := indexed || format('a.type = any (%L)', wanted);
-    sources := sources || format('select appid from public.apps where type = any (%L)', wanted);
   end if;
   if request ? 'platforms' then
     -- The few combinations that are stored: a comparison of texts takes less than splitting each.
@@ -3343,20 +4525,16 @@ begin
     );
     probes := probes || format('a.platforms = any (%L)', wanted);
     indexed := indexed || format('a.platforms = any (%L)', wanted);
-    sources := sources || format('select appid from public.apps where platforms = any (%L)', wanted);
   end if;
   if request ? 'parent' then
     probes := format('a.parent_appid = %L::integer', request ->> 'parent') || probes;
     indexed := indexed || format('a.parent_appid = %L::integer', request ->> 'parent');
-    sources := format('select appid from public.apps where parent_appid = %L::integer', request ->> 'parent') || sources;
   end if;
   if request ? 'free' then
     probes := probes || case when (request ->> 'free')::boolean then 'a.is_free' else 'a.is_free is not true' end;
-    sources := sources || null::text;
   end if;
   if request ? 'active' then
     probes := probes || case when (request ->> 'active')::boolean then 'a.is_active' else 'not a.is_active' end;
-    sources := sources || case when not (request ->> 'active')::boolean then 'select appid from public.apps where not is_active' end;
     if not (request ->> 'active')::boolean then
       indexed := indexed || 'not a.is_active'::text;
     end if;
@@ -3366,8 +4544,6 @@ begin
       'since', coalesce(request ->> 'released_since', '-infinity'), 'before', coalesce(request ->> 'released_before', 'infinity'));
     probes := probes || format('a.steam_release_date >= %L and a.steam_release_date < %L', condition ->> 'since', condition ->> 'before');
     indexed := indexed || format('a.steam_release_date >= %L and a.steam_release_date < %L', condition ->> 'since', condition ->> 'before');
-    sources := sources || format('select appid from public.apps where steam_release_date >= %L and steam_release_date < %L',
-                                 condition ->> 'since', condition ->> 'before');
   end if;
   if request ? 'changed_since' then
     -- A change of a relation does not touch the row of the app; the history has it.
@@ -3400,59 +4576,62 @@ begin
 end
 $$;
 
--- Apps as lists show them, in the given order: [an `AppSummary` of src/catalog/views.ts, …], with its keys in their order. Most of what a
--- page costs: one pass over each relation for the whole page, rows as json (half the time of jsonb_build_object; a result of jsonb would be
--- parsed, sorted and written once more), and a plan that is kept (planning takes longer than running).
-create or replace function public.catalog_summaries(appids integer[]) returns json
+-- Apps as lists show them, in the given order, and the names of their tags:
+--   listed     [an `AppSummary` of src/catalog/views.ts with its keys in their order, but `tags` as ids, …]
+--   tag_names  {tag id: name, …}; a name for each of some 900 tags of a page would be a third of what the page costs
+-- One pass over each relation for the whole page, rows as json (half the time of jsonb_build_object; a result of jsonb would be parsed,
+-- sorted and written once more), and a plan that is kept (planning takes longer than running).
+create or replace function public.catalog_summaries(appids integer[], out listed json, out tag_names json)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
 set plan_cache_mode = force_generic_plan
 as $$
 begin
-  return (
-    with tags as materialized (
-      select r.appid, json_agg(json_build_object('id', r.tag_id, 'name', t.name) order by r.rank, r.tag_id) as list
-      from public.app_steam_tags r join public.steam_tags t on t.tag_id = r.tag_id
-      where r.appid = any (appids) group by r.appid
-    ), makers as materialized (
-      select r.appid, array_agg(n.name order by n.name) as names
-      from public.app_developers r join public.developers n on n.id = r.developer_id where r.appid = any (appids) group by r.appid
-    ), sellers as materialized (
-      select r.appid, array_agg(n.name order by n.name) as names
-      from public.app_publishers r join public.publishers n on n.id = r.publisher_id where r.appid = any (appids) group by r.appid
-    ), state as materialized (
-      select installed_at, last_verified_at from public.pics_sync_state where id = 1
-    ), summaries as (
-      select
-        a.appid, a.name, a.type, a.is_active, a.is_free, a.release_state, a.steam_release_date,
-        case when a.parent_appid is not null then json_build_object('appid', a.parent_appid, 'name', p.name) end as parent,
-        coalesce(makers.names, '{}') as developers,
-        coalesce(sellers.names, '{}') as publishers,
-        coalesce(tags.list, '[]') as tags,
-        coalesce(string_to_array(a.platforms, ','), '{}') as platforms,
-        case when d.appid is not null then json_build_object(
-          'category', d.category, 'steamos_category', d.steamos_category, 'machine_category', d.machine_category,
-          'frame_category', d.frame_category, 'test_timestamp', d.test_timestamp, 'tested_build_id', d.tested_build_id
-        ) end as steam_deck,
-        a.pics_review_score, a.pics_review_percentage, a.last_content_update,
-        s.pics_change_number as change_number,
-        case when s.last_pics_sync >= state.installed_at then greatest(s.last_pics_sync, state.last_verified_at) end as synced_at,
-        s.pics_pending_change is not null as is_pending,
-        a.updated_at
-      from unnest(appids) with ordinality as page(appid, place)
-      join public.apps a on a.appid = page.appid
-      left join tags on tags.appid = a.appid
-      left join makers on makers.appid = a.appid
-      left join sellers on sellers.appid = a.appid
-      left join public.apps p on p.appid = a.parent_appid
-      left join public.app_steam_deck d on d.appid = a.appid
-      left join public.sync_status s on s.appid = a.appid
-      left join state on true
-      order by page.place
-    )
-    select coalesce(json_agg(row_to_json(summaries)), '[]') from summaries
-  );
+  with tags as materialized (
+    select r.appid, array_agg(r.tag_id order by r.rank, r.tag_id) as ids
+    from public.app_steam_tags r where r.appid = any (appids) group by r.appid
+  ), makers as materialized (
+    select r.appid, array_agg(n.name order by n.name) as names
+    from public.app_developers r join public.developers n on n.id = r.developer_id where r.appid = any (appids) group by r.appid
+  ), sellers as materialized (
+    select r.appid, array_agg(n.name order by n.name) as names
+    from public.app_publishers r join public.publishers n on n.id = r.publisher_id where r.appid = any (appids) group by r.appid
+  ), state as materialized (
+    select installed_at, last_verified_at from public.pics_sync_state where id = 1
+  ), summaries as (
+    select
+      a.appid, a.name, a.type, a.is_active, a.is_free, a.release_state, a.steam_release_date,
+      case when a.parent_appid is not null then json_build_object('appid', a.parent_appid, 'name', p.name) end as parent,
+      coalesce(makers.names, '{}') as developers,
+      coalesce(sellers.names, '{}') as publishers,
+      coalesce(tags.ids, '{}') as tags,
+      coalesce(string_to_array(a.platforms, ','), '{}') as platforms,
+      case when d.appid is not null then json_build_object(
+        'category', d.category, 'steamos_category', d.steamos_category, 'machine_category', d.machine_category,
+        'frame_category', d.frame_category, 'test_timestamp', d.test_timestamp, 'tested_build_id', d.tested_build_id
+      ) end as steam_deck,
+      a.pics_review_score, a.pics_review_percentage, a.last_content_update,
+      s.pics_change_number as change_number,
+      case when s.last_pics_sync >= state.installed_at then greatest(s.last_pics_sync, state.last_verified_at) end as synced_at,
+      s.pics_pending_change is not null as is_pending,
+      a.updated_at
+    from unnest(appids) with ordinality as page(appid, place)
+    join public.apps a on a.appid = page.appid
+    left join tags on tags.appid = a.appid
+    left join makers on makers.appid = a.appid
+    left join sellers on sellers.appid = a.appid
+    left join public.apps p on p.appid = a.parent_appid
+    left join public.app_steam_deck d on d.appid = a.appid
+    left join public.sync_status s on s.appid = a.appid
+    left join state on true
+    order by page.place
+  )
+  select
+    (select coalesce(json_agg(row_to_json(summaries)), '[]') from summaries),
+    (select coalesce(json_object_agg(t.tag_id, t.name), '{}') from public.steam_tags t
+     where t.tag_id = any (array(select distinct unnest(ids) from tags)))
+  into listed, tag_names;
 end
 $$;
 
@@ -3537,49 +4716,52 @@ begin
 end
 $$;
 
--- Those of some apps that fulfil a condition, the first `needed` of them in order. The apps are candidates, or where these are null all that
--- the indexes of apps find for the conditions `indexed`.
+-- Those of some apps that fulfil a condition, the first `needed` of them in order. The apps are candidates, or where these are null those that
+-- the indexes of apps find for the conditions `indexed`, at most `most` where that is given. `is_short`: they find more.
+--   key, shown  expressions of `a` to sort by, and of the key in the cursor
+--   ordered     in terms of `key` and `appid`
 create or replace function public.catalog_pick(
-  candidates integer[], indexed text, condition text, shown text, order_by text, needed integer, out appids integer[], out keys text[]
+  candidates integer[], indexed text, most integer, condition text, key text, shown text, ordered text, needed integer,
+  out appids integer[], out keys text[], out is_short boolean
 )
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
+-- A page of the table costs little more than one of an index: what is asked often is in memory.
+set random_page_cost = 0.2
+set seq_page_cost = 0.2
 as $$
 begin
-  -- `offset 0` keeps the other conditions out of what finds the apps.
+  -- `offset 0` keeps the other conditions out of what finds the apps, and rows are kept narrow: they are read once.
   execute format(
-    'select coalesce(array_agg(appid), ''{}''), coalesce(array_agg(shown::text), ''{}'') from (
-       select a.appid, %2$s as shown from %5$s where %1$s order by %3$s limit %4$s
-     ) page',
-    condition, shown, order_by, needed,
-    case when candidates is null then format('(select a.* from public.apps a where %s offset 0) a', indexed)
-      else '(select distinct appid from unnest($1) as appid) o
-            cross join lateral (select a.* from public.apps a where a.appid = o.appid offset 0) a' end
-  ) into appids, keys using candidates;
+    'with found as materialized (
+       select a.appid, %2$s as key, %3$s as shown, %1$s as passes from (select a.* from public.apps a where %6$s limit %7$L offset 0) a
+     ), page as (
+       select appid, shown from found where passes order by %4$s limit %5$s
+     )
+     select coalesce(array_agg(appid), ''{}''), coalesce(array_agg(shown::text), ''{}''), (select count(*) > %8$L from found) from page',
+    condition, key, shown, ordered, needed, case when candidates is null then indexed else 'a.appid = any ($1)' end, most + 1, most
+  ) into appids, keys, is_short using candidates;
 end
 $$;
 
--- The filter that drives a search: the first with at most `most` apps, or the one with the fewest.
---   driving  its appids, null where each has more
---   others   the probes of the other filters
-create or replace function public.catalog_driver(probes text[], sources text[], most integer, first boolean, out driving integer[], out others text[])
+-- Appids of the source that drives a search: the first with at most `most` apps, or the one with the fewest; null where each has more.
+create or replace function public.catalog_driver(sources text[], most integer, first boolean) returns integer[]
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  source text;
   ids integer[];
-  chosen integer;
+  driving integer[];
 begin
-  for place in 1 .. cardinality(sources) loop
-    continue when sources[place] is null;
-    ids := public.catalog_gather(sources[place], coalesce(cardinality(driving), most + 1));
+  foreach source in array sources loop
+    ids := public.catalog_gather(source, coalesce(cardinality(driving), most + 1));
     if cardinality(ids) < coalesce(cardinality(driving), most + 1) then
       driving := ids;
-      chosen := place;
       exit when first;
     end if;
   end loop;
-  others := case when chosen is null then probes else probes[:chosen - 1] || probes[chosen + 1:] end;
+  return driving;
 end
 $$;
 
@@ -3620,7 +4802,7 @@ begin
     end loop;
     if cardinality(sorting.branches) > 1 then
       page := public.catalog_pick(
-        found, null, 'true', sorting.shown, format('%1$s%2$s, a.appid%2$s', sorting.key, sorting.direction), needed - cardinality(appids));
+        found, null, null, 'true', sorting.key, sorting.shown, format('key%1$s, appid%1$s', sorting.direction), needed - cardinality(appids));
     end if;
     appids := appids || page.appids;
     keys := keys || page.keys;
@@ -3707,7 +4889,7 @@ $$;
 --             "free", "active": bool, "released_since", "released_before", "changed_since": times, "words": all of them in the name,
 --             and "required": [["type", "series"], ["platform", "android"], …], values that some stored app must have,
 --             "limits": {"gather", "walk", "most"} rows, of tests}
---   reply    {"apps": [an `AppSummary` of src/catalog/views.ts, …], "next": for another page, or null}
+--   reply    {"apps": the `listed` and "tag_names" of catalog_summaries, "next": for another page, or null}
 --            or {"unknown": ["tag", "Puzle"]}: the filter whose value does not exist
 -- Apps without a value to sort by come last; ties are ordered by appid, in the direction of the sort. Relevance: the whole name, then its
 -- beginning, then the better reviewed; by reviews alone where more than `gather` apps match.
@@ -3721,99 +4903,110 @@ set jit = off
 as $$
 declare
   max_apps constant integer := (request ->> 'max')::integer;
+  needed constant integer := max_apps + 1;
+  first constant integer := coalesce((request -> 'limits' ->> 'first')::integer, 400);
   gather constant integer := coalesce((request -> 'limits' ->> 'gather')::integer, 2000);
+  found constant integer := coalesce((request -> 'limits' ->> 'found')::integer, 5000);
   walk constant integer := coalesce((request -> 'limits' ->> 'walk')::integer, 3000);
   most constant integer := coalesce((request -> 'limits' ->> 'most')::integer, 30000);
+  by_relevance constant boolean := request ->> 'sort' = 'relevance';
   filters record;
   sorting record;
   search record;
+  near text;
+  walked text;
+  ordered text;
+  beyond text;
+  passing text;
   rank text;
   last_rank integer;
-  unordered text[];
   driving integer[];
-  words_source text;
-  by_index boolean := false;
   page record;
-  chosen integer[] := '{}';
-  keys text[] := '{}';
+  summaries record;
+  has_match boolean := false;
+  is_found boolean := false;
 begin
   filters := public.catalog_conditions(request);
   if filters.unknown is not null then
     return json_build_object('unknown', filters.unknown);
   end if;
   sorting := public.catalog_order(request);
-
   if request ? 'words' then
     search := public.catalog_search(request -> 'words');
-    -- Half as many: a match of trigrams is looked up in the table.
-    words_source := 'select a.appid from public.apps a where ' || search.indexed;
-    driving := public.catalog_gather(words_source, gather / 2 + 1);
-    if cardinality(driving) = 0 and search.near is not null then
-      -- Close misses, at most 200, in the order of `near`.
-      driving := public.catalog_gather(search.near, 200);
-      rank := '3000 + array_position($1, a.appid)';
-    elsif cardinality(driving) > gather / 2 then
-      driving := null;
-      filters.probes := filters.probes || search.condition;
-      filters.sources := filters.sources || words_source;
-      filters.indexed := filters.indexed || search.indexed;
-    end if;
+    filters.probes := filters.probes || search.condition;
+    filters.indexed := filters.indexed || search.indexed;
+    near := search.near;
   end if;
-  if driving is null then
-    select * into driving, filters.probes from public.catalog_driver(filters.probes, filters.sources, gather, true);
+  -- The branches of the order stand for the types.
+  walked := public.catalog_all(case when sorting.branches = '{true}' then filters.probes
+    else array_remove(filters.probes, format('a.type = any (%L)', array(select jsonb_array_elements_text(request -> 'types')))) end);
+  ordered := format('key%1$s nulls last, appid%1$s', sorting.direction);
+  beyond := format('((%s)) and ', coalesce(nullif(array_to_string(sorting.windows, ') or ('), ''), 'false'));
+
+  if not by_relevance then
+    page := public.catalog_merge(sorting, walked, first, needed);
+    if page.is_short and cardinality(page.appids) * walk > first * needed then
+      -- Twice the rows that the whole page should take by what these had.
+      page := public.catalog_merge(sorting, walked, 2 * first * needed / cardinality(page.appids), needed);
+    end if;
+    has_match := page.appids <> '{}';
+    is_found := not page.is_short and (has_match or near is null);
   end if;
 
-  if driving is not null and request ->> 'sort' = 'relevance' then
-    last_rank := (request -> 'after' ->> 'key')::integer;
-    rank := coalesce(rank, format(
-      '(2100 - coalesce(a.pics_review_percentage, -1) - case when a.search_text = %1$L or a.search_text like %1$L || '' ¦%%'' then 2000
-        when a.search_text like %1$L || ''%%'' then 1000 else 0 end)', search.phrase));
-    page := public.catalog_pick(
-      driving, null,
-      public.catalog_all(filters.probes) || case when last_rank is null then ''
-        else format(' and (%1$s > %2$s or %1$s = %2$s and a.appid < %3$s)', rank, last_rank, request -> 'after' ->> 'appid') end,
-      rank, rank || ', appid desc', max_apps + 1
-    );
-  else
-    if driving is null then
-      -- The branches of the order stand for the types.
-      unordered := case when sorting.branches = '{true}' then filters.probes
-        else array_remove(filters.probes, format('a.type = any (%L)', array(select jsonb_array_elements_text(request -> 'types')))) end;
-      page := public.catalog_merge(sorting, public.catalog_all(unordered), walk, max_apps + 1);
-      if page.is_short and cardinality(page.appids) > max_apps / 4 then
-        -- Twice the rows that the whole page should take by what these had.
-        page := public.catalog_merge(
-          sorting, public.catalog_all(unordered), 2 * walk * (max_apps + 1) / cardinality(page.appids), max_apps + 1);
-      end if;
-      if page.is_short then
-        select * into driving, filters.probes from public.catalog_driver(
-          filters.probes,
-          array(
-            select case when probe <> all (filters.indexed) and source is distinct from words_source then source end
-            from unnest(filters.probes, filters.sources) with ordinality as f(probe, source, place) order by place
-          ),
-          most, false
-        );
-        by_index := driving is null and filters.indexed <> '{}';
-        if driving is null and not by_index then
-          page := public.catalog_merge(sorting, public.catalog_all(unordered), null, max_apps + 1);
-        end if;
+  if not is_found then
+    if request ? 'words' and not has_match then
+      driving := public.catalog_gather('select a.appid from public.apps a where ' || search.indexed, gather / 2 + 1);
+      if cardinality(driving) = 0 and near is not null then
+        -- Close misses, at most 200, in the order of `near`.
+        driving := public.catalog_gather(near, 200);
+        rank := '3000 + array_position($1, a.appid)';
+        filters.probes := array_remove(filters.probes, search.condition);
+      elsif cardinality(driving) > gather / 2 then
+        driving := null;
       end if;
     end if;
-    if driving is not null or by_index then
-      page := public.catalog_pick(
-        driving, public.catalog_all(filters.indexed),
-        format('((%s)) and %s', coalesce(nullif(array_to_string(sorting.windows, ') or ('), ''), 'false'), public.catalog_all(filters.probes)),
-        sorting.shown, format('%1$s%2$s nulls last, a.appid%2$s', sorting.key, sorting.direction), max_apps + 1
-      );
+    driving := coalesce(driving, public.catalog_driver(filters.sources, gather, true));
+    -- What an index answers need not be tested again.
+    passing := public.catalog_all(case when driving is not null then filters.probes
+      else array(select probe from unnest(filters.probes) as probe where probe <> all (filters.indexed)) end);
+    if driving is not null or filters.indexed <> '{}' then
+      if by_relevance then
+        last_rank := (request -> 'after' ->> 'key')::integer;
+        rank := coalesce(rank, format(
+          '(2100 - coalesce(a.pics_review_percentage, -1) - case when a.search_text = %1$L or a.search_text like %1$L || '' ¦%%'' then 2000
+            when a.search_text like %1$L || ''%%'' then 1000 else 0 end)', search.phrase));
+        page := public.catalog_pick(
+          driving, public.catalog_all(filters.indexed), found,
+          passing || case when last_rank is null then ''
+            else format(' and (%1$s > %2$s or %1$s = %2$s and a.appid < %3$s)', rank, last_rank, request -> 'after' ->> 'appid') end,
+          rank, rank, 'key, appid desc', needed);
+      else
+        page := public.catalog_pick(driving, public.catalog_all(filters.indexed), found, beyond || passing, sorting.key, sorting.shown, ordered, needed);
+      end if;
+      is_found := driving is not null or not page.is_short;
     end if;
   end if;
-  chosen := page.appids;
-  keys := page.keys;
 
+  if not is_found then
+    page := public.catalog_merge(sorting, walked, walk, needed);
+    if page.is_short and cardinality(page.appids) > max_apps / 4 then
+      page := public.catalog_merge(sorting, walked, 2 * walk * needed / cardinality(page.appids), needed);
+    end if;
+    is_found := not page.is_short;
+  end if;
+
+  if not is_found then
+    driving := public.catalog_driver(filters.sources, most, false);
+    passing := public.catalog_all(filters.probes);
+    page := case when driving is null and filters.indexed = '{}' then public.catalog_merge(sorting, walked, null, needed)
+      else public.catalog_pick(driving, public.catalog_all(filters.indexed), null, beyond || passing, sorting.key, sorting.shown, ordered, needed) end;
+  end if;
+
+  summaries := public.catalog_summaries(page.appids[:max_apps]);
   return json_build_object(
-    'apps', public.catalog_summaries(chosen[:max_apps]),
-    'next', case when cardinality(chosen) > max_apps then json_build_object('key', keys[max_apps], 'appid', chosen[max_apps]) end
+    'apps', summaries.listed,
+    'tag_names', summaries.tag_names,
+    'next', case when cardinality(page.appids) > max_apps then json_build_object('key', page.keys[max_apps], 'appid', page.appids[max_apps]) end
   );
 end
 $$;
@@ -3927,7 +5120,7 @@ begin
   for made in
     select p.oid::regprocedure from pg_proc p
     where p.pronamespace = 'public'::regnamespace and pg_has_role(p.proowner, 'usage') and (
-      p.proname like any (array['pics\_%', 'leader\_%', 'collector\_%', 'web\_%', 'library\_%', 'catalog\_%'])
+      p.proname like any (array['pics\_%', 'leader\_%', 'collector\_%', 'web\_%', 'library\_%', 'catalog\_%', 'webhook\_%'])
       or p.proname in ('schema_version', 'get_apps_for_sync', 'report_worker', 'forget_worker')
     )
   loop
@@ -3954,15 +5147,15 @@ as $$
     select rolname::text as role from pg_roles where rolname in ('anon', 'authenticated')
   ), tables(name, is_public) as (
     select unnest(array[
-      'apps', 'app_info', 'app_branches', 'app_depots', 'app_depot_manifests', 'app_changes', 'app_steam_deck', 'app_steam_tags',
+      'apps', 'app_info', 'app_branches', 'app_depots', 'app_depot_manifests', 'app_changes', 'app_events', 'app_steam_deck', 'app_steam_tags',
       'app_genres', 'app_categories', 'app_franchises', 'app_developers', 'app_publishers', 'app_dlc', 'steam_tags', 'steam_genres',
       'steam_categories', 'franchises', 'developers', 'publishers', 'game_metadata'
     ]), true
     union all
     select unnest(array[
-      'sync_status', 'pics_sync_state', 'pics_gaps', 'pics_access_tokens', 'pics_claims', 'pics_replies', 'pics_sizes', 'leader_leases', 'workers', 'steam_keys',
-      'collector_state', 'app_list_entries', 'web_api_usage', 'ImportedGame', 'Game', 'LibraryItem', 'Genre', 'Platform', 'GameGenre',
-      'GamePlatform', 'igdb_answers', 'web_tokens'
+      'sync_status', 'pics_sync_state', 'pics_gaps', 'pics_access_tokens', 'pics_claims', 'pics_replies', 'pics_sizes', 'leader_leases', 'workers', 'steam_keys', 'webhooks',
+      'collector_state', 'app_list_entries', 'web_api_usage', 'web_api_throttles', 'ImportedGame', 'Game', 'LibraryItem', 'Genre', 'Platform',
+      'GameGenre', 'GamePlatform', 'library_choices', 'library_written', 'igdb_answers', 'web_tokens'
     ]), false
   ), ours as (
     select c.oid, name, format('public.%I', name) as qualified, is_public

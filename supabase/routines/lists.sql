@@ -78,8 +78,8 @@ $$;
 -- Filters of a request of catalog_apps as SQL.
 --   unknown  the filter whose value does not exist, or null
 --   probes   a condition on one row `a` of apps for each filter
---   sources  for each probe: a query of the appids that fulfil it, from an index; null where most apps would
 --   indexed  those of the probes that an index of apps answers
+--   sources  for others: a query of the appids that fulfil it, from another index
 create or replace function public.catalog_conditions(request jsonb, out unknown jsonb, out probes text[], out sources text[], out indexed text[])
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -116,8 +116,8 @@ begin
     else
       probes := probes || format('(select true from public.%I r where r.appid = a.appid and r.%I = any (%L) limit 1)',
                                  relation.junction, relation.id_column, ids);
+      sources := sources || format('select appid from public.%I where %I = any (%L)', relation.junction, relation.id_column, ids);
     end if;
-    sources := sources || format('select appid from public.%I where %I = any (%L)', relation.junction, relation.id_column, ids);
   end loop;
   for condition in select * from jsonb_array_elements(request -> 'required') loop
     if not (case condition ->> 0
@@ -137,13 +137,11 @@ begin
     ));
     indexed := indexed || format('a.labels && %L', labels);
     probes := probes || format('a.labels && %L', labels);
-    sources := sources || format('select appid from public.apps a where a.labels && %L', labels);
   end loop;
   if request ? 'vr' then
     wanted := array(select jsonb_array_elements_text(request -> 'vr'));
     probes := probes || format('a.vr_support = any (%L)', wanted);
     indexed := indexed || format('a.vr_support = any (%L)', wanted);
-    sources := sources || format('select appid from public.apps where vr_support = any (%L)', wanted);
   end if;
   if request ? 'ai' then
     wanted := array(select jsonb_array_elements_text(request -> 'ai'));
@@ -155,8 +153,6 @@ begin
       )
       from unnest(wanted) as value
     ) || ')');
-    sources := sources || case when not 'none' = any (wanted) then
-      'select appid from public.apps where ai_content ' || case when wanted = '{live}' then '@> array[''live'']' else 'is not null' end end;
     if not 'none' = any (wanted) then
       indexed := indexed || ('a.ai_content ' || case when wanted = '{live}' then '@> array[''live'']' else 'is not null' end);
     end if;
@@ -165,7 +161,6 @@ begin
     wanted := array(select jsonb_array_elements_text(request -> 'types'));
     probes := probes || format('a.type = any (%L)', wanted);
     indexed := indexed || format('a.type = any (%L)', wanted);
-    sources := sources || format('select appid from public.apps where type = any (%L)', wanted);
   end if;
   if request ? 'platforms' then
     -- The few combinations that are stored: a comparison of texts takes less than splitting each.
@@ -175,20 +170,16 @@ begin
     );
     probes := probes || format('a.platforms = any (%L)', wanted);
     indexed := indexed || format('a.platforms = any (%L)', wanted);
-    sources := sources || format('select appid from public.apps where platforms = any (%L)', wanted);
   end if;
   if request ? 'parent' then
     probes := format('a.parent_appid = %L::integer', request ->> 'parent') || probes;
     indexed := indexed || format('a.parent_appid = %L::integer', request ->> 'parent');
-    sources := format('select appid from public.apps where parent_appid = %L::integer', request ->> 'parent') || sources;
   end if;
   if request ? 'free' then
     probes := probes || case when (request ->> 'free')::boolean then 'a.is_free' else 'a.is_free is not true' end;
-    sources := sources || null::text;
   end if;
   if request ? 'active' then
     probes := probes || case when (request ->> 'active')::boolean then 'a.is_active' else 'not a.is_active' end;
-    sources := sources || case when not (request ->> 'active')::boolean then 'select appid from public.apps where not is_active' end;
     if not (request ->> 'active')::boolean then
       indexed := indexed || 'not a.is_active'::text;
     end if;
@@ -198,8 +189,6 @@ begin
       'since', coalesce(request ->> 'released_since', '-infinity'), 'before', coalesce(request ->> 'released_before', 'infinity'));
     probes := probes || format('a.steam_release_date >= %L and a.steam_release_date < %L', condition ->> 'since', condition ->> 'before');
     indexed := indexed || format('a.steam_release_date >= %L and a.steam_release_date < %L', condition ->> 'since', condition ->> 'before');
-    sources := sources || format('select appid from public.apps where steam_release_date >= %L and steam_release_date < %L',
-                                 condition ->> 'since', condition ->> 'before');
   end if;
   if request ? 'changed_since' then
     -- A change of a relation does not touch the row of the app; the history has it.
@@ -232,59 +221,62 @@ begin
 end
 $$;
 
--- Apps as lists show them, in the given order: [an `AppSummary` of src/catalog/views.ts, …], with its keys in their order. Most of what a
--- page costs: one pass over each relation for the whole page, rows as json (half the time of jsonb_build_object; a result of jsonb would be
--- parsed, sorted and written once more), and a plan that is kept (planning takes longer than running).
-create or replace function public.catalog_summaries(appids integer[]) returns json
+-- Apps as lists show them, in the given order, and the names of their tags:
+--   listed     [an `AppSummary` of src/catalog/views.ts with its keys in their order, but `tags` as ids, …]
+--   tag_names  {tag id: name, …}; a name for each of some 900 tags of a page would be a third of what the page costs
+-- One pass over each relation for the whole page, rows as json (half the time of jsonb_build_object; a result of jsonb would be parsed,
+-- sorted and written once more), and a plan that is kept (planning takes longer than running).
+create or replace function public.catalog_summaries(appids integer[], out listed json, out tag_names json)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
 set plan_cache_mode = force_generic_plan
 as $$
 begin
-  return (
-    with tags as materialized (
-      select r.appid, json_agg(json_build_object('id', r.tag_id, 'name', t.name) order by r.rank, r.tag_id) as list
-      from public.app_steam_tags r join public.steam_tags t on t.tag_id = r.tag_id
-      where r.appid = any (appids) group by r.appid
-    ), makers as materialized (
-      select r.appid, array_agg(n.name order by n.name) as names
-      from public.app_developers r join public.developers n on n.id = r.developer_id where r.appid = any (appids) group by r.appid
-    ), sellers as materialized (
-      select r.appid, array_agg(n.name order by n.name) as names
-      from public.app_publishers r join public.publishers n on n.id = r.publisher_id where r.appid = any (appids) group by r.appid
-    ), state as materialized (
-      select installed_at, last_verified_at from public.pics_sync_state where id = 1
-    ), summaries as (
-      select
-        a.appid, a.name, a.type, a.is_active, a.is_free, a.release_state, a.steam_release_date,
-        case when a.parent_appid is not null then json_build_object('appid', a.parent_appid, 'name', p.name) end as parent,
-        coalesce(makers.names, '{}') as developers,
-        coalesce(sellers.names, '{}') as publishers,
-        coalesce(tags.list, '[]') as tags,
-        coalesce(string_to_array(a.platforms, ','), '{}') as platforms,
-        case when d.appid is not null then json_build_object(
-          'category', d.category, 'steamos_category', d.steamos_category, 'machine_category', d.machine_category,
-          'frame_category', d.frame_category, 'test_timestamp', d.test_timestamp, 'tested_build_id', d.tested_build_id
-        ) end as steam_deck,
-        a.pics_review_score, a.pics_review_percentage, a.last_content_update,
-        s.pics_change_number as change_number,
-        case when s.last_pics_sync >= state.installed_at then greatest(s.last_pics_sync, state.last_verified_at) end as synced_at,
-        s.pics_pending_change is not null as is_pending,
-        a.updated_at
-      from unnest(appids) with ordinality as page(appid, place)
-      join public.apps a on a.appid = page.appid
-      left join tags on tags.appid = a.appid
-      left join makers on makers.appid = a.appid
-      left join sellers on sellers.appid = a.appid
-      left join public.apps p on p.appid = a.parent_appid
-      left join public.app_steam_deck d on d.appid = a.appid
-      left join public.sync_status s on s.appid = a.appid
-      left join state on true
-      order by page.place
-    )
-    select coalesce(json_agg(row_to_json(summaries)), '[]') from summaries
-  );
+  with tags as materialized (
+    select r.appid, array_agg(r.tag_id order by r.rank, r.tag_id) as ids
+    from public.app_steam_tags r where r.appid = any (appids) group by r.appid
+  ), makers as materialized (
+    select r.appid, array_agg(n.name order by n.name) as names
+    from public.app_developers r join public.developers n on n.id = r.developer_id where r.appid = any (appids) group by r.appid
+  ), sellers as materialized (
+    select r.appid, array_agg(n.name order by n.name) as names
+    from public.app_publishers r join public.publishers n on n.id = r.publisher_id where r.appid = any (appids) group by r.appid
+  ), state as materialized (
+    select installed_at, last_verified_at from public.pics_sync_state where id = 1
+  ), summaries as (
+    select
+      a.appid, a.name, a.type, a.is_active, a.is_free, a.release_state, a.steam_release_date,
+      case when a.parent_appid is not null then json_build_object('appid', a.parent_appid, 'name', p.name) end as parent,
+      coalesce(makers.names, '{}') as developers,
+      coalesce(sellers.names, '{}') as publishers,
+      coalesce(tags.ids, '{}') as tags,
+      coalesce(string_to_array(a.platforms, ','), '{}') as platforms,
+      case when d.appid is not null then json_build_object(
+        'category', d.category, 'steamos_category', d.steamos_category, 'machine_category', d.machine_category,
+        'frame_category', d.frame_category, 'test_timestamp', d.test_timestamp, 'tested_build_id', d.tested_build_id
+      ) end as steam_deck,
+      a.pics_review_score, a.pics_review_percentage, a.last_content_update,
+      s.pics_change_number as change_number,
+      case when s.last_pics_sync >= state.installed_at then greatest(s.last_pics_sync, state.last_verified_at) end as synced_at,
+      s.pics_pending_change is not null as is_pending,
+      a.updated_at
+    from unnest(appids) with ordinality as page(appid, place)
+    join public.apps a on a.appid = page.appid
+    left join tags on tags.appid = a.appid
+    left join makers on makers.appid = a.appid
+    left join sellers on sellers.appid = a.appid
+    left join public.apps p on p.appid = a.parent_appid
+    left join public.app_steam_deck d on d.appid = a.appid
+    left join public.sync_status s on s.appid = a.appid
+    left join state on true
+    order by page.place
+  )
+  select
+    (select coalesce(json_agg(row_to_json(summaries)), '[]') from summaries),
+    (select coalesce(json_object_agg(t.tag_id, t.name), '{}') from public.steam_tags t
+     where t.tag_id = any (array(select distinct unnest(ids) from tags)))
+  into listed, tag_names;
 end
 $$;
 
@@ -369,49 +361,52 @@ begin
 end
 $$;
 
--- Those of some apps that fulfil a condition, the first `needed` of them in order. The apps are candidates, or where these are null all that
--- the indexes of apps find for the conditions `indexed`.
+-- Those of some apps that fulfil a condition, the first `needed` of them in order. The apps are candidates, or where these are null those that
+-- the indexes of apps find for the conditions `indexed`, at most `most` where that is given. `is_short`: they find more.
+--   key, shown  expressions of `a` to sort by, and of the key in the cursor
+--   ordered     in terms of `key` and `appid`
 create or replace function public.catalog_pick(
-  candidates integer[], indexed text, condition text, shown text, order_by text, needed integer, out appids integer[], out keys text[]
+  candidates integer[], indexed text, most integer, condition text, key text, shown text, ordered text, needed integer,
+  out appids integer[], out keys text[], out is_short boolean
 )
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
+-- A page of the table costs little more than one of an index: what is asked often is in memory.
+set random_page_cost = 0.2
+set seq_page_cost = 0.2
 as $$
 begin
-  -- `offset 0` keeps the other conditions out of what finds the apps.
+  -- `offset 0` keeps the other conditions out of what finds the apps, and rows are kept narrow: they are read once.
   execute format(
-    'select coalesce(array_agg(appid), ''{}''), coalesce(array_agg(shown::text), ''{}'') from (
-       select a.appid, %2$s as shown from %5$s where %1$s order by %3$s limit %4$s
-     ) page',
-    condition, shown, order_by, needed,
-    case when candidates is null then format('(select a.* from public.apps a where %s offset 0) a', indexed)
-      else '(select distinct appid from unnest($1) as appid) o
-            cross join lateral (select a.* from public.apps a where a.appid = o.appid offset 0) a' end
-  ) into appids, keys using candidates;
+    'with found as materialized (
+       select a.appid, %2$s as key, %3$s as shown, %1$s as passes from (select a.* from public.apps a where %6$s limit %7$L offset 0) a
+     ), page as (
+       select appid, shown from found where passes order by %4$s limit %5$s
+     )
+     select coalesce(array_agg(appid), ''{}''), coalesce(array_agg(shown::text), ''{}''), (select count(*) > %8$L from found) from page',
+    condition, key, shown, ordered, needed, case when candidates is null then indexed else 'a.appid = any ($1)' end, most + 1, most
+  ) into appids, keys, is_short using candidates;
 end
 $$;
 
--- The filter that drives a search: the first with at most `most` apps, or the one with the fewest.
---   driving  its appids, null where each has more
---   others   the probes of the other filters
-create or replace function public.catalog_driver(probes text[], sources text[], most integer, first boolean, out driving integer[], out others text[])
+-- Appids of the source that drives a search: the first with at most `most` apps, or the one with the fewest; null where each has more.
+create or replace function public.catalog_driver(sources text[], most integer, first boolean) returns integer[]
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  source text;
   ids integer[];
-  chosen integer;
+  driving integer[];
 begin
-  for place in 1 .. cardinality(sources) loop
-    continue when sources[place] is null;
-    ids := public.catalog_gather(sources[place], coalesce(cardinality(driving), most + 1));
+  foreach source in array sources loop
+    ids := public.catalog_gather(source, coalesce(cardinality(driving), most + 1));
     if cardinality(ids) < coalesce(cardinality(driving), most + 1) then
       driving := ids;
-      chosen := place;
       exit when first;
     end if;
   end loop;
-  others := case when chosen is null then probes else probes[:chosen - 1] || probes[chosen + 1:] end;
+  return driving;
 end
 $$;
 
@@ -452,7 +447,7 @@ begin
     end loop;
     if cardinality(sorting.branches) > 1 then
       page := public.catalog_pick(
-        found, null, 'true', sorting.shown, format('%1$s%2$s, a.appid%2$s', sorting.key, sorting.direction), needed - cardinality(appids));
+        found, null, null, 'true', sorting.key, sorting.shown, format('key%1$s, appid%1$s', sorting.direction), needed - cardinality(appids));
     end if;
     appids := appids || page.appids;
     keys := keys || page.keys;
@@ -539,7 +534,7 @@ $$;
 --             "free", "active": bool, "released_since", "released_before", "changed_since": times, "words": all of them in the name,
 --             and "required": [["type", "series"], ["platform", "android"], …], values that some stored app must have,
 --             "limits": {"gather", "walk", "most"} rows, of tests}
---   reply    {"apps": [an `AppSummary` of src/catalog/views.ts, …], "next": for another page, or null}
+--   reply    {"apps": the `listed` and "tag_names" of catalog_summaries, "next": for another page, or null}
 --            or {"unknown": ["tag", "Puzle"]}: the filter whose value does not exist
 -- Apps without a value to sort by come last; ties are ordered by appid, in the direction of the sort. Relevance: the whole name, then its
 -- beginning, then the better reviewed; by reviews alone where more than `gather` apps match.
@@ -553,99 +548,110 @@ set jit = off
 as $$
 declare
   max_apps constant integer := (request ->> 'max')::integer;
+  needed constant integer := max_apps + 1;
+  first constant integer := coalesce((request -> 'limits' ->> 'first')::integer, 400);
   gather constant integer := coalesce((request -> 'limits' ->> 'gather')::integer, 2000);
+  found constant integer := coalesce((request -> 'limits' ->> 'found')::integer, 5000);
   walk constant integer := coalesce((request -> 'limits' ->> 'walk')::integer, 3000);
   most constant integer := coalesce((request -> 'limits' ->> 'most')::integer, 30000);
+  by_relevance constant boolean := request ->> 'sort' = 'relevance';
   filters record;
   sorting record;
   search record;
+  near text;
+  walked text;
+  ordered text;
+  beyond text;
+  passing text;
   rank text;
   last_rank integer;
-  unordered text[];
   driving integer[];
-  words_source text;
-  by_index boolean := false;
   page record;
-  chosen integer[] := '{}';
-  keys text[] := '{}';
+  summaries record;
+  has_match boolean := false;
+  is_found boolean := false;
 begin
   filters := public.catalog_conditions(request);
   if filters.unknown is not null then
     return json_build_object('unknown', filters.unknown);
   end if;
   sorting := public.catalog_order(request);
-
   if request ? 'words' then
     search := public.catalog_search(request -> 'words');
-    -- Half as many: a match of trigrams is looked up in the table.
-    words_source := 'select a.appid from public.apps a where ' || search.indexed;
-    driving := public.catalog_gather(words_source, gather / 2 + 1);
-    if cardinality(driving) = 0 and search.near is not null then
-      -- Close misses, at most 200, in the order of `near`.
-      driving := public.catalog_gather(search.near, 200);
-      rank := '3000 + array_position($1, a.appid)';
-    elsif cardinality(driving) > gather / 2 then
-      driving := null;
-      filters.probes := filters.probes || search.condition;
-      filters.sources := filters.sources || words_source;
-      filters.indexed := filters.indexed || search.indexed;
-    end if;
+    filters.probes := filters.probes || search.condition;
+    filters.indexed := filters.indexed || search.indexed;
+    near := search.near;
   end if;
-  if driving is null then
-    select * into driving, filters.probes from public.catalog_driver(filters.probes, filters.sources, gather, true);
+  -- The branches of the order stand for the types.
+  walked := public.catalog_all(case when sorting.branches = '{true}' then filters.probes
+    else array_remove(filters.probes, format('a.type = any (%L)', array(select jsonb_array_elements_text(request -> 'types')))) end);
+  ordered := format('key%1$s nulls last, appid%1$s', sorting.direction);
+  beyond := format('((%s)) and ', coalesce(nullif(array_to_string(sorting.windows, ') or ('), ''), 'false'));
+
+  if not by_relevance then
+    page := public.catalog_merge(sorting, walked, first, needed);
+    if page.is_short and cardinality(page.appids) * walk > first * needed then
+      -- Twice the rows that the whole page should take by what these had.
+      page := public.catalog_merge(sorting, walked, 2 * first * needed / cardinality(page.appids), needed);
+    end if;
+    has_match := page.appids <> '{}';
+    is_found := not page.is_short and (has_match or near is null);
   end if;
 
-  if driving is not null and request ->> 'sort' = 'relevance' then
-    last_rank := (request -> 'after' ->> 'key')::integer;
-    rank := coalesce(rank, format(
-      '(2100 - coalesce(a.pics_review_percentage, -1) - case when a.search_text = %1$L or a.search_text like %1$L || '' ¦%%'' then 2000
-        when a.search_text like %1$L || ''%%'' then 1000 else 0 end)', search.phrase));
-    page := public.catalog_pick(
-      driving, null,
-      public.catalog_all(filters.probes) || case when last_rank is null then ''
-        else format(' and (%1$s > %2$s or %1$s = %2$s and a.appid < %3$s)', rank, last_rank, request -> 'after' ->> 'appid') end,
-      rank, rank || ', appid desc', max_apps + 1
-    );
-  else
-    if driving is null then
-      -- The branches of the order stand for the types.
-      unordered := case when sorting.branches = '{true}' then filters.probes
-        else array_remove(filters.probes, format('a.type = any (%L)', array(select jsonb_array_elements_text(request -> 'types')))) end;
-      page := public.catalog_merge(sorting, public.catalog_all(unordered), walk, max_apps + 1);
-      if page.is_short and cardinality(page.appids) > max_apps / 4 then
-        -- Twice the rows that the whole page should take by what these had.
-        page := public.catalog_merge(
-          sorting, public.catalog_all(unordered), 2 * walk * (max_apps + 1) / cardinality(page.appids), max_apps + 1);
-      end if;
-      if page.is_short then
-        select * into driving, filters.probes from public.catalog_driver(
-          filters.probes,
-          array(
-            select case when probe <> all (filters.indexed) and source is distinct from words_source then source end
-            from unnest(filters.probes, filters.sources) with ordinality as f(probe, source, place) order by place
-          ),
-          most, false
-        );
-        by_index := driving is null and filters.indexed <> '{}';
-        if driving is null and not by_index then
-          page := public.catalog_merge(sorting, public.catalog_all(unordered), null, max_apps + 1);
-        end if;
+  if not is_found then
+    if request ? 'words' and not has_match then
+      driving := public.catalog_gather('select a.appid from public.apps a where ' || search.indexed, gather / 2 + 1);
+      if cardinality(driving) = 0 and near is not null then
+        -- Close misses, at most 200, in the order of `near`.
+        driving := public.catalog_gather(near, 200);
+        rank := '3000 + array_position($1, a.appid)';
+        filters.probes := array_remove(filters.probes, search.condition);
+      elsif cardinality(driving) > gather / 2 then
+        driving := null;
       end if;
     end if;
-    if driving is not null or by_index then
-      page := public.catalog_pick(
-        driving, public.catalog_all(filters.indexed),
-        format('((%s)) and %s', coalesce(nullif(array_to_string(sorting.windows, ') or ('), ''), 'false'), public.catalog_all(filters.probes)),
-        sorting.shown, format('%1$s%2$s nulls last, a.appid%2$s', sorting.key, sorting.direction), max_apps + 1
-      );
+    driving := coalesce(driving, public.catalog_driver(filters.sources, gather, true));
+    -- What an index answers need not be tested again.
+    passing := public.catalog_all(case when driving is not null then filters.probes
+      else array(select probe from unnest(filters.probes) as probe where probe <> all (filters.indexed)) end);
+    if driving is not null or filters.indexed <> '{}' then
+      if by_relevance then
+        last_rank := (request -> 'after' ->> 'key')::integer;
+        rank := coalesce(rank, format(
+          '(2100 - coalesce(a.pics_review_percentage, -1) - case when a.search_text = %1$L or a.search_text like %1$L || '' ¦%%'' then 2000
+            when a.search_text like %1$L || ''%%'' then 1000 else 0 end)', search.phrase));
+        page := public.catalog_pick(
+          driving, public.catalog_all(filters.indexed), found,
+          passing || case when last_rank is null then ''
+            else format(' and (%1$s > %2$s or %1$s = %2$s and a.appid < %3$s)', rank, last_rank, request -> 'after' ->> 'appid') end,
+          rank, rank, 'key, appid desc', needed);
+      else
+        page := public.catalog_pick(driving, public.catalog_all(filters.indexed), found, beyond || passing, sorting.key, sorting.shown, ordered, needed);
+      end if;
+      is_found := driving is not null or not page.is_short;
     end if;
   end if;
-  chosen := page.appids;
-  keys := page.keys;
 
+  if not is_found then
+    page := public.catalog_merge(sorting, walked, walk, needed);
+    if page.is_short and cardinality(page.appids) > max_apps / 4 then
+      page := public.catalog_merge(sorting, walked, 2 * walk * needed / cardinality(page.appids), needed);
+    end if;
+    is_found := not page.is_short;
+  end if;
+
+  if not is_found then
+    driving := public.catalog_driver(filters.sources, most, false);
+    passing := public.catalog_all(filters.probes);
+    page := case when driving is null and filters.indexed = '{}' then public.catalog_merge(sorting, walked, null, needed)
+      else public.catalog_pick(driving, public.catalog_all(filters.indexed), null, beyond || passing, sorting.key, sorting.shown, ordered, needed) end;
+  end if;
+
+  summaries := public.catalog_summaries(page.appids[:max_apps]);
   return json_build_object(
-    'apps', public.catalog_summaries(chosen[:max_apps]),
-    'next', case when cardinality(chosen) > max_apps then json_build_object('key', keys[max_apps], 'appid', chosen[max_apps]) end
+    'apps', summaries.listed,
+    'tag_names', summaries.tag_names,
+    'next', case when cardinality(page.appids) > max_apps then json_build_object('key', page.keys[max_apps], 'appid', page.appids[max_apps]) end
   );
 end
 $$;

@@ -51,7 +51,7 @@ as $$
 $$;
 
 -- Marks apps as pending where Steam's change number differs from the stored one.
---   request  {"apps": [[appid, change_number], …], "unknown": [appid, …], "full": false, "types": as for pics_apply}
+--   request  {"apps": [[appid, change_number, needs_token], …], "unknown": [appid, …], "full": false, "types": as for pics_apply}
 --   reply    {"known": apps named, "marked": apps now pending, "now": the database's time}
 -- `full` marks every named app. An unknown app is marked when it is stored and believed known: fetching it decides. Rows that
 -- another application synced before this one was installed count as not stored. An app of which Steam withheld a part is asked for
@@ -68,13 +68,13 @@ declare
   marked integer;
 begin
   with announced as (
-    select (pair ->> 0)::integer as appid, (pair ->> 1)::bigint as change, true as is_known
-    from jsonb_array_elements(request -> 'apps') as pair
+    select (e ->> 0)::integer as appid, (e ->> 1)::bigint as change, coalesce((e ->> 2)::boolean, false) as needs_token, true as is_known
+    from jsonb_array_elements(request -> 'apps') as e
     union all
-    select id::integer, null, false
+    select id::integer, null, false, false
     from jsonb_array_elements_text(request -> 'unknown') as id
   ), differing as (
-    select announced.appid, coalesce(announced.change, s.pics_change_number, 0) as change, s.last_pics_sync
+    select announced.appid, coalesce(announced.change, s.pics_change_number, 0) as change, announced.needs_token, s.last_pics_sync
     from announced
     left join public.sync_status s on s.appid = announced.appid
     left join public.apps a on a.appid = announced.appid
@@ -89,11 +89,12 @@ begin
     end
   )
   -- A changed last_pics_sync shows that the app was stored between the comparison and this write: then only a newer number marks it.
-  insert into public.sync_status as s (appid, pics_pending_change, pending_since, last_pics_sync)
-  select appid, max(change), now(), max(last_pics_sync) from differing group by appid order by appid
+  insert into public.sync_status as s (appid, pics_pending_change, pending_since, needs_token, last_pics_sync)
+  select appid, max(change), now(), bool_or(needs_token), max(last_pics_sync) from differing group by appid order by appid
   on conflict (appid) do update set
     pics_pending_change = greatest(s.pics_pending_change, excluded.pics_pending_change),
     pending_since = coalesce(s.pending_since, excluded.pending_since),
+    needs_token = s.needs_token or excluded.needs_token,
     -- An app whose worker died keeps its attempts, so that one that kills every worker ends up alone (see pics_claim).
     attempts = case when s.lease_id is null then 0 else s.attempts end,
     next_attempt_at = case when s.lease_id is null then null else s.next_attempt_at end
@@ -531,27 +532,33 @@ as $$
   end;
 $$;
 
--- Sets the labels of apps (see catalog_labels_of) from their relations.
+-- Labels of apps (see catalog_labels_of), from their relations.
+create or replace function public.pics_labels(appids integer[]) returns table (appid integer, labels integer[])
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select app.appid, coalesce(array_agg(id + kind * 268435456 order by id + kind * 268435456) filter (where id < 268435456), '{}')
+  from unnest(appids) as app(appid)
+  left join (
+    select r.appid, 0, r.tag_id from public.app_steam_tags r where r.appid = any (appids)
+    union all select r.appid, 1, r.genre_id from public.app_genres r where r.appid = any (appids)
+    union all select r.appid, 2, r.category_id from public.app_categories r where r.appid = any (appids)
+    union all
+    select d.appid, verdict.kind, array_position(array['unknown', 'unsupported', 'playable', 'verified'], verdict.value)
+    from public.app_steam_deck d
+    cross join lateral (values (3, d.category), (4, d.machine_category), (5, d.frame_category)) as verdict(kind, value)
+    where d.appid = any (appids)
+  ) as found(appid, kind, id) on found.appid = app.appid
+  group by app.appid;
+$$;
+
+-- Sets the labels of apps.
 create or replace function public.pics_relabel(appids integer[]) returns void
 language sql volatile
 set search_path = pg_catalog, pg_temp
 as $$
   update public.apps a set labels = read.labels
-  from (
-    select app.appid, coalesce(array_agg(id + kind * 268435456 order by id + kind * 268435456) filter (where id < 268435456), '{}') as labels
-    from unnest(appids) as app(appid)
-    left join (
-      select appid, 0, tag_id from public.app_steam_tags where appid = any (appids)
-      union all select appid, 1, genre_id from public.app_genres where appid = any (appids)
-      union all select appid, 2, category_id from public.app_categories where appid = any (appids)
-      union all
-      select d.appid, verdict.kind, array_position(array['unknown', 'unsupported', 'playable', 'verified'], verdict.value)
-      from public.app_steam_deck d
-      cross join lateral (values (3, d.category), (4, d.machine_category), (5, d.frame_category)) as verdict(kind, value)
-      where d.appid = any (appids)
-    ) as found(appid, kind, id) using (appid)
-    group by app.appid
-  ) as read
+  from public.pics_labels(appids) as read
   where a.appid = read.appid and a.labels is distinct from read.labels;
 $$;
 
@@ -975,7 +982,11 @@ create or replace function public.pics_app_images(appids integer[]) returns tabl
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
-  select a.appid, to_jsonb(a) - array['appid', 'created_at', 'updated_at', 'search_text', 'sort_name', 'labels'] || jsonb_build_object(
+  select a.appid, to_jsonb(a) - array[
+    'appid', 'created_at', 'updated_at', 'search_text', 'sort_name', 'labels',
+    -- The collector writes these, with rows of their own.
+    'store_modified_at', 'price_change_number'
+  ] || jsonb_build_object(
     'tags', (select coalesce(jsonb_agg(r.tag_id order by r.tag_id), '[]') from public.app_steam_tags r where r.appid = a.appid),
     'genres', (select coalesce(jsonb_agg(r.genre_id order by r.genre_id), '[]') from public.app_genres r where r.appid = a.appid),
     'categories', (
@@ -1032,7 +1043,7 @@ as $$
   select make_interval(secs => least(max_seconds, first_seconds * 2 ^ least(attempts, 30)));
 $$;
 
--- Whether Steam says "unknown" of so many known apps that none of it is believed: of at least 20, and of more than `max_shrink` of them,
+-- Whether Steam says "unknown" of too many known apps to be believed: of at least 20, and of more than `max_shrink` of them,
 -- within an hour. Bursts of wrong answers were seen after reconnects; a real removal of that size an operator confirms.
 create or replace function public.pics_is_mass_unknown(max_shrink double precision) returns boolean
 language sql volatile
@@ -1083,8 +1094,8 @@ $$;
 -- Why an answer cannot be true as it is, or null. Steam was seen to answer with an empty block, or without a section, for apps that have
 -- all of it. A partial answer, flagged as such, may lack sections.
 --   lacks         sections that the text lacks: common, extended, depots
---   has_name      whether the stored app has what `common` tells
---   has_build     whether the stored app has what `depots` tells
+--   has_name      whether the stored app has what comes from `common`
+--   has_build     whether the stored app has what comes from `depots`
 create or replace function public.pics_implausible(is_partial boolean, lacks text[], has_name boolean, has_build boolean) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
@@ -1158,7 +1169,7 @@ begin
     ), compared as (
       select answered.*, held.attempts, held.lease_change, held.pics_change_number, held.unknown_since, held.was_stored,
         held.skipped_type is not null as was_skipped,
-        -- A payload without the section that tells the type says nothing new of an app that was left out.
+        -- A payload without the section that has the type says nothing new of an app that was left out.
         coalesce(answered.type, held.skipped_type) as known_type,
         held.appid is not null as is_held, coalesce(has.name, false) as has_name, coalesce(has.build, false) as has_build
       from answered
@@ -1507,11 +1518,11 @@ end
 $$;
 
 --------------------------------------------------------------------------------------------------------- leader lease
--- Leader election by lease, by the database's clock. Each role (monitor, collector) has one leader at a time. A leader renews its
+-- Leader election by lease, by the database's clock. Each role (monitor, collector, webhooks) has one leader at a time. A leader renews its
 -- lease by acquiring it again; a worker that died leaves a lease that lapses.
 
 -- Acquires or renews the lease of a role.
---   request  {"role": monitor | collector, "worker_id": uuid, "lease_seconds": n}
+--   request  {"role": monitor | collector | webhooks, "worker_id": uuid, "lease_seconds": n}
 --   reply    {"leading", "free_in_seconds": until another worker's lease lapses, null when leading}
 create or replace function public.leader_acquire(request jsonb) returns jsonb
 language plpgsql volatile
@@ -1710,7 +1721,7 @@ $$;
 
 ------------------------------------------------------------------------------------------------------------------- size
 
--- Names of the service's tables.
+-- Names of the service's tables. Those of the library are not among them: they may belong to another application.
 create or replace function public.pics_tables() returns text[]
 language sql immutable
 set search_path = pg_catalog, pg_temp
@@ -1719,9 +1730,9 @@ as $$
     'apps', 'steam_tags', 'steam_genres', 'steam_categories', 'franchises', 'developers', 'publishers', 'app_steam_tags',
     'app_genres', 'app_categories', 'app_franchises', 'app_developers', 'app_publishers', 'app_dlc', 'app_steam_deck',
     'app_branches', 'app_depots', 'app_depot_manifests', 'app_info', 'sync_status', 'pics_sync_state', 'pics_gaps',
-    'pics_access_tokens', 'pics_claims', 'pics_replies', 'leader_leases', 'workers', 'app_changes', 'steam_keys',
-    'game_metadata', 'collector_state', 'app_list_entries', 'web_api_usage', 'ImportedGame', 'Game', 'LibraryItem', 'Genre',
-    'Platform', 'GameGenre', 'GamePlatform', 'igdb_answers', 'web_tokens', 'pics_sizes'
+    'pics_access_tokens', 'pics_claims', 'pics_replies', 'leader_leases', 'workers', 'app_changes', 'app_events', 'webhooks', 'steam_keys',
+    'game_metadata', 'collector_state', 'app_list_entries', 'web_api_usage', 'web_api_throttles', 'library_choices', 'library_written',
+    'igdb_answers', 'web_tokens', 'pics_sizes'
   ];
 $$;
 
@@ -1811,16 +1822,19 @@ begin
     -- 0x5049 in the upper 16 bits of the key, the id in the lower 48.
     perform pg_advisory_xact_lock_shared((20553::bigint << 48) | coalesce(pg_sequence_last_value('public.app_changes_id_seq'), 0));
     perform set_config('pics.changes_announced', 'yes', true);
+    -- Delivered with the commit: wakes who waits for changes (src/db/news.ts).
+    perform pg_notify('pics_changes', '');
   end if;
   return null;
 end
 $$;
 
--- Deletes the oldest rows of app_changes, in id order, as far as they are older than some days.
+-- Deletes the oldest rows of app_changes, in id order, and the events of these, as far as they are older than some days.
 --   request  {"days": n, "max": rows}
 --   reply    {"deleted": rows, "has_more": whether more may be old enough}
 -- `pics_sync_state.changes_deleted_up_to` moves in the same transaction, so that a consumer that resumes before it is refused instead of
--- missing changes. Never past the horizon: a change with a lower id may still be committed. Of several calls at once one works.
+-- missing changes. Never past the horizon: a change with a lower id may still be committed. Never past the cursor of a live webhook: one that
+-- fails for days is given up. Of several calls at once one works.
 create or replace function public.pics_trim_changes(request jsonb) returns jsonb
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -1838,7 +1852,16 @@ begin
     select id, detected_at from public.app_changes where id <= public.pics_changes_horizon() order by id limit max_changes
   )
   select coalesce((select min(id) - 1 from oldest where detected_at >= old_before), (select max(id) from oldest)) into up_to;
+  -- The last change of which a webhook has passed all events.
+  up_to := (
+    select min(passed) from (
+      select up_to as passed
+      union all
+      select ((w.cursor + 1) >> 16) - 1 from public.webhooks w where up_to is not null and w.dead_at is null and w.disabled_at is null
+    ) as limits
+  );
 
+  delete from public.app_events where id < (up_to + 1) << 16;
   delete from public.app_changes where id <= up_to;
   get diagnostics deleted = row_count;
   update public.pics_sync_state set changes_deleted_up_to = up_to where id = 1 and deleted > 0;

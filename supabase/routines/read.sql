@@ -80,10 +80,31 @@ as $$
   ) worst;
 $$;
 
+-- Webhooks by state, and the lag of the worst that is live: seconds since the oldest event that it has not passed.
+--   reply {"total", "failing", "dead", "disabled", "lag_seconds": null without a live one}
+create or replace function public.pics_webhook_counts() returns jsonb
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select jsonb_build_object(
+    'total', count(*),
+    'failing', count(*) filter (where state.is_live and w.failing_since is not null),
+    'dead', count(*) filter (where w.dead_at is not null and w.disabled_at is null),
+    'disabled', count(*) filter (where w.disabled_at is not null),
+    'lag_seconds', max(coalesce(extract(epoch from clock_timestamp() - waiting.detected_at), 0)) filter (where state.is_live)
+  )
+  from public.webhooks w
+  cross join lateral (select w.dead_at is null and w.disabled_at is null as is_live) as state
+  left join lateral (
+    select e.detected_at from public.app_events e where e.id > w.cursor order by e.id limit 1
+  ) as waiting on state.is_live;
+$$;
+
 -- Backlog of pending apps.
 --   reply {"pending": due now, "failing": in backoff, "unconfirmed": waiting for a second "unknown",
 --          "mass_unknown_at": when "unknown" was last not believed, being said of too many apps, "lag_seconds": age of the oldest pending, null when none,
---          "due_in_seconds": until the first of all may be claimed (0: now), null when none is pending, "failing_apps": as pics_failing}
+--          "due_in_seconds": until the first of all may be claimed (0: now), null when none is pending, "failing_apps": as pics_failing,
+--          "webhooks": as pics_webhook_counts}
 create or replace function public.pics_backlog() returns jsonb
 language sql stable
 set search_path = pg_catalog, pg_temp
@@ -95,7 +116,8 @@ as $$
     'mass_unknown_at', (select mass_unknown_at from public.pics_sync_state where id = 1),
     'lag_seconds', extract(epoch from clock_timestamp() - min(pending_since) filter (where next_attempt_at is null)),
     'due_in_seconds', extract(epoch from min(greatest(next_attempt_at, lease_until, now())) - now()),
-    'failing_apps', public.pics_failing('{"max": 20}')
+    'failing_apps', public.pics_failing('{"max": 20}'),
+    'webhooks', public.pics_webhook_counts()
   )
   from public.sync_status where pics_pending_change is not null;
 $$;
@@ -225,6 +247,32 @@ as $$
   from minutes left join counted using (minute);
 $$;
 
+-- Changed apps of the last 24 hours, counted once each, and by hour; `added`: apps that are new on Steam.
+--   reply {"apps", "added", "hours": [{"hour", "apps"}, …] oldest first}
+create or replace function public.catalog_day() returns jsonb
+language sql stable
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+  with hours as (
+    select generate_series(date_trunc('hour', now()) - interval '23 hours', date_trunc('hour', now()), interval '1 hour') as hour
+  ), counted as (
+    select
+      date_trunc('hour', detected_at) as hour, grouping(date_trunc('hour', detected_at)) as is_total, count(distinct appid) as apps,
+      count(*) filter (where field = 'added') as added
+    from public.app_changes where detected_at >= date_trunc('hour', now()) - interval '23 hours'
+    group by grouping sets ((date_trunc('hour', detected_at)), ())
+  )
+  select jsonb_build_object(
+    'apps', coalesce((select apps from counted where is_total = 1), 0),
+    'added', coalesce((select added from counted where is_total = 1), 0),
+    'hours', (
+      select jsonb_agg(jsonb_build_object('hour', hour, 'apps', coalesce(apps, 0)) order by hour)
+      from hours left join counted using (hour)
+    )
+  );
+$$;
+
 --------------------------------------------------------------------------------------------------------------- apps
 
 -- Version of everything that is committed in the database server, for caches: where two are equal, nothing was committed between them, since
@@ -312,6 +360,15 @@ begin
         a.has_workshop, a.family_sharing_excluded, a.restricted_countries, a.pics_review_score, a.pics_review_percentage,
         a.pics_review_score_without_bombs, a.pics_review_percentage_without_bombs, a.metacritic_score, a.metacritic_url, a.homepage_url,
         a.app_state, a.current_build_id, a.last_content_update, a.install_dir, a.store_asset_mtime, a.assets,
+        a.store_modified_at, a.price_change_number,
+        (
+          select row_to_json(numbers) from (
+            select
+              m.owners_estimate, m.owners_doubtful, m.positive_reviews, m.negative_reviews, m.average_playtime_forever,
+              m.average_playtime_2weeks, m.price, m.last_updated
+            from public.game_metadata m where m.appid = wanted and m.last_updated is not null
+          ) numbers
+        ) as steamspy,
         s.pics_change_number as change_number,
         -- The later of its own last answer and the last pass that found every change number current. Null for what another application
         -- stored before this one was installed.

@@ -12,7 +12,7 @@ begin
   for made in
     select p.oid::regprocedure from pg_proc p
     where p.pronamespace = 'public'::regnamespace and pg_has_role(p.proowner, 'usage') and (
-      p.proname like any (array['pics\_%', 'leader\_%', 'collector\_%', 'web\_%', 'library\_%', 'catalog\_%'])
+      p.proname like any (array['pics\_%', 'leader\_%', 'collector\_%', 'web\_%', 'library\_%', 'catalog\_%', 'webhook\_%'])
       or p.proname in ('schema_version', 'get_apps_for_sync', 'report_worker', 'forget_worker')
     )
   loop
@@ -39,15 +39,15 @@ as $$
     select rolname::text as role from pg_roles where rolname in ('anon', 'authenticated')
   ), tables(name, is_public) as (
     select unnest(array[
-      'apps', 'app_info', 'app_branches', 'app_depots', 'app_depot_manifests', 'app_changes', 'app_steam_deck', 'app_steam_tags',
+      'apps', 'app_info', 'app_branches', 'app_depots', 'app_depot_manifests', 'app_changes', 'app_events', 'app_steam_deck', 'app_steam_tags',
       'app_genres', 'app_categories', 'app_franchises', 'app_developers', 'app_publishers', 'app_dlc', 'steam_tags', 'steam_genres',
       'steam_categories', 'franchises', 'developers', 'publishers', 'game_metadata'
     ]), true
     union all
     select unnest(array[
-      'sync_status', 'pics_sync_state', 'pics_gaps', 'pics_access_tokens', 'pics_claims', 'pics_replies', 'pics_sizes', 'leader_leases', 'workers', 'steam_keys',
-      'collector_state', 'app_list_entries', 'web_api_usage', 'ImportedGame', 'Game', 'LibraryItem', 'Genre', 'Platform', 'GameGenre',
-      'GamePlatform', 'igdb_answers', 'web_tokens'
+      'sync_status', 'pics_sync_state', 'pics_gaps', 'pics_access_tokens', 'pics_claims', 'pics_replies', 'pics_sizes', 'leader_leases', 'workers', 'steam_keys', 'webhooks',
+      'collector_state', 'app_list_entries', 'web_api_usage', 'web_api_throttles', 'ImportedGame', 'Game', 'LibraryItem', 'Genre', 'Platform',
+      'GameGenre', 'GamePlatform', 'library_choices', 'library_written', 'igdb_answers', 'web_tokens'
     ]), false
   ), ours as (
     select c.oid, name, format('public.%I', name) as qualified, is_public

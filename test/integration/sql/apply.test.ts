@@ -433,10 +433,8 @@ forEachDatabase("pics_apply", (open, kind) => {
     });
 
     test("each worker writes the apps that it holds after a lease lapsed", async () => {
-      await mark([
-        [10, 500],
-        [20, 500],
-      ]);
+      await mark([[10, 500]]);
+      await mark([[20, 500]]);
       const late = await claim({ seconds: instantSeconds });
       const next = await claim({ max: 1 });
       expect(next.appids).toEqual([10]);

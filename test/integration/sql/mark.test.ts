@@ -25,6 +25,18 @@ forEachSqlDatabase("pics_mark", (open, kind) => {
     expect(await pending()).toEqual({ 10: 500, 20: 501 });
   });
 
+  test("keeps that an app needs an access token, whatever a later metadata says", async () => {
+    await mark([
+      [10, 500],
+      [20, 501, true],
+    ]);
+    await mark([[20, 502]]);
+    expect((await claim()).apps).toMatchObject([
+      { appid: 10, needs_token: false },
+      { appid: 20, needs_token: true },
+    ]);
+  });
+
   test("never lowers a mark, and a repeat changes nothing", async () => {
     await mark([[10, 500]]);
     const { pending_since } = await status(10);

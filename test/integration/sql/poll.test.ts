@@ -328,6 +328,8 @@ forEachSqlDatabase("the change monitor's functions", (open) => {
     const backlog = () =>
       call<{ pending: number; failing: number; lag_seconds: number | null; failing_apps: object[] }>("pics_backlog");
 
+    const noWebhooks = { total: 0, failing: 0, dead: 0, disabled: 0, lag_seconds: null };
+
     test("is zero when nothing is pending", async () => {
       await store(record(10, 1_000));
       expect(await backlog()).toEqual({
@@ -338,6 +340,7 @@ forEachSqlDatabase("the change monitor's functions", (open) => {
         lag_seconds: null,
         due_in_seconds: null,
         failing_apps: [],
+        webhooks: noWebhooks,
       });
     });
 
@@ -359,6 +362,7 @@ forEachSqlDatabase("the change monitor's functions", (open) => {
         mass_unknown_at: null,
         due_in_seconds: 0,
         failing_apps: [{ appid: 30, name: null, error: "broken", attempts: 1, next_attempt_at: expect.any(String) }],
+        webhooks: noWebhooks,
       });
       expect(lag_seconds).toBeGreaterThanOrEqual(90);
       expect(lag_seconds).toBeLessThan(120);

@@ -33,7 +33,15 @@ forEachSqlDatabase("catalog_app", (open) => {
   test("returns every column and relation, with names", async () => {
     await sql("insert into steam_tags (tag_id, name) values (19, 'Action'), (492, 'Indie')");
     await store(fullRecord(620, 500), record(1000, 500, { name: "Soundtrack" }), record(400, 500, { name: "Portal" }));
+    await sql(
+      "update apps set store_modified_at = '2026-09-14T13:20:11Z', price_change_number = 501 where appid = 620",
+    );
+    await sql(
+      `insert into game_metadata (appid, owners_estimate, positive_reviews, negative_reviews, price, last_updated)
+       values (620, '0 .. 20,000', 380000, 10000, 999, '2026-09-15T00:00:00Z'), (400, '0 .. 20,000', 1, 1, 0, null)`,
+    );
     const app = await reader().app(620);
+    expect((await reader().app(400))?.steamspy).toBeNull();
     const { parent_appid, platforms, assets, ...columns } = fullColumns;
     const times = ["steam_release_date", "original_release_date", "store_asset_mtime", "last_content_update"] as const;
     for (const time of times) expect(Date.parse(app?.[time] ?? "")).toBe(Date.parse(columns[time]));
@@ -67,6 +75,18 @@ forEachSqlDatabase("catalog_app", (open) => {
         { appid: 1001, name: null },
       ],
       steam_deck: fullRecord(620, 500).steam_deck,
+      store_modified_at: "2026-09-14T13:20:11+00:00",
+      price_change_number: 501,
+      steamspy: {
+        owners_estimate: "0 .. 20,000",
+        owners_doubtful: true,
+        positive_reviews: 380_000,
+        negative_reviews: 10_000,
+        average_playtime_forever: null,
+        average_playtime_2weeks: null,
+        price: 999,
+        last_updated: "2026-09-15T00:00:00+00:00",
+      },
       change_number: 500,
       is_pending: false,
       missing_token: false,
@@ -246,7 +266,12 @@ function randomQuery(random: Random): { query: Omit<AppQuery, "max">; holds: Con
     sort: random.pick(appSorts.filter((sort) => sort !== "relevance")),
     descending: random.chance(0.5),
     // Small ones, so that 80 apps meet every way in which a page is found.
-    limits: random.pick([undefined, { gather: 4, walk: 15, most: 30 }, { gather: 0, walk: 4, most: 0 }]),
+    limits: random.pick([
+      undefined,
+      { first: 5, gather: 4, found: 6, walk: 15, most: 30 },
+      { first: 3, gather: 0, found: 0, walk: 4, most: 0 },
+      { first: 2, gather: 20, found: 40, walk: 9, most: 20 },
+    ]),
   };
   const sometimes = (build: () => Condition) => {
     if (random.chance(0.15)) conditions.push(build());

@@ -11,7 +11,7 @@ forEachSqlDatabase("catalog_changes", (open, kind) => {
   const catalog = useCatalog(open);
   const { store, sql, call } = catalog;
   const reader = () => createCatalogReader(catalog.database.db);
-  const idsOf = ({ changes }: ChangePage) => changes.map(({ id }) => id);
+  const idsOf = ({ items }: ChangePage) => items.map(({ id }) => id);
   const rows = async () => (await sql<{ id: number }>("select id from app_changes order by id")).map(({ id }) => id);
   /** Last id at the begin of the test: ids continue from test to test. */
   let start = 0;
@@ -22,7 +22,7 @@ forEachSqlDatabase("catalog_changes", (open, kind) => {
   test("returns changes with the app's name and type", async () => {
     await store(record(10, 500));
     await store(record(10, 501, { name: "Renamed", type: "dlc" }));
-    const { changes, last_id, has_more } = await reader().changes({ after: start, max: 10 });
+    const { items, last_id, next } = await reader().changes({ after: start, max: 10 });
     const of = {
       appid: 10,
       name: "Renamed",
@@ -30,12 +30,12 @@ forEachSqlDatabase("catalog_changes", (open, kind) => {
       change_number: 501,
       detected_at: expect.stringMatching(/\+00:00$/),
     };
-    expect(changes).toEqual([
+    expect(items).toEqual([
       { ...of, id: expect.any(Number), field: "name", old: "App 10", new: "Renamed" },
       { ...of, id: expect.any(Number), field: "type", old: "game", new: "dlc" },
     ]);
-    expect(last_id).toBe(changes[1]?.id);
-    expect(has_more).toBe(false);
+    expect(last_id).toBe(items[1]?.id);
+    expect(next).toBeNull();
   });
 
   test("pages forwards, backwards, and within one app", async () => {
@@ -44,15 +44,15 @@ forEachSqlDatabase("catalog_changes", (open, kind) => {
     );
     const all = await rows();
     const forwards: number[] = [];
-    for (let page: ChangePage | null = null; page === null || page.has_more; ) {
+    for (let page: ChangePage | null = null; page === null || page.next !== null; ) {
       page = await reader().changes({ after: page?.last_id ?? start, max: 4 });
       forwards.push(...idsOf(page));
     }
     expect(forwards).toEqual(all);
 
     const backwards: number[] = [];
-    for (let page: ChangePage | null = null; page === null || page.has_more; ) {
-      page = await reader().changes({ before: page?.changes.at(-1)?.id, max: 4 });
+    for (let page: ChangePage | null = null; page === null || page.next !== null; ) {
+      page = await reader().changes({ before: page?.items.at(-1)?.id, max: 4 });
       backwards.push(...idsOf(page));
     }
     expect(backwards).toEqual(all.toReversed());
@@ -66,11 +66,11 @@ forEachSqlDatabase("catalog_changes", (open, kind) => {
         .toReversed()
         .slice(0, 3),
     );
-    expect(ofOne?.has_more).toBe(true);
+    expect(ofOne?.next).not.toBeNull();
     expect(await reader().changes({ after: all.at(-1) ?? 0, max: 5 })).toEqual({
-      changes: [],
+      items: [],
       last_id: all.at(-1),
-      has_more: false,
+      next: null,
     });
   });
 
@@ -114,7 +114,7 @@ forEachSqlDatabase("catalog_changes", (open, kind) => {
     });
   });
 
-  test("catalog_activity counts every minute of the last hour", async () => {
+  test("catalog_activity counts every minute of the last hour, catalog_day every hour of the last day", async () => {
     await sql(`insert into app_changes (appid, change_number, field, detected_at)
       select 10 + i % 2, i, 'name', now() - interval '5 minutes' from generate_series(1, 6) i`);
     await sql(
@@ -123,6 +123,12 @@ forEachSqlDatabase("catalog_changes", (open, kind) => {
     const minutes = await reader().activity();
     expect(minutes).toHaveLength(60);
     expect(minutes.filter(({ changes }) => changes > 0)).toEqual([{ minute: expect.any(String), apps: 2, changes: 6 }]);
+    await sql(`insert into app_changes (appid, change_number, field, detected_at)
+      values (10, 1, 'added', now() - interval '3 hours'), (3, 1, 'added', now() - interval '25 hours')`);
+    const day = await reader().day();
+    expect(day).toMatchObject({ apps: 3, added: 1 });
+    expect(day.hours).toHaveLength(24);
+    expect(day.hours.reduce((sum, { apps }) => sum + apps, 0)).toBe(4);
   });
 
   // PGlite has one connection, so no concurrent transaction.
@@ -138,7 +144,7 @@ forEachSqlDatabase("catalog_changes", (open, kind) => {
     }
     const appids = async (after: number) => {
       const page = await reader().changes({ after, max: 100 });
-      return { appids: page.changes.map(({ appid }) => appid), last: page.last_id };
+      return { appids: page.items.map(({ appid }) => appid), last: page.last_id };
     };
 
     test("serves no id above that of an open transaction", async () => {
@@ -163,7 +169,7 @@ forEachSqlDatabase("catalog_changes", (open, kind) => {
       await late.insert(2);
       await store(record(10, 501, { name: "Renamed" }));
       expect((await appids(start)).appids).toEqual([]);
-      expect((await reader().changes({ max: 5 })).changes).toEqual([]);
+      expect((await reader().changes({ max: 5 })).items).toEqual([]);
       await late.query("commit");
       expect((await appids(start)).appids).toEqual([2, 10]);
     });

@@ -112,12 +112,15 @@ async function callRoutines(database: TestDatabase): Promise<void> {
     stale_first: false,
   });
   await call("web_reserve", { endpoint: "steam", period_start: "2026-01-01", limit: 10, block: 5 });
+  await call("library_create_tables", {});
   await importingOf(catalog).apply("user", [owned(20)]);
 
   await call("catalog_app", { appid: 20 });
   await call("catalog_apps", { max: 10, sort: "name", relations: [["developer", "Valve"]], words: ["portal"] });
   await call("catalog_changes", { max: 10, after: 0 });
-  for (const name of ["catalog_activity", "catalog_summary", "pics_state", "pics_backlog"]) await call(name);
+  await call("catalog_events", { max: 10, after: 0, types: ["game"], min_reviews: 1 });
+  for (const name of ["catalog_activity", "catalog_day", "catalog_summary", "pics_state", "pics_backlog"])
+    await call(name);
   for (const kind of ["tags", "developers"]) {
     await call(kind === "tags" ? "catalog_labels" : "catalog_companies", { kind, max: 10 });
   }
