@@ -14,9 +14,9 @@ const server = buildServer({
   snapshot: () => idleSnapshot,
   reader: () => null,
   metrics: createMetrics(),
-  settings: { ...config.http, keep: config.keep },
+  settings: { ...config.http, keep: config.keep, history: config.history, historyDays: config.historyDays },
   logger: createLogger({ level: "info", output: createOutput() }),
 });
-await server.listen({ port: 0, host: "127.0.0.1" });
+process.stdout.write(`${await server.listen({ port: 0, host: "127.0.0.1" })}\n`);
 // Without it the process keeps to half of the file descriptors: this is how a process fares whose other half is used up as well.
 if (process.env.IGNORE_FILE_LIMIT === "on") server.server.maxConnections = config.http.maxConnections;

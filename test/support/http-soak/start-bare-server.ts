@@ -31,7 +31,7 @@ export function startBareServer({ files, env = {} }: { files: number; env?: Reco
         const address = /http:\/\/[\d.]+:\d+/.exec(text)?.[0];
         if (address) return address;
         await Promise.race([once(child.stdout, "data"), exited]);
-        if (child.exitCode !== null) throw new Error(`The server ended:\n${text}`);
+        if (child.exitCode !== null || child.signalCode !== null) throw new Error(`The server ended:\n${text}`);
       }
     },
     output: () => text,

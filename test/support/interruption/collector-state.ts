@@ -60,7 +60,9 @@ export async function dumpCollected(sql: Sql): Promise<Dump> {
     apps: appRows,
     app_list_entries: "select kind, appid, name, is_member from app_list_entries",
     game_metadata: `
-      select to_jsonb(m) || jsonb_build_object('last_updated', last_updated is not null, 'fetched_at', fetched_at is not null) as row
+      select to_jsonb(m) || jsonb_build_object(
+        'last_updated', last_updated is not null, 'last_listed_at', last_listed_at is not null, 'fetched_at', fetched_at is not null
+      ) as row
       from game_metadata m`,
     sync_status: "select appid, last_steamspy_sync is not null as is_synced from sync_status",
   };

@@ -13,4 +13,6 @@ export interface AppPlan {
   publishers: string[];
   franchise: string | null;
   isOdd: boolean;
+  /** Its tags may include the one that Steam has no name for. */
+  hasNamelessTag: boolean;
 }

@@ -67,13 +67,15 @@ export interface CatalogApp {
   readonly appid: number;
   readonly name: string;
   readonly access: Access;
-  readonly listKind: AppListKind | null;
+  listKind: AppListKind | null;
   changeNumber: number;
   /** Counts the changes since the start, from 0; the generator's texts depend on it. */
   version: number;
   text: TextSource;
   /** Unix seconds, for the app list. */
   lastModified: number;
+  /** For the app list; 0 for none. A change is one of its price, too, once in four. */
+  priceChangeNumber: number;
 }
 
 export interface AppChange {
@@ -138,7 +140,11 @@ export function createCatalog(firstChangeNumber = 30_000_000): Catalog {
     add({ appid, text, changeNumber = current + 1, name = `App ${appid}`, access = "public", listKind = null }) {
       if (apps.has(appid)) throw new Error(`The simulated catalog already has app ${appid}.`);
       const lastModified = 1_700_000_000 + (changeNumber % 50_000_000);
-      const app: CatalogApp = { appid, name, access, listKind, changeNumber, version: 0, text, lastModified };
+      const priceChangeNumber = changeNumber % 3 === 0 ? 0 : changeNumber;
+      const app: CatalogApp = {
+        ...{ appid, name, access, listKind, changeNumber, version: 0, text },
+        ...{ lastModified, priceChangeNumber },
+      };
       apps.set(appid, app);
       removed.delete(appid);
       current = Math.max(current, changeNumber);
@@ -150,6 +156,7 @@ export function createCatalog(firstChangeNumber = 30_000_000): Catalog {
       app.changeNumber = current;
       app.version += 1;
       app.lastModified += 60;
+      if (current % 4 === 0) app.priceChangeNumber = current;
       if (newText !== undefined) app.text = newText;
       return current;
     },

@@ -10,7 +10,10 @@ import { fork } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
-import { fromPayloads } from "./catalog.ts";
+import { catalogDump } from "../web/catalog-dump.ts";
+import { createSimulatedSteamSpy } from "../web/steamspy.ts";
+import { asRoutes } from "../web/web-api.ts";
+import { type AppListKind, fromPayloads, type NewApp } from "./catalog.ts";
 import type { Fault, FaultKind } from "./faults.ts";
 import { type GenerateOptions, generateCatalog } from "./generate.ts";
 import { createRandom } from "./random.ts";
@@ -22,6 +25,10 @@ export interface ForkOptions extends Omit<SimulatedSteamOptions, "catalog" | "ro
   generate?: GenerateOptions;
   /** Instead of generated apps: a gzipped file of JSON lines `{appid, change_number, text}`. */
   payloadFile?: string;
+  /** Further apps beside the generated ones, which leave them their appids. */
+  apps?: (NewApp & { text: string })[];
+  /** SteamSpy is there too, and knows the games of the catalog. */
+  steamSpy?: boolean;
   /** Generate every text before the first request (about 4 KB of memory an app). */
   pregenerate?: boolean;
 }
@@ -38,6 +45,8 @@ export interface SteamCalls {
   changeRandom(count: number): Map<number, number>;
   change(appid: number, newText?: string): number;
   remove(appid: number): number;
+  /** Which list of IStoreService/GetAppList names the app from now on; null for none. */
+  list(appid: number, kind: AppListKind | null): void;
   appids(): number[];
   /** The current change number of every app. */
   changeNumbers(): Map<number, number>;
@@ -146,12 +155,22 @@ function serve(): void {
   });
 }
 
-async function start({ generate, payloadFile, pregenerate = false, ...options }: ForkOptions): Promise<SimulatedSteam> {
+async function start(given: ForkOptions): Promise<SimulatedSteam> {
+  const {
+    generate = { seed: 1, count: 2_000 },
+    payloadFile,
+    apps = [],
+    steamSpy,
+    pregenerate = false,
+    ...options
+  } = given;
   const catalog = payloadFile
     ? fromPayloads(readPayloads(payloadFile))
-    : generateCatalog(generate ?? { seed: 1, count: 2_000 });
+    : generateCatalog(apps.length > 0 ? { ...generate, reserved: apps.map(({ appid }) => appid) } : generate);
+  for (const app of apps) catalog.add(app);
   if (pregenerate) catalog.pregenerate();
-  return startSimulatedSteam({ ...options, catalog });
+  const routes = steamSpy ? asRoutes(createSimulatedSteamSpy(catalogDump(catalog))) : [];
+  return startSimulatedSteam({ ...options, catalog, routes });
 }
 
 /** The payloads of a gzipped file of JSON lines `{appid, change_number, text}`. */
@@ -190,6 +209,10 @@ function callsOf(steam: SimulatedSteam): SteamCalls {
     },
     change: (appid, newText) => catalog.change(appid, newText),
     remove: (appid) => catalog.remove(appid),
+    list(appid, kind) {
+      const app = catalog.apps.get(appid);
+      if (app) app.listKind = kind;
+    },
     appids: () => [...catalog.apps.keys()],
     changeNumbers: () => new Map([...catalog.apps.values()].map(({ appid, changeNumber }) => [appid, changeNumber])),
     addFault(fault) {

@@ -7,7 +7,8 @@ import { namelessTag, storeTags } from "./store-tags.ts";
 const day = 86_400;
 /** 2 April 2024 and a little: generated times lie around it. */
 const epoch = 1_712_000_000;
-const tagIds = [...storeTags.keys(), namelessTag];
+const namedTags = [...storeTags.keys()];
+const allTags = [...namedTags, namelessTag];
 const genreIds = [1, 2, 3, 4, 9, 18, 23, 25, 28, 29, 37, 70];
 const categoryIds = [1, 2, 9, 13, 15, 18, 20, 22, 23, 24, 25, 27, 28, 29, 30, 35, 36, 37, 38, 39, 41, 42, 43, 44, 62];
 const languages =
@@ -52,10 +53,14 @@ function commonSection(plan: AppPlan, fixed: Random, moving: Random, updated: nu
   const { type } = plan;
   const isOnStore = ["game", "dlc", "demo", "music", "application", "video"].includes(type);
   const isGame = type === "game";
-  const released = updated - fixed.int(10, 1_500) * day;
+  // The same in all versions.
+  const released = updated - version * day - fixed.int(10, 1_500) * day;
   const isReleased = !isOnStore || fixed.chance(0.9);
   const genres = fixed.sample(genreIds, fixed.int(1, 4));
-  const tags = fixed.sample(tagIds, isGame ? (fixed.chance(0.41) ? 20 : fixed.int(3, 19)) : fixed.int(1, 6));
+  const tags = fixed.sample(
+    plan.hasNamelessTag ? allTags : namedTags,
+    isGame ? (fixed.chance(0.41) ? 20 : fixed.int(3, 19)) : fixed.int(1, 6),
+  );
   if (version > 0) tags.push(...tags.splice(moving.int(0, tags.length - 1), 1));
   const percentage = isGame && isReleased && fixed.chance(0.64) ? moving.int(20, 99) : undefined;
   const controller = fixed.weighted([

@@ -23,6 +23,10 @@ export interface GenerateOptions {
    */
   tokenShare?: number;
   deniedShare?: number;
+  /** Whether apps may have a tag that Steam has no name for. Default true. */
+  hasNamelessTag?: boolean;
+  /** Appids that no generated app gets. */
+  reserved?: readonly number[];
 }
 
 /** Counted in real data: 99.95 % of 124,356 games, and of 1,690 apps of all types. */
@@ -65,9 +69,18 @@ export function generateCatalog(options: GenerateOptions): Catalog {
 }
 
 /** Games, each followed by its DLC, demos and the like, then some apps that belong to no game. */
-function planApps({ seed, count, maxAppid = count * 25, oddShare = 0.08, tenShares }: GenerateOptions): AppPlan[] {
+function planApps(options: GenerateOptions): AppPlan[] {
+  const {
+    seed,
+    count,
+    maxAppid = count * 25,
+    oddShare = 0.08,
+    tenShares,
+    reserved = [],
+    hasNamelessTag = true,
+  } = options;
   const random = createRandom(seed);
-  const appids = spreadAppids(random, count, maxAppid);
+  const appids = spreadAppids(random, count, maxAppid, new Set(reserved));
   const appidOf = tenShares
     ? placeByType(seed, maxAppid / count, tenShares)
     : (_: AppType, index: number) => appids[index];
@@ -87,6 +100,7 @@ function planApps({ seed, count, maxAppid = count * 25, oddShare = 0.08, tenShar
       publishers: belongsTo ? belongsTo.publishers : random.chance(0.6) ? studio : [studioName(random)],
       franchise: belongsTo ? belongsTo.franchise : random.chance(0.08) ? properName(random) : null,
       isOdd: random.chance(oddShare),
+      hasNamelessTag,
     };
     plans.push(plan);
     return plan;
@@ -129,7 +143,7 @@ function studios(random: Random): string[] {
 }
 
 /** Ascending, from 10, evenly spread with jitter; nearly all are multiples of 10. */
-function spreadAppids(random: Random, count: number, maxAppid: number): number[] {
+function spreadAppids(random: Random, count: number, maxAppid: number, reserved: ReadonlySet<number>): number[] {
   const step = maxAppid / count;
   if (step < 1) throw new Error(`${count} apps do not fit below appid ${maxAppid}.`);
   let last = 0;
@@ -138,6 +152,7 @@ function spreadAppids(random: Random, count: number, maxAppid: number): number[]
     const rounded = step >= 10 && !random.chance(0.06) ? Math.ceil(wanted / 10) * 10 : Math.ceil(wanted);
     const roomLeft = maxAppid - (count - index - 1);
     last = Math.min(index === 0 ? 10 : Math.max(rounded, last + 1), roomLeft);
+    while (reserved.has(last)) last += 1;
     return last;
   });
 }

@@ -120,11 +120,11 @@ function appList({ catalog }: SimulationContext, query: URLSearchParams) {
     .sort((a, b) => a.appid - b.appid);
   const page = rest.slice(0, max);
   return {
-    apps: page.map(({ appid, name, lastModified, changeNumber }) => ({
+    apps: page.map(({ appid, name, lastModified, priceChangeNumber }) => ({
       appid,
       name,
       last_modified: lastModified,
-      price_change_number: changeNumber % 3 === 0 ? 0 : changeNumber,
+      price_change_number: priceChangeNumber,
     })),
     ...(rest.length > max && { have_more_results: true, last_appid: page.at(-1)?.appid }),
   };
