@@ -25,7 +25,7 @@ export const modules: Readonly<Record<string, Module>> = {
       "the port `rpc(name, args)` and its three transports, migrations, error codes, retry, leader lease, typed calls",
     imports: [
       "process",
-      ...["views", "content-views", "list-views", "in-order", "assets"].map((file) => `catalog/${file}`),
+      ...["views", "content-views", "list-views", "event-views", "in-order", "assets"].map((file) => `catalog/${file}`),
     ],
     types: ["catalog"],
   },
@@ -49,6 +49,14 @@ export const modules: Readonly<Record<string, Module>> = {
     holds: "the three import stages, their files, the IGDB match, the classifier, the library's store",
     imports: ["catalog", "process", "db", "web"],
   },
+  webhooks: {
+    holds: "delivery of events to webhooks: addresses that may be reached, messages, cursors, retries",
+    imports: ["catalog", "process", "db"],
+  },
+  exchange: {
+    holds: "exports: the catalog as files of Parquet, NDJSON or CSV with a manifest, and a database seeded from them",
+    imports: ["process", "db"],
+  },
   lambda: {
     holds: "AWS Lambda handlers of the library stages, the SAM template and the state machine",
     imports: ["process", "db", "web", "library"],
@@ -59,13 +67,13 @@ export const modules: Readonly<Record<string, Module>> = {
   },
   status: {
     holds: "what the process knows of itself: snapshot, health, watchdog, heartbeat, metrics",
-    imports: ["process", "db", "steam/port"],
+    imports: ["process", "db", "steam/port", "webhooks/outcome"],
     types: ["sync", "collector", "library"],
   },
   terminal: {
     holds: "everything that is text on a terminal: progress bars, tables, summaries",
-    imports: ["process"],
-    types: ["catalog", "db", "sync", "collector", "library", "catalog-source"],
+    imports: ["process", "catalog/code-names", "webhooks/shown"],
+    types: ["catalog", "db", "sync", "collector", "library", "webhooks", "exchange", "catalog-source"],
   },
   http: {
     holds: "Fastify: probes, metrics, the read API (`api/`), the dashboard (`dashboard/`)",
@@ -79,7 +87,7 @@ export const modules: Readonly<Record<string, Module>> = {
       "steam/port",
       "sync/sweep",
       "sync/poll",
-      "library/s3-store",
+      "library/s3-client",
       "catalog-source",
       "terminal",
     ],
