@@ -2,6 +2,7 @@ import { cpus } from "node:os";
 import { benchApi, formatApi } from "./api.ts";
 import { benchCollector, formatCollector } from "./collector.ts";
 import { benchEmbedded, formatEmbedded } from "./embedded.ts";
+import { benchExport, formatExport } from "./export.ts";
 import { benchFirstLoad, formatFirstLoad } from "./first-load.ts";
 import { benchKept, formatKept } from "./kept.ts";
 import { benchKeyValues, type KeyValuesBench } from "./key-values.ts";
@@ -15,12 +16,13 @@ import { benchSearch } from "./search.ts";
 import { benchServe, formatServe } from "./serve.ts";
 import { benchSize, formatSize } from "./size.ts";
 import { table } from "./support/figures.ts";
+import { benchWebhooks, formatWebhooks } from "./webhooks.ts";
 import { benchWire, formatWire } from "./wire.ts";
 import { benchWritePath, formatWritePath } from "./write-path.ts";
 
 /**
  * Runs all benchmarks, or the named ones, in sequence: `npm run bench [-- wire write-path kept key-values memory embedded pace collector
- * library api lists search size quiet-day monitor-day first-load]`.
+ * library api lists search size quiet-day monitor-day first-load export webhooks]`.
  * Prints Markdown. All take about half an hour; other load on the machine distorts the figures.
  */
 const benches: Record<string, { title: string; run: () => Promise<string> }> = {
@@ -43,6 +45,8 @@ const benches: Record<string, { title: string; run: () => Promise<string> }> = {
   "quiet-day": { title: "A quiet day", run: async () => formatQuietDay(await benchQuietDay()) },
   "monitor-day": { title: "A day of the monitor", run: async () => formatMonitorDay(await benchMonitorDay()) },
   "first-load": { title: "A first load", run: async () => formatFirstLoad(await benchFirstLoad()) },
+  webhooks: { title: "Webhooks", run: async () => formatWebhooks(await benchWebhooks()) },
+  export: { title: "Exports", run: async () => formatExport(await benchExport()) },
   library: { title: "Matching a library", run: async () => formatLibrary(await benchLibrary()) },
 };
 

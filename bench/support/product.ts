@@ -19,7 +19,7 @@ export interface ProgramRun {
 }
 
 const sampleIntervalMs = 250;
-const infoLevel = 30;
+const quietLevels = ["trace", "debug", "info"];
 
 /**
  * Runs a program (`node …`) as a child process with exactly this environment; `read` extracts the result from its JSON log lines. With
@@ -51,7 +51,7 @@ export async function runProgram(
     const entry = parsed(line);
     const result = entry ? read(entry) : null;
     if (result) Object.assign(run, result, { cpuSeconds: cpuOf(pid) ?? run.cpuSeconds });
-    if (!entry || Number(entry.level) > infoLevel) warnings.push(line);
+    if (!entry || !quietLevels.includes(String(entry.level))) warnings.push(line);
   });
   const [code] = (await once(child, "close")) as [number | null];
   clearInterval(sampling);

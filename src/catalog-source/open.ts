@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { createCatalogReader, typeIsLeftOut } from "../db/catalog-reader.ts";
 import { overviewOf } from "../db/catalog-store.ts";
 import { hasDatabase } from "../db/data-folder.ts";
+import { nameOf } from "../db/database-name.ts";
 import { openDatabase } from "../db/open.ts";
 import { DataDirInUseError, readOwner } from "../db/owner-lock.ts";
 import type { Config } from "../process/config.ts";
@@ -64,16 +65,9 @@ async function readDatabase({ database, keep, logger }: SourceOptions): Promise<
     },
     async status() {
       const [state, backlog, workers] = await Promise.all([reader.state(), reader.backlog(), reader.workers()]);
-      return { catalog: overviewOf(state, backlog), failing_apps: backlog.failing_apps, workers };
+      const { failing_apps, webhooks } = backlog;
+      return { catalog: overviewOf(state, backlog), failing_apps, workers, webhooks };
     },
     close: () => db.close(),
   };
-}
-
-/** Names the database for messages, without user and password. */
-export function nameOf(database: Config["database"]): string {
-  if (database.driver === "pglite") return `the folder ${database.dataDir}`;
-  const url = new URL(database.url);
-  if (database.driver === "supabase") return `Supabase (${url.host})`;
-  return `Postgres (${url.host || url.searchParams.get("host") || "localhost"}${url.pathname})`;
 }

@@ -2,7 +2,7 @@ import http from "node:http";
 import { z } from "zod";
 import { branchView, depotView } from "../catalog/content-views.ts";
 import { appView } from "../catalog/views.ts";
-import { catalogOverview, failingApps } from "../db/catalog-store.ts";
+import { catalogOverview, failingApps, webhookCounts } from "../db/catalog-store.ts";
 import type { DataDirOwner } from "../db/owner-lock.ts";
 import type { Config } from "../process/config.ts";
 import { ConfigError, DatabaseError, errorCode, NotFoundError } from "../process/errors.ts";
@@ -98,7 +98,13 @@ export function openOwnerSource(
       const { catalog = null, failing_apps, workers: _, ...snapshot } = body;
       const seen = { seen_at: new Date().toISOString(), seen_seconds_ago: 0 };
       // The owner is the only worker of an embedded database.
-      return { catalog, failing_apps, workers: [{ id: owner.id, mode: body.mode, snapshot, ...seen }] };
+      const workers = [{ id: owner.id, mode: body.mode, snapshot, ...seen }];
+      return {
+        catalog,
+        failing_apps,
+        workers,
+        webhooks: webhookCounts.nullish().catch(null).parse(body.webhooks) ?? null,
+      };
     },
 
     async close() {},

@@ -1,6 +1,6 @@
 import type { BranchView, DepotView } from "../catalog/content-views.ts";
 import type { AppView } from "../catalog/views.ts";
-import type { CatalogOverview, FailingApp, WorkerReport } from "../db/catalog-store.ts";
+import type { CatalogOverview, FailingApp, WebhookCounts, WorkerReport } from "../db/catalog-store.ts";
 import type { Database, SqlDatabase } from "../db/database.ts";
 
 /**
@@ -33,4 +33,6 @@ export interface StatusDocument {
   catalog: CatalogOverview | null;
   failing_apps: FailingApp[];
   workers: WorkerReport[];
+  /** Null where an owner has not counted them, or does not know them. */
+  webhooks: WebhookCounts | null;
 }

@@ -9,17 +9,15 @@ interface Turn {
   patience: number;
 }
 
-/** Requests of sweeps have a queue of their own, see requests.ts. */
-type QueuedKind = Exclude<SteamRequestKind, "metadata">;
-
 /**
  * A poll must not wait behind a backlog of payloads. Patience keeps these from starving: polls that are due all the time (`POLL_INTERVAL`
- * below `BULK_REQUEST_DELAY`) leave payloads every second turn.
+ * below `BULK_REQUEST_DELAY`) leave payloads every second turn. Likewise a batch that needs access tokens does not wait behind a sweep.
  */
-const turns: Record<QueuedKind, Turn> = {
+const turns: Record<SteamRequestKind, Turn> = {
   changes: { priority: 2, patience: 4 },
   product_info: { priority: 1, patience: 1 },
-  access_tokens: { priority: 1, patience: 1 },
+  access_tokens: { priority: 2, patience: 4 },
+  metadata: { priority: 1, patience: 1 },
   tag_names: { priority: 1, patience: 4 },
   category_names: { priority: 1, patience: 4 },
 };
@@ -39,7 +37,7 @@ interface Lane extends Turn {
 }
 
 export interface FairQueueOptions extends QueueAddOptions {
-  readonly kind: QueuedKind;
+  readonly kind: SteamRequestKind;
 }
 
 /**
@@ -48,7 +46,7 @@ export interface FairQueueOptions extends QueueAddOptions {
  * once in `patience + k` turns. Requests of one kind go in the order in which they came.
  */
 export class FairQueue implements Queue<Run, FairQueueOptions> {
-  readonly #lanes = new Map<QueuedKind, Lane>();
+  readonly #lanes = new Map<SteamRequestKind, Lane>();
 
   get size(): number {
     return [...this.#lanes.values()].reduce((sum, { waiting }) => sum + waiting.length, 0);

@@ -74,8 +74,8 @@ export function createPics(options: PicsOptions): Pics {
       const wanted = ids.map((appid) => ({ appid }));
       const { apps, unknown } = await requestProductInfo(requests, "metadata", wanted, signal);
       // An app without a change number says nothing about whether it changed.
-      const numbers = apps.flatMap(({ appid, change_number }) =>
-        change_number ? [{ appid, changeNumber: change_number }] : [],
+      const numbers = apps.flatMap((app) =>
+        app.change_number ? [{ appid: app.appid, changeNumber: app.change_number, needsToken: isWithheld(app) }] : [],
       );
       return { apps: numbers, unknown };
     },
@@ -202,8 +202,11 @@ function byAppid(answers: readonly AppInfoMessage[]): Map<number, AppInfoMessage
 function isBetter(one: AppInfoMessage, other: AppInfoMessage): boolean {
   const [changeOfOne, changeOfOther] = [one.change_number ?? 0, other.change_number ?? 0];
   if (changeOfOne !== changeOfOther) return changeOfOne > changeOfOther;
-  const isWithheld = ({ missing_token, only_public }: AppInfoMessage) => Boolean(missing_token || only_public);
   return !isWithheld(one) && isWithheld(other);
+}
+
+function isWithheld({ missing_token, only_public }: AppInfoMessage): boolean {
+  return Boolean(missing_token || only_public);
 }
 
 /**

@@ -55,7 +55,8 @@ export interface ChangesSince {
 }
 
 export interface Metadata {
-  apps: { appid: number; changeNumber: number }[];
+  /** `needsToken`: Steam would withhold a part of the app info from a request without an access token. */
+  apps: { appid: number; changeNumber: number; needsToken: boolean }[];
   /** Ids that are unknown to Steam. */
   unknown: number[];
 }
@@ -96,7 +97,14 @@ export interface SteamStatus {
   connected: boolean;
   connected_since: string | null;
   reconnect_attempts: number;
+  /** Of the last connection or attempt that ended; it stays when the next succeeds. */
   last_error: string | null;
+  /** ISO 8601. Absent in the reports of older workers, as are the next two. */
+  last_error_at?: string | null;
+  /** First failure since it was last connected; null while it is connected, and before any failure. */
+  away_since?: string | null;
+  /** Null while it is connected or tries. */
+  next_attempt_at?: string | null;
   /** Requests sent so far, by kind. */
   requests: Record<RequestKind, number>;
 }

@@ -1,7 +1,7 @@
 /**
  * Sends PICS requests: two queues with a rate limit each, retry after a reconnect, counts.
  *
- * The requests of a sweep have a queue of their own: thousands of ids make a small reply, and SteamDB's backend sends
+ * Requests for change numbers and access tokens have a queue of their own: thousands of ids make a small reply, and SteamDB's backend sends
  * all of them at once (facts of its public source). All others share one queue, with fair priorities. A rate limit is
  * the time between the starts of two requests, and replies may overlap up to the concurrency.
  */
@@ -16,7 +16,7 @@ export interface RequestsOptions {
   session: Pick<SteamSession, "ready" | "request" | "status">;
   /** Between the starts of two requests; 0 = none. */
   requestDelayMs: number;
-  /** The same for the requests of sweeps (`metadata`), which have turns of their own; default `requestDelayMs`. */
+  /** The same for requests without texts (`metadata`, `access_tokens`), which have turns of their own; default `requestDelayMs`. */
   metadataDelayMs?: number;
   /** Requests in flight, of each queue. */
   concurrency: number;
@@ -62,12 +62,12 @@ export function createRequests(options: RequestsOptions): Requests {
   const { session, requestDelayMs, metadataDelayMs = requestDelayMs, concurrency, timeoutMs } = options;
   const { onAnswer = () => {}, onReply = () => {} } = options;
   const paced = (delayMs: number) => (delayMs > 0 ? { interval: delayMs, intervalCap: 1, strict: true } : {});
-  const queue = new PQueue<FairQueue, FairQueueOptions>({
-    concurrency,
-    queueClass: FairQueue,
-    ...paced(requestDelayMs),
-  });
-  const sweepQueue = new PQueue({ concurrency, ...paced(metadataDelayMs) });
+  const createQueue = (delayMs: number) =>
+    new PQueue<FairQueue, FairQueueOptions>({ concurrency, queueClass: FairQueue, ...paced(delayMs) });
+  const queue = createQueue(requestDelayMs);
+  const smallQueue = createQueue(metadataDelayMs);
+  // What asks for ids alone takes no turns of the texts.
+  const isSmall = (kind: SteamRequestKind) => kind === "metadata" || kind === "access_tokens";
   const httpQueue = new PQueue({ concurrency: httpConcurrency });
   const counts: Record<RequestKind, number> = {
     changes: 0,
@@ -107,10 +107,7 @@ export function createRequests(options: RequestsOptions): Requests {
       for (let unreadable = 0; ; ) {
         await session.ready(signal);
         try {
-          const replies =
-            kind === "metadata"
-              ? await sweepQueue.add(attempt, { signal })
-              : await queue.add(attempt, { kind, signal });
+          const replies = await (isSmall(kind) ? smallQueue : queue).add(attempt, { kind, signal });
           onReply(kind, replies);
           return replies;
         } catch (error) {

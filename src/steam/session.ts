@@ -26,8 +26,13 @@ export interface SessionStatus {
   connected_since: string | null;
   /** Attempts to log on since the start, the first one not counted. */
   reconnect_attempts: number;
-  /** Why the last connection or attempt ended; stays when the next one succeeds. */
+  /** Why the last connection or attempt ended, and when (ISO 8601); they stay when the next one succeeds. */
   last_error: string | null;
+  last_error_at: string | null;
+  /** First failure since it was last logged on; null while it is, and before any failure. */
+  away_since: string | null;
+  /** Null while it is logged on or tries. */
+  next_attempt_at: string | null;
 }
 
 export interface SteamSession {
@@ -88,6 +93,9 @@ export function createSteamSession(options: SteamSessionOptions): SteamSession {
   let attempts = 0;
   let wasEverOnline = false;
   let lastError: string | null = null;
+  let lastErrorAt: string | null = null;
+  let awaySince: string | null = null;
+  let nextAttemptAt: string | null = null;
 
   const onlineSince = () => connection?.loggedOnSince() ?? null;
 
@@ -99,6 +107,7 @@ export function createSteamSession(options: SteamSessionOptions): SteamSession {
         logonTimeoutMs,
         onLoggedOn(server) {
           wasEverOnline = true;
+          awaySince = null;
           logger.info({ server }, "logged on to Steam");
           logon.resolve();
         },
@@ -117,12 +126,16 @@ export function createSteamSession(options: SteamSessionOptions): SteamSession {
       const { reason, wasUseful } = await connectOnce();
       if (stopping.signal.aborted) return;
       lastError = reason.message;
+      lastErrorAt = new Date().toISOString();
+      awaySince ??= lastErrorAt;
       failures = wasUseful ? 1 : failures + 1;
       const retryInMs = backoffMs(failures, backoff, options.random);
       const text = `${reason.message}; trying again in ${(retryInMs / 1000).toFixed(1)} s`;
       const hint = wasEverOnline ? "" : ". Behind a proxy, set HTTPS_PROXY; npm run demo needs no network";
       logger.warn({ eresult: reason.eresult, attempt: failures, retry_in_ms: retryInMs }, `${text}${hint}`);
+      nextAttemptAt = new Date(Date.now() + retryInMs).toISOString();
       await sleep(retryInMs, stopping.signal).catch(() => {});
+      nextAttemptAt = null;
       if (stopping.signal.aborted) return;
     }
   }
@@ -155,6 +168,9 @@ export function createSteamSession(options: SteamSessionOptions): SteamSession {
         connected_since: since?.toISOString() ?? null,
         reconnect_attempts: attempts,
         last_error: lastError,
+        last_error_at: lastErrorAt,
+        away_since: awaySince,
+        next_attempt_at: nextAttemptAt,
       };
     },
     async ready(signal) {

@@ -86,7 +86,7 @@ export async function storeFetched(
 ): Promise<BatchOutcome> {
   const batch = await timed(deps, "extract", () => extractBatch(fetched, deps));
   const claim: Claim = { leaseId: lease.id, isReextract };
-  for (const { appid, error } of batch.failed) deps.logger.warn({ appid, error }, notStored(claim));
+  for (const { appid, error } of batch.failed) deps.logger.debug({ appid, error }, notStored(claim));
   const outcome: BatchOutcome = {
     stored: 0,
     skipped: 0,
@@ -120,6 +120,7 @@ interface Claim {
   isReextract: boolean;
 }
 
+/** At debug: the loops log many failures as one line (failure-log.ts). */
 const notStored = ({ isReextract }: Claim) =>
   isReextract ? "app not read again; it stays as it is stored" : "app not stored; it is retried with backoff";
 
@@ -145,7 +146,7 @@ async function write(deps: WriteDeps, claim: Claim, part: ExtractedBatch, outcom
     for (const key of outcomeCounts) outcome[key] += reply[key];
     outcome.mass_unknown ||= reply.mass_unknown;
     outcome.failures.push(...part.failed, ...reply.doubted.map((doubted) => ({ ...doubted, step: "fetch" as const })));
-    for (const doubted of reply.doubted) logger.warn(doubted, notStored(claim));
+    for (const doubted of reply.doubted) logger.debug(doubted, notStored(claim));
   } catch (error) {
     if (!(error instanceof DatabaseError) || (error.fault !== "data" && error.fault !== "timeout")) throw error;
     if (part.apps.length === 0) throw error;
@@ -158,7 +159,7 @@ function bisect(logger: Logger, claim: Claim, part: ExtractedBatch, error: Datab
   const [first, ...others] = part.apps;
   if (first !== undefined && others.length === 0) {
     const rejection = { appid: first.appid, error: `the database rejects it: ${error.message} (${error.code})` };
-    logger.warn(rejection, notStored(claim));
+    logger.debug(rejection, notStored(claim));
     return [{ ...part, apps: [], failed: [...part.failed, { ...rejection, step: "apply" }] }];
   }
   const middle = Math.ceil(part.apps.length / 2);

@@ -6,7 +6,8 @@ import type { BatchDeps } from "./apply-batch.ts";
 import { type BulkTracker, createBulkTracker } from "./bulk-tracker.ts";
 import { createBulkVacuum } from "./bulk-vacuum.ts";
 import { compactIndexes } from "./compaction.ts";
-import { nameLabels } from "./label-names.ts";
+import { describeFailures } from "./failure-log.ts";
+import { createLabelNameSchedule, type LabelNameSchedule, nameLabels } from "./label-names.ts";
 import { markSkipped } from "./mark-skipped.ts";
 import type { BulkProgress, BulkSummary } from "./progress.ts";
 import { retrySteam } from "./retry-steam.ts";
@@ -54,6 +55,8 @@ export interface BulkSync {
 }
 
 const failedInSummary = 20;
+/** Between two times that new labels are named during a pass, so that what is shown of it has names from the first batch on. */
+const namesIntervalMs = 60_000;
 /** Apps without an answer, and none with one, that make a pass over everything fail; fewer may be odd apps. */
 const minSilentApps = 20;
 
@@ -61,6 +64,7 @@ export function createBulkSync(options: BulkSyncOptions): BulkSync {
   const stopping = new AbortController();
   const tracker = createBulkTracker(options.appids?.length ?? null);
   const vacuum = createBulkVacuum(options);
+  const names = createLabelNameSchedule({ ...options, signal: stopping.signal }, namesIntervalMs);
   const pool = createWorkerPool({
     ...options,
     onOutcome(claimed, outcome) {
@@ -69,6 +73,7 @@ export function createBulkSync(options: BulkSyncOptions): BulkSync {
         outcome,
       );
       vacuum.settled(claimed.length);
+      if (outcome.stored > 0) names.runIfDue();
       if (outcome.lease_lost === 0) return;
       options.logger.warn({ apps: outcome.lease_lost }, "the lease had expired; these apps are fetched again");
     },
@@ -78,14 +83,17 @@ export function createBulkSync(options: BulkSyncOptions): BulkSync {
     async run() {
       const startedAt = performance.now();
       try {
-        await runPass({ options, tracker, pool, stopping });
+        await runPass({ options, tracker, pool, names, stopping });
       } catch (error) {
+        if (error instanceof SteamError) logFailures(options, tracker);
         stopping.abort(error);
         await pool.stop();
         throw error;
       } finally {
+        await names.settled();
         await vacuum.idle();
       }
+      logFailures(options, tracker);
       return summarise(options, tracker, (performance.now() - startedAt) / 1_000);
     },
     async stop() {
@@ -97,15 +105,23 @@ export function createBulkSync(options: BulkSyncOptions): BulkSync {
   };
 }
 
+/** One line a pass. */
+function logFailures({ logger }: BulkSyncOptions, tracker: BulkTracker): void {
+  const failures = tracker.failures();
+  if (failures.length === 0) return;
+  logger.warn({ apps: failures.length }, `${describeFailures(failures)}; they stay pending`);
+}
+
 interface Pass {
   options: BulkSyncOptions;
   tracker: BulkTracker;
   pool: WorkerPool;
+  names: LabelNameSchedule;
   stopping: AbortController;
 }
 
 async function runPass(pass: Pass): Promise<void> {
-  const { options, tracker, pool, stopping } = pass;
+  const { options, tracker, pool, names, stopping } = pass;
   const { pics, store, logger, appids, census } = options;
   const { signal } = stopping;
   const begin = await beginPass(options, signal);
@@ -123,6 +139,7 @@ async function runPass(pass: Pass): Promise<void> {
   checkAnswers(pass);
 
   tracker.enter("finishing");
+  await names.settled();
   await nameLabels({ pics, store, logger, signal });
   // While the load still counts as the first: none of its keys are news.
   await census?.flush();

@@ -26,16 +26,23 @@ export interface BulkTracker {
   };
   /** Answers that were stored, stale or "unknown"; and apps that failed last because Steam did not answer for them. */
   answers(): { answered: number; silent: number };
+  /** Apps that failed last, each with its error. */
+  failures(): { appid: number; error: string }[];
   progress(): BulkProgress;
   /** ISO 8601; null before the first batch or answer. */
   lastProgressAt(): string | null;
 }
 
-/** @param given how many ids are given to sweep; null for the whole id space. */
-export function createBulkTracker(given: number | null): BulkTracker {
-  const appMeter = createRateMeter();
-  const sweepMeter = createRateMeter();
-  const failing = new Map<number, { silent: boolean }>();
+/**
+ * @param given how many ids are given to sweep; null for the whole id space.
+ * @param now monotonic clock in milliseconds.
+ */
+export function createBulkTracker(given: number | null, now: () => number = () => performance.now()): BulkTracker {
+  const appMeter = createRateMeter(now);
+  const sweepMeter = createRateMeter(now);
+  let startedAt: number | null = null;
+  let endedAt: number | null = null;
+  const failing = new Map<number, { appid: number; error: string; silent: boolean }>();
   const counts = {
     pendingBefore: 0,
     marked: 0,
@@ -59,6 +66,8 @@ export function createBulkTracker(given: number | null): BulkTracker {
   return {
     enter(next) {
       phase = next;
+      startedAt ??= now();
+      if (next === "done") endedAt = now();
     },
     pendingBefore(apps) {
       counts.pendingBefore = apps;
@@ -80,7 +89,7 @@ export function createBulkTracker(given: number | null): BulkTracker {
     },
     batch(appids, { failures, stored, skipped, stale, unknown, unconfirmed, withheld }) {
       for (const appid of appids) failing.delete(appid);
-      for (const { appid, silent = false } of failures) failing.set(appid, { silent });
+      for (const { appid, error, silent = false } of failures) failing.set(appid, { appid, error, silent });
       counts.stored += stored;
       counts.skipped += skipped;
       counts.stale += stale;
@@ -102,11 +111,15 @@ export function createBulkTracker(given: number | null): BulkTracker {
       answered: counts.stored + counts.skipped + counts.stale + counts.unknown + counts.unconfirmed + counts.withheld,
       silent: [...failing.values()].filter(({ silent }) => silent).length,
     }),
+    failures: () => [...failing.values()],
     progress() {
       const { skipped, unknown, unconfirmed, pendingBefore, marked, sweptIds, unanswered } = counts;
       const done = counts.stored + counts.withheld;
       const finished = done + skipped + failing.size + unknown + unconfirmed;
       const total = Math.max(pendingBefore + marked, finished);
+      const seconds = startedAt === null ? 0 : ((endedAt ?? now()) - startedAt) / 1_000;
+      // A finished pass keeps its own rate, where the window would fall to 0.
+      const rate = endedAt === null || seconds === 0 ? appMeter.rate() : finished / seconds;
       const secondsOfSweep = sweepEnd === null ? null : sweepMeter.etaSeconds(sweepEnd - sweptIds);
       const progress = {
         phase,
@@ -119,8 +132,9 @@ export function createBulkTracker(given: number | null): BulkTracker {
         unknown,
         unconfirmed,
         unanswered,
-        rate_per_second: Math.round(appMeter.rate() * 10) / 10,
+        rate_per_second: Math.round(rate * 10) / 10,
         eta_seconds: secondsLeft(phase, appMeter.etaSeconds(total - finished), secondsOfSweep),
+        elapsed_seconds: Math.round(seconds),
       };
       return { ...progress, share: shareOf(progress) };
     },

@@ -1,6 +1,7 @@
 import type { MonitorLease } from "../db/leader-lease.ts";
 import type { Backoff } from "../process/backoff.ts";
 import type { BatchDeps } from "./apply-batch.ts";
+import { createFailureLog } from "./failure-log.ts";
 import { createGapSweep } from "./gap-sweep.ts";
 import { createLabelNameSchedule } from "./label-names.ts";
 import { markSkipped } from "./mark-skipped.ts";
@@ -62,11 +63,12 @@ export function createChangeMonitor(options: MonitorOptions): ChangeMonitor {
   const { pics, store, logger, concurrency, appIdMax, pollIntervalMs, sweepBackoff, types } = options;
   const stopping = new AbortController();
   const { signal } = stopping;
+  const failureLog = createFailureLog({ logger });
   const pool = createWorkerPool({
     ...options,
     appids: null,
     maxAttempts: null,
-    onOutcome: () => {},
+    onOutcome: (_claimed, { failures }) => failureLog.add(failures),
     idleMs: options.drainOnly ? idleMs.drainOnly : idleMs.polling,
   });
   const sweep = createGapSweep({
@@ -106,12 +108,14 @@ export function createChangeMonitor(options: MonitorOptions): ChangeMonitor {
         await Promise.all([draining, polling]);
       } finally {
         stopping.abort(new Error("stopped"));
+        failureLog.stop();
         await settled();
       }
     },
     async stop() {
       stopping.abort(new Error("stopped"));
       await settled();
+      failureLog.stop();
       // Only now: a poll that was under way may have acquired the lease.
       if (!options.drainOnly) await options.lease.release();
     },

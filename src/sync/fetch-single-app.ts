@@ -14,13 +14,20 @@ export interface FetchedApp {
   tagNames: Map<number, string>;
 }
 
+/** The calls that one app needs. */
+export type SingleAppPics = Pick<Pics, "productInfo" | "accessTokens" | "tagNames">;
+
 /**
  * Fetches one app, with an access token where one is needed and granted, and stores nothing. Null when the app is
  * unknown to Steam.
  *
  * @throws {SteamError} also when Steam sends the app without its text; what {@link extractApp} throws; `signal.reason`.
  */
-export async function fetchSingleApp(pics: Pics, appid: number, signal: AbortSignal): Promise<FetchedApp | null> {
+export async function fetchSingleApp(
+  pics: SingleAppPics,
+  appid: number,
+  signal: AbortSignal,
+): Promise<FetchedApp | null> {
   const payload = await fetchPayload(pics, appid, signal);
   if (payload === null) return null;
   if (payload.text === null) throw new SteamError("protocol", `app ${appid}: ${payload.error}`);
@@ -35,7 +42,11 @@ export async function fetchSingleApp(pics: Pics, appid: number, signal: AbortSig
 }
 
 /** Names are optional here: without them the ids are shown. */
-async function fetchTagNames(pics: Pics, { tags = [] }: AppRecord, signal: AbortSignal): Promise<Map<number, string>> {
+async function fetchTagNames(
+  pics: SingleAppPics,
+  { tags = [] }: AppRecord,
+  signal: AbortSignal,
+): Promise<Map<number, string>> {
   try {
     return await pics.tagNames(tags, signal);
   } catch (error) {
@@ -44,7 +55,7 @@ async function fetchTagNames(pics: Pics, { tags = [] }: AppRecord, signal: Abort
   }
 }
 
-async function fetchPayload(pics: Pics, appid: number, signal: AbortSignal): Promise<AppPayload | null> {
+async function fetchPayload(pics: SingleAppPics, appid: number, signal: AbortSignal): Promise<AppPayload | null> {
   const { apps, unknown } = await pics.productInfo([{ appid }], signal);
   const [payload] = apps;
   if (payload === undefined && !unknown.includes(appid)) {

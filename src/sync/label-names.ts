@@ -4,7 +4,7 @@ import { SteamError } from "../process/errors.ts";
 import type { Pics } from "../steam/port.ts";
 
 const tagsPerRequest = 200;
-const intervalMs = 3_600_000;
+const defaultIntervalMs = 3_600_000;
 
 export interface LabelNamesDeps {
   pics: Pick<Pics, "tagNames" | "categoryNames">;
@@ -60,7 +60,7 @@ async function nameCategories({ pics, store, logger, signal }: LabelNamesDeps): 
 
 export interface LabelNameSchedule {
   /**
-   * Starts naming new labels unless that was done within the last hour; returns at once, so that a poll does not wait for
+   * Starts naming new labels unless that was done within the interval; returns at once, so that a poll does not wait for
    * names.
    */
   runIfDue(): void;
@@ -68,8 +68,8 @@ export interface LabelNameSchedule {
   settled(): Promise<void>;
 }
 
-/** Names new labels once an hour, the first time at once. */
-export function createLabelNameSchedule(deps: LabelNamesDeps): LabelNameSchedule {
+/** Names new labels once an interval, by default an hour; the first time at once. */
+export function createLabelNameSchedule(deps: LabelNamesDeps, intervalMs = defaultIntervalMs): LabelNameSchedule {
   let startedAt = Number.NEGATIVE_INFINITY;
   let running: Promise<void> = Promise.resolve();
 
@@ -78,7 +78,7 @@ export function createLabelNameSchedule(deps: LabelNamesDeps): LabelNameSchedule
       await nameLabels(deps);
     } catch (error) {
       if (deps.signal.aborted) return;
-      deps.logger.error({ err: error }, "tags and categories could not be named; the next attempt is in an hour");
+      deps.logger.error({ err: error }, "tags and categories could not be named; they are tried again later");
     }
   }
 

@@ -30,8 +30,11 @@ export interface BulkProgress {
   unanswered: number;
   /** Finished share of the pass, 0 to 1: of the id space while it sweeps, then of the apps to fetch. */
   share: number;
+  /** Over the last half minute; of a finished pass its mean. */
   rate_per_second: number;
   eta_seconds: number | null;
+  /** Since Steam first answered, or of a finished pass its whole time. Absent in the reports of older workers. */
+  elapsed_seconds?: number;
 }
 
 /** Computes {@link BulkProgress.share} from the counts. */
@@ -45,7 +48,7 @@ export function shareOf({
   failed,
   unknown,
   unconfirmed,
-}: Omit<BulkProgress, "share" | "unanswered">): number {
+}: Omit<BulkProgress, "share" | "unanswered" | "elapsed_seconds">): number {
   if (phase === "done") return 1;
   const [finished, all] =
     phase === "sweeping" ? [swept_ids, sweep_end ?? 0] : [done + skipped + failed + unknown + unconfirmed, total];
@@ -63,6 +66,8 @@ export function secondsLeft(
   ofSweep: number | null,
 ): number | null {
   if (phase === "done") return 0;
+  // Nothing is known to be left before Steam has answered, which is not the same as nothing.
+  if (phase === "starting") return null;
   if (phase !== "sweeping") return ofApps;
   return ofApps === null || ofSweep === null ? null : ofApps + ofSweep;
 }

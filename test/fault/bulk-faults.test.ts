@@ -1,6 +1,7 @@
 import http from "node:http";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openTestDatabase, type TestDatabase } from "../support/databases.ts";
+import { isFull } from "../support/full.ts";
 import type { Fault } from "../support/steam/faults.ts";
 import { generateCatalog } from "../support/steam/generate.ts";
 import { type SimulatedSteam, startSimulatedSteam } from "../support/steam/simulated-steam.ts";
@@ -10,6 +11,9 @@ import { type BulkOverrides, differences, startBulk } from "../support/sync.ts";
 const count = 400;
 /** The sweep ends here, in place of 100,000 ids later: five requests. */
 const appIdMax = 25_000;
+
+/** Without `FULL=1` half of the scenarios each day: each takes seconds. */
+const today = Math.floor(Date.now() / 86_400_000);
 
 /** Anonymous sessions were seen ended with these; steam-user alone comes back only after a few of them. */
 const logoffs = [2, 3, 5, 6, 20, 34, 48, 84];
@@ -74,6 +78,7 @@ const scenarios: [string, Fault[], BulkOverrides?][] = [
     ],
   ],
 ];
+const tried = isFull ? scenarios : scenarios.filter((_, index) => index % 2 === today % 2);
 
 describe("bulk sync under faults", () => {
   let steam: SimulatedSteam;
@@ -104,7 +109,7 @@ describe("bulk sync under faults", () => {
     database.sql(`truncate apps, steam_tags, franchises, developers, publishers, sync_status, pics_access_tokens cascade;
                   update pics_sync_state set bulk_completed_at = null, last_change_number = null`);
 
-  it.each(scenarios)("%s", async (_, faults, overrides = {}) => {
+  it.each(tried)("%s", async (_, faults, overrides = {}) => {
     await empty();
     const remove = faults.map((fault) => steam.faults.add(fault));
     const struckBefore = [...steam.faults.struck.values()].reduce((sum, times) => sum + times, 0);

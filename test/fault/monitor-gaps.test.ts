@@ -2,6 +2,7 @@ import http from "node:http";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { endBehind, idsPerRequest } from "../../src/sync/sweep.ts";
 import { openTestDatabase, type TestDatabase } from "../support/databases.ts";
+import { isFull, onlyFull } from "../support/full.ts";
 import { type Service, startService } from "../support/service.ts";
 import { generateCatalog } from "../support/steam/generate.ts";
 import { createRandom } from "../support/steam/random.ts";
@@ -53,40 +54,43 @@ describe("gaps", () => {
   /** The next id from `appid` that no app has. */
   const free = (appid: number): number => (steam.catalog.apps.has(appid) ? free(appid + 1) : appid);
 
-  it("stores 20,000 changes made during an absence, and fetches each changed app once", async () => {
-    const random = createRandom(32);
-    const from = await cursor();
-    const changed = random.sample(appids(), 500);
-    const removed = changed.splice(0, 10);
-    for (let change = 0; change < 20_000; change++) {
-      if (change % 2 === 0) steam.catalog.changePackage(random.int(1, 9_000));
-      else steam.catalog.change(changed[(change >> 1) % changed.length] as number);
-    }
-    for (const appid of removed) steam.catalog.remove(appid);
-    // New apps appear below the highest known id too.
-    const added = [4_321, 12_345, maxAppid + 11].map(free);
-    for (const appid of added) newApp(appid);
-    const to = steam.catalog.currentChangeNumber;
-    const known = await one<number>("select count(*) from apps");
+  it.skipIf(!isFull)(
+    `stores 20,000 changes made during an absence, and fetches each changed app once${onlyFull}`,
+    async () => {
+      const random = createRandom(32);
+      const from = await cursor();
+      const changed = random.sample(appids(), 500);
+      const removed = changed.splice(0, 10);
+      for (let change = 0; change < 20_000; change++) {
+        if (change % 2 === 0) steam.catalog.changePackage(random.int(1, 9_000));
+        else steam.catalog.change(changed[(change >> 1) % changed.length] as number);
+      }
+      for (const appid of removed) steam.catalog.remove(appid);
+      // New apps appear below the highest known id too.
+      const added = [4_321, 12_345, maxAppid + 11].map(free);
+      for (const appid of added) newApp(appid);
+      const to = steam.catalog.currentChangeNumber;
+      const known = await one<number>("select count(*) from apps");
 
-    const monitor = startMonitor(database.db, steam);
-    await settled();
-    await monitor.stop();
+      const monitor = startMonitor(database.db, steam);
+      await settled();
+      await monitor.stop();
 
-    expect(await gaps()).toEqual([{ from_change: from, to_change: to, repaired: true }]);
-    const highest = Math.max(...appids());
-    expect(steam.log.counts.metadata).toBe(Math.ceil(known / idsPerRequest) + endBehind(highest) / idsPerRequest);
-    const fetched = steam.log.fetchCounts();
-    const sorted = (ids: Iterable<number>) => [...ids].sort((a, b) => a - b);
-    expect(sorted(fetched.keys())).toEqual(sorted([...new Set(changed), ...removed, ...added]));
-    // A second answer must confirm that an app is unknown.
-    for (const [appid, times] of fetched) expect([appid, times]).toEqual([appid, removed.includes(appid) ? 2 : 1]);
-    expect(await database.sql("select appid from apps where not is_active order by 1")).toEqual(
-      sorted(removed).map((appid) => ({ appid })),
-    );
-    await database.sql(`delete from apps where appid in (${removed.join()})`);
-    expect(await differences(database.sql, steam.catalog)).toEqual([]);
-  });
+      expect(await gaps()).toEqual([{ from_change: from, to_change: to, repaired: true }]);
+      const highest = Math.max(...appids());
+      expect(steam.log.counts.metadata).toBe(Math.ceil(known / idsPerRequest) + endBehind(highest) / idsPerRequest);
+      const fetched = steam.log.fetchCounts();
+      const sorted = (ids: Iterable<number>) => [...ids].sort((a, b) => a - b);
+      expect(sorted(fetched.keys())).toEqual(sorted([...new Set(changed), ...removed, ...added]));
+      // A second answer must confirm that an app is unknown.
+      for (const [appid, times] of fetched) expect([appid, times]).toEqual([appid, removed.includes(appid) ? 2 : 1]);
+      expect(await database.sql("select appid from apps where not is_active order by 1")).toEqual(
+        sorted(removed).map((appid) => ({ appid })),
+      );
+      await database.sql(`delete from apps where appid in (${removed.join()})`);
+      expect(await differences(database.sql, steam.catalog)).toEqual([]);
+    },
+  );
 
   it.each(["full", "since"] as const)("sweeps when Steam cannot list changes (%s)", async (how) => {
     const from = await cursor();
@@ -101,7 +105,7 @@ describe("gaps", () => {
     for (const appid of changed) expect(await stored(appid)).toBe(steam.catalog.apps.get(appid)?.changeNumber);
   });
 
-  it("ignores the force flag for packages", async () => {
+  it.skipIf(!isFull)(`ignores the force flag for packages${onlyFull}`, async () => {
     const appid = appids()[7] as number;
     steam.catalog.change(appid);
     const struckBefore = steam.faults.struck.get("force") ?? 0;

@@ -120,7 +120,7 @@ describe("change monitor workers", () => {
     expect(await differences(database.sql, steam.catalog)).toEqual([]);
   });
 
-  it("go on from the cursor after sleeping through the leadership of another", async () => {
+  it.skipIf(!isFull)(`go on from the cursor after sleeping through the leadership of another${onlyFull}`, async () => {
     const sleeper = start();
     await leads(sleeper);
     await settled();
@@ -138,7 +138,7 @@ describe("change monitor workers", () => {
     expect(await differences(database.sql, steam.catalog)).toEqual([]);
   });
 
-  it("store changes although polls take longer than POLL_INTERVAL", async () => {
+  it.skipIf(!isFull)(`store changes although polls take longer than POLL_INTERVAL${onlyFull}`, async () => {
     const service = start({ POLL_INTERVAL: "0.1", BULK_REQUEST_DELAY: "0.2" });
     await leads(service);
     await settled();
@@ -149,7 +149,7 @@ describe("change monitor workers", () => {
     expect(await differences(database.sql, steam.catalog)).toEqual([]);
   });
 
-  it("count no time for which they were frozen, as on a machine that slept", async () => {
+  it.skipIf(!isFull)(`count no time for which they were frozen, as on a machine that slept${onlyFull}`, async () => {
     const env = { ...pace, BULK_TIMEOUT: "1", LEASE_SECONDS: "1", WATCHDOG_SECONDS: "3" };
     const service = start(env);
     await service.until("/health", ({ status }) => status === "ok");
@@ -206,42 +206,45 @@ describe("change monitor workers", () => {
     await locked.close();
   });
 
-  it("are degraded and not ready while the database is read-only, and go on once it is not", async () => {
-    const readOnly = await openTestDatabase("postgres", { cluster: cluster.address });
-    const [{ name } = { name: "" }] = await readOnly.sql<{ name: string }>("select current_database() as name");
-    // The setting holds for new sessions.
-    const set = async (action: string) => {
-      await readOnly.sql(`alter database ${name} ${action}`);
-      await readOnly.sql(
-        "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()",
-      );
-    };
-    const service = startService({ steam, database: readOnly, env: pace });
-    services.push(service);
-    await service.until("/health", ({ status }) => status === "ok");
+  it.skipIf(!isFull)(
+    `are degraded and not ready while the database is read-only, and go on once it is not${onlyFull}`,
+    async () => {
+      const readOnly = await openTestDatabase("postgres", { cluster: cluster.address });
+      const [{ name } = { name: "" }] = await readOnly.sql<{ name: string }>("select current_database() as name");
+      // The setting holds for new sessions.
+      const set = async (action: string) => {
+        await readOnly.sql(`alter database ${name} ${action}`);
+        await readOnly.sql(
+          "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()",
+        );
+      };
+      const service = startService({ steam, database: readOnly, env: pace });
+      services.push(service);
+      await service.until("/health", ({ status }) => status === "ok");
 
-    await set("set default_transaction_read_only = on");
-    const refused = /25006.*read-only.*writes are retried/;
-    const { reasons } = await service.until("/health", ({ status }) => status === "degraded");
-    await service.until("/health", ({ reasons }) => refused.test(String(reasons)));
-    expect(reasons).not.toEqual([]);
-    expect(await service.get("/ready")).toMatchObject({
-      status: 503,
-      body: { reasons: [expect.stringMatching(refused)] },
-    });
-    const oneOff = startService({
-      args: ["bulk-sync", "--full"],
-      steam,
-      database: readOnly,
-      env: { BULK_REQUEST_DELAY: "0", GIVE_UP_AFTER: "2" },
-    });
-    services.push(oneOff);
-    expect((await oneOff.exited).code).toBe(75);
-    expect(oneOff.logs.map(({ message }) => message)).toContainEqual(expect.stringMatching(/giving up.*read-only/));
+      await set("set default_transaction_read_only = on");
+      const refused = /25006.*read-only.*writes are retried/;
+      const { reasons } = await service.until("/health", ({ status }) => status === "degraded");
+      await service.until("/health", ({ reasons }) => refused.test(String(reasons)));
+      expect(reasons).not.toEqual([]);
+      expect(await service.get("/ready")).toMatchObject({
+        status: 503,
+        body: { reasons: [expect.stringMatching(refused)] },
+      });
+      const oneOff = startService({
+        args: ["bulk-sync", "--full"],
+        steam,
+        database: readOnly,
+        env: { BULK_REQUEST_DELAY: "0", GIVE_UP_AFTER: "2" },
+      });
+      services.push(oneOff);
+      expect((await oneOff.exited).code).toBe(75);
+      expect(oneOff.logs.map(({ message }) => message)).toContainEqual(expect.stringMatching(/giving up.*read-only/));
 
-    await set("reset default_transaction_read_only");
-    await service.until("/health", ({ status }) => status === "ok");
-    await service.stop();
-    await readOnly.close();
-  });
+      await set("reset default_transaction_read_only");
+      await service.until("/health", ({ status }) => status === "ok");
+      await service.stop();
+      await readOnly.close();
+    },
+  );
 });

@@ -21,17 +21,15 @@ const large = "x".repeat(10_000_000);
 const newest = 1e12;
 
 /** A history that is too long to be read, of changes of 10 KB; nothing new is stored. */
-const endless: Pick<CatalogReader, "changes" | "for"> = {
+const endless: Pick<CatalogReader, "changes" | "for" | "news"> = {
   for: () => endless as CatalogReader,
+  news: (ms) => sleep(ms),
   async changes({ after = newest, max }) {
     await setImmediate();
-    if (after >= newest) return { changes: [], last_id: newest, has_more: false };
+    if (after >= newest) return { items: [], last_id: newest, next: null };
     const change = { appid: 10, change_number: 1, field: "name", old: null, new: large.slice(0, 10_000) };
-    const changes = Array.from(
-      { length: max },
-      (_, at) => ({ ...change, id: after + at + 1 }) as unknown as ChangeView,
-    );
-    return { changes, last_id: after + max, has_more: true };
+    const items = Array.from({ length: max }, (_, at) => ({ ...change, id: after + at + 1 }) as unknown as ChangeView);
+    return { items, last_id: after + max, next: after + max };
   },
 };
 
@@ -46,7 +44,14 @@ async function start(
     snapshot: () => idleSnapshot,
     reader: () => reader as CatalogReader,
     metrics,
-    settings: { ...loadConfig({}).http, keep: loadConfig({}).keep, dashboard: false, ...settings },
+    settings: {
+      ...loadConfig({}).http,
+      keep: loadConfig({}).keep,
+      history: true,
+      historyDays: null,
+      dashboard: false,
+      ...settings,
+    },
     logger: createLogger({ level: "info", output: createOutput(stream) }),
     limits: { checkMs: 50, ...limits },
   });
@@ -139,25 +144,26 @@ describe("the dashboard", () => {
       return Promise.resolve(answer);
     };
     const reader: Partial<CatalogReader> = {
-      changes: () => count("changes", { changes: [], last_id: 1, has_more: false }),
-      labels: (kind) => count(`labels ${kind}`, [{ id: 19, name: "Action", apps: 1 }]),
+      news: (ms) => sleep(ms),
+      events: () => count("events", { items: [], last_id: 1, next: null }),
       activity: () => count("activity", []),
+      day: () => count("day", { apps: 0, added: 0, hours: [] }),
       summary: () => count("summary", { apps: 1 } as never),
     };
     const { base, metric } = await start({ streamsPerClient: 300 }, { dashboard: true }, reader);
     const first = await connectRaw(base, { send: request("/dashboard/stream") });
     await expect.poll(() => first.text()).toContain("event: catalog");
-    const alone = [...asked].filter(([name]) => name !== "changes");
+    const alone = [...asked].filter(([name]) => name !== "events");
     const pages = await Promise.all(
       Array.from({ length: 199 }, () => connectRaw(base, { send: request("/dashboard/stream") })),
     );
     for (const { text } of pages) {
-      await expect.poll(text).toMatch(/event: open.*event: status.*event: names.*event: (catalog|activity)/s);
+      await expect.poll(text).toMatch(/event: open.*event: service.*event: status.*event: (catalog|activity)/s);
     }
-    expect([...asked].filter(([name]) => name !== "changes")).toEqual(alone);
-    expect(alone.map(([, times]) => times)).toEqual([1, 1, 1, 1, 1]);
-    // The newest changes once; then the feed polls every half second.
-    expect(asked.get("changes")).toBeLessThan(20);
+    expect([...asked].filter(([name]) => name !== "events")).toEqual(alone);
+    expect(alone.map(([, times]) => times)).toEqual([1, 1, 1]);
+    // The newest events once; then the feed polls every half second.
+    expect(asked.get("events")).toBeLessThan(20);
     for (const { socket } of [first, ...pages]) socket.destroy();
     await expect.poll(() => metric("http_streams")).toBe(0);
   });

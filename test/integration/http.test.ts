@@ -52,7 +52,13 @@ describe("buildServer", () => {
       snapshot: read,
       reader: () => null,
       metrics: createMetrics(),
-      settings: { ...loadConfig({}).http, keep: loadConfig({}).keep, dashboard: false },
+      settings: {
+        ...loadConfig({}).http,
+        keep: loadConfig({}).keep,
+        history: true,
+        historyDays: null,
+        dashboard: false,
+      },
       logger,
     });
     const base = await server.listen({ port: 0, host: "127.0.0.1" });

@@ -299,7 +299,7 @@ function doctorChecks(db: Database) {
     db,
     app: async () => null,
     whyNotStored: async () => null,
-    status: async () => ({ catalog: null, failing_apps: [], workers: [] }),
+    status: async () => ({ catalog: null, failing_apps: [], workers: [], webhooks: null }),
     close: async () => {},
   };
   return [{ title: "Database", checks: databaseChecks(loadConfig({}), async () => source) }];

@@ -62,9 +62,8 @@ export function oneOf(chosen: DatabaseKind, all: readonly DatabaseKind[] = datab
 
 /**
  * Runs the same tests on several databases: by default through PostgREST alone, which differs most from plain SQL. That
- * the three transports are alike is the matter of test/integration/db/transports.test.ts; tests of whole processes use
- * Postgres directly, and those of rules that SQL alone decides the embedded database. Databases that `open` creates are
- * closed after the tests.
+ * the three transports are alike is the matter of test/integration/db/transports.test.ts; tests of whole processes,
+ * and of rules that SQL alone decides, use Postgres directly. Databases that `open` creates are closed after the tests.
  */
 export function forEachDatabase(
   name: string,

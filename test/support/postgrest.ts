@@ -8,6 +8,7 @@ import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { buffer } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 
 export interface SupabaseApi {
@@ -74,7 +75,8 @@ export async function startSupabaseApi(databaseUrl: string): Promise<SupabaseApi
     if (hit?.fault.kind === "hang") return;
     if (hit?.fault.kind === "answer")
       return reply.writeHead(hit.fault.status, { "content-type": "text/html" }).end(hit.fault.body);
-    forward(incoming, reply, socketPath, path.slice("/rest/v1".length), hit?.fault.kind === "drop");
+    const drop = hit?.fault.kind === "drop";
+    forward(incoming, reply, socketPath, path.slice("/rest/v1".length), drop).catch(() => reply.destroy());
   }).listen(0, "127.0.0.1");
   await once(gateway, "listening");
 
@@ -163,20 +165,22 @@ function statusOf(address: { socketPath: string } | { port: number }): Promise<n
   });
 }
 
-function forward(
+/** Head and body in one piece: PostgREST may answer a head alone and close, and the rest would meet a closed connection. */
+async function forward(
   incoming: IncomingMessage,
   reply: ServerResponse,
   socketPath: string,
   path: string,
   drop: boolean,
-): void {
+): Promise<void> {
   const { method, headers } = incoming;
+  const body = await buffer(incoming);
   const outgoing = request({ socketPath, path, ...(method ? { method } : {}), headers }, (response) => {
     if (drop) response.resume().on("end", () => reply.destroy());
     else response.pipe(reply.writeHead(response.statusCode ?? 502, response.headers));
   });
   outgoing.on("error", () => answerJson(reply, 502, "An invalid response was received from the upstream server"));
-  incoming.pipe(outgoing);
+  outgoing.end(body);
 }
 
 function answerJson(reply: ServerResponse, status: number, message: string): void {

@@ -16,6 +16,8 @@ export interface CliProject {
   write(file: string, sql: string): Promise<void>;
   /** Runs `supabase db push` on a database; returns its output. Rejects when it fails. */
   push(databaseUrl: string): Promise<string>;
+  /** Runs `supabase gen types` on a database; returns the TypeScript, not formatted. Rejects when it fails. */
+  types(databaseUrl: string): Promise<string>;
   remove(): Promise<void>;
 }
 
@@ -26,20 +28,16 @@ export async function createCliProject(): Promise<CliProject> {
   await mkdir(migrationsDir, { recursive: true });
   await cp(configFile, join(folder, "supabase", "config.toml"));
   const program = join(dirname(createRequire(import.meta.url).resolve("supabase/package.json")), "dist/supabase.js");
+  const env = { PATH: process.env.PATH, HOME: folder, DO_NOT_TRACK: "1", PGSSLMODE: "disable" };
+  const cli = (...args: string[]) => run(process.execPath, [program, ...args], { cwd: folder, env });
   return {
     migrationsDir,
     write: (file, sql) => writeFile(join(migrationsDir, file), sql),
     async push(databaseUrl) {
-      const { stdout, stderr } = await run(
-        process.execPath,
-        [program, "db", "push", "--yes", `--remote=${databaseUrl}`],
-        {
-          cwd: folder,
-          env: { PATH: process.env.PATH, HOME: folder, DO_NOT_TRACK: "1", PGSSLMODE: "disable" },
-        },
-      );
+      const { stdout, stderr } = await cli("db", "push", "--yes", `--remote=${databaseUrl}`);
       return stdout + stderr;
     },
+    types: async (databaseUrl) => (await cli("gen", "types", `--remote=${databaseUrl}`, "--schema", "public")).stdout,
     remove: () => rm(folder, { recursive: true, force: true }),
   };
 }

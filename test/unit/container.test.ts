@@ -107,7 +107,17 @@ describe("the Node version", () => {
 
 describe("the licences of the production dependencies", () => {
   // Permissive ones. Another one is a decision, and belongs here only after it.
-  const permissive = ["0BSD", "Apache-2.0", "BlueOak-1.0.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MIT-Wu"];
+  const permissive = [
+    "0BSD",
+    "Apache-2.0",
+    "BlueOak-1.0.0",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "ISC",
+    "MIT",
+    "MIT-Wu",
+    "Unlicense",
+  ];
 
   it("are permissive, each named", () => {
     const used = [...productionLicences().keys()].flatMap((expression) => expression.split(" AND "));

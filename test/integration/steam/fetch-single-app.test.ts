@@ -48,7 +48,7 @@ describe("fetchSingleApp", () => {
   });
 
   it("succeeds without tag names, and fails without a text", async () => {
-    await using harness = await startHarness({ steam: { catalog: catalog() }, pics: { timeoutMs: 200 } });
+    await using harness = await startHarness({ steam: { catalog: catalog() }, pics: { timeoutMs: 1_500 } });
     harness.steam.faults.add({ kind: "hang", on: "tag_names", times: 1 });
     expect(await fetchSingleApp(harness.pics, 10, signal)).toMatchObject({
       record: { tags: [19, 4_294_000] },

@@ -28,6 +28,8 @@ export interface Harness extends AsyncDisposable {
   steam: SimulatedSteam;
   session: SteamSession;
   pics: Pics;
+  /** The same over the same session with a short time limit: for requests that must time out, and no others. */
+  impatient: Pics;
   /** Every line logged so far. */
   lines: LogLine[];
   /** What reached the process instead of a caller: always empty. */
@@ -61,7 +63,7 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     requestTimeoutMs: 5_000,
     ...options.session,
   });
-  const pics = createPics({
+  const picsOptions: PicsOptions = {
     session,
     logger,
     requestDelayMs: 0,
@@ -74,13 +76,16 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
       agent: new Agent({ proxyEnv: { HTTP_PROXY: steam.proxyUrl } }),
       ...options.pics?.http,
     },
-  });
+  };
+  const pics = createPics(picsOptions);
+  const impatient = createPics({ ...picsOptions, timeoutMs: 300 });
   for (const fault of options.faults ?? []) steam.faults.add(fault);
   session.start();
   return {
     steam,
     session,
     pics,
+    impatient,
     lines,
     escaped,
     async [Symbol.asyncDispose]() {

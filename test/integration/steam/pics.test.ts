@@ -128,12 +128,14 @@ test("requests change numbers without payloads", async () => {
   await using harness = await startHarness();
   const { pics, steam } = harness;
   steam.faults.add({ kind: "omit", on: "metadata", appids: [20] });
+  steam.catalog.add({ appid: 1010, text: appText(1010), access: "denied" });
   const window = Array.from({ length: 5_000 }, (_, i) => i + 1);
   const { apps, unknown } = await pics.metadata(window);
-  const expected = ids(30).filter((appid) => appid !== 20);
+  const expected = [...ids(30).filter((appid) => appid !== 20), 1010];
   expect(apps.map(({ appid }) => appid).sort((a, b) => a - b)).toEqual(expected);
   for (const app of apps) expect(app.changeNumber).toBe(steam.catalog.apps.get(app.appid)?.changeNumber);
-  expect(unknown.length).toBe(5_000 - 30);
+  expect(apps.filter(({ needsToken }) => needsToken).map(({ appid }) => appid)).toEqual([1010]);
+  expect(unknown.length).toBe(5_000 - 31);
   expect(steam.log.appsServed).toBe(0);
   expect(pics.status().requests).toMatchObject({ metadata: 1, product_info: 0 });
 });
@@ -169,17 +171,18 @@ test("requests tag names in groups of 200, and leaves out unknown ids", async ()
 });
 
 test("requests the names of all categories at once, in English, by a method that steam-user does not list", async () => {
-  await using harness = await startHarness({ pics: { timeoutMs: 300 } });
-  const { pics, steam } = harness;
+  await using harness = await startHarness();
+  const { pics, impatient, steam } = harness;
   expect(await pics.categoryNames()).toEqual(new Map(storeCategories));
   expect(steam.log.counts.category_names).toBe(1);
   steam.faults.add({ kind: "hang", on: "category_names" });
-  await expect(pics.categoryNames()).rejects.toMatchObject({ fault: "timeout" });
+  await expect(impatient.categoryNames()).rejects.toMatchObject({ fault: "timeout" });
   steam.faults.add({ kind: "garbage", how: "body", on: "category_names", times: 3 });
   await expect(pics.categoryNames()).rejects.toBeInstanceOf(SteamError);
   expect((await pics.categoryNames()).get(2)).toBe("Single-player");
   expect((await pics.tagNames([19])).get(19)).toBe("Action");
-  expect(pics.status().requests.category_names).toBe(steam.log.counts.category_names);
+  const asked = [pics, impatient].map((each) => each.status().requests.category_names);
+  expect(asked).toEqual([steam.log.counts.category_names - 1, 1]);
   expect(harness.escaped).toEqual([]);
 });
 
@@ -219,15 +222,12 @@ test("fails one bad app without affecting the others of its batch", async () => 
 });
 
 test("times out when a reply does not come or does not end", async () => {
-  await using harness = await startHarness({
-    steam: { catalog: smallCatalog(), appsPerMessage: 7 },
-    pics: { timeoutMs: 300 },
-  });
-  const { pics, steam } = harness;
+  await using harness = await startHarness({ steam: { catalog: smallCatalog(), appsPerMessage: 7 } });
+  const { pics, impatient, steam } = harness;
   steam.faults.add({ kind: "hang" });
-  await expect(pics.productInfo(ask(ids(5)))).rejects.toMatchObject({ fault: "timeout" });
+  await expect(impatient.productInfo(ask(ids(5)))).rejects.toMatchObject({ fault: "timeout" });
   steam.faults.add({ kind: "partial_reply" });
-  await expect(pics.productInfo(ask(ids(30)))).rejects.toMatchObject({ fault: "timeout" });
+  await expect(impatient.productInfo(ask(ids(30)))).rejects.toMatchObject({ fault: "timeout" });
   expect((await pics.productInfo(ask(ids(30)))).apps.length).toBe(30);
   expect(harness.escaped).toEqual([]);
 });
@@ -249,10 +249,10 @@ test("retries requests lost with the connection, whatever ended it", async () =>
 });
 
 test.each(["multi", "body", "frame"] as const)("survives garbage from Steam (%s)", async (how) => {
-  await using harness = await startHarness({ pics: { timeoutMs: 500 } });
-  const { pics, steam } = harness;
+  await using harness = await startHarness();
+  const { pics, impatient, steam } = harness;
   steam.faults.add({ kind: "garbage", how });
-  const results = await Promise.allSettled([10, 20, 30].map((appid) => pics.productInfo([{ appid }])));
+  const results = await Promise.allSettled([10, 20, 30].map((appid) => impatient.productInfo([{ appid }])));
   for (const result of results) {
     // Random bytes may pass for an unknown message, which no request waits for.
     if (result.status === "rejected") expect(result.reason).toMatchObject({ fault: "timeout" });

@@ -22,7 +22,10 @@ function fakeSession(latencyMs: number) {
       started.push({ atMs: performance.now(), body });
       return new Promise<Reply[]>((resolve) => setTimeout(() => resolve([emptyReply as Reply]), latencyMs));
     },
-    status: () => ({ connected: true, connected_since: null, reconnect_attempts: 0, last_error: null }),
+    status: () => ({
+      ...{ connected: true, connected_since: null, reconnect_attempts: 0 },
+      ...{ last_error: null, last_error_at: null, away_since: null, next_attempt_at: null },
+    }),
   };
   return { session, started };
 }

@@ -1,9 +1,10 @@
 import { PGlite } from "@electric-sql/pglite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { isFull, onlyFull } from "../../support/full.ts";
 import { compareWithDatabase, type Sql } from "../../support/independent-reading/compare.ts";
 import { sampleRows } from "../../support/independent-reading/sample.ts";
 
-describe("compareWithDatabase", () => {
+describe.skipIf(!isFull)(`compareWithDatabase${onlyFull}`, () => {
   const database = new PGlite();
   const sql: Sql = async (query, params) => (await database.query<Record<string, unknown>>(query, params)).rows;
   const expected = new Map([[620, sampleRows]]);

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
+import { isFull, onlyFull } from "../../support/full.ts";
 import { type CommonSection, commonToText } from "../../support/independent-reading/common-to-text.ts";
 import { readIndependently, rowsAfter } from "../../support/independent-reading/expected.ts";
 import { at, blockAt, type Pairs, readPairs } from "../../support/independent-reading/pairs.ts";
@@ -128,7 +129,7 @@ const picsFolder = fileURLToPath(new URL("../../../../shared/pics/", import.meta
 const hasRealData = existsSync(picsFolder);
 
 describe.skipIf(!hasRealData)("real payloads (skipped without ../shared/pics)", () => {
-  it("round-trips common sections, with the shares counted in data.md", () => {
+  it.skipIf(!isFull)(`round-trips common sections, with the shares counted in data.md${onlyFull}`, () => {
     const games = readJsonLines<{ appid: number; common: CommonSection }>("common-2026.jsonl.gz");
     const rows = games.map(({ appid, common }) => {
       const text = commonToText(appid, common);

@@ -29,6 +29,7 @@ describe("readSteamSpyIndependently", () => {
     ...{
       developer: "Dev",
       owners_estimate: "0 .. 20,000",
+      owners_doubtful: false,
       positive_reviews: 5,
       average_playtime_2weeks: 0,
       price: 199,
@@ -41,7 +42,7 @@ describe("readSteamSpyIndependently", () => {
     expectPage(rows, { 10: app, 20: { ...app, price: "1.5", score_rank: 9, owners: "" } });
     expect(Object.fromEntries(rows)).toEqual({
       10: { ...read, genre: "RPG", fetch_status: "success" },
-      20: { ...read, price: null, score_rank: 9, owners_estimate: null },
+      20: { ...read, price: null, score_rank: 9, owners_estimate: null, owners_doubtful: null },
     });
   });
 

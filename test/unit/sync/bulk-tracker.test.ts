@@ -41,4 +41,20 @@ describe("bulk tracker", () => {
     tracker.batch([10, 20], outcome({ [result]: 2 }));
     expect(tracker.answers()).toEqual({ answered: 2, silent: 0 });
   });
+
+  it("keeps the totals, the mean rate and the time of a finished pass, and an unknown time left before the first app", () => {
+    let ms = 0;
+    const tracker = createBulkTracker(null, () => ms);
+    expect(tracker.progress()).toMatchObject({ phase: "starting", eta_seconds: null, rate_per_second: 0 });
+    tracker.enter("sweeping");
+    tracker.swept(5_000, 300);
+    ms = 20_000;
+    tracker.batch([10], outcome({ stored: 300 }));
+    tracker.enter("done");
+    ms = 3_600_000;
+    expect(tracker.progress()).toMatchObject({
+      ...{ phase: "done", done: 300, total: 300, share: 1 },
+      ...{ rate_per_second: 15, eta_seconds: 0, elapsed_seconds: 20 },
+    });
+  });
 });

@@ -17,7 +17,10 @@ async function run(unconfirmed: number[], reply: (method: string) => Reply, unna
   const pics = createPics({
     session: {
       ready: async () => {},
-      status: () => ({ connected: true, connected_since: null, reconnect_attempts: 0, last_error: null }),
+      status: () => ({
+        ...{ connected: true, connected_since: null, reconnect_attempts: 0 },
+        ...{ last_error: null, last_error_at: null, away_since: null, next_attempt_at: null },
+      }),
       async request<T>(message: object) {
         const { method } = message as { method: string };
         methods.push(method);

@@ -30,7 +30,10 @@ export function createMemorySteam(): MemorySteam {
   const steam: MemorySteam = {
     session: {
       ready: async () => {},
-      status: () => ({ connected: true, connected_since: null, reconnect_attempts: 0, last_error: null }),
+      status: () => ({
+        ...{ connected: true, connected_since: null, reconnect_attempts: 0 },
+        ...{ last_error: null, last_error_at: null, away_since: null, next_attempt_at: null },
+      }),
       request: <Reply>(message: object, body: object, { signal }: { signal?: AbortSignal | undefined } = {}) =>
         answer(message, body, signal) as Promise<Reply[]>,
     },

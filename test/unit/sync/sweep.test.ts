@@ -40,7 +40,7 @@ function setUp({ apps, stored = [], concurrency = 4, reply = (_, whole) => whole
     await Promise.resolve();
     inFlight -= 1;
     const whole = {
-      apps: ids.filter((id) => known.has(id)).map((appid) => ({ appid, changeNumber: 1 })),
+      apps: ids.filter((id) => known.has(id)).map((appid) => ({ appid, changeNumber: 1, needsToken: false })),
       unknown: ids.filter((id) => !known.has(id)),
     };
     return reply(ids, whole, request);
@@ -222,7 +222,7 @@ describe("ids that Steam leaves unanswered", () => {
 
   it.each<[string, Reply, string]>([
     ["answers nothing", () => nothing, ""],
-    ["answers other ids", () => ({ apps: [{ appid: 7, changeNumber: 1 }], unknown: [8] }), ""],
+    ["answers other ids", () => ({ apps: [{ appid: 7, changeNumber: 1, needsToken: false }], unknown: [8] }), ""],
     ["times out", timeout, ". Last error: no complete reply within 60 s"],
   ])("end the sweep at once when Steam %s in every round", async (_, reply, cause) => {
     const { sweep, requests, found } = setUp({ apps: [101], reply, concurrency: 1 });
