@@ -100,14 +100,15 @@ export async function readOwner(dataDir: string): Promise<DataDirOwner | null> {
   return (await newestLock(dataDir))?.owner ?? null;
 }
 
-/** Whether the owner no longer runs. Watches the heartbeat until it moves, stops being the lock, or is stale. */
+/** Whether the owner no longer runs. Watches the lock until its heartbeat moves or its owner's name appears, it is replaced, or it is stale. */
 async function isAbandoned(dataDir: string, lock: Lock, staleMs: number): Promise<boolean> {
   const isRunning = lock.owner && (await isRunningHere(lock.owner));
   if (isRunning !== null) return !isRunning;
   for (const staleAt = performance.now() + staleMs; performance.now() < staleAt; await delay(pollMs)) {
     const current = await newestLock(dataDir);
     if (current?.generation !== lock.generation || current.isReleased) return true;
-    if (current.beatAt !== lock.beatAt) return false;
+    // Creation and name may have the same time, where the file system's clock is coarse.
+    if (current.beatAt !== lock.beatAt || current.owner?.id !== lock.owner?.id) return false;
   }
   return true;
 }

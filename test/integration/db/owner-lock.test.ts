@@ -1,9 +1,10 @@
 import type { ChildProcess } from "node:child_process";
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { DataDirLock } from "../../../src/db/owner-lock.ts";
 import { DataDirInUseError, lockDataDir, readOwner } from "../../../src/db/owner-lock.ts";
@@ -103,6 +104,20 @@ describe("lockDataDir", () => {
     const heartbeat = setInterval(() => void utimes(lockFile(1), new Date(), new Date()), 20);
     await expect(take()).rejects.toMatchObject({ owner: { id: "foreign", host: "elsewhere" } });
     clearInterval(heartbeat);
+  });
+
+  test("takes a name that appears in the lock file for a heartbeat, whatever the file's time says", async () => {
+    await foreignLock();
+    const content = await readFile(lockFile(1), "utf8");
+    const { mtime } = await stat(lockFile(1));
+    await writeFile(lockFile(1), "");
+    await utimes(lockFile(1), mtime, mtime);
+    const taken = take({ staleMs: 1_000 });
+    await sleep(100);
+    await writeFile(`${folder}/written`, content);
+    await utimes(`${folder}/written`, mtime, mtime);
+    await rename(`${folder}/written`, lockFile(1));
+    await expect(taken).rejects.toMatchObject({ owner: { id: "foreign" } });
   });
 
   test("takes over from an owner on another machine once its heartbeat is stale, by exactly one contender", async () => {

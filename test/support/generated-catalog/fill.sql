@@ -22,6 +22,7 @@ language sql immutable as $$ select (hashint8extended(n, seed) & 2147483647) / 2
 
 create temporary table settings as
 select current_setting('fill.apps')::integer as apps, current_setting('fill.names')::integer as names;
+analyze settings;
 
 -- Types by their share, and what an app of the type has: shares of those with a release date and with reviews, tags drawn.
 create temporary table kinds (type text, up_to double precision, dated double precision, reviewed double precision, tags integer);
