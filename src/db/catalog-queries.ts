@@ -40,10 +40,7 @@ export interface AppQuery {
   changed_since?: string | undefined;
   /** All must occur in the name or in one of its translations; else names that resemble them are found (catalog_search). */
   words?: readonly string[] | undefined;
-  /**
-   * Rows up to which a sort order is walked at first, a filter drives, the indexes of apps may find, the order is walked then, a common
-   * filter drives after all. For tests.
-   */
+  /** Rows at which each way to find a page ends (lists.sql). For tests. */
   limits?: { first: number; gather: number; found: number; walk: number; most: number } | undefined;
 }
 

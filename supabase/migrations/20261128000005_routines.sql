@@ -4356,11 +4356,13 @@ $$;
 -- Lists and search: the pages of apps, labels and companies that the HTTP API and the command line show. Nothing here changes a row.
 --
 -- The cost of every question is bounded, whatever the statistics say (docs/lists.md):
---   1. A selective filter drives: its apps are gathered from its index, up to `gather` of them, filtered and sorted.
---   2. Else every filter is common: the index of the sort order is walked, up to `walk` rows, with the filters as probes.
---   3. Else the relation with the fewest apps drives after all, if these are at most `most`.
---   4. Else the indexes of apps find those that fulfil all conditions that they answer; one inverted index has all labels (apps.labels).
---   5. Without such a condition the walk goes on.
+--   1. The index of the sort order is walked, `first` rows with the filters as probes, and on where these promise a page.
+--   2. Else a filter by another table drives: its apps are gathered from its index, up to `gather`, tested and sorted.
+--   3. Else the indexes of apps find those that fulfil all conditions that they answer, up to `found`, if the planner expects fewer of them
+--      than rows of a walk; one inverted index has all labels (apps.labels).
+--   4. Else the walk goes on, up to `walk` rows, or as many as the planner expects it to take.
+--   5. Else the filter by another table with the fewest apps drives after all, if these are at most `most`; else the indexes of apps do,
+--      without a limit; else, where they answer nothing, the walk goes to the end.
 -- Probes on other tables are scalar subqueries, which the planner cannot turn into joins: each is one index lookup a row.
 
 --------------------------------------------------------------------------------------------------------------- apps
@@ -4640,10 +4642,15 @@ $$;
 --   shown      of the key in the cursor
 --   direction  of key and appid: '' or ' desc'
 --   windows    conditions of the parts, without what the last page had or came before it
+--   ordered    of all parts, in terms of `key` and `appid`
+--   beyond     a condition: in one of the parts
 --   branches   conditions of the orders that each part is merged from: one for each type, where types are in the index
 -- Apps without a key come last. Ties are in the order of their appids, and descending where the keys descend, so that one index has both.
 -- Relevance is here the order of what is common: by reviews.
-create or replace function public.catalog_order(request jsonb, out key text, out shown text, out direction text, out windows text[], out branches text[])
+create or replace function public.catalog_order(
+  request jsonb, out key text, out shown text, out direction text, out windows text[], out branches text[],
+  out ordered text, out beyond text
+)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
@@ -4652,7 +4659,7 @@ declare
   by_relevance constant boolean := request ->> 'sort' = 'relevance';
   sorted_by constant text := case when by_relevance then 'reviews' else request ->> 'sort' end;
   is_descending constant boolean := by_relevance or coalesce((request ->> 'descending')::boolean, false);
-  beyond constant text := case when is_descending then '<' else '>' end;
+  further constant text := case when is_descending then '<' else '>' end;
   after constant jsonb := case when by_relevance and (request -> 'after' ->> 'key')::integer < 2000 then null
     when by_relevance and request -> 'after' ->> 'key' is not null then jsonb_build_object(
       'key', nullif(2100 - (request -> 'after' ->> 'key')::integer, -1), 'appid', request -> 'after' -> 'appid')
@@ -4670,8 +4677,10 @@ begin
   ) as o(sort, key, type)
   where o.sort = sorted_by;
   shown := case when by_relevance then '2100 - coalesce(a.pics_review_percentage, -1)' else key end;
+  ordered := format('key%1$s nulls last, appid%1$s', direction);
   if sorted_by = 'appid' then
-    windows := array[case when after is null then 'true' else format('a.appid %s %s', beyond, last_appid) end];
+    beyond := case when after is null then 'true' else format('a.appid %s %s', further, last_appid) end;
+    windows := array[beyond];
     return;
   end if;
   -- Indexed with the type in front: most of the other types have neither date nor reviews.
@@ -4683,13 +4692,14 @@ begin
       format('%s is not null', key)
       || case when sorted_by = 'release_date' and request ? 'released_since' then format(' and %s >= %L', key, request ->> 'released_since') else '' end
       || case when sorted_by = 'release_date' and request ? 'released_before' then format(' and %s < %L', key, request ->> 'released_before') else '' end
-      || case when after is null then '' else format(' and (%s, a.appid) %s (%L::%s, %s)', key, beyond, after ->> 'key', key_type, last_appid) end
+      || case when after is null then '' else format(' and (%s, a.appid) %s (%L::%s, %s)', key, further, after ->> 'key', key_type, last_appid) end
     );
   end if;
   if sorted_by <> 'updated' and not request ?| (case when sorted_by = 'release_date' then array['released_since', 'released_before'] else '{}'::text[] end) then
     windows := windows || (format('%s is null', key)
-      || case when after is null or after ->> 'key' is not null then '' else format(' and a.appid %s %s', beyond, last_appid) end);
+      || case when after is null or after ->> 'key' is not null then '' else format(' and a.appid %s %s', further, last_appid) end);
   end if;
+  beyond := format('((%s))', coalesce(nullif(array_to_string(windows, ') or ('), ''), 'false'));
 end
 $$;
 
@@ -4716,12 +4726,24 @@ begin
 end
 $$;
 
--- Those of some apps that fulfil a condition, the first `needed` of them in order. The apps are candidates, or where these are null those that
--- the indexes of apps find for the conditions `indexed`, at most `most` where that is given. `is_short`: they find more.
---   key, shown  expressions of `a` to sort by, and of the key in the cursor
---   ordered     in terms of `key` and `appid`
+-- The order of search results by a rank, an expression of integers, as catalog_order returns it; `after` as in a request of catalog_apps.
+create or replace function public.catalog_rank(rank text, after jsonb, out key text, out shown text, out ordered text, out beyond text)
+language plpgsql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  key := rank;
+  shown := rank;
+  ordered := 'key, appid desc';
+  beyond := case when after ->> 'key' is null then 'true'
+    else format('(%1$s > %2$s or %1$s = %2$s and a.appid < %3$s)', rank, (after ->> 'key')::integer, (after ->> 'appid')::integer) end;
+end
+$$;
+
+-- Those of some apps that fulfil a condition, the first `needed` of them in an order (see catalog_order). The apps are candidates, or where these
+-- are null those that the indexes of apps find for the conditions `indexed`, at most `most` where that is given. `is_short`: they find more.
 create or replace function public.catalog_pick(
-  candidates integer[], indexed text, most integer, condition text, key text, shown text, ordered text, needed integer,
+  candidates integer[], indexed text, most integer, condition text, sorting record, needed integer,
   out appids integer[], out keys text[], out is_short boolean
 )
 language plpgsql stable
@@ -4729,17 +4751,20 @@ set search_path = pg_catalog, pg_temp
 -- A page of the table costs little more than one of an index: what is asked often is in memory.
 set random_page_cost = 0.2
 set seq_page_cost = 0.2
+-- To test a name costs more than the planner takes it to.
+set cpu_operator_cost = 0.02
 as $$
 begin
-  -- `offset 0` keeps the other conditions out of what finds the apps, and rows are kept narrow: they are read once.
+  -- Rows are kept narrow: they are read once, and an index may have all of it.
   execute format(
     'with found as materialized (
-       select a.appid, %2$s as key, %3$s as shown, %1$s as passes from (select a.* from public.apps a where %6$s limit %7$L offset 0) a
+       select a.appid, %1$s as key, %2$s as shown, %3$s and %4$s as passes from public.apps a where %5$s limit %6$L
      ), page as (
-       select appid, shown from found where passes order by %4$s limit %5$s
+       select appid, shown from found where passes order by %7$s limit %8$s
      )
-     select coalesce(array_agg(appid), ''{}''), coalesce(array_agg(shown::text), ''{}''), (select count(*) > %8$L from found) from page',
-    condition, key, shown, ordered, needed, case when candidates is null then indexed else 'a.appid = any ($1)' end, most + 1, most
+     select coalesce(array_agg(appid), ''{}''), coalesce(array_agg(shown::text), ''{}''), (select count(*) > %9$L from found) from page',
+    sorting.key, sorting.shown, sorting.beyond, condition, case when candidates is null then indexed else 'a.appid = any ($1)' end, most + 1,
+    sorting.ordered, needed, most
   ) into appids, keys, is_short using candidates;
 end
 $$;
@@ -4762,6 +4787,19 @@ begin
     end if;
   end loop;
   return driving;
+end
+$$;
+
+-- Apps that the planner expects to fulfil a condition. Volatile, since no other function may explain; it reads no table.
+create or replace function public.catalog_estimate(condition text) returns double precision
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  plan json;
+begin
+  execute 'explain (format json) select from public.apps a where ' || condition into plan;
+  return (plan #>> '{0,Plan,Plan Rows}')::double precision;
 end
 $$;
 
@@ -4801,8 +4839,7 @@ begin
       found := found || page.appids;
     end loop;
     if cardinality(sorting.branches) > 1 then
-      page := public.catalog_pick(
-        found, null, null, 'true', sorting.key, sorting.shown, format('key%1$s, appid%1$s', sorting.direction), needed - cardinality(appids));
+      page := public.catalog_pick(found, null, null, 'true', sorting, needed - cardinality(appids));
     end if;
     appids := appids || page.appids;
     keys := keys || page.keys;
@@ -4888,11 +4925,11 @@ $$;
 --             "ai": any of these: pre_generated, live, any (of both), none, "platforms": all of these, "parent": appid,
 --             "free", "active": bool, "released_since", "released_before", "changed_since": times, "words": all of them in the name,
 --             and "required": [["type", "series"], ["platform", "android"], …], values that some stored app must have,
---             "limits": {"gather", "walk", "most"} rows, of tests}
+--             "limits": {"first", "gather", "found", "walk", "most"} rows, of tests}
 --   reply    {"apps": the `listed` and "tag_names" of catalog_summaries, "next": for another page, or null}
 --            or {"unknown": ["tag", "Puzle"]}: the filter whose value does not exist
 -- Apps without a value to sort by come last; ties are ordered by appid, in the direction of the sort. Relevance: the whole name, then its
--- beginning, then the better reviewed; by reviews alone where more than `gather` apps match.
+-- beginning, then the better reviewed; by reviews alone where the indexes find more than `gather` apps.
 create or replace function public.catalog_apps(request jsonb) returns json
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -4909,21 +4946,21 @@ declare
   found constant integer := coalesce((request -> 'limits' ->> 'found')::integer, 5000);
   walk constant integer := coalesce((request -> 'limits' ->> 'walk')::integer, 3000);
   most constant integer := coalesce((request -> 'limits' ->> 'most')::integer, 30000);
+  stored constant integer := (select reltuples from pg_class where oid = 'public.apps'::regclass);
   by_relevance constant boolean := request ->> 'sort' = 'relevance';
   filters record;
   sorting record;
+  picking record;
   search record;
-  near text;
+  indexed text;
+  probes text;
   walked text;
-  ordered text;
-  beyond text;
-  passing text;
-  rank text;
-  last_rank integer;
   driving integer[];
+  estimate double precision;
+  expected double precision := 0;
+  rows integer;
   page record;
   summaries record;
-  has_match boolean := false;
   is_found boolean := false;
 begin
   filters := public.catalog_conditions(request);
@@ -4935,71 +4972,73 @@ begin
     search := public.catalog_search(request -> 'words');
     filters.probes := filters.probes || search.condition;
     filters.indexed := filters.indexed || search.indexed;
-    near := search.near;
   end if;
+  indexed := public.catalog_all(filters.indexed);
+  probes := public.catalog_all(filters.probes);
   -- The branches of the order stand for the types.
-  walked := public.catalog_all(case when sorting.branches = '{true}' then filters.probes
-    else array_remove(filters.probes, format('a.type = any (%L)', array(select jsonb_array_elements_text(request -> 'types')))) end);
-  ordered := format('key%1$s nulls last, appid%1$s', sorting.direction);
-  beyond := format('((%s)) and ', coalesce(nullif(array_to_string(sorting.windows, ') or ('), ''), 'false'));
+  walked := case when sorting.branches = '{true}' then probes
+    else public.catalog_all(array_remove(filters.probes, format('a.type = any (%L)', array(select jsonb_array_elements_text(request -> 'types'))))) end;
 
-  if not by_relevance then
+  if by_relevance then
+    picking := public.catalog_rank(
+      format(
+        '(2100 - coalesce(a.pics_review_percentage, -1) - case when a.search_text = %1$L or a.search_text like %1$L || '' ¦%%'' then 2000
+          when a.search_text like %1$L || ''%%'' then 1000 else 0 end)', search.phrase),
+      request -> 'after');
+  else
+    picking := sorting;
     page := public.catalog_merge(sorting, walked, first, needed);
     if page.is_short and cardinality(page.appids) * walk > first * needed then
       -- Twice the rows that the whole page should take by what these had.
       page := public.catalog_merge(sorting, walked, 2 * first * needed / cardinality(page.appids), needed);
     end if;
-    has_match := page.appids <> '{}';
-    is_found := not page.is_short and (has_match or near is null);
+    is_found := not page.is_short;
   end if;
 
   if not is_found then
-    if request ? 'words' and not has_match then
-      driving := public.catalog_gather('select a.appid from public.apps a where ' || search.indexed, gather / 2 + 1);
-      if cardinality(driving) = 0 and near is not null then
-        -- Close misses, at most 200, in the order of `near`.
-        driving := public.catalog_gather(near, 200);
-        rank := '3000 + array_position($1, a.appid)';
-        filters.probes := array_remove(filters.probes, search.condition);
-      elsif cardinality(driving) > gather / 2 then
-        driving := null;
-      end if;
-    end if;
-    driving := coalesce(driving, public.catalog_driver(filters.sources, gather, true));
-    -- What an index answers need not be tested again.
-    passing := public.catalog_all(case when driving is not null then filters.probes
-      else array(select probe from unnest(filters.probes) as probe where probe <> all (filters.indexed)) end);
-    if driving is not null or filters.indexed <> '{}' then
-      if by_relevance then
-        last_rank := (request -> 'after' ->> 'key')::integer;
-        rank := coalesce(rank, format(
-          '(2100 - coalesce(a.pics_review_percentage, -1) - case when a.search_text = %1$L or a.search_text like %1$L || '' ¦%%'' then 2000
-            when a.search_text like %1$L || ''%%'' then 1000 else 0 end)', search.phrase));
+    driving := public.catalog_driver(filters.sources, gather, true);
+    if driving is not null then
+      page := public.catalog_pick(driving, null, null, probes, picking, needed);
+      is_found := true;
+    elsif filters.indexed <> '{}' then
+      -- Rows of the indexes, and rows of a walk to the end of the page: the fewer go first, to a limit, since statistics may be wrong. By
+      -- relevance the indexes always do: which order a search has must not change from page to page.
+      estimate := case when by_relevance then gather else public.catalog_estimate(indexed) end;
+      expected := needed * stored / greatest(estimate, 1);
+      if by_relevance or estimate < expected then
         page := public.catalog_pick(
-          driving, public.catalog_all(filters.indexed), found,
-          passing || case when last_rank is null then ''
-            else format(' and (%1$s > %2$s or %1$s = %2$s and a.appid < %3$s)', rank, last_rank, request -> 'after' ->> 'appid') end,
-          rank, rank, 'key, appid desc', needed);
-      else
-        page := public.catalog_pick(driving, public.catalog_all(filters.indexed), found, beyond || passing, sorting.key, sorting.shown, ordered, needed);
+          null, indexed, case when by_relevance then gather else found end,
+          -- What an index answers need not be tested again.
+          public.catalog_all(array(select probe from unnest(filters.probes) as probe where probe <> all (filters.indexed))), picking, needed);
+        is_found := not page.is_short;
       end if;
-      is_found := driving is not null or not page.is_short;
     end if;
   end if;
 
   if not is_found then
-    page := public.catalog_merge(sorting, walked, walk, needed);
+    rows := greatest(walk, least(2 * expected, most));
+    page := public.catalog_merge(sorting, walked, rows, needed);
     if page.is_short and cardinality(page.appids) > max_apps / 4 then
-      page := public.catalog_merge(sorting, walked, 2 * walk * needed / cardinality(page.appids), needed);
+      page := public.catalog_merge(sorting, walked, 2 * rows * needed / cardinality(page.appids), needed);
     end if;
     is_found := not page.is_short;
   end if;
 
   if not is_found then
     driving := public.catalog_driver(filters.sources, most, false);
-    passing := public.catalog_all(filters.probes);
     page := case when driving is null and filters.indexed = '{}' then public.catalog_merge(sorting, walked, null, needed)
-      else public.catalog_pick(driving, public.catalog_all(filters.indexed), null, beyond || passing, sorting.key, sorting.shown, ordered, needed) end;
+      else public.catalog_pick(driving, indexed, null, probes, sorting, needed) end;
+  end if;
+
+  -- Close misses, at most 200, where no app has the words.
+  if request ? 'words' and page.appids = '{}' then
+    if search.near is not null and public.catalog_gather('select a.appid from public.apps a where ' || search.indexed, 200) = '{}' then
+      if by_relevance then
+        picking := public.catalog_rank('(3000 + array_position($1, a.appid))', request -> 'after');
+      end if;
+      page := public.catalog_pick(
+        public.catalog_gather(search.near, 200), null, null, public.catalog_all(array_remove(filters.probes, search.condition)), picking, needed);
+    end if;
   end if;
 
   summaries := public.catalog_summaries(page.appids[:max_apps]);
