@@ -131,7 +131,7 @@ export interface ReaderOptions {
 }
 
 /** Concurrent reads, where the transport allows more than one. */
-export const readConcurrency = 4;
+export const readConcurrency = 6;
 const defaultBudgetMs = 5_000;
 /** A running call ends this much before its budget, so that its own error is reported: it knows whether the database was reachable. */
 const callMarginMs = 50;
