@@ -8,6 +8,7 @@ import { compactIndexes } from "../src/sync/compaction.ts";
 import type { Keep } from "../src/sync/extract-batch.ts";
 import { asSuperuser, type ClusterAddress, startCluster } from "../test/support/cluster.ts";
 import { type CommonSection, commonToText } from "../test/support/independent-reading/common-to-text.ts";
+import { batchesOf, createWriter, readVersions } from "../test/support/real-versions.ts";
 import { fromPayloads } from "../test/support/steam/catalog.ts";
 import { startSimulatedSteam } from "../test/support/steam/simulated-steam.ts";
 import { startBulk } from "../test/support/sync.ts";
@@ -17,18 +18,20 @@ import { freshDatabase } from "./support/servers.ts";
 
 /**
  * Bytes of all tables and indexes after a first load of real payloads, per app: by table for games without KEEP_*, by type of app, and what
- * KEEP_APP_INFO and KEEP_DEPOTS add. What an empty database takes is not counted.
+ * KEEP_APP_INFO and KEEP_DEPOTS add; and of the history, per change of an app. What an empty database takes is not counted.
  *
  *     node bench/size.ts [games]
  *
  * Games are the 7,743 of `../shared/pics/common-2026.jsonl.gz`, each once. The other types, and what is kept, are measured with the texts of
  * 2026 in `appinfo.jsonl.gz`, each stored several times under different appids: their names of companies are therefore counted too seldom.
+ * The history is that of the versions of 60 apps in `versions.jsonl.gz`, stored one after the other, several times as well.
  */
 export interface SizeBench {
   games: number;
   tables: { name: string; heap: number; indexes: Record<string, number> }[];
   perGame: number;
   types: { type: string; apps: number; bytes: number; appInfo: number; depots: number }[];
+  history: { steps: number; rows: number; bytesPerStep: number };
 }
 
 interface Payload {
@@ -57,7 +60,14 @@ export async function benchSize({ gamesOnly = false } = {}): Promise<SizeBench> 
       const depots = (await perApp({ appInfo: false, depots: true })) - bytes;
       types.push({ type, apps: payloads.length, bytes, appInfo, depots });
     }
-    return { games: games.length, tables: perApp(tables, games.length), perGame: sum(tables) / games.length, types };
+    const history = await historySize(cluster.address);
+    return {
+      games: games.length,
+      tables: perApp(tables, games.length),
+      perGame: sum(tables) / games.length,
+      types,
+      history,
+    };
   } finally {
     await cluster.stop();
   }
@@ -102,6 +112,26 @@ async function tablesAfter(cluster: ClusterAddress, payloads: readonly Payload[]
       return mapped(size, (bytes, index) => bytes - ((index ? empty?.indexes[index] : empty?.heap) ?? 0));
     })
     .sort((a, b) => sum([b]) - sum([a]));
+}
+
+const historyTables = ["app_changes", "app_events"];
+const historyCopies = 10;
+
+/** What the changes of real apps add to the history, for each new version of an app. */
+async function historySize(cluster: ClusterAddress): Promise<SizeBench["history"]> {
+  const database = await freshDatabase(cluster, "postgres");
+  const db = await openPostgres({ url: database.url, logger: silent, maxConnections: 2 });
+  const store = createWriter(db);
+  const versions = readVersions();
+  for (let copy = 0; copy < historyCopies; copy++) {
+    for (const batch of batchesOf(copyOf(versions, copy))) await store(batch);
+  }
+  const [count] = await db.query<{ rows: number }>("select count(*)::integer as rows from app_changes");
+  await db.close();
+  const sizes = (await readSizes(cluster, database.name)).filter(({ name }) => historyTables.includes(name));
+  await database.drop();
+  const steps = historyCopies * (versions.length - new Set(versions.map(({ appid }) => appid)).size);
+  return { steps, rows: count?.rows ?? 0, bytesPerStep: sum(sizes) / steps };
 }
 
 async function readSizes(cluster: ClusterAddress, database: string): Promise<Size[]> {
@@ -150,16 +180,19 @@ function byType(payloads: readonly Payload[]): [string, Payload[]][] {
 const distance = 5_000_000;
 
 function copied(payloads: readonly Payload[], copies: number): Payload[] {
-  return Array.from({ length: copies }).flatMap((_, copy) =>
-    payloads.map(({ appid, changeNumber, text }) => ({
-      appid: appid + copy * distance,
-      changeNumber,
-      text: text.replace(`"appid"\t\t"${appid}"`, `"appid"\t\t"${appid + copy * distance}"`),
-    })),
-  );
+  return Array.from({ length: copies }).flatMap((_, copy) => copyOf(payloads, copy));
 }
 
-export function formatSize({ games, tables, perGame, types }: SizeBench): string {
+/** The same under other appids. */
+function copyOf<Text extends { appid: number; text: string }>(texts: readonly Text[], copy: number): Text[] {
+  return texts.map((each) => ({
+    ...each,
+    appid: each.appid + copy * distance,
+    text: each.text.replace(`"appid"\t\t"${each.appid}"`, `"appid"\t\t"${each.appid + copy * distance}"`),
+  }));
+}
+
+export function formatSize({ games, tables, perGame, types, history }: SizeBench): string {
   const bytes = (value: number) => Math.round(value).toLocaleString("en-US");
   return [
     `${games.toLocaleString("en-US")} real games, ${bytes(perGame)} bytes each without \`KEEP_*\`.`,
@@ -190,6 +223,8 @@ export function formatSize({ games, tables, perGame, types }: SizeBench): string
         bytes(depots),
       ]),
     ),
+    "",
+    `History: ${bytes(history.bytesPerStep)} bytes for each of ${bytes(history.steps)} new versions of apps (${bytes(history.rows)} changes of fields).`,
   ].join("\n");
 }
 
