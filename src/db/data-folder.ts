@@ -29,13 +29,30 @@ const minFreeBytes = 32 * 2 ** 20;
 export async function prepareDataFolder(dataDir: string): Promise<void> {
   const probe = join(dataDir, `.write-test-${randomUUID()}`);
   try {
-    await mkdir(dataDir, { recursive: true, mode: 0o700 });
+    await createFolder(resolve(dataDir));
     await writeFile(probe, "\0".repeat(4_096), { flag: "wx" });
   } catch (error) {
     throw (await folderFault(dataDir, errorCode(error) ?? "")) ?? error;
   } finally {
     // Of a file that could be created but not be written, too.
     await rm(probe, { force: true }).catch(() => {});
+  }
+}
+
+/** With the folders above it, level by level: the `recursive` of Node 24 never ends where a folder exists that can have none (/proc). */
+async function createFolder(folder: string): Promise<void> {
+  const create = () => mkdir(folder, { mode: 0o700 });
+  try {
+    await create();
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === "EEXIST" && (await stat(folder)).isDirectory()) return;
+    if (code !== "ENOENT" || dirname(folder) === folder) throw error;
+    await createFolder(dirname(folder));
+    await create().catch((again: unknown) => {
+      if (errorCode(again) !== "ENOENT") throw again;
+      throw new ConfigError(`No folder can be created in ${dirname(folder)}: set DATA_DIR to another folder.`);
+    });
   }
 }
 

@@ -1,4 +1,5 @@
 import type { LanguageSupport, SteamDeckRecord, SteamDeckTest } from "../catalog/app-record.ts";
+import { deckTestResults, deckTests, steamosTestResults } from "../catalog/code-names.ts";
 import { clean, formatTime } from "./layout.ts";
 
 /** Values of fields, formatted for a terminal or brought into the canonical form in which two sources can be compared. */
@@ -24,7 +25,7 @@ export function formatLanguages(languages: Record<string, LanguageSupport>): str
     .join(", ");
 }
 
-/** The verdicts, then one line per test with Valve's code of its outcome, then what Valve noted. */
+/** The verdicts, then one line per test with its result, then what Valve noted. */
 export function formatDeck(deck: SteamDeckRecord): string {
   const { category, steamos_category, machine_category, frame_category, test_timestamp, tested_build_id } = deck;
   const verdict = [
@@ -37,21 +38,29 @@ export function formatDeck(deck: SteamDeckRecord): string {
   ];
   return [
     verdict.filter(Boolean).join(", "),
-    ...formatTests(deck.tests, ""),
-    ...formatTests(deck.steamos_tests, "SteamOS: "),
-    ...formatTests(deck.machine_tests, "Steam Machine: "),
-    ...formatTests(deck.frame_tests, "Steam Frame: "),
+    ...formatTests(deck.tests, "", deckTestResults),
+    ...formatTests(deck.steamos_tests, "SteamOS ", steamosTestResults),
+    ...formatTests(deck.machine_tests, "Steam Machine ", deckTestResults),
+    ...formatTests(deck.frame_tests, "Steam Frame ", deckTestResults),
     ...Object.entries(deck.configuration ?? {}).map(([key, value]) => `${clean(key)}: ${clean(value)}`),
   ].join("\n");
 }
 
-function formatTests(tests: readonly SteamDeckTest[] | null, system: string): string[] {
-  return (tests ?? []).map(({ display, token }) => `[${display ?? "–"}] ${system}${testName(clean(token))}`);
+function formatTests(
+  tests: readonly SteamDeckTest[] | null,
+  system: string,
+  results: ReadonlyMap<number, string>,
+): string[] {
+  return (tests ?? []).map(({ display, token }) => {
+    const result = display === null ? "no result" : (results.get(display) ?? `result ${display}`);
+    return `${system}${result}: ${testWords(token)}`;
+  });
 }
 
-/** `#SteamDeckVerified_TestResult_ControllerGlyphsMatchDeckDevice` without its common prefix. */
-function testName(token: string): string {
-  return token.replace(/^#\w*_TestResult_/, "");
+/** `shows the icons of the Deck's buttons`, of `#SteamDeckVerified_TestResult_ControllerGlyphsMatchDeckDevice`; of an unknown one its end. */
+function testWords(token: string): string {
+  const name = token.replace(/^#\w*?_TestResult_/, "");
+  return deckTests.get(name) ?? clean(name);
 }
 
 /** With milliseconds and `Z`. */

@@ -19,6 +19,8 @@ import { differences, startBulk } from "../support/sync.ts";
 // The embedded database is the matter of process.test.ts and dashboard.test.ts; tests of the change monitor begin with one through Supabase.
 forEachDatabase("bulk sync", bulkSync, oneOf("postgres"));
 
+const poll = { timeout: 20_000 };
+
 function bulkSync(open: OpenDatabase, kind: DatabaseKind): void {
   const count = 600;
   let steam: SimulatedSteam;
@@ -211,6 +213,20 @@ function bulkSync(open: OpenDatabase, kind: DatabaseKind): void {
       const listed = [...steam.catalog.apps.values()].filter((app) => app.listKind !== null).map((app) => app.appid);
       expect(first.filter((appid) => !listed.includes(appid))).toEqual([]);
       expect(steam.log.counts.app_list).toBeGreaterThan(0);
+    });
+
+    it("names tags as soon as the first apps are stored, before the pass ends", async () => {
+      const fresh = await open();
+      // Steam answers for the first batch alone.
+      const remove = steam.faults.add({ kind: "hang", on: "product_info", after: 1, times: 99 });
+      const run = startBulk(fresh.db, steam, { batchSize: 20, concurrency: 1, timeoutMs: 60_000 });
+      const names = "select count(*)::integer as count from steam_tags where name is not null";
+      await expect.poll(async () => (await fresh.sql<{ count: number }>(names))[0]?.count, poll).toBeGreaterThan(5);
+      expect(run.status().done).toBe(20);
+      remove();
+      await run.stop();
+      await run.done.catch(() => {});
+      await fresh.close();
     });
 
     it.skipIf(!isFull)(

@@ -128,7 +128,7 @@ describe.skipIf(!hasBrowser)("the pages of the catalog", () => {
       /game · 2904110 · Foo Studio · released 2026-11-12[\s\S]*Positive 78 %\s+Deck Verified\s+Machine Playable\s+Windows\s+Linux[\s\S]*\+ 2[\s\S]*fresh: \d+ s ago\s+change 502/,
     );
     expect(await textOf("Compatibility")).toMatch(
-      /Steam Deck Verified\s+✓ Shows the icons of the Deck's buttons\s+! Some text is small/,
+      /Steam Deck Verified\s+✓ Shows the icons of the Deck's buttons\s+! Some text is small.*\s+SteamOS Compatible\s+✓ Starts and runs/,
     );
     expect(await textOf("Branches")).toMatch(/public\s+19602233 · 2026-11-20\s+staging \(password\)\s+19612001$/);
     expect(await textOf("Depots")).toMatch(
@@ -314,6 +314,8 @@ const lantern = fullRecord(2_904_110, 502, {
   tags: [492, 19, 21, 1664, 3839, 4182, 113, 4106],
   assets: { header: { english: "0123abc/header.jpg" } },
   steam_deck: deckVerdict("verified", {
+    steamos_category: "compatible",
+    steamos_tests: [{ display: 3, token: "#SteamOS_TestResult_GameStartupFunctional" }],
     machine_category: "playable",
     tests: [test4(4, "ControllerGlyphsMatchDeckDevice"), test4(3, "InterfaceTextIsNotLegible")],
   }),

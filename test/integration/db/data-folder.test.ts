@@ -81,6 +81,11 @@ describe("the embedded database", () => {
       expect(await messageOfOpening(dataDir)).toMatch(/is a file or lies below one: remove that file, or set DATA_DIR/);
   });
 
+  it.skipIf(process.platform !== "linux")("is not created where a file system allows no folders", async () => {
+    const message = await messageOfOpening("/proc/no-such-process/data");
+    expect(message).toBe("No folder can be created in /proc: set DATA_DIR to another folder.");
+  });
+
   it("ends commands with exit code 2 and one sentence", async ({ folder }) => {
     const dataDir = await spoilt(folder, remove("PG_VERSION"));
     const env = { DATA_DIR: dataDir };

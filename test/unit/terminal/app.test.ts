@@ -41,7 +41,9 @@ Platform support
                       interface), thai
   Steam Deck          verified, SteamOS compatible, Steam Machine playable,
                       tested 2024-02-24 00:00:00 UTC, build 13439412
-                      [4] DefaultConfigurationIsPerformant
+                      verified: runs well with its default graphics settings
+                      SteamOS compatible: starts and runs
+                      Steam Machine no result: SomethingNew
 
 Files
   Built               2026-01-02 03:04:05 UTC

@@ -1,5 +1,12 @@
 // @ts-check
-import { contentDescriptors, deckTestResults, deckTests, languageNames, reviewScores } from "/dashboard/code-names.js";
+import {
+  contentDescriptors,
+  deckTestResults,
+  deckTests,
+  languageNames,
+  reviewScores,
+  steamosTestResults,
+} from "/dashboard/code-names.js";
 import { titled, unknown, words } from "./format.js";
 import { capitalized, testName } from "./names.js";
 
@@ -20,17 +27,19 @@ export const contentWarning = (code) => contentDescriptors.get(code) ?? `code ${
 /** `German`, of Steam's name of a language. @param {string} name */
 export const language = (name) => languageNames.get(name) ?? capitalized(words(name));
 
-/** @type {Record<number, { mark: string, tone: import("./names.js").Tone }>} */
+/** @type {Record<string, { mark: string, tone: import("./names.js").Tone }>} */
 const testMarks = {
-  1: { mark: "i", tone: "info" },
-  2: { mark: "✕", tone: "warn" },
-  3: { mark: "!", tone: "neutral" },
-  4: { mark: "✓", tone: "good" },
+  informational: { mark: "i", tone: "info" },
+  unsupported: { mark: "✕", tone: "warn" },
+  playable: { mark: "!", tone: "neutral" },
+  compatible: { mark: "✓", tone: "good" },
+  verified: { mark: "✓", tone: "good" },
 };
-/** A test's result as a mark with its word. @param {number | null} code @returns {{ mark: string, word: string, tone: import("./names.js").Tone }} */
-export function deckTestResult(code) {
-  const { mark, tone } = testMarks[code ?? 0] ?? { mark: unknown, tone: /** @type {const} */ ("neutral") };
-  return { mark, word: deckTestResults.get(code ?? 0) ?? (code === null ? "no result" : `result ${code}`), tone };
+/** A test's result as a mark with its word. @param {number | null} code @param {boolean} onSteamos its codes differ @returns {{ mark: string, word: string, tone: import("./names.js").Tone }} */
+export function deckTestResult(code, onSteamos) {
+  const results = onSteamos ? steamosTestResults : deckTestResults;
+  const word = results.get(code ?? 0) ?? (code === null ? "no result" : `result ${code}`);
+  return { ...(testMarks[word] ?? { mark: unknown, tone: "neutral" }), word };
 }
 
 /** What a test says, of its token `#SteamDeckVerified_TestResult_GameStartupFunctional`. @param {string} token */

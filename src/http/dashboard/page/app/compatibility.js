@@ -45,7 +45,7 @@ function testGroup(system, verdict, tests) {
       "ul",
       {},
       ...(tests ?? []).map(({ display, token }) => {
-        const { mark, word, tone } = deckTestResult(display);
+        const { mark, word, tone } = deckTestResult(display, system === "SteamOS");
         return el(
           "li",
           { "data-tone": tone },
