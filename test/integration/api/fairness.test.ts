@@ -30,7 +30,7 @@ describe("clients of the API", () => {
   test("answers a client at once while the slow questions of another wait; those of a client that left are dropped", async () => {
     const { db, started, answer } = controlledDatabase();
     onTestFinished(answer);
-    const limits = { maxWaitingPerClient: 3 };
+    const limits = { maxWaitingPerClient: 3, concurrency: 4 };
     const { get, server, base } = await serve({ db }, { trustedProxies }, onTestFinished, {}, limits);
     let [arrived, left] = [0, 0];
     server.server.on("request", (request: IncomingMessage) => {
@@ -77,7 +77,7 @@ forEachDatabase(
 
     test("answers 503 when it is over, with the wait counted, and leaves no statement running", async () => {
       await catalog.store(record(10, 500));
-      const limits = { budgetMs: 1_500 };
+      const limits = { budgetMs: 1_500, concurrency: 4 };
       const { get } = await serve(catalog.database, { trustedProxies }, onTestFinished, {}, limits);
       const addresses = [1, 1, 1, 1, 2, 2, 2, 2].map((last) => ({ "x-forwarded-for": `203.0.113.${last}` }));
       const readAll = (path: string) => Promise.all(addresses.map((address) => get(path, address)));
