@@ -82,6 +82,17 @@ describe("supabase/database.types.ts", () => {
     }
   });
 
+  it("embeds tags and companies of an app without the tables between", async () => {
+    const { data } = await openClient()
+      .from("apps")
+      .select("name, steam_tags(tag_id), developers(name)")
+      .eq("appid", 20)
+      .single()
+      .throwOnError();
+    expect(data.steam_tags.map(({ tag_id }) => tag_id).sort()).toEqual([1628, 19]);
+    expect(data.developers.map(({ name }) => name).sort()).toEqual(["A", "B"]);
+  });
+
   it("types a query with relations as PostgREST answers it", async () => {
     const query = openClient()
       .from("apps")

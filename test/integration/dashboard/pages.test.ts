@@ -125,7 +125,7 @@ describe.skipIf(!hasBrowser)("the pages of the catalog", () => {
     );
 
     expect(await shown(page.locator(".app-head"))).toMatch(
-      /game · 2904110 · Foo Studio · released 2026-11-12[\s\S]*Positive 78 %\s+Deck Verified\s+Machine Playable\s+Windows\s+Linux[\s\S]*\+ 2[\s\S]*fresh: \d+ s ago\s+change 502/,
+      /game · 2904110 · Foo Studio · released 2026-11-12[\s\S]*Positive 78 %\s+Deck Verified\s+SteamOS Compatible\s+Machine Playable\s+Windows\s+Linux[\s\S]*\+ 2[\s\S]*fresh: \d+ s ago\s+change 502/,
     );
     expect(await textOf("Compatibility")).toMatch(
       /Steam Deck Verified\s+✓ Shows the icons of the Deck's buttons\s+! Some text is small.*\s+SteamOS Compatible\s+✓ Starts and runs/,
