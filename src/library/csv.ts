@@ -127,11 +127,15 @@ function columnsOf(header: readonly string[], today: string[]): string[] {
 
 function records(text: string): { record: string[]; line: number }[] {
   try {
-    const parsed = parse(text, { info: true, record_delimiter: lineEnd }) as unknown as {
-      record: string[];
-      info: { lines: number };
-    }[];
-    return parsed.map(({ record, info }) => ({ record, line: info.lines }));
+    const found: { record: string[]; line: number }[] = [];
+    parse(text, {
+      record_delimiter: lineEnd,
+      on_record: (record: string[], { lines }) => {
+        found.push({ record, line: lines });
+        return null;
+      },
+    });
+    return found;
   } catch (error) {
     if (!(error instanceof CsvError)) throw error;
     throw new ImportRejectedError(
