@@ -40,7 +40,7 @@ const databaseUrl = urlOf(cluster.address, superuser, "catalog");
 await asSuperuser(cluster.address, "postgres", (client) => client.query("create database catalog"));
 // Apps without tags in between, since a sweep ends where Steam's ids seem to end.
 const fillers = Array.from({ length: 300 }, (_, index) => {
-  const none = { developer: "Nobody", released: "2020-01-01", tags: [], genres: [], buildId: 1 };
+  const none = { developer: "Unknown Studio", released: "2020-01-01", tags: [], genres: [], buildId: 1 };
   return { ...none, appid: 4_001 * (index + 1), name: `Tool ${index + 1}`, type: "Tool" } as const;
 });
 const steam = await forkSimulatedSteam({

@@ -323,7 +323,7 @@ const webhookFilters: readonly [flag: string, parameter: string, description: st
   ["--developer <name>", "developer", "of this developer"],
   ["--publisher <name>", "publisher", "of this publisher"],
   ["--franchise <name>", "franchise", "of this franchise"],
-  ["--min-reviews <n>", "min_reviews", "with at least so many reviews, as SteamSpy counts them"],
+  ["--min-reviews <n>", "min_reviews", "with at least this number of reviews, as SteamSpy counts them"],
 ];
 
 function addWebhookCommands(program: Commander, choose: Choose): void {

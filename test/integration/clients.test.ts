@@ -264,7 +264,7 @@ describe("examples/questions.sql", () => {
     "app_steam_tags",
   ];
 
-  /** So many rows beside the answers that reading a table of these from end to end takes longer than its indexes. */
+  /** Rows beside the answers: enough that reading a table from end to end takes longer than its indexes. */
   const crowd = `
     set session_replication_role = replica;
     insert into apps (appid, name, type, is_free, steam_release_date, pics_review_score)

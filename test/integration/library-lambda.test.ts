@@ -284,7 +284,7 @@ describe("the Lambda handlers", () => {
     }
     const { s3_location } = await call(handlers.steam, event);
     for (const status of [429, 500, 502] as const) {
-      // The second time for the query that tells an outage from a query that IGDB refuses.
+      // The second time for the query that distinguishes an outage from a query that IGDB refuses.
       const restore = web.igdb.faults.add({ on: { kind: "external_games" }, fault: { status }, times: 2 });
       await expect(call(handlers.igdb, { user_id: "u1", s3_location })).rejects.toThrow(`answered ${status}`);
       restore();

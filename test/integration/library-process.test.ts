@@ -29,7 +29,7 @@ import { asRoutes } from "../support/web/web-api.ts";
 /** The command `library-import` in a child process: exit codes, logs, files and rows. */
 
 const { library, dump } = generateWorld(41, 420);
-/** Types that Steam tells of two apps: a game that IGDB calls an expansion, and a demo that IGDB calls a game. */
+/** Steam's types of two apps: a game that IGDB calls an expansion, and a demo that IGDB calls a game. */
 const steamTypes = new Map([
   [appidOfType(2), { type: "game" }],
   [appidOfType(0), { type: "demo" }],
@@ -293,7 +293,7 @@ describe.concurrent("library-import", () => {
     expect(web.steam.log.calls).toEqual([]);
   });
 
-  it("exits with 2 and names both choices when the library's tables are missing and nobody owns them", async ({
+  it("exits with 2 and names both choices when the library's tables are missing and no owner is chosen", async ({
     open,
     serve,
     startImport,

@@ -24,7 +24,7 @@ const header = `/**
  */
 `;
 
-/** The CLI describes every object that there is, whoever may use it; so the others are dropped from the copy that it reads. */
+/** The CLI describes every object, also those that clients may not use; these are dropped from the copy that it reads. */
 const dropInaccessible = `do $$
 declare
   made record;

@@ -34,7 +34,7 @@ import { asFetch, type SimulatedWebApi } from "./web/web-api.ts";
 export const apiKey = "STEAM-KEY-0123456789ABCDEF";
 export const steamId = "76561198000000001";
 /** The custom name of that profile. */
-export const customName = "somebody";
+export const customName = "customer";
 
 export interface LibraryWeb {
   steam: SimulatedOwnedGames;

@@ -119,7 +119,7 @@ const eventFilters = {
   developer: companies,
   publisher: companies,
   min_reviews: int(1, int32Max).optional().meta({
-    description: "of apps with at least so many reviews, positive and negative ones, as SteamSpy counts them",
+    description: "of apps with at least this number of reviews, positive and negative ones, as SteamSpy counts them",
   }),
 };
 

@@ -217,8 +217,8 @@ forEachSqlDatabase("events", (open) => {
         [10, "build"],
         [10, "build"],
       ]);
-      expect(await reader().events({ max: 1, relations: [["developer", "Nobody"]] })).toEqual({
-        unknown: ["developer", "Nobody"],
+      expect(await reader().events({ max: 1, relations: [["developer", "Unknown Studio"]] })).toEqual({
+        unknown: ["developer", "Unknown Studio"],
       });
     });
 
@@ -247,7 +247,7 @@ forEachSqlDatabase("events", (open) => {
       }
     });
 
-    test("as deleted with their changes, and a consumer that resumes before them is told", async () => {
+    test("as deleted with their changes, and reports that to a consumer that resumes before them", async () => {
       await insert([[10, "name", "A", "B"]]);
       await sql("update app_changes set detected_at = now() - interval '9 days'");
       await insert([[10, "name", "B", "C"]]);

@@ -76,7 +76,7 @@ forEachDatabase(
     describe("that matches another game", () => {
       const moveTo = (appid: number, id: number) => apply("u1", [matchedWith(appid, id)]);
 
-      test("moves the library item that an import made and nobody touched, and the appid of the game", async () => {
+      test("moves the library item that an import made and no person changed, and the appid of the game", async () => {
         await moveTo(10, 1);
         const [{ id } = { id: 0 }] = await sql<{ id: number }>(`select id from "LibraryItem"`);
         expect(await moveTo(10, 2)).toEqual(counts({ games_created: 1 }));

@@ -247,9 +247,9 @@ describe("the profile of steamImport", () => {
   );
 
   it("throws ImportRejectedError for a name without a match, and for what is no profile", async () => {
-    const error = await failure(run({ steam_id64: "nobody-has-it" }));
+    const error = await failure(run({ steam_id64: "not-taken" }));
     expect(error).toBeInstanceOf(ImportRejectedError);
-    expect(error.message).toMatch(/^No Steam profile has the custom name "nobody-has-it"; /);
+    expect(error.message).toMatch(/^No Steam profile has the custom name "not-taken"; /);
     expect(await failure(run({ steam_id64: "https://example.org" }))).toBeInstanceOf(ImportRejectedError);
     expect([names.log.counts, steam.log.counts]).toEqual([{ custom_name: 1 }, {}]);
   });

@@ -147,7 +147,7 @@ describe("createOutput", () => {
   it("stops writing when the pipe is closed", () => {
     const { logger, stream, text } = createTestLogger();
     stream.emit("error", Object.assign(new Error("write EPIPE"), { code: "EPIPE" }));
-    logger.info("to nobody");
+    logger.info("to no reader");
     expect(text()).toBe("");
   });
 });
