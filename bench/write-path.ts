@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import pg from "pg";
 import { extractorVersion } from "../src/catalog/extract.ts";
-import type { CatalogStore, StoredRecord } from "../src/db/catalog-store.ts";
+import type { CatalogStore } from "../src/db/catalog-store.ts";
+import type { StoredRecord } from "../src/db/sync-calls.ts";
 import { asSuperuser, type ClusterAddress, startCluster } from "../test/support/cluster.ts";
 import { generateRecords } from "../test/support/steam/records.ts";
 import { backendCpu } from "./support/backend-cpu.ts";

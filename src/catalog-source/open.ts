@@ -1,10 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { createCatalogReader, typeIsLeftOut } from "../db/catalog-reader.ts";
-import { overviewOf } from "../db/catalog-store.ts";
 import { hasDatabase } from "../db/data-folder.ts";
 import { nameOf } from "../db/database-name.ts";
 import { openDatabase } from "../db/open.ts";
 import { DataDirInUseError, readOwner } from "../db/owner-lock.ts";
+import { overviewOf } from "../db/sync-calls.ts";
 import type { Config } from "../process/config.ts";
 import { NotFoundError } from "../process/errors.ts";
 import type { Logger } from "../process/logger.ts";

@@ -1,7 +1,7 @@
 import type { BranchView, DepotView } from "../catalog/content-views.ts";
 import type { AppView } from "../catalog/views.ts";
-import type { CatalogOverview, FailingApp, WebhookCounts, WorkerReport } from "../db/catalog-store.ts";
 import type { Database, SqlDatabase } from "../db/database.ts";
+import type { CatalogOverview, FailingApp, WebhookCounts, WorkerReport } from "../db/sync-calls.ts";
 
 /**
  * Read access of the command line to the catalog: the database, or over HTTP the process that owns the embedded one (it allows a single

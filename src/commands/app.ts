@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { AddressInfo } from "node:net";
 import type { CollectorProgress } from "../collector/progress.ts";
 import { type CatalogReader, createCatalogReader, readConcurrency } from "../db/catalog-reader.ts";
-import { type Backlog, type CatalogStore, createCatalogStore } from "../db/catalog-store.ts";
+import { type CatalogStore, createCatalogStore } from "../db/catalog-store.ts";
 import type { Database, SqlDatabase } from "../db/database.ts";
 import {
   createLeaderLease,
@@ -18,6 +18,7 @@ import { DataDirInUseError } from "../db/owner-lock.ts";
 import { openThroughOwner, serveOwnerSocket } from "../db/owner-socket.ts";
 import { createReserve } from "../db/quota.ts";
 import { createDatabaseRetry, type DatabaseRetry } from "../db/retry.ts";
+import type { Backlog } from "../db/sync-calls.ts";
 import { createThrottles } from "../db/throttles.ts";
 import type { ServerOptions } from "../http/deps.ts";
 import { buildServer } from "../http/server.ts";

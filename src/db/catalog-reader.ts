@@ -40,10 +40,10 @@ import type {
   KeptInfo,
   UnknownValue,
 } from "./catalog-queries.ts";
-import { type Backlog, type CatalogState, catalogState, type WorkerReport } from "./catalog-store.ts";
 import type { Database } from "./database.ts";
 import { createNews } from "./news.ts";
 import { createReadQueue, type ReadClient } from "./read-queue.ts";
+import { type Backlog, type CatalogState, catalogState, type WorkerReport } from "./sync-calls.ts";
 import { withTimeout } from "./timeout.ts";
 
 /** Says why an app is not stored. */

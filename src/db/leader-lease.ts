@@ -3,9 +3,9 @@ import { z } from "zod";
 import { linkedAbort } from "../process/abort.ts";
 import { ExpectedError, isExpected } from "../process/errors.ts";
 import { sleep } from "../process/time.ts";
-import type { Heard, LeaseRequest, MonitorState } from "./catalog-store.ts";
 import type { Database } from "./database.ts";
 import type { DatabaseRetry } from "./retry.ts";
+import type { Heard, LeaseRequest, MonitorState } from "./sync-calls.ts";
 
 /**
  * Leader election by a lease in the database: of several workers, one at a time polls Steam (`monitor`), one collects

@@ -1,10 +1,10 @@
 import type { CatalogSource, StatusDocument } from "../catalog-source/port.ts";
-import type { CatalogOverview } from "../db/catalog-store.ts";
 import type { Database, SqlDatabase } from "../db/database.ts";
 import { missingMigrations } from "../db/migrate.ts";
 import { describeOpenTables, findOpenTables, type OpenTable } from "../db/open-tables.ts";
 import { DataDirInUseError } from "../db/owner-lock.ts";
 import { schemaRemedy } from "../db/sqlstate.ts";
+import type { CatalogOverview } from "../db/sync-calls.ts";
 import type { Config } from "../process/config.ts";
 import { ConfigError, DatabaseError, NotFoundError } from "../process/errors.ts";
 import { formatCount } from "../terminal/format.ts";

@@ -1,14 +1,14 @@
 import type { Logger } from "pino";
+import type { CatalogStore } from "../db/catalog-store.ts";
 import {
   type Backlog,
   type CatalogOverview,
   type CatalogState,
-  type CatalogStore,
   type Heard,
   type LeaseRequest,
   overviewOf,
   type WorkerReport,
-} from "../db/catalog-store.ts";
+} from "../db/sync-calls.ts";
 import { sleep } from "../process/time.ts";
 
 /**

@@ -1,6 +1,6 @@
 import type { CollectorProgress } from "../collector/progress.ts";
-import type { CatalogOverview, FailingApp, WebhookCounts, WorkerReport } from "../db/catalog-store.ts";
 import type { DatabaseStatus } from "../db/retry.ts";
+import type { CatalogOverview, FailingApp, WebhookCounts, WorkerReport } from "../db/sync-calls.ts";
 import type { LibraryProgress } from "../library/progress.ts";
 import type { Suspension } from "../process/suspensions.ts";
 import type { SteamStatus } from "../steam/port.ts";

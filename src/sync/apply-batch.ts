@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import { extractorVersion } from "../catalog/extract.ts";
-import type { ApplyReply, AppTypes, CatalogStore, ClaimedApp, UnknownRule } from "../db/catalog-store.ts";
+import type { CatalogStore } from "../db/catalog-store.ts";
+import type { ApplyReply, AppTypes, ClaimedApp, UnknownRule } from "../db/sync-calls.ts";
 import type { Backoff } from "../process/backoff.ts";
 import { DatabaseError } from "../process/errors.ts";
 import type { Pics } from "../steam/port.ts";

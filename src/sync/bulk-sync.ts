@@ -1,4 +1,4 @@
-import type { BulkBegin } from "../db/catalog-store.ts";
+import type { BulkBegin } from "../db/sync-calls.ts";
 import type { Backoff } from "../process/backoff.ts";
 import { SteamError } from "../process/errors.ts";
 import type { Metadata } from "../steam/port.ts";

@@ -3,7 +3,7 @@ import { promisify } from "node:util";
 import { deflate, deflateSync } from "node:zlib";
 import { extractApp } from "../catalog/extract.ts";
 import { labelsOf } from "../catalog/labels.ts";
-import type { ApplyRequest, KeptText, StoredRecord } from "../db/catalog-store.ts";
+import type { ApplyRequest, KeptText, StoredRecord } from "../db/sync-calls.ts";
 import { nextTurn } from "../process/time.ts";
 import type { AppPayload } from "../steam/port.ts";
 import { type FetchedApps, isWithheld } from "./fetch-apps.ts";

@@ -1,4 +1,4 @@
-import type { ApplyRequest, ClaimedApp } from "../db/catalog-store.ts";
+import type { ApplyRequest, ClaimedApp } from "../db/sync-calls.ts";
 import { SteamError } from "../process/errors.ts";
 import type { AppPayload, Pics, ProductInfo } from "../steam/port.ts";
 import { type AskAgain, askUntilAnswered } from "./ask-again.ts";

@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
-import type { AppTypes, CatalogStore } from "../db/catalog-store.ts";
+import type { CatalogStore } from "../db/catalog-store.ts";
+import type { AppTypes } from "../db/sync-calls.ts";
 import { linkedAbort } from "../process/abort.ts";
 import { type Backoff, backoffMs } from "../process/backoff.ts";
 import { SteamError } from "../process/errors.ts";

@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
 import { readPaths } from "../catalog/unread-keys.ts";
-import type { CatalogStore, KeyCountReply, KeyCounts } from "../db/catalog-store.ts";
+import type { CatalogStore } from "../db/catalog-store.ts";
+import type { KeyCountReply, KeyCounts } from "../db/sync-calls.ts";
 
 /**
  * Census of the keys of Steam's app info that the extractor does not read: counted in memory, written to `steam_keys`

@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
-import type { CatalogStore, MonitorState } from "../db/catalog-store.ts";
+import type { CatalogStore } from "../db/catalog-store.ts";
 import type { MonitorLease } from "../db/leader-lease.ts";
+import type { MonitorState } from "../db/sync-calls.ts";
 import { SteamError } from "../process/errors.ts";
 import { sleep } from "../process/time.ts";
 import type { ChangesSince, Pics } from "../steam/port.ts";

@@ -1,7 +1,7 @@
 import { promisify } from "node:util";
 import { inflate } from "node:zlib";
 import { extractorVersion } from "../catalog/extract.ts";
-import type { KeptClaim } from "../db/catalog-store.ts";
+import type { KeptClaim } from "../db/sync-calls.ts";
 import { createRateMeter } from "../process/rate-meter.ts";
 import { sleep } from "../process/time.ts";
 import type { AppPayload } from "../steam/port.ts";

@@ -1,4 +1,4 @@
-import type { ClaimedApp } from "../db/catalog-store.ts";
+import type { ClaimedApp } from "../db/sync-calls.ts";
 import { applyBatch, type BatchDeps, type BatchOutcome } from "./apply-batch.ts";
 import { createIdleWait } from "./idle-wait.ts";
 import { type Lease, startLease } from "./lease.ts";

@@ -1,5 +1,5 @@
 import type { StatusDocument } from "../catalog-source/port.ts";
-import type { CatalogOverview, FailingApp, WebhookCounts, WorkerReport } from "../db/catalog-store.ts";
+import type { CatalogOverview, FailingApp, WebhookCounts, WorkerReport } from "../db/sync-calls.ts";
 import { formatBytes, formatCount } from "./format.ts";
 import {
   clean,

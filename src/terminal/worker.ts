@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { WorkerReport } from "../db/catalog-store.ts";
+import type { WorkerReport } from "../db/sync-calls.ts";
 import { formatCount } from "./format.ts";
 import { clean, formatAge } from "./layout.ts";
 

@@ -1,11 +1,11 @@
 import { beforeAll, expect, test } from "vitest";
 import type { CatalogSource } from "../../src/catalog-source/port.ts";
-import type { StoredRecord } from "../../src/db/catalog-store.ts";
 import type { Database, SqlDatabase } from "../../src/db/database.ts";
 import { migrate, readMigrations } from "../../src/db/migrate.ts";
 import { prepareSchema } from "../../src/db/open.ts";
 import { findOpenTables } from "../../src/db/open-tables.ts";
 import { createDatabaseRetry } from "../../src/db/retry.ts";
+import type { StoredRecord } from "../../src/db/sync-calls.ts";
 import { runChecks } from "../../src/doctor/check.ts";
 import { databaseChecks } from "../../src/doctor/database.ts";
 import { loadConfig } from "../../src/process/config.ts";

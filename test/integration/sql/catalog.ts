@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { beforeAll, beforeEach } from "vitest";
 import type { Branch, DeckCategory, Depot, DepotManifest, SteamDeckRecord } from "../../../src/catalog/app-record.ts";
 import { extractorVersion } from "../../../src/catalog/extract.ts";
-import type { StoredRecord } from "../../../src/db/catalog-store.ts";
+import type { StoredRecord } from "../../../src/db/sync-calls.ts";
 import { forEachDatabase, oneOf, type TestDatabase, type TestDatabaseOptions } from "../../support/databases.ts";
 
 /** The SQL functions as a test calls them: raw requests and replies, and the tables behind them. */

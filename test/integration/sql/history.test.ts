@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import type { StoredRecord } from "../../../src/db/catalog-store.ts";
+import type { StoredRecord } from "../../../src/db/sync-calls.ts";
 import { branch, deckVerdict, forEachSqlDatabase, fullColumns, fullRecord, record, useCatalog } from "./catalog.ts";
 
 interface Change {

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { beforeEach, describe, expect, test } from "vitest";
-import type { Heard } from "../../../src/db/catalog-store.ts";
+import type { Heard } from "../../../src/db/sync-calls.ts";
 import { forEachSqlDatabase, record, useCatalog } from "./catalog.ts";
 
 /** Lapsed before the next call. */

@@ -7,7 +7,7 @@ import { type AppSort, appSorts, companyKinds, labelKinds } from "../../../src/c
 import { appSummary, appView } from "../../../src/catalog/views.ts";
 import { type AppQuery, type AppRelation, appRelations } from "../../../src/db/catalog-queries.ts";
 import { createCatalogReader } from "../../../src/db/catalog-reader.ts";
-import type { StoredRecord } from "../../../src/db/catalog-store.ts";
+import type { StoredRecord } from "../../../src/db/sync-calls.ts";
 import type { TestDatabase } from "../../support/databases.ts";
 import { createRandom, type Random } from "../../support/steam/random.ts";
 import {

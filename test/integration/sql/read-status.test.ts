@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import { type Compacted, createCatalogStore, type DatabaseSize } from "../../../src/db/catalog-store.ts";
+import { createCatalogStore } from "../../../src/db/catalog-store.ts";
 import { requiredVersion } from "../../../src/db/migrate.ts";
+import type { Compacted, DatabaseSize } from "../../../src/db/sync-calls.ts";
 import { forEachDatabase } from "../../support/databases.ts";
 import { applied, fullRecord, record, useCatalog } from "./catalog.ts";
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { SteamDeckRecord } from "../../../src/catalog/app-record.ts";
-import type { StoredRecord } from "../../../src/db/catalog-store.ts";
+import type { StoredRecord } from "../../../src/db/sync-calls.ts";
 import { wrongLabels } from "../../support/labels.ts";
 import {
   applied,

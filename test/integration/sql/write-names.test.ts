@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
 import { expect, test } from "vitest";
-import type { StoredRecord } from "../../../src/db/catalog-store.ts";
+import type { StoredRecord } from "../../../src/db/sync-calls.ts";
 import { applied, forEachSqlDatabase, fullRecord, record, useCatalog } from "./catalog.ts";
 
 const relations = ["developers", "publishers", "franchises"] as const;

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { deflateSync } from "node:zlib";
 import { extractApp } from "../../../src/catalog/extract.ts";
 import { labelsOf } from "../../../src/catalog/labels.ts";
-import type { StoredRecord } from "../../../src/db/catalog-store.ts";
+import type { StoredRecord } from "../../../src/db/sync-calls.ts";
 import { catalogOf } from "../../integration/sql/catalog.ts";
 import type { TestDatabase } from "../databases.ts";
 import { type KnownApp, knownApps, knownAppText } from "../steam/known-apps.ts";

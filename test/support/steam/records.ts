@@ -1,6 +1,6 @@
 import { extractApp } from "../../../src/catalog/extract.ts";
 import { labelsOf } from "../../../src/catalog/labels.ts";
-import type { StoredRecord } from "../../../src/db/catalog-store.ts";
+import type { StoredRecord } from "../../../src/db/sync-calls.ts";
 import { generateCatalog } from "./generate.ts";
 
 /** Records of the generated catalog, as a bulk sync hands them to the store. */

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { expect } from "vitest";
-import { type ApplyReply, createCatalogStore } from "../../../src/db/catalog-store.ts";
+import { createCatalogStore } from "../../../src/db/catalog-store.ts";
+import type { ApplyReply } from "../../../src/db/sync-calls.ts";
 import { applyBatch } from "../../../src/sync/apply-batch.ts";
 import type { Lease } from "../../../src/sync/lease.ts";
 import type { TestDatabase } from "../databases.ts";

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { type ApplyRequest, createCatalogStore, type StoredRecord } from "../../../src/db/catalog-store.ts";
+import { createCatalogStore } from "../../../src/db/catalog-store.ts";
 import type { Database } from "../../../src/db/database.ts";
 import { createDatabaseRetry } from "../../../src/db/retry.ts";
+import type { ApplyRequest, StoredRecord } from "../../../src/db/sync-calls.ts";
 import { DatabaseError } from "../../../src/process/errors.ts";
 import { silent } from "../../support/templates.ts";
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { CatalogState, Heard, ReportRequest } from "../../../src/db/catalog-store.ts";
+import type { CatalogState, Heard, ReportRequest } from "../../../src/db/sync-calls.ts";
 import { createHeartbeat } from "../../../src/status/heartbeat.ts";
 import { silent } from "../../support/templates.ts";
 

@@ -1,7 +1,8 @@
 import { hash } from "node:crypto";
 import { inflateSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import type { ApplyReply, ApplyRequest, CatalogStore, ClaimedApp } from "../../../src/db/catalog-store.ts";
+import type { CatalogStore } from "../../../src/db/catalog-store.ts";
+import type { ApplyReply, ApplyRequest, ClaimedApp } from "../../../src/db/sync-calls.ts";
 import { DatabaseError, SteamError } from "../../../src/process/errors.ts";
 import type { AccessTokens, AppPayload, AppRequest, Pics } from "../../../src/steam/port.ts";
 import { applyBatch } from "../../../src/sync/apply-batch.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import type { MarkRequest } from "../../../src/db/catalog-store.ts";
+import type { MarkRequest } from "../../../src/db/sync-calls.ts";
 import { createGapSweep, type GapSweepDeps } from "../../../src/sync/gap-sweep.ts";
 import { silent } from "../../support/templates.ts";
 

@@ -1,6 +1,6 @@
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { KeyCountReply, KeyCounts } from "../../../src/db/catalog-store.ts";
+import type { KeyCountReply, KeyCounts } from "../../../src/db/sync-calls.ts";
 import { DatabaseError } from "../../../src/process/errors.ts";
 import { createKeyCensus } from "../../../src/sync/key-census.ts";
 

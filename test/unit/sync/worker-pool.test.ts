@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { Claim, ClaimedApp } from "../../../src/db/catalog-store.ts";
+import type { Claim, ClaimedApp } from "../../../src/db/sync-calls.ts";
 import type { ProductInfo } from "../../../src/steam/port.ts";
 import { createWorkerPool, type WorkerPoolOptions } from "../../../src/sync/worker-pool.ts";
 import { silent } from "../../support/templates.ts";
